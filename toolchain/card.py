@@ -1,0 +1,141 @@
+"""What is known of a model besides its graph: where it came from and how to feed and read it.
+
+A source *declares* what it knows (:class:`Declared`), the user may declare more by flags
+or a sidecar file, the graph's signature settles the rest, and the result is one
+:class:`ModelCard` that every later stage, the page included, reads.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from toolchain.errors import BadInputError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CROP_FRACTION = 0.875
+"""The centre part of a photo's shorter side that the classifier sees, as in the
+evaluation crop of Howard et al. 2017 (arXiv:1704.04861) and TF-Slim."""
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class InputSpec(_Record):
+    """How a photo becomes the input tensor, float32 `[1, height, width, 3]` in RGB.
+
+    Pixels 0…255 map linearly onto `value_range`; `crop_fraction` is the part of the
+    shorter side that the centred square crop keeps.
+    """
+
+    height: Annotated[int, Field(gt=0, le=4096)]
+    width: Annotated[int, Field(gt=0, le=4096)]
+    value_range: tuple[float, float]
+    crop_fraction: Annotated[float, Field(gt=0, le=1)] = CROP_FRACTION
+
+
+class Provenance(_Record):
+    """Which bytes the model is: shown on the page and in the report."""
+
+    name: str
+    source: str
+    """A TF Hub URL, a Kaggle handle, a package, or the file name of a local model."""
+    licence: str
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+    """Of the single file the model came as, or of the folder's listing (`digest.of_tree`)."""
+
+
+class ModelCard(_Record):
+    """Everything later stages need to know of a model besides its graph."""
+
+    provenance: Provenance
+    input: InputSpec
+    label_offset: Annotated[int, Field(ge=0)]
+    """Outputs to skip before the first label: 1 where class 0 is "background"."""
+    labels: tuple[str, ...]
+
+    @property
+    def classes(self) -> int:
+        """Width of the model's output."""
+        return self.label_offset + len(self.labels)
+
+
+class Declared(_Record):
+    """What somebody says of a model; None where they say nothing.
+
+    These are the keys of a sidecar file, `<model>.toml` beside the model.
+    """
+
+    name: str | None = None
+    licence: str | None = None
+    labels: tuple[str, ...] | None = None
+    label_offset: Annotated[int, Field(ge=0)] | None = None
+    height: Annotated[int, Field(gt=0, le=4096)] | None = None
+    width: Annotated[int, Field(gt=0, le=4096)] | None = None
+    value_range: tuple[float, float] | None = None
+    crop_fraction: Annotated[float, Field(gt=0, le=1)] | None = None
+
+    def over(self, weaker: Declared) -> Declared:
+        """Return both together; where both speak, this one holds."""
+        return Declared(
+            **{**weaker.model_dump(exclude_none=True), **self.model_dump(exclude_none=True)}
+        )
+
+
+def read_sidecar(path: Path) -> Declared:
+    """Read a model's sidecar TOML; its keys are the fields of :class:`Declared`.
+
+    `labels` may be a list, or the name of a text file beside the sidecar with one label
+    a line.
+
+    Raises:
+        BadInputError: The file cannot be read, is no TOML, or holds a key or value that
+            does not belong there.
+    """
+    import sys
+
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+    try:
+        content = tomllib.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise BadInputError(f"{path} cannot be read as TOML: {error}") from error
+    if isinstance(labels := content.get("labels"), str):
+        content["labels"] = read_labels(path.parent / labels)
+    try:
+        return Declared(**content)
+    except ValidationError as error:
+        raise BadInputError(f"{path}: {first_fault(error)}") from error
+
+
+def read_labels(path: Path) -> tuple[str, ...]:
+    """Read a text file with one label a line, in the order of the outputs.
+
+    Raises:
+        BadInputError: The file cannot be read as UTF-8 text, or holds no label.
+    """
+    try:
+        lines = path.read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInputError(f"the labels {path} cannot be read as text: {error}") from error
+    while lines and not lines[-1].strip():
+        lines.pop()
+    if not lines:
+        raise BadInputError(f"the labels {path} are empty; write one label a line")
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            raise BadInputError(f"line {number} of the labels {path} is empty")
+    return tuple(line.strip() for line in lines)
+
+
+def first_fault(error: ValidationError) -> str:
+    """Return the first fault of a validation as one clause that names the key."""
+    fault = error.errors()[0]
+    key = ".".join(str(part) for part in fault["loc"]) or "the file"
+    return f"{key}: {fault['msg'][:1].lower()}{fault['msg'][1:]}"
