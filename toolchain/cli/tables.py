@@ -1,0 +1,162 @@
+"""What commands print on standard output when they are done."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from toolchain.doctor import Finding
+    from toolchain.inspection import Inspection
+    from toolchain.progress import Progress
+    from toolchain.report.schema import FileSize, Report
+    from toolchain.tfjs.convert import Quantization
+
+_PLAIN_WIDTH = 120  # columns, where the output is no terminal
+
+
+def _console() -> Console:
+    console = Console(highlight=False, markup=False, soft_wrap=False)
+    if not console.is_terminal:
+        console.width = _PLAIN_WIDTH
+    return console
+
+
+def _table(*columns: str, numbers: int) -> Table:
+    """Make a table whose last `numbers` columns stand flush right."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for index, column in enumerate(columns):
+        flush_right = index >= len(columns) - numbers
+        table.add_column(column, justify="right" if flush_right else "left", no_wrap=True)
+    return table
+
+
+def size(count: int) -> str:
+    """Write bytes with three digits, decimal units as networks use."""
+    if count < 1000:  # noqa: PLR2004
+        return f"{count} B"
+    for unit, scale in (("kB", 1e3), ("MB", 1e6), ("GB", 1e9)):
+        value = count / scale
+        if value < 999.5 or unit == "GB":  # noqa: PLR2004
+            digits = max(0, 2 - len(str(int(value))) + 1)
+            return f"{value:.{digits}f} {unit}"
+    raise AssertionError
+
+
+def warn_of_quantization(quantization: Quantization, progress: Progress) -> None:
+    """Say what `uint8` costs before it is paid."""
+    from toolchain.tfjs.convert import UINT8_WARNING
+
+    if quantization == "uint8":
+        progress.warn(UINT8_WARNING)
+
+
+def print_report(report: Report, out: Path) -> None:
+    """Print the table of stages and the table of bytes, and what to do next."""
+    console = _console()
+    provenance = report.card.provenance
+    console.print(f"{provenance.name} from {provenance.source}, {provenance.licence}")
+    console.print(f"sha256 {provenance.sha256}")
+    if report.notice:
+        console.print(report.notice)
+    stages = _table("stage", "", "seconds", numbers=1)
+    for stage in report.stages:
+        stages.add_row(stage.name, "kept" if stage.reused else "", f"{stage.seconds:.2f}")
+    stages.add_section()
+    stages.add_row("total", "", f"{sum(stage.seconds for stage in report.stages):.2f}")
+    console.print(stages)
+    sizes = _table("part", "files", "raw", "gzip", "brotli", numbers=4)
+    for kind, total in report.totals.items():
+        count = sum(file.kind == kind for file in report.files)
+        sizes.add_row(kind, str(count), *_columns(total))
+    sizes.add_section()
+    everything = report.totals.values()
+    sizes.add_row(
+        "total",
+        str(len(report.files)),
+        size(sum(total.raw for total in everything)),
+        size(sum(total.gzip for total in everything)),
+        size(sum(total.brotli for total in everything)),
+    )
+    console.print(sizes)
+    console.print(f"The site is in {out}; look at it with `toolchain serve {out}`.")
+
+
+def _columns(total: FileSize) -> tuple[str, str, str]:
+    return size(total.raw), size(total.gzip), size(total.brotli)
+
+
+def print_catalogue() -> None:
+    """Print the catalogue, and VGG16 beside it."""
+    from toolchain.sources.catalogue import DEFAULT, EMBEDDED, ENTRIES, VGG16
+
+    table = _table(
+        "name", "input", "values", "offset", "M params", "M madds", "float32", "top-1 %", numbers=6
+    )
+    for entry in (*ENTRIES.values(), VGG16):
+        if entry is VGG16:
+            table.add_section()
+        low, high = entry.value_range
+        table.add_row(
+            entry.name,
+            f"{entry.size}×{entry.size}",
+            f"{low:.3g}…{high:.3g}",
+            str(entry.label_offset),
+            f"{entry.parameters:.2f}",
+            f"{entry.multiply_adds:,.0f}",
+            size(entry.float32_bytes),
+            f"{entry.top1:.1f}",
+        )
+    console = _console()
+    console.print(table)
+    console.print(
+        f"The default is {DEFAULT}; {EMBEDDED} is embedded and needs no network. vgg16 is not for\n"
+        "building: it shows why this is a catalogue of MobileNets. Figures as published:"
+    )
+    for source in dict.fromkeys(entry.published for entry in (*ENTRIES.values(), VGG16)):
+        names = [entry.name for entry in (*ENTRIES.values(), VGG16) if entry.published == source]
+        shown = names[0] if len(names) == 1 else f"{names[0]} … {names[-1]}"
+        console.print(f"  {shown}: {source}")
+    console.print("Handles:")
+    for entry in ENTRIES.values():
+        if entry.tfhub and entry.kaggle:
+            console.print(f"  {entry.name}: {entry.tfhub} | kaggle:{entry.kaggle}", soft_wrap=True)
+
+
+def print_inspection(found: Inspection) -> None:
+    """Print what a model consists of."""
+    console = _console()
+    provenance = found.card.provenance
+    spec = found.card.input
+    low, high = spec.value_range
+    rows = {
+        "model": provenance.name,
+        "form": found.form,
+        "source": provenance.source,
+        "licence": provenance.licence,
+        "sha256": provenance.sha256,
+        "input": f"float32 [1, {spec.height}, {spec.width}, 3], pixels as {low:g}…{high:g}",
+        "output": f"{found.card.classes} classes, labels from {found.card.label_offset}",
+        "parameters": f"{found.parameters:,}",
+        "multiply-adds": f"{found.multiply_adds:,}",
+        "file size": f"{found.file_bytes:,} bytes",
+        "in memory": f"{found.memory_bytes:,} bytes of weights",
+        "dtypes": ", ".join(f"{name} × {count}" for name, count in found.dtypes.items()),
+        "ops": ", ".join(f"{name} × {count}" for name, count in found.ops.items()),
+    }
+    for key, value in rows.items():
+        console.print(f"{key:<14}{value}", soft_wrap=True)
+
+
+def print_finding(finding: Finding) -> None:
+    """Print one line of the doctor's, and how to mend it."""
+    console = _console()
+    mark = "ok " if finding.good else "BAD" if finding.needed else "-- "
+    console.print(f"{mark} {finding.subject}: {finding.found}", soft_wrap=True)
+    if not finding.good and finding.mend:
+        console.print(f"    {finding.mend}", soft_wrap=True)

@@ -1,0 +1,96 @@
+"""Counts what a classifier is made of: parameters, multiply-adds, operations, bytes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict
+
+from toolchain import tf as tensorflow
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from toolchain.card import InputSpec
+    from toolchain.graph.signature import Signature
+
+
+class GraphFacts(BaseModel):
+    """The size of a graph before anything is done to it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    parameters: int
+    """Elements of all floating-point weights, BatchNorm's statistics included."""
+    multiply_adds: int
+    """Of convolutions and matrix products, for one image."""
+    file_bytes: int
+    """Of the SavedModel's files."""
+    memory_bytes: int
+    """Of the weights as they lie in memory while the graph runs."""
+    ops: dict[str, int]
+    """Operation name to how often it occurs, in the inference graph."""
+    dtypes: dict[str, int]
+    """Weight dtype to number of tensors."""
+
+
+def measure(path: Path, loaded: Any, signature: Signature, spec: InputSpec) -> GraphFacts:
+    """Freeze the signature's graph and count.
+
+    Args:
+        path: The SavedModel's folder.
+        loaded: What TensorFlow loaded from it.
+        signature: The signature to count.
+        spec: Gives the image size where the graph leaves it open.
+    """
+    tf = tensorflow.load()
+    from tensorflow.python.framework.convert_to_constants import (
+        convert_variables_to_constants_v2,
+    )
+
+    function = convert_variables_to_constants_v2(loaded.signatures[signature.key])
+    # Import once more with one image of the final size: shapes become static.
+    graph = tf.Graph()
+    with graph.as_default():
+        image = tf.compat.v1.placeholder(tf.float32, (1, spec.height, spec.width, 3))
+        (placeholder,) = (tensor.op.name for tensor in function.inputs)
+        tf.import_graph_def(function.graph.as_graph_def(), input_map={placeholder: image}, name="")
+    operations = graph.get_operations()
+    weights = [
+        operation.outputs[0]
+        for operation in operations
+        if operation.type == "Const" and operation.outputs[0].shape.num_elements() > 1
+    ]
+    floating = [weight for weight in weights if weight.dtype.is_floating]
+    return GraphFacts(
+        parameters=sum(weight.shape.num_elements() for weight in floating),
+        multiply_adds=sum(_multiply_adds(operation) for operation in operations),
+        file_bytes=sum(file.stat().st_size for file in path.rglob("*") if file.is_file()),
+        memory_bytes=sum(weight.shape.num_elements() * weight.dtype.size for weight in weights),
+        ops=dict(sorted(Counter(operation.type for operation in operations).items())),
+        dtypes=dict(sorted(Counter(weight.dtype.name for weight in weights).items())),
+    )
+
+
+def _multiply_adds(operation: Any) -> int:
+    """Count one operation's multiply-adds; 0 for the cheap ones and for unknown shapes."""
+    kernel_axes = {
+        "Conv2D": (0, 1, 2),  # [height, width, in, out]
+        "DepthwiseConv2dNative": (0, 1),  # [height, width, in, multiplier]
+    }
+    if operation.type in kernel_axes:
+        output, kernel = operation.outputs[0].shape, operation.inputs[1].shape
+        if not (output.is_fully_defined() and kernel.is_fully_defined()):
+            return 0
+        return int(
+            output.num_elements() * prod(kernel[axis] for axis in kernel_axes[operation.type])
+        )
+    if operation.type in ("MatMul", "BatchMatMulV2"):
+        output, left = operation.outputs[0].shape, operation.inputs[0].shape
+        if not (output.is_fully_defined() and left.is_fully_defined()):
+            return 0
+        transposed = operation.type == "MatMul" and operation.get_attr("transpose_a")
+        return int(output.num_elements() * left[-2 if transposed else -1])
+    return 0

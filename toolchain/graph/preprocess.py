@@ -1,0 +1,97 @@
+"""How a photo becomes the network's input: the definition that the page shares.
+
+`web/src/worker/preprocess.ts` does the same steps in the browser; a test compares the
+two on the same pixels. Decode with the EXIF orientation applied and transparency over
+white, crop the centre, resize with a triangle filter, map bytes onto the value range.
+"""
+
+from __future__ import annotations
+
+from math import floor
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from toolchain.errors import BadInputError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from PIL.Image import Image
+
+    from toolchain.card import InputSpec
+
+    Array = np.ndarray[Any, np.dtype[np.float32]]
+
+
+def load(path: Path, spec: InputSpec) -> Array:
+    """Read a photo from disk as one network input, float32 `[height, width, 3]`.
+
+    Raises:
+        BadInputError: The file is no picture that Pillow can read.
+    """
+    from PIL import Image, ImageOps, UnidentifiedImageError
+
+    try:
+        with Image.open(path) as image:
+            upright = ImageOps.exif_transpose(image)
+            return prepare(upright, spec)
+    except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
+        raise BadInputError(f"{path} cannot be read as a picture: {error}") from error
+
+
+def prepare(image: Image, spec: InputSpec) -> Array:
+    """Crop, resize and scale a decoded photo to float32 `[height, width, 3]`."""
+    left, top, width, height = crop_box(*image.size, spec)
+    pixels = np.asarray(
+        _over_white(image).crop((left, top, left + width, top + height)), np.float32
+    )
+    resized = resize(pixels, spec.height, spec.width)
+    low, high = spec.value_range
+    return (low + resized * ((high - low) / 255)).astype(np.float32)
+
+
+def crop_box(width: int, height: int, spec: InputSpec) -> tuple[int, int, int, int]:
+    """Return left, top, width and height of the centre crop, in whole pixels.
+
+    It has the aspect ratio of the network's input and covers `crop_fraction` of the
+    largest such box in the photo.
+    """
+    scale = min(width / spec.width, height / spec.height) * spec.crop_fraction
+    crop_width = max(1, floor(spec.width * scale + 0.5))
+    crop_height = max(1, floor(spec.height * scale + 0.5))
+    return (width - crop_width) // 2, (height - crop_height) // 2, crop_width, crop_height
+
+
+def resize(pixels: Array, height: int, width: int) -> Array:
+    """Resize float32 `[h, w, c]` with a separable triangle filter, antialiased.
+
+    The filter widens with the reduction and samples lie at pixel centres, as in
+    `tf.image.resize(method="bilinear", antialias=True)`; nothing is rounded to bytes.
+    """
+    rows = _filter(pixels.shape[0], height)
+    columns = _filter(pixels.shape[1], width)
+    narrowed = np.einsum("xw,hwc->hxc", columns, pixels, optimize=True)
+    resized: Array = np.einsum("yh,hxc->yxc", rows, narrowed, optimize=True).astype(np.float32)
+    return resized
+
+
+def _filter(size: int, target: int) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """Return the weights `[target, size]` by which a line of pixels is resampled."""
+    scale = size / target
+    support = max(scale, 1.0)
+    centres = (np.arange(target) + 0.5)[:, None] * scale
+    distances = np.abs(np.arange(size)[None, :] + 0.5 - centres) / support
+    weights = np.maximum(0.0, 1.0 - distances)
+    normalised: np.ndarray[Any, np.dtype[np.float64]] = weights / weights.sum(axis=1, keepdims=True)
+    return normalised
+
+
+def _over_white(image: Image) -> Image:
+    from PIL import Image as Images
+
+    if image.has_transparency_data:
+        layered = image.convert("RGBA")
+        white = Images.new("RGBA", layered.size, "white")
+        return Images.alpha_composite(white, layered).convert("RGB")
+    return image.convert("RGB")

@@ -1,0 +1,83 @@
+"""What a model or a built site consists of, for `toolchain inspect`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from toolchain import tf as tensorflow
+from toolchain.report import schema
+from toolchain.site.publish import MARK
+from toolchain.sources import resolve
+
+if TYPE_CHECKING:
+    from toolchain.card import Declared, ModelCard
+    from toolchain.progress import Progress
+    from toolchain.store import Store
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """The size of a model, as it lies in a SavedModel or in a site."""
+
+    card: ModelCard
+    form: str
+    """What was looked at: `SavedModel`, or `TF.js graph model, float16`."""
+    parameters: int
+    multiply_adds: int
+    """For one image."""
+    file_bytes: int
+    memory_bytes: int
+    """Of the weights while the graph runs."""
+    ops: dict[str, int]
+    dtypes: dict[str, int]
+
+
+def inspect(
+    request: resolve.Request, declared: Declared, *, store: Store, progress: Progress
+) -> Inspection:
+    """Look at a built site, or fetch a model and look at its graph.
+
+    Raises:
+        ToolchainError: It cannot be fetched or read.
+    """
+    site = Path(request.model)
+    if (site / MARK).is_file():
+        return _of_site(schema.read(site))
+    fetched = resolve.fetch(request, store=store, progress=progress)
+    from toolchain.graph import facts, signature
+
+    with tensorflow.quiet():
+        found, loaded = signature.read(fetched.path)
+        card, _ = signature.settle(
+            found,
+            declared.over(fetched.declared),
+            name=fetched.source,
+            source=fetched.source,
+            sha256=fetched.sha256,
+        )
+        counted = facts.measure(fetched.path, loaded, found, card.input)
+    return Inspection(
+        card=card,
+        form="SavedModel",
+        parameters=counted.parameters,
+        multiply_adds=counted.multiply_adds,
+        file_bytes=counted.file_bytes,
+        memory_bytes=counted.memory_bytes,
+        ops=counted.ops,
+        dtypes=counted.dtypes,
+    )
+
+
+def _of_site(report: schema.Report) -> Inspection:
+    return Inspection(
+        card=report.card,
+        form=f"TF.js graph model, {report.quantization}",
+        parameters=report.artifacts.parameters,
+        multiply_adds=report.source_graph.multiply_adds,
+        file_bytes=report.totals["model"].raw,
+        memory_bytes=report.artifacts.memory_bytes,
+        ops=report.artifacts.ops,
+        dtypes=report.artifacts.dtypes,
+    )

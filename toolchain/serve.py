@@ -1,0 +1,78 @@
+"""Serves a built site on this machine, by WhiteNoise (files, encodings) on Waitress (HTTP)."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from toolchain.errors import BadInputError, ToolchainError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+
+    Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+
+HOST = "127.0.0.1"
+# `name.<16 hex digits>.suffix` is this tool's, `name-<8 of base 64>.suffix` is Vite's.
+_HASHED = re.compile(r"(\.[0-9a-f]{16}|-[\w-]{8})\.\w+$")
+_MIME_TYPES = {".wasm": "application/wasm", ".bin": "application/octet-stream"}
+
+
+def application(site: Path) -> Wsgi:
+    """Return a WSGI application that serves a site as a good static host would.
+
+    Compressed neighbours (`.br`, `.gz`) go to whoever accepts them; hashed names may be
+    kept for ever, `index.html` is asked for anew each time.
+
+    Raises:
+        BadInputError: There is no site at that path.
+    """
+    from whitenoise import WhiteNoise
+
+    if not (site / "index.html").is_file():
+        raise BadInputError(f"there is no site at {site}; build one with `toolchain build`")
+    served: Wsgi = WhiteNoise(
+        _not_found,
+        root=str(site),
+        index_file=True,
+        max_age=0,
+        mimetypes=_MIME_TYPES,
+        allow_all_origins=False,
+        immutable_file_test=lambda _path, url: bool(_HASHED.search(url)),
+    )
+    return served
+
+
+def serve(site: Path, port: int, *, ready: Callable[[str], None]) -> None:
+    """Serve until interrupted.
+
+    Args:
+        site: The built site.
+        port: Port to listen on; 0 takes a free one.
+        ready: Called with the URL once connections are accepted.
+
+    Raises:
+        ToolchainError: The port cannot be listened on.
+    """
+    from waitress.server import create_server
+
+    app = application(site)
+    try:
+        server = create_server(app, host=HOST, port=port, threads=8, ident=None)
+    except OSError as error:
+        raise ToolchainError(
+            f"port {port} cannot be listened on: {error.strerror}; choose another with --port"
+        ) from error
+    ready(f"http://{HOST}:{server.effective_port}/")
+    try:
+        server.run()
+    finally:
+        server.close()
+
+
+def _not_found(_environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+    body = b"There is no such file in this site.\n"
+    headers = [("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", str(len(body)))]
+    start_response("404 Not Found", headers)
+    return [body]

@@ -1,0 +1,85 @@
+"""Compresses the site's files ahead of time, beside the originals as `.br` and `.gz`.
+
+Brotli at its best setting takes seconds a megabyte, so each result is kept in the store
+under its content's digest. A compressed file that saves too little is not written.
+"""
+
+from __future__ import annotations
+
+import gzip
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from toolchain import digest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from toolchain.progress import Progress
+    from toolchain.store import Store
+
+ENCODINGS = {"br": ".br", "gzip": ".gz"}
+_INCOMPRESSIBLE = frozenset({".jpg", ".jpeg", ".png", ".webp", ".avif", ".woff2", ".br", ".gz"})
+_WORTHWHILE = 0.98  # of the original's size
+_LAYOUT = "br11-gz9-1"
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Bytes of one file as it is and as it travels."""
+
+    raw: int
+    gzip: int
+    brotli: int
+
+
+def precompress(site: Path, *, store: Store, progress: Progress) -> Mapping[str, Sizes]:
+    """Write `.br` and `.gz` beside every file that gains by it.
+
+    Returns:
+        For every file of the site, by its path, its size plain and in each encoding; the
+        plain size stands where an encoding is not worth its file.
+    """
+    files = sorted(file for file in site.rglob("*") if file.is_file())
+    total = sum(file.stat().st_size for file in files)
+
+    def handle(file: Path) -> Sizes:
+        sizes = _compress(file, store)
+        tracker.advance(sizes.raw)
+        return sizes
+
+    with (
+        progress.track("Compressing", total, "bytes") as tracker,
+        # Both codecs release the interpreter's lock while they work.
+        ThreadPoolExecutor() as pool,
+    ):
+        sizes = pool.map(handle, files)
+        return {
+            file.relative_to(site).as_posix(): size for file, size in zip(files, sizes, strict=True)
+        }
+
+
+def _compress(file: Path, store: Store) -> Sizes:
+    content = file.read_bytes()
+    if file.suffix in _INCOMPRESSIBLE:
+        return Sizes(len(content), len(content), len(content))
+    key = f"{digest.of_bytes(content)}-{_LAYOUT}"
+    with store.lock(f"encoded-{key}"):
+        if (kept := store.get("encoded", key)) is None:
+            import brotli
+
+            with store.put("encoded", key) as folder:
+                (folder / "br").write_bytes(brotli.compress(content, quality=11, lgwin=24))
+                # No time stamp: the same content gives the same bytes.
+                (folder / "gzip").write_bytes(gzip.compress(content, 9, mtime=0))
+            kept = store.require("encoded", key)
+    sizes = {}
+    for encoding, suffix in ENCODINGS.items():
+        encoded = (kept / encoding).read_bytes()
+        worthwhile = len(encoded) <= len(content) * _WORTHWHILE
+        if worthwhile:
+            file.with_name(file.name + suffix).write_bytes(encoded)
+        sizes[encoding] = len(encoded) if worthwhile else len(content)
+    return Sizes(len(content), sizes["gzip"], sizes["br"])

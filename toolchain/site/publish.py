@@ -1,0 +1,112 @@
+"""Puts a finished site in place of the last one, whole or not at all."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import shutil
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import TYPE_CHECKING
+
+from toolchain.errors import BadInputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MARK = "report.json"
+"""The file by which a folder is known for a site of this tool."""
+
+
+@contextmanager
+def staged(out: Path) -> Iterator[Path]:
+    """Give an empty folder beside `out`; what stands in it when the block ends is the site.
+
+    The caller holds a lock on `out`, so folders that a killed build left are swept here.
+
+    Raises:
+        BadInputError: `out` cannot be written, or holds what this tool did not make.
+    """
+    check(out)
+    prefix = f".{out.name}.building-"
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        for abandoned in out.parent.glob(f"{prefix}*"):
+            shutil.rmtree(abandoned, ignore_errors=True)
+        folder = Path(mkdtemp(prefix=prefix, dir=out.parent))
+        # mkdtemp's folders are private; a web server reads this one.
+        folder.chmod(0o755)
+    except OSError as error:
+        raise BadInputError(
+            f"{out} cannot be written: {error.strerror}; choose another folder with --out"
+        ) from error
+    try:
+        yield folder
+        if not same(folder, out):
+            _swap(folder, out)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def check(out: Path) -> None:
+    """See that `out` may be replaced.
+
+    Raises:
+        BadInputError: It is a file, or a folder that holds what this tool did not make.
+    """
+    if out.is_symlink() or (out.exists() and not out.is_dir()):
+        raise BadInputError(f"{out} is no folder; choose another with --out")
+    if out.is_dir() and any(out.iterdir()) and not (out / MARK).is_file():
+        raise BadInputError(
+            f"{out} holds files that this tool did not make; empty it or choose another with --out"
+        )
+
+
+def same(one: Path, other: Path) -> bool:
+    """Tell whether two sites are alike but for the report of how they were built."""
+    return other.is_dir() and _contents(one) == _contents(other)
+
+
+def _contents(folder: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file() and path.relative_to(folder).parts[0].split(".")[0] != "report"
+    }
+
+
+def _swap(new: Path, out: Path) -> None:
+    """Exchange the two folders; afterwards `new` is the old site."""
+    if not out.exists():
+        new.rename(out)
+    elif not _exchange(new, out):
+        # No system call for it here: the site is away for an instant between these.
+        away = new.with_name(f"{new.name}-old")
+        out.rename(away)
+        try:
+            new.rename(out)
+        except BaseException:
+            away.rename(out)
+            raise
+        shutil.rmtree(away, ignore_errors=True)
+
+
+def _exchange(one: Path, other: Path) -> bool:
+    """Exchange two folders in one system call; False where the system has none."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    here, there = os.fsencode(one), os.fsencode(other)
+    if sys.platform == "linux" and hasattr(libc, "renameat2"):
+        at_cwd, exchange = -100, 2  # AT_FDCWD, RENAME_EXCHANGE
+        result = libc.renameat2(at_cwd, here, at_cwd, there, exchange)
+    elif sys.platform == "darwin" and hasattr(libc, "renamex_np"):
+        result = libc.renamex_np(here, there, 2)  # RENAME_SWAP
+    else:
+        return False
+    if result == 0:
+        return True
+    if (code := ctypes.get_errno()) in (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP):
+        return False
+    raise OSError(code, os.strerror(code), str(other))

@@ -1,0 +1,111 @@
+"""Renders the site: the runtime, the model, the contract, the photos and `index.html`.
+
+Every file but `index.html` bears its content's hash in its name, so a host may tell
+browsers to keep all of them for ever, and a page never meets another build's files.
+"""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING
+
+from toolchain import __version__
+from toolchain.errors import BadInputError
+from toolchain.site import contract as contracts
+from toolchain.site import parts
+from toolchain.tfjs.artifacts import name_after_content
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from toolchain.tfjs.stage import TfjsModel
+
+
+def render(
+    model: TfjsModel, site: Path, *, title: str | None = None, notice: str | None = None
+) -> None:
+    """Write the whole site into an existing empty folder.
+
+    Args:
+        model: The converted model.
+        site: Where to write.
+        title: Heading of the page; by default it names the model.
+        notice: A sentence the visitor should read, if any.
+
+    Raises:
+        BadInputError: The template has a fault; its place is named.
+        MissingToolError: The page's runtime is not built.
+    """
+    runtime = parts.load_runtime()
+    for file in runtime.files:
+        _copy(parts.runtime_dir() / file, site / file)
+    artifacts = model.converted.artifacts
+    for file in (artifacts.model_json, *artifacts.shards):
+        _copy(model.folder / file, site / "model" / file)
+    contract = contracts.make(model.converted, f"model/{artifacts.model_json}")
+    context = {
+        "title": title or f"Tag photos with {contract.model.name}",
+        "description": (
+            f"Tags photos with {contract.model.name} inside your browser; "
+            "no photo leaves your machine."
+        ),
+        "lang": "en",
+        "card": model.converted.card,
+        "quantization": model.converted.quantization,
+        "contract": _write_named(site, "contract.json", contract.to_json()),
+        "model_url": contract.model.url,
+        "weight_urls": [f"model/{shard}" for shard in artifacts.shards],
+        "runtime": runtime,
+        "samples": _samples(site),
+        "notice": notice,
+        "toolchain_version": __version__,
+    }
+    (site / "index.html").write_text(_html(context), "utf-8")
+
+
+def _html(context: dict[str, object]) -> str:
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(parts.templates_dir()),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    try:
+        return environment.get_template("index.html.j2").render(context)
+    except jinja2.TemplateSyntaxError as error:
+        raise BadInputError(
+            f"{error.filename}, line {error.lineno}: {error.message}; mend the template"
+        ) from error
+    except jinja2.TemplateError as error:
+        raise BadInputError(f"the page's template cannot be rendered: {error.message}") from error
+
+
+def _samples(site: Path) -> list[dict[str, object]]:
+    from PIL import Image
+
+    folder = parts.templates_dir() / "samples"
+    shown: list[dict[str, object]] = []
+    for sample in parts.load_samples(folder):
+        content = (folder / sample.file).read_bytes()
+        with Image.open(folder / sample.file) as image:
+            width, height = image.size
+        url = _write_named(site, f"samples/{sample.file}", content)
+        shown.append({**sample.model_dump(), "url": url, "width": width, "height": height})
+    return shown
+
+
+def _write_named(site: Path, path: str, content: bytes) -> str:
+    """Write a file under its content's name and return its URL relative to the page."""
+    target = site / path
+    target = target.with_name(name_after_content(target.name, content))
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_bytes(content)
+    return target.relative_to(site).as_posix()
+
+
+def _copy(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(source, target)

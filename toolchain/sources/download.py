@@ -1,0 +1,71 @@
+"""What every source on the network has in common: from attempts to a whole entry kept."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING
+
+from toolchain import digest
+from toolchain.sources import network, saved_model
+from toolchain.sources.network import AttemptError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from toolchain.progress import Progress
+    from toolchain.sources.network import NetworkPolicy
+    from toolchain.store import Store
+
+
+def through_store(
+    kind: str,
+    handle: str,
+    attempt: Callable[[Path, float], Path],
+    *,
+    store: Store,
+    policy: NetworkPolicy,
+    progress: Progress,
+) -> Path:
+    """Return the SavedModel folder of a handle, downloaded unless a whole one is kept.
+
+    Args:
+        kind: Kind of the store's entry.
+        handle: The canonical handle.
+        attempt: Tries once: gets an empty folder and the moment to be done by, returns
+            the folder with the model under the one it got, which keeps its name.
+        store: Where models are kept.
+        policy: How often and how long to try.
+        progress: Hears of repeated attempts and of damaged entries.
+
+    Raises:
+        UnreachableError: Nothing answered.
+        SourceError: The model cannot be fetched.
+        ToolchainError: The store cannot be written.
+    """
+    key = digest.of_bytes(handle.encode())
+
+    def once(deadline: float) -> None:
+        scratch = store.scratch()
+        try:
+            found = attempt(scratch, deadline)
+            if (wrong := saved_model.fault(found)) is not None:
+                raise AttemptError(f"what came is no whole SavedModel: {wrong}")
+            with store.put(kind, key) as content:
+                found.rename(content / found.name)
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+
+    with store.lock(f"{kind} {handle}"):
+        if (kept := store.get(kind, key)) is None:
+            if store.has(kind, key):
+                progress.say(f"The kept copy of {handle} is damaged; fetching it anew")
+            network.with_retries(handle, once, policy=policy, progress=progress)
+            kept = store.require(kind, key)
+    (folder,) = kept.iterdir()
+    return folder
+
+
+def is_kept(store: Store, kind: str, handle: str) -> bool:
+    """Tell whether the store has a whole copy of the model of a canonical handle."""
+    return store.get(kind, digest.of_bytes(handle.encode())) is not None

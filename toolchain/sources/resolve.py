@@ -1,0 +1,192 @@
+"""From what the user typed to a SavedModel: which source is meant, and asking it."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from toolchain.errors import BadInputError, PinMismatchError, SourceError, UnreachableError
+from toolchain.sources import catalogue, download, embedded, kaggle, local, network, pins, tfhub
+
+if TYPE_CHECKING:
+    from toolchain.progress import Progress
+    from toolchain.sources.saved_model import Fetched
+    from toolchain.store import Store
+
+
+class Kind(Enum):
+    """Where a model comes from."""
+
+    CATALOGUE = "catalogue"
+    TFHUB = "TF Hub"
+    KAGGLE = "Kaggle"
+    LOCAL = "local"
+    EMBEDDED = "embedded"
+
+
+@dataclass(frozen=True)
+class Request:
+    """How to ask the outside world for a model."""
+
+    model: str
+    """A catalogue name, a TF Hub URL, a Kaggle handle, or a path."""
+    pins: Path = field(default_factory=lambda: Path("toolchain.lock.json"))
+    """The lock file that holds the digests of models fetched before."""
+    update_pin: bool = False
+    sha256: str | None = None
+    """The digest the user expects, if any."""
+    mirror: str | None = None
+    """A base URL that stands in for https://tfhub.dev."""
+    policy: network.NetworkPolicy = field(default_factory=network.NetworkPolicy)
+    patient: bool = True
+    """Ask a host again even if it was out of reach a few minutes ago."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The model that was really got, and a sentence where it is not the one asked for."""
+
+    fetched: Fetched
+    notice: str | None = None
+
+
+def kind_of(model: str) -> Kind:
+    """Tell which source a user's word means.
+
+    Raises:
+        BadInputError: It means none; the nearest catalogue names are offered.
+    """
+    if model in ("embedded", catalogue.EMBEDDED):
+        return Kind.EMBEDDED
+    if model in catalogue.ENTRIES:
+        return Kind.CATALOGUE
+    if kaggle.recognises(model):
+        return Kind.KAGGLE
+    if model.startswith(("http://", "https://")):
+        return Kind.TFHUB
+    if _looks_like_path(model):
+        return Kind.LOCAL
+    near = difflib.get_close_matches(model, catalogue.ENTRIES, n=3)
+    hint = f"did you mean {' or '.join(near)}?" if near else "`toolchain models` lists them"
+    raise BadInputError(
+        f"{model!r} is no model of the catalogue, no URL and no path that exists; {hint}"
+    )
+
+
+def _looks_like_path(model: str) -> bool:
+    path = Path(model).expanduser()
+    return path.exists() or path.is_absolute() or model.endswith(local.SUFFIXES) or "/" in model
+
+
+def fetch(request: Request, *, store: Store, progress: Progress) -> Fetched:
+    """Get the model that was asked for, and no other.
+
+    Raises:
+        BadInputError: The word means no source, or a local model cannot be read.
+        UnreachableError: No host that has it answered.
+        SourceError: It was refused, or what came is no model, or not the pinned one.
+    """
+    kind = kind_of(request.model)
+    if kind is Kind.EMBEDDED:
+        fetched = embedded.fetch(store=store, progress=progress)
+    elif kind is Kind.LOCAL:
+        path = Path(request.model).expanduser()
+        fetched = local.fetch(path, store=store, progress=progress)
+    elif kind is Kind.CATALOGUE:
+        fetched = _fetch_named(request, store, progress)
+    else:
+        fetched = _fetch_remote(kind, request.model, request, store, progress)
+    if request.sha256 and fetched.sha256 != request.sha256.lower():
+        raise _DigestError(
+            f"{request.model} has the SHA-256 {fetched.sha256}, not the {request.sha256} that was "
+            "asked for; check where it comes from"
+        )
+    return fetched
+
+
+def fetch_or_embedded(request: Request, *, store: Store, progress: Progress) -> Outcome:
+    """Get a model of the catalogue, or the embedded one where no host gives it.
+
+    Only a name of the catalogue falls back: who gives a URL or a path means that model.
+    Nor does a model that came with other bytes than it should.
+
+    Raises:
+        ToolchainError: As :func:`fetch`.
+    """
+    try:
+        return Outcome(fetch(request, store=store, progress=progress))
+    except _DigestError:
+        raise
+    except SourceError as error:
+        if kind_of(request.model) is not Kind.CATALOGUE or isinstance(error, PinMismatchError):
+            raise
+        progress.warn(str(error))
+        progress.warn(
+            f"building the embedded {catalogue.EMBEDDED} instead of {request.model}; "
+            "--no-fallback makes this an error"
+        )
+        notice = (
+            f"{request.model} could not be fetched, so this page was built with the embedded "
+            f"{catalogue.EMBEDDED} instead."
+        )
+        return Outcome(embedded.fetch(store=store, progress=progress), notice)
+
+
+class _DigestError(SourceError):
+    """The model came with another digest than the user expects."""
+
+
+def _fetch_named(request: Request, store: Store, progress: Progress) -> Fetched:
+    """Ask TF Hub, then Kaggle."""
+    entry = catalogue.ENTRIES[request.model]
+    faults: list[SourceError] = []
+    for kind, handle in ((Kind.TFHUB, entry.tfhub), (Kind.KAGGLE, entry.kaggle)):
+        if handle is None:
+            continue
+        try:
+            fetched = _fetch_remote(kind, handle, request, store, progress)
+        except PinMismatchError:
+            raise
+        except SourceError as error:
+            faults.append(error)
+            continue
+        return replace(fetched, declared=entry.declare())
+    unreachable = all(isinstance(fault, UnreachableError) for fault in faults)
+    raise (UnreachableError if unreachable else SourceError)("; ".join(map(str, faults)))
+
+
+def _fetch_remote(
+    kind: Kind, handle: str, request: Request, store: Store, progress: Progress
+) -> Fetched:
+    """Ask one host, unless it is known to be out of reach; check the pin of what came."""
+    if kind is Kind.TFHUB:
+        source, host = tfhub.canonical(handle), tfhub.origin_of(handle, request.mirror)
+    else:
+        source, host = kaggle.canonical(handle), kaggle.host()
+    if (
+        not request.patient
+        and network.recently_unreachable(store, host)
+        and not download.is_kept(store, kind.name.lower(), source)
+    ):
+        raise UnreachableError(
+            f"{host} did not answer a few minutes ago and is not asked again so soon "
+            f"(`toolchain pull {request.model}` asks at once)"
+        )
+    try:
+        if kind is Kind.TFHUB:
+            fetched = tfhub.fetch(
+                handle, store=store, policy=request.policy, progress=progress, mirror=request.mirror
+            )
+        else:
+            fetched = kaggle.fetch(handle, store=store, policy=request.policy, progress=progress)
+    except UnreachableError:
+        network.remember_unreachable(store, host)
+        raise
+    network.forget_unreachable(store, host)
+    pins.Pins.load(request.pins).check_or_pin(
+        fetched.source, fetched.sha256, update=request.update_pin
+    )
+    return fetched

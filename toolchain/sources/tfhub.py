@@ -1,0 +1,161 @@
+"""Models on TF Hub, or on any server that speaks its protocol.
+
+The archive is fetched and unpacked by the `tensorflow_hub` client itself, in a child
+process; around it stands what the client lacks: time-outs, retries, a check of what came,
+and a cache that knows a damaged model from a whole one.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+import urllib.parse
+from typing import TYPE_CHECKING
+
+from toolchain import digest
+from toolchain.errors import BadInputError
+from toolchain.sources import child, download, probe
+from toolchain.sources.network import AttemptError
+from toolchain.sources.saved_model import Fetched
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from toolchain.progress import Progress
+    from toolchain.sources.network import NetworkPolicy
+    from toolchain.store import Store
+
+ORIGIN = "https://tfhub.dev"
+
+_FORMAT = ("tf-hub-format", "compressed")
+_PORTS = {"http": 80, "https": 443}
+# How the compressions that the client unpacks begin, and where a plain tar says so.
+_COMPRESSED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ\x00")
+_TAR, _TAR_AT = b"ustar", 257
+
+
+def canonical(handle: str) -> str:
+    """Return the one way to write a TF Hub handle.
+
+    Surrounding space, trailing slashes, fragments, default ports, the case of the host
+    and a `tf-hub-format` in the query do not make another model.
+
+    Raises:
+        BadInputError: It is no http(s) URL that names a model.
+    """
+    text = handle.strip()
+    try:
+        parts = urllib.parse.urlsplit(text)
+        host = (parts.hostname or "").encode("idna").decode("ascii")
+        port = parts.port
+    except ValueError as error:  # UnicodeError, from a host that cannot be one, included
+        raise BadInputError(f"{handle!r} is no TF Hub handle: {error}") from error
+    path = urllib.parse.quote(parts.path, safe="/%:@!$&'()*+,;=~").rstrip("/")
+    if parts.scheme not in _PORTS or not host or not path:
+        raise BadInputError(
+            f"{handle!r} is no TF Hub handle; write {ORIGIN}/publisher/model/version"
+        )
+    if parts.username is not None or any(map(_is_odd, text)):
+        raise BadInputError(
+            f"{_without_user(parts)!r} is no TF Hub handle; leave out user names, spaces and "
+            "control characters"
+        )
+    scheme = "https" if host == "tfhub.dev" else parts.scheme
+    netloc = f"[{host}]" if ":" in host else host
+    if port is not None and port != _PORTS[parts.scheme]:
+        netloc += f":{port}"
+    query = urllib.parse.urlencode(
+        [pair for pair in urllib.parse.parse_qsl(parts.query) if pair[0] != _FORMAT[0]]
+    )
+    return urllib.parse.urlunsplit((scheme, netloc, path, query, ""))
+
+
+def origin_of(handle: str, mirror: str | None = None) -> str:
+    """Return the scheme, host and port that a fetch of `handle` asks first.
+
+    It is what the memory of :mod:`toolchain.sources.network` goes by.
+
+    Raises:
+        BadInputError: The handle or the mirror is no http(s) URL.
+    """
+    parts = urllib.parse.urlsplit(_mirrored(canonical(handle), mirror))
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def fetch(
+    handle: str,
+    *,
+    store: Store,
+    policy: NetworkPolicy,
+    progress: Progress,
+    mirror: str | None = None,
+) -> Fetched:
+    """Return the model of a TF Hub handle, downloaded unless a whole copy is kept.
+
+    Args:
+        handle: Any http(s) URL that answers as TF Hub does.
+        store: Where models are kept.
+        policy: How patient to be.
+        progress: Hears of the download.
+        mirror: Base URL of a server to ask instead of https://tfhub.dev; the model keeps
+            its handle.
+
+    Raises:
+        BadInputError: The handle or the mirror is no http(s) URL.
+        UnreachableError: Nothing answered.
+        SourceError: The model is not there, or what came is none.
+    """
+    source = canonical(handle)
+    url = _mirrored(source, mirror)
+
+    def attempt(scratch: Path, deadline: float) -> Path:
+        answer = probe.ask(_compressed(url), policy)
+        _expect_archive(answer.head)
+        with progress.track(f"Downloading {source}", answer.total, "bytes") as tracker:
+            return child.run(
+                "tfhub",
+                url,
+                scratch=scratch,
+                policy=policy,
+                deadline=deadline,
+                tracker=tracker,
+            )
+
+    folder = download.through_store(
+        "tfhub", source, attempt, store=store, policy=policy, progress=progress
+    )
+    return Fetched(folder, digest.of_tree(folder), source)
+
+
+def _mirrored(source: str, mirror: str | None) -> str:
+    if mirror is None or not source.startswith(f"{ORIGIN}/"):
+        return source
+    parts = urllib.parse.urlsplit(mirror)
+    if parts.scheme not in _PORTS or not parts.netloc:
+        raise BadInputError(f"the mirror {mirror!r} is no base URL; write http(s)://HOST[:PORT]")
+    return mirror.rstrip("/") + source[len(ORIGIN) :]
+
+
+def _compressed(url: str) -> str:
+    """Return the address that the client asks for this handle."""
+    parts = urllib.parse.urlsplit(url)
+    query = urllib.parse.urlencode([*urllib.parse.parse_qsl(parts.query), _FORMAT])
+    return urllib.parse.urlunsplit(parts._replace(query=query))
+
+
+def _expect_archive(head: bytes) -> None:
+    if head.startswith(_COMPRESSED) or head[_TAR_AT:].startswith(_TAR):
+        return
+    if not head:
+        raise AttemptError("the server sends an empty file")
+    if head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
+        raise AttemptError("the server sends a web page in the place of an archive")
+    raise AttemptError("the server sends something that is no archive")
+
+
+def _is_odd(character: str) -> bool:
+    return character.isspace() or unicodedata.category(character) == "Cc"
+
+
+def _without_user(parts: urllib.parse.SplitResult) -> str:
+    """Return an address without a password that may be in it, for messages."""
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()

@@ -1,0 +1,147 @@
+"""Reads tensors from PyTorch's pre-1.6 checkpoint format without PyTorch and without trust.
+
+The format (`torch/serialization.py`, `_legacy_save`): pickles of a magic number, a
+protocol version and the writer's system, then the object itself, in which tensors are
+calls of `torch._utils._rebuild_tensor_v2` over persistent ids of storages, then a pickle
+of the storages' keys, then each storage as an int64 count and its elements.
+
+A pickle may name any callable, so the unpickler here admits three names only and gives
+them meanings of its own; everything else is refused before it is looked up.
+"""
+
+from __future__ import annotations
+
+import pickle
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from toolchain.errors import BadInputError
+
+if TYPE_CHECKING:
+    import io
+    from pathlib import Path
+
+_MAGIC = 0x1950A86A20F9469CFC6C
+_PROTOCOL = 1001
+_PID_LENGTH = 6  # ("storage", type, key, device, count, view metadata)
+_DTYPES: dict[tuple[str, str], np.dtype[Any]] = {
+    ("torch", "FloatStorage"): np.dtype("<f4"),
+    ("torch", "DoubleStorage"): np.dtype("<f8"),
+    ("torch", "HalfStorage"): np.dtype("<f2"),
+    ("torch", "LongStorage"): np.dtype("<i8"),
+    ("torch", "IntStorage"): np.dtype("<i4"),
+}
+
+
+@dataclass(frozen=True)
+class _StorageType:
+    dtype: np.dtype[Any]
+
+
+@dataclass(frozen=True)
+class _View:
+    """A tensor before its storage has been read: where its elements lie in it."""
+
+    storage: str
+    offset: int
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+
+
+class _TensorUnpickler(pickle.Unpickler):
+    """Admits an ordered dict of tensors over typed storages, and nothing else."""
+
+    def __init__(self, file: io.BufferedIOBase) -> None:
+        super().__init__(file)
+        self.storages: dict[str, tuple[np.dtype[Any], int]] = {}
+
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) == ("collections", "OrderedDict"):
+            return OrderedDict
+        if (module, name) == ("torch._utils", "_rebuild_tensor_v2"):
+            return _rebuild_view
+        if (module, name) in _DTYPES:
+            return _StorageType(_DTYPES[module, name])
+        raise pickle.UnpicklingError(f"it names {module}.{name}, which is no tensor storage")
+
+    def persistent_load(self, pid: Any) -> str:
+        if isinstance(pid, tuple) and len(pid) == _PID_LENGTH and pid[0] == "storage":
+            _, kind, key, _device, count, _view_metadata = pid
+            if isinstance(kind, _StorageType) and isinstance(key, str) and isinstance(count, int):
+                declared = (kind.dtype, count)
+                if count < 0 or self.storages.setdefault(key, declared) != declared:
+                    raise pickle.UnpicklingError(f"storage {key} is declared inconsistently")
+                return key
+        raise pickle.UnpicklingError("it refers to something that is no tensor storage")
+
+
+def _rebuild_view(storage: Any, offset: Any, shape: Any, strides: Any, *_gradient: Any) -> _View:
+    numbers = (offset, *shape, *strides)
+    if (
+        not isinstance(storage, str)
+        or len(shape) != len(strides)
+        or not all(isinstance(number, int) and number >= 0 for number in numbers)
+    ):
+        raise pickle.UnpicklingError("a tensor's offset, shape or strides make no sense")
+    return _View(storage, offset, tuple(shape), tuple(strides))
+
+
+def read(path: Path) -> dict[str, np.ndarray[Any, Any]]:
+    """Read a legacy checkpoint that holds a state dict.
+
+    Args:
+        path: The `.pth` file.
+
+    Returns:
+        Tensor name to array, in the checkpoint's order, little-endian, C-contiguous.
+
+    Raises:
+        BadInputError: The file is no such checkpoint, is cut off, or holds anything but
+            tensors.
+    """
+    try:
+        with path.open("rb") as file:
+            return _read(file)
+    except (OSError, EOFError, ValueError, TypeError, IndexError, pickle.UnpicklingError) as error:
+        reason = str(error) or type(error).__name__
+        raise BadInputError(f"{path.name} is no readable PyTorch checkpoint: {reason}") from error
+
+
+def _read(file: io.BufferedReader) -> dict[str, np.ndarray[Any, Any]]:
+    def plain() -> Any:
+        return _TensorUnpickler(file).load()
+
+    if plain() != _MAGIC or plain() != _PROTOCOL or not plain().get("little_endian"):
+        raise ValueError("it does not begin as a legacy checkpoint of a little-endian machine")
+    unpickler = _TensorUnpickler(file)
+    state = unpickler.load()
+    keys = plain()
+    if not isinstance(state, dict) or sorted(keys) != sorted(unpickler.storages):
+        raise ValueError("it holds no state dict with its storages")
+    arrays: dict[str, np.ndarray[Any, Any]] = {}
+    for key in keys:
+        dtype, count = unpickler.storages[key]
+        if int.from_bytes(file.read(8), "little", signed=True) != count:
+            raise ValueError(f"storage {key} has another length than declared")
+        content = file.read(count * dtype.itemsize)
+        arrays[key] = np.frombuffer(content, dtype, count)
+    return {str(name): _view(arrays, view) for name, view in state.items()}
+
+
+def _view(arrays: dict[str, np.ndarray[Any, Any]], view: Any) -> np.ndarray[Any, Any]:
+    if not isinstance(view, _View):
+        raise TypeError("the state dict holds something that is no tensor")
+    flat = arrays[view.storage]
+    last = view.offset + sum(
+        (size - 1) * stride for size, stride in zip(view.shape, view.strides, strict=True)
+    )
+    if 0 not in view.shape and last >= flat.size:
+        raise ValueError(f"a tensor reaches past the end of storage {view.storage}")
+    strides = tuple(stride * flat.itemsize for stride in view.strides)
+    window = np.lib.stride_tricks.as_strided(
+        flat[view.offset :], view.shape, strides, writeable=False
+    )
+    return np.array(window, order="C")

@@ -1,0 +1,61 @@
+"""The one door to TensorFlow: imported late, on the CPU, and quietly.
+
+Importing TensorFlow takes seconds, so only the stages that need it come here, when they
+run. Its C++ side writes to the process's standard error before any logger can be set, so
+:func:`quiet` diverts the file descriptor itself.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import sys
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+VERBOSE = "TOOLCHAIN_DEBUG"
+"""Environment variable that leaves TensorFlow's own output as it is; `--debug` sets it."""
+
+
+def load() -> Any:
+    """Import TensorFlow for the CPU and return the module."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    # Builds must not depend on a GPU that happens to be there, nor wait for a search.
+    os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+    # Another order of sums would give other bytes where results are rounded.
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+    import tensorflow as tf
+
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    return tf
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Keep what TensorFlow and its converter print from the user while the block runs.
+
+    Python warnings go too: they are addressed to whoever maintains those libraries.
+    """
+    if os.environ.get(VERBOSE):
+        yield
+        return
+    sys.stdout.flush()
+    sys.stderr.flush()
+    with (
+        Path(os.devnull).open("w") as sink,
+        contextlib.redirect_stdout(sink),
+        warnings.catch_warnings(),
+    ):
+        warnings.simplefilter("ignore")
+        kept = os.dup(2)
+        os.dup2(sink.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)

@@ -1,0 +1,1 @@
+"""From a SavedModel to TF.js artifacts named after their content."""

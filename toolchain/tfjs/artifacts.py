@@ -1,0 +1,124 @@
+"""A TF.js graph model on disk: what it holds, and names that tell its content.
+
+The format is TF.js' own: `model.json` with the graph's topology and a manifest of weight
+files (`tfjs-core`, `src/io/types.ts`).
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from math import prod
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from toolchain import digest
+from toolchain.errors import BadInputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+Activation = Literal["softmax", "none"]
+HASH_DIGITS = 16
+"""Hex digits of a content hash in a file name: 64 bits, no accident makes two alike."""
+
+_PASSING = frozenset({"Identity", "Reshape", "Squeeze", "StopGradient", "NoOp"})
+
+
+class Artifacts(BaseModel):
+    """A finished TF.js graph model, every file named after its content."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    model_json: str
+    """Its file name in the folder."""
+    shards: tuple[str, ...]
+    """File names of the weights, in the manifest's order."""
+    weight_bytes: int
+    activation: Activation
+    """What turns the graph's output into probabilities: nothing, where it ends with one."""
+    tensors: int
+    parameters: int
+    """Elements of all floating-point weights, as they are left after folding."""
+    memory_bytes: int
+    """Of all weights once TF.js has decoded them, four bytes an element."""
+    ops: dict[str, int]
+    dtypes: dict[str, int]
+    """Stored weight dtype to number of tensors."""
+
+
+def name_after_content(name: str, content: bytes) -> str:
+    """Return `stem.<hash>.suffix` for a file name and its content."""
+    path = Path(name)
+    return f"{path.stem}.{digest.of_bytes(content)[:HASH_DIGITS]}{path.suffix}"
+
+
+def seal(folder: Path) -> Artifacts:
+    """Rename the shards, then `model.json`, after their content, in place.
+
+    The shards' names stand in `model.json`, so its hash covers theirs: a page that asks
+    for one `model.json` can never get another build's weights.
+    """
+    model = json.loads((folder / "model.json").read_text("utf-8"))
+    shards: list[str] = []
+    weight_bytes = 0
+    for group in model["weightsManifest"]:
+        named = []
+        for shard in group["paths"]:
+            content = (folder / shard).read_bytes()
+            weight_bytes += len(content)
+            named.append(name_after_content(shard, content))
+            (folder / shard).rename(folder / named[-1])
+        group["paths"] = named
+        shards += named
+    text = json.dumps(model, separators=(",", ":"), ensure_ascii=False).encode()
+    model_json = name_after_content("model.json", text)
+    (folder / model_json).write_bytes(text)
+    (folder / "model.json").unlink()
+    return describe(model, model_json, tuple(shards), weight_bytes)
+
+
+def describe(
+    model: dict[str, Any], model_json: str, shards: tuple[str, ...], weight_bytes: int
+) -> Artifacts:
+    """Say what a parsed `model.json` holds."""
+    weights = [weight for group in model["weightsManifest"] for weight in group["weights"]]
+    return Artifacts(
+        model_json=model_json,
+        shards=shards,
+        weight_bytes=weight_bytes,
+        activation=_activation(model),
+        tensors=len(weights),
+        parameters=sum(prod(weight["shape"]) for weight in weights if weight["dtype"] == "float32"),
+        memory_bytes=sum(4 * prod(weight["shape"]) for weight in weights),
+        ops=dict(sorted(Counter(node["op"] for node in _nodes(model)).items())),
+        dtypes=dict(
+            sorted(
+                Counter(weight.get("quantization", weight)["dtype"] for weight in weights).items()
+            )
+        ),
+    )
+
+
+def _nodes(model: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    topology = model["modelTopology"]
+    yield from topology["node"]
+    for function in topology.get("library", {}).get("function", ()):
+        yield from function.get("nodeDef", ())
+
+
+def _activation(model: dict[str, Any]) -> Activation:
+    """Walk back from the output to the operation that makes the scores."""
+    nodes = {node["name"]: node for node in model["modelTopology"]["node"]}
+    (output,) = model["signature"]["outputs"].values()
+    name = output["name"].split(":")[0]
+    while name in nodes:
+        node = nodes[name]
+        if node["op"] in ("Softmax", "Sigmoid"):
+            return "none"
+        if node["op"] not in _PASSING or not node.get("input"):
+            return "softmax"
+        name = node["input"][0].lstrip("^").split(":")[0]
+    raise BadInputError("the converted graph has no output that can be followed")

@@ -1,0 +1,123 @@
+"""The conversion stage: a SavedModel and its declarations in, sealed TF.js artifacts out.
+
+Its result is kept in the store under the digest of everything it depends on, so that a
+build with nothing changed here imports no TensorFlow.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, ConfigDict
+
+from toolchain import digest
+from toolchain import tf as tensorflow
+from toolchain.card import ModelCard
+from toolchain.graph.facts import GraphFacts
+from toolchain.tfjs.artifacts import Artifacts, seal
+from toolchain.tfjs.convert import Quantization, convert
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from toolchain.progress import Progress
+    from toolchain.sources.saved_model import Fetched
+    from toolchain.store import Store
+
+_LAYOUT = 1  # raise it when the same input gives another result
+
+
+class Converted(BaseModel):
+    """What the stage found out and made; the files lie beside it in the store."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    card: ModelCard
+    facts: GraphFacts
+    artifacts: Artifacts
+    quantization: Quantization
+    assumptions: tuple[str, ...]
+    """What nobody declared and the card had to assume, for the user to read."""
+
+
+@dataclass(frozen=True)
+class TfjsModel:
+    """A sealed TF.js model on disk with what is known of it."""
+
+    folder: Path
+    converted: Converted
+    key: str
+    """Digest of all that the result depends on."""
+    reused: bool
+    """Whether it was there before."""
+
+
+def run(
+    fetched: Fetched,
+    *,
+    quantization: Quantization,
+    shard_bytes: int,
+    store: Store,
+    progress: Progress,
+) -> TfjsModel:
+    """Convert a fetched model, or return the kept result of the same conversion.
+
+    Raises:
+        BadInputError: The model is no image classifier, contradicts what was declared, or
+            uses operations that TF.js lacks.
+    """
+    key = digest.of_json(
+        {
+            "layout": _LAYOUT,
+            "sha256": fetched.sha256,
+            "source": fetched.source,
+            "declared": fetched.declared.model_dump(mode="json"),
+            "quantization": quantization,
+            "shard_bytes": shard_bytes,
+        }
+    )
+    with store.lock(f"tfjs-{key}"):
+        kept = store.get("tfjs", key)
+        reused = kept is not None
+        if kept is None:
+            with store.put("tfjs", key) as entry:
+                converted = _convert(fetched, entry / "model", quantization, shard_bytes, progress)
+                (entry / "converted.json").write_text(converted.model_dump_json(), "utf-8")
+            kept = store.require("tfjs", key)
+    converted = Converted.model_validate_json((kept / "converted.json").read_text("utf-8"))
+    return TfjsModel(kept / "model", converted, key, reused)
+
+
+def _convert(
+    fetched: Fetched,
+    folder: Path,
+    quantization: Quantization,
+    shard_bytes: int,
+    progress: Progress,
+) -> Converted:
+    from toolchain.graph import facts, signature
+
+    name = fetched.declared.name or fetched.source
+    progress.say(f"Reading the graph of {name}")
+    with tensorflow.quiet():
+        found, loaded = signature.read(fetched.path)
+        card, assumed = signature.settle(
+            found, fetched.declared, name=name, source=fetched.source, sha256=fetched.sha256
+        )
+        counted = facts.measure(fetched.path, loaded, found, card.input)
+    progress.say(f"Converting to TF.js, weights as {quantization}")
+    convert(
+        fetched.path,
+        folder,
+        signature=found.key,
+        quantization=quantization,
+        shard_bytes=shard_bytes,
+    )
+    return Converted(
+        card=card,
+        facts=counted,
+        artifacts=seal(folder),
+        quantization=quantization,
+        assumptions=tuple(assumption.sentence for assumption in assumed),
+    )
