@@ -24,7 +24,7 @@ WEB_SOURCES := $(shell find web templates -type f -not -path '*/node_modules/*' 
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help build-web serve test test-python test-web lint format bench lock wheel web chromium clean
+.PHONY: help build-web serve test test-python test-web lint format bench lock wheel web docs chromium clean
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -67,10 +67,13 @@ lock: .make/venv ## Renew requirements.lock from pyproject.toml.
 	$(BIN)/uv pip compile --universal --python-version 3.10 --generate-hashes --no-header \
 		--no-emit-index-url --group dev --quiet -o requirements.lock pyproject.toml
 
+docs: .make/venv ## Write docs/report.schema.json anew from the code.
+	$(BIN)/python -c 'import json; from toolchain.report import schema; print(json.dumps(schema.json_schema(), indent=2))' > docs/report.schema.json
+
 clean: ## Remove all that was built or installed here; the cache of models stays.
 	rm -rf .make .venv dist build web/dist web/node_modules .mypy_cache .ruff_cache .pytest_cache
 
-.make/venv: requirements.lock pyproject.toml
+.make/venv: requirements.lock
 	@test -n "$(PYTHON)" || { echo "Install Python 3.10, 3.11 or 3.12 (with venv), or say PYTHON=/path/to/it."; exit 1; }
 	@mkdir -p .make
 	$(PYTHON) -m venv --clear .venv

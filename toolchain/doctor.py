@@ -135,9 +135,11 @@ def _cache(store: Store) -> Finding:
 
 def _network(policy: network.NetworkPolicy) -> Iterator[Finding]:
     mend = "the embedded model and local models build without it"
-    for subject, origin in (("TF Hub", tfhub.ORIGIN), ("Kaggle", kaggle.origin())):
+    for subject, origin_of in (("TF Hub", lambda: tfhub.ORIGIN), ("Kaggle", kaggle.origin)):
         try:
-            probe.ask(origin, policy)
+            probe.ask(origin_of(), policy)
             yield Finding(subject, True, "answers", mend, needed=False)
         except network.AttemptError as error:
             yield Finding(subject, error.status is not None, error.cause, mend, needed=False)
+        except ToolchainError as error:
+            yield Finding(subject, False, "wrongly configured", str(error), needed=False)

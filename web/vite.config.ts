@@ -1,6 +1,7 @@
 import { defineConfig } from 'vitest/config';
 
 import { runtimeManifest } from './build/runtime-manifest.ts';
+import { TFJS_NOTICE } from './build/tfjs-notice.ts';
 import { withoutThreads } from './build/without-threads.ts';
 
 const manifest = runtimeManifest();
@@ -20,6 +21,9 @@ export default defineConfig({
     rolldownOptions: {
       output: {
         ...names,
+        comments: { legal: false },
+        postBanner: ({ moduleIds }) =>
+          moduleIds.some((id) => /@tensorflow.*\.js$/.test(id)) ? TFJS_NOTICE : '',
         entryFileNames: 'assets/worker-[hash].js',
         // A chunk is named after the file it begins with, and every package of TF.js
         // begins with dist/index.js.

@@ -1,6 +1,6 @@
 """How a photo becomes the network's input: the definition that the page shares.
 
-`web/src/worker/preprocess.ts` does the same steps in the browser; a test compares the
+`web/src/worker/preprocess.ts` and `web/src/photo/` do the same steps in the browser; a test compares the
 two on the same pixels. Decode with the EXIF orientation applied and transparency over
 white, crop the centre, resize with a triangle filter, map bytes onto the value range.
 """
@@ -57,9 +57,12 @@ def crop_box(width: int, height: int, spec: InputSpec) -> tuple[int, int, int, i
     It has the aspect ratio of the network's input and covers `crop_fraction` of the
     largest such box in the photo.
     """
-    scale = min(width / spec.width, height / spec.height) * spec.crop_fraction
-    crop_width = max(1, floor(spec.width * scale + 0.5))
-    crop_height = max(1, floor(spec.height * scale + 0.5))
+    # Multiplied before divided, as the page does: a rounding error could tip a half.
+    narrow = width * spec.height <= height * spec.width
+    box_width = width if narrow else height * spec.width / spec.height
+    box_height = width * spec.height / spec.width if narrow else height
+    crop_width = max(1, floor(box_width * spec.crop_fraction + 0.5))
+    crop_height = max(1, floor(box_height * spec.crop_fraction + 0.5))
     return (width - crop_width) // 2, (height - crop_height) // 2, crop_width, crop_height
 
 

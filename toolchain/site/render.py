@@ -45,10 +45,7 @@ def render(
     contract = contracts.make(model.converted, f"model/{artifacts.model_json}")
     context = {
         "title": title or f"Tag photos with {contract.model.name}",
-        "description": (
-            f"Tags photos with {contract.model.name} inside your browser; "
-            "no photo leaves your machine."
-        ),
+        "description": f"Tags photos with {contract.model.name} inside your browser.",
         "lang": "en",
         "card": model.converted.card,
         "quantization": model.converted.quantization,

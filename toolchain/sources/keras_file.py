@@ -66,7 +66,7 @@ def export(path: Path, saved_model: Path) -> Declared:
 
 def _export(path: Path, saved_model: Path, version: str) -> None:
     if version.startswith("3."):
-        model = tensorflow.load().keras.saving.load_model(path, compile=False, safe_mode=True)
+        model = tensorflow.load().keras.models.load_model(path, compile=False, safe_mode=True)
         model.export(str(saved_model), format="tf_saved_model", verbose=False)
     else:
         tensorflow.load()

@@ -1,0 +1,1 @@
+"""The proof: real TensorFlow, real clients, a real browser."""

@@ -1,0 +1,70 @@
+"""What every test stands on: a cache of its own, a folder of its own, real models."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from toolchain import tf as tensorflow
+from toolchain.store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def session_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder that all of xdist's workers share, and no other session."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache_of_the_session(session_folder: Path) -> Iterator[Path]:
+    """Keep every test, and every process it starts, away from the user's cache."""
+    folder = session_folder / "cache"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TOOLCHAIN_CACHE", str(folder))
+        for name in ("TOOLCHAIN_TFHUB_MIRROR", tensorflow.VERBOSE):
+            patch.delenv(name, raising=False)
+        yield folder
+
+
+@pytest.fixture(autouse=True)
+def _folder_of_the_test(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Start every test in an empty folder: `toolchain.lock.json` and `dist` go there."""
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    """Return an empty store."""
+    return Store(tmp_path / "store")
+
+
+@pytest.fixture(scope="session")
+def session_store(cache_of_the_session: Path) -> Store:
+    """Return the store that the session shares, so that costly results are made once."""
+    return Store(cache_of_the_session)
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """Return the folder of real models and photos beside the checkout."""
+    folder = Path(os.environ.get("TOOLCHAIN_SHARED", CHECKOUT.parent / "shared"))
+    if not folder.is_dir():
+        pytest.skip(f"needs the real models and photos of {folder} (TOOLCHAIN_SHARED)")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a tiny SavedModel of five classes; it stays as it is."""
+    from tests import tiny_models
+
+    return tiny_models.classifier(tmp_path_factory.mktemp("tiny") / "tiny")

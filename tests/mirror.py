@@ -1,0 +1,228 @@
+"""A model hub on the loopback, with faults to order.
+
+It answers like TF Hub, where a path stands for an archive, and like as much of Kaggle's API
+as `kagglehub` asks for. A request may also come as to a proxy, with a whole URL in the place
+of the path, which is how tests bring `kagglehub` here: it knows no other address.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import http.server
+import io
+import json
+import os
+import tarfile
+import threading
+import time
+import urllib.parse
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+KAGGLE_API = "/api/v1/models.ModelApiService"
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What to answer, and how badly."""
+
+    body: bytes = b""
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+    cut_at: int | None = None
+    """Close the connection after so many bytes of the body announced."""
+    drip_at: int | None = None
+    """Send a byte a second from there on."""
+
+
+class Mirror:
+    """The server; see :func:`running`."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        self.requests: list[str] = []
+        self.hung_up = threading.Event()
+        """Set once somebody went away before all was sent."""
+        self.closing = threading.Event()
+        self._replies: dict[str, list[Reply | Callable[[Any], Reply]]] = {}
+
+    def serve(self, path: str, *replies: Reply | Callable[[Any], Reply]) -> str:
+        """Answer requests for `path` with these in turn, the last one for good."""
+        self._replies[path] = list(replies)
+        return self.address + path
+
+    def asked(self, path: str) -> int:
+        """Return how often `path` was asked for."""
+        return self.requests.count(path)
+
+    def reply(self, path: str, said: Any) -> Reply:
+        """Take the next answer for a path."""
+        self.requests.append(path)
+        waiting = self._replies.get(path)
+        if not waiting:
+            return Reply(status=404)
+        answer = waiting.pop(0) if len(waiting) > 1 else waiting[0]
+        return answer if isinstance(answer, Reply) else answer(said)
+
+
+@contextlib.contextmanager
+def running() -> Iterator[Mirror]:
+    """Run a mirror on a free port of 127.0.0.1."""
+    server = _Server(("127.0.0.1", 0), _Handler)
+    mirror = server.mirror = Mirror(f"http://127.0.0.1:{server.server_address[1]}")
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    try:
+        yield mirror
+    finally:
+        mirror.closing.set()
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+class _Server(http.server.ThreadingHTTPServer):
+    mirror: Mirror
+
+
+class _Handler(http.server.BaseHTTPRequestHandler):
+    server: _Server
+
+    def do_GET(self) -> None:
+        self._answer(None)
+
+    def do_POST(self) -> None:
+        said = self.rfile.read(int(self.headers["Content-Length"]))
+        self._answer(json.loads(said))
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+    def _answer(self, said: Any) -> None:
+        mirror = self.server.mirror
+        reply = mirror.reply(urllib.parse.urlsplit(self.path).path, said)
+        try:
+            self.send_response(reply.status)
+            self.send_header("Content-Length", str(len(reply.body)))
+            for name, value in reply.headers.items():
+                self.send_header(name, value)
+            self.end_headers()
+            at = reply.drip_at
+            self.wfile.write(reply.body[: reply.cut_at if at is None else at])
+            for byte in reply.body[at:] if at is not None else b"":
+                if mirror.closing.wait(1.0):
+                    break
+                self.wfile.write(bytes([byte]))
+        except ConnectionError:
+            mirror.hung_up.set()
+
+
+def html() -> Reply:
+    """Return a page that a portal or a moved site sends for everything."""
+    return Reply(b"<!doctype html><title>Welcome</title>", headers={"Content-Type": "text/html"})
+
+
+def redirect(to: str) -> Reply:
+    """Return a redirect."""
+    return Reply(status=302, headers={"Location": to})
+
+
+def pack(files: dict[str, bytes], *, folders: bool = True) -> bytes:
+    """Return a .tar.gz as TF Hub packs it: folders are entries of their own."""
+    parents = {str(parent) for name in files for parent in Path(name).parents}
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
+        for name in sorted(parents) if folders else ():
+            entry = tarfile.TarInfo(f"./{name}/")
+            entry.type = tarfile.DIRTYPE
+            tar.addfile(entry)
+        for name, data in files.items():
+            entry = tarfile.TarInfo(f"./{name}")
+            entry.size = len(data)
+            tar.addfile(entry, io.BytesIO(data))
+    return buffer.getvalue()
+
+
+def unpack(archive: bytes) -> dict[str, bytes]:
+    """Return the files in an archive."""
+    with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+        return {
+            str(Path(entry.name)): file.read()
+            for entry in tar
+            if entry.isfile() and (file := tar.extractfile(entry)) is not None
+        }
+
+
+@functools.cache
+def archive() -> bytes:
+    """Return a real model in TF Hub's format: a shared one, or a tiny one made here."""
+    beside = Path(__file__).resolve().parents[2] / "shared"
+    shared = Path(os.environ.get("TOOLCHAIN_SHARED", beside))
+    path = shared / "models" / "mobilenet_v1_025_224.tar.gz"
+    return path.read_bytes() if path.is_file() else _tiny()
+
+
+def _tiny() -> bytes:
+    import tempfile
+
+    import tensorflow as tf
+
+    class Scale(tf.Module):  # type: ignore[misc] # TensorFlow has no types
+        def __init__(self) -> None:
+            super().__init__()
+            self.factor = tf.Variable(tf.random.normal([200, 200]))
+
+        @tf.function(input_signature=[tf.TensorSpec([None, 200])])  # type: ignore[untyped-decorator]
+        def __call__(self, inputs: Any) -> Any:
+            return inputs @ self.factor
+
+    with tempfile.TemporaryDirectory() as folder:
+        tf.saved_model.save(Scale(), folder)
+        root = Path(folder)
+        files = (path for path in root.rglob("*") if path.is_file())
+        return pack({path.relative_to(root).as_posix(): path.read_bytes() for path in files})
+
+
+def until(happened: Callable[[], bool], seconds: float) -> bool:
+    """Wait until something is so, and tell whether it came to be."""
+    late = time.monotonic() + seconds
+    while not happened():
+        if time.monotonic() > late:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+class Heard:
+    """A :class:`toolchain.progress.Progress` that keeps what it hears."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+        self.warned: list[str] = []
+        self.bytes = 0
+        self.total: int | None = None
+
+    def say(self, message: str) -> None:
+        self.said.append(message)
+
+    def warn(self, message: str) -> None:
+        self.warned.append(message)
+
+    @contextlib.contextmanager
+    def track(
+        self,
+        label: str,  # noqa: ARG002
+        total: int | None = None,
+        unit: str = "steps",
+    ) -> Iterator[Heard]:
+        assert unit == "bytes"
+        self.bytes, self.total = 0, total
+        yield self
+
+    def advance(self, amount: int) -> None:
+        self.bytes += amount

@@ -1,0 +1,78 @@
+"""The catalogue: complete, consistent, and written as the hosts' clients write it."""
+
+from __future__ import annotations
+
+import pytest
+
+from toolchain import imagenet
+from toolchain.cli import app
+from toolchain.sources import kaggle, tfhub
+from toolchain.sources.catalogue import DEFAULT, EMBEDDED, ENTRIES, VGG16, Entry
+from toolchain.sources.resolve import Kind, kind_of
+
+REMOTE = [entry for entry in ENTRIES.values() if entry.name != EMBEDDED]
+
+
+@pytest.mark.parametrize(
+    ("generation", "count"), [("mobilenet-v1", 16), ("mobilenet-v2", 22), ("mobilenet-v3", 4)]
+)
+def test_every_published_model_of_a_generation_is_there(generation: str, count: int) -> None:
+    assert sum(name.startswith(f"{generation}-") for name in ENTRIES) == count
+
+
+def test_nothing_else_is_there_but_the_embedded_model() -> None:
+    assert len(ENTRIES) == 16 + 22 + 4 + 1
+    assert ENTRIES[EMBEDDED].tfhub is None
+    assert ENTRIES[EMBEDDED].kaggle is None
+    assert kind_of(EMBEDDED) is Kind.EMBEDDED
+
+
+def test_names_and_handles_belong_to_one_model_each() -> None:
+    assert [entry.name for entry in ENTRIES.values()] == list(ENTRIES)
+    assert len({entry.tfhub for entry in REMOTE}) == len(REMOTE)
+    assert len({entry.kaggle for entry in REMOTE}) == len(REMOTE)
+
+
+@pytest.mark.parametrize("entry", REMOTE, ids=lambda entry: entry.name)
+def test_handles_are_as_their_hosts_know_them(entry: Entry) -> None:
+    assert entry.tfhub is not None
+    assert entry.kaggle is not None
+    assert tfhub.canonical(entry.tfhub) == entry.tfhub
+    assert kaggle.canonical(entry.kaggle) == entry.kaggle
+    assert kind_of(entry.name) is Kind.CATALOGUE
+    assert kind_of(entry.tfhub) is Kind.TFHUB
+    assert kind_of(f"kaggle:{entry.kaggle}") is Kind.KAGGLE
+    assert str(entry.size) in entry.tfhub
+    assert str(entry.size) in entry.kaggle
+
+
+def test_the_default_is_in_it_and_the_same_everywhere() -> None:
+    assert DEFAULT in ENTRIES
+    assert app.DEFAULT_MODEL == DEFAULT
+
+
+def test_what_a_name_declares_settles_the_whole_card() -> None:
+    for entry in ENTRIES.values():
+        declared = entry.declare()
+        assert None not in declared.model_dump(exclude={"crop_fraction"}).values(), entry.name
+        assert declared.labels == imagenet.labels()
+        assert (declared.height, declared.width) == (entry.size, entry.size)
+        assert declared.label_offset == (0 if entry.name == EMBEDDED else 1)
+
+
+def test_the_labels_are_a_thousand_and_every_one_says_something() -> None:
+    labels = imagenet.labels()
+    assert len(labels) == imagenet.CLASSES
+    assert all(label == label.strip() != "" for label in labels)
+    assert labels[0] == "tench"
+    assert labels[-1].startswith("toilet")
+
+
+def test_figures_are_those_of_small_models_and_vgg16_is_none() -> None:
+    assert all(entry.multiply_adds < 600 and entry.parameters < 7 for entry in ENTRIES.values())
+    assert all(40 < entry.top1 < 80 for entry in ENTRIES.values())
+    assert VGG16.name not in ENTRIES
+    # Howard et al. 2017, table 8: MobileNet V1 1.0 against VGG16.
+    best = ENTRIES["mobilenet-v1-100-224"]
+    assert VGG16.parameters / best.parameters > 32
+    assert VGG16.multiply_adds / best.multiply_adds > 27

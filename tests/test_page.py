@@ -1,0 +1,494 @@
+"""The built page in a real Chromium: it loads, it tags, and its tags are TensorFlow's."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from filelock import FileLock
+from PIL import Image
+
+from tests.browser import chromium, plain_host, toolchain_serve
+from toolchain import tf as tensorflow
+from toolchain.build import BuildOptions, build
+from toolchain.graph import preprocess
+from toolchain.progress import Silent
+from toolchain.report import schema
+from toolchain.sources.resolve import Request
+from toolchain.tfjs import execute
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from playwright.sync_api import Browser, Page
+
+    from toolchain.store import Store
+
+pytestmark = pytest.mark.xdist_group("page")
+
+SAMPLES = Path(__file__).parents[1] / "templates" / "samples"
+SECONDS = 1000  # in the milliseconds that Playwright counts in
+LOADED = 90 * SECONDS
+
+# Both sides read the same decoded pixels. What differs is the order of float32 sums (in
+# the resize, 3e-3 of 255 measured against TensorFlow's own; in XNNPACK's and Eigen's
+# convolutions). 1e-3 in a probability is ten times the largest difference seen.
+SAME_PIXELS = 1e-3
+# float16 weights against the float32 SavedModel: relative 2^-11 in every weight.
+FLOAT16 = 0.02
+
+Tags = list[tuple[int, float]]
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory, session_store: Store) -> Path:
+    """The embedded model's site, built once for all workers."""
+    out = tmp_path_factory.getbasetemp().parent / "embedded-site"
+    with FileLock(f"{out}.lock"):
+        options = BuildOptions(request=Request("embedded"), out=out)
+        build(options, store=session_store, progress=Silent())
+    return out
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def url(site: Path) -> Iterator[str]:
+    with toolchain_serve(site) as served:
+        yield served
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A page in a profile of its own, which may not complain on the console."""
+    context = browser.new_context()
+    opened = context.new_page()
+    complaints: list[str] = []
+    opened.on("pageerror", lambda error: complaints.append(str(error)))
+    opened.on(
+        "console",
+        lambda message: complaints.append(message.text) if message.type == "error" else None,
+    )
+    yield opened
+    context.close()
+    unexpected = [text for text in complaints if "Failed to load resource" not in text]
+    assert unexpected == []
+
+
+@pytest.fixture(scope="module")
+def reference(site: Path) -> Callable[[Path], Tags]:
+    """The same graph with the same stored weights, run by TensorFlow in Python."""
+    report = schema.read(site)
+    run = execute.load(site / "model", report.artifacts.model_json)
+
+    def tags(photo: Path) -> Tags:
+        logits = run(preprocess.load(photo, report.card.input)[None])[0]
+        return top_five(logits)
+
+    return tags
+
+
+def top_five(logits: np.ndarray[Any, Any]) -> Tags:
+    exponentials = np.exp(logits.astype(np.float64) - logits.max())
+    scores = exponentials / exponentials.sum()
+    return [(int(index), float(scores[index])) for index in np.argsort(-scores)[:5]]
+
+
+def open_page(page: Page, url: str) -> None:
+    page.goto(url)
+    page.wait_for_selector("html[data-state=tagged]", timeout=LOADED)
+
+
+def shown_tags(page: Page) -> Tags:
+    rows: list[dict[str, str]] = page.eval_on_selector_all(
+        "#tags li", "rows => rows.map(row => ({...row.dataset}))"
+    )
+    return [(int(row["classIndex"]), float(row["score"])) for row in rows]
+
+
+def give(page: Page, photo: Path | dict[str, Any]) -> None:
+    """Choose a file and wait for its tags."""
+    page.evaluate("document.querySelector('#tags').textContent = ''")
+    page.set_input_files("#file", photo)  # type: ignore[arg-type]
+    page.wait_for_selector("html[data-state=tagged] #tags li", timeout=30 * SECONDS)
+
+
+def assert_same(shown: Tags, expected: Tags, tolerance: float) -> None:
+    assert [index for index, _ in shown] == [index for index, _ in expected]
+    differences = [abs(one - other) for (_, one), (_, other) in zip(shown, expected, strict=True)]
+    assert max(differences) < tolerance, differences
+
+
+def lossless(photo: Path, folder: Path) -> Path:
+    """The photo as a PNG, which every decoder reads to the same pixels."""
+    target = folder / f"{photo.stem}.png"
+    with Image.open(photo) as image:
+        image.convert("RGB").save(target)
+    return target
+
+
+def test_a_first_visit_tags_the_first_sample_by_itself(page: Page, url: str) -> None:
+    open_page(page, url)
+    labels = page.eval_on_selector_all("#tags li", "rows => rows.map(row => row.dataset.label)")
+    assert len(labels) == 5
+    assert labels[0] in ("Egyptian cat", "tabby", "tiger cat")
+
+
+def test_every_sample_photo_gets_its_tag(page: Page, url: str) -> None:
+    open_page(page, url)
+    firsts = {}
+    for button in page.query_selector_all("button[data-sample]"):
+        page.evaluate("document.querySelector('#tags').textContent = ''")
+        button.click()
+        page.wait_for_selector("html[data-state=tagged] #tags li", timeout=30 * SECONDS)
+        name = Path(button.get_attribute("data-sample") or "").name.split(".")[0]
+        firsts[name] = page.get_attribute("#tags li", "data-label")
+    assert firsts == {
+        "cat": "Egyptian cat",
+        "espresso": "espresso",
+        "palace": "palace",
+        "rocket": "missile",
+    }
+
+
+@pytest.mark.parametrize("name", ["cat", "espresso", "palace", "rocket"])
+def test_page_and_python_give_the_same_tags_for_the_same_pixels(
+    page: Page, url: str, reference: Callable[[Path], Tags], tmp_path: Path, name: str
+) -> None:
+    photo = lossless(SAMPLES / f"{name}.jpg", tmp_path)
+    open_page(page, url)
+    give(page, photo)
+    assert_same(shown_tags(page), reference(photo), SAME_PIXELS)
+
+
+@pytest.mark.parametrize(
+    "size", [(224, 224), (1, 1), (97, 401), (256, 256), (641, 480)], ids=lambda size: f"{size}"
+)
+def test_page_and_python_share_one_crop_and_one_resize(
+    page: Page,
+    url: str,
+    reference: Callable[[Path], Tags],
+    tmp_path: Path,
+    size: tuple[int, int],
+) -> None:
+    # A crop that is off by a pixel or a browser's own scaling changes these scores by more
+    # than the tolerance, for the photo is scaled without any smoothing beforehand.
+    photo = tmp_path / "photo.png"
+    with Image.open(SAMPLES / "palace.jpg") as image:
+        image.convert("RGB").resize(size, Image.Resampling.NEAREST).save(photo)
+    open_page(page, url)
+    give(page, photo)
+    assert_same(shown_tags(page), reference(photo), SAME_PIXELS)
+
+
+def test_a_photo_on_its_side_is_turned_upright(
+    page: Page, url: str, reference: Callable[[Path], Tags], tmp_path: Path
+) -> None:
+    upright = lossless(SAMPLES / "espresso.jpg", tmp_path)
+    turned = tmp_path / "turned.png"
+    with Image.open(upright) as image:
+        exif = Image.Exif()
+        exif[0x0112] = 6  # shown after a quarter turn clockwise
+        image.transpose(Image.Transpose.ROTATE_90).save(turned, exif=exif)
+    open_page(page, url)
+    give(page, turned)
+    assert_same(shown_tags(page), reference(upright), SAME_PIXELS)
+
+
+def test_transparency_is_seen_over_white(
+    page: Page, url: str, reference: Callable[[Path], Tags], tmp_path: Path
+) -> None:
+    photo = tmp_path / "transparent.png"
+    with Image.open(SAMPLES / "cat.jpg") as image:
+        layered = image.convert("RGBA")
+        holes = np.full((image.height, image.width), 255, np.uint8)
+        holes[:, ::3] = 0
+        layered.putalpha(Image.fromarray(holes))
+        layered.save(photo)
+    open_page(page, url)
+    give(page, photo)
+    assert_same(shown_tags(page), reference(photo), SAME_PIXELS)
+
+
+def test_float16_weights_keep_the_saved_models_scores(
+    page: Page, url: str, site: Path, session_store: Store, tmp_path: Path
+) -> None:
+    from toolchain.sources import embedded
+
+    photo = lossless(SAMPLES / "cat.jpg", tmp_path)
+    open_page(page, url)
+    give(page, photo)
+    tf = tensorflow.load()
+    fetched = embedded.fetch(store=session_store, progress=Silent())
+    call = tf.saved_model.load(str(fetched.path)).signatures["serving_default"]
+    pixels = preprocess.load(photo, schema.read(site).card.input)
+    (logits,) = call(tf.constant(pixels[None])).values()
+    assert_same(shown_tags(page)[:3], top_five(logits.numpy()[0])[:3], FLOAT16)
+
+
+def test_the_panel_shows_the_bytes_that_the_browser_counted(
+    page: Page, url: str, site: Path
+) -> None:
+    open_page(page, url)
+    report = schema.read(site)
+    wire, decoded = panel_bytes(page, "model")
+    # Encodings are offered on loopback; each response adds a few hundred bytes of headers.
+    assert report.totals["model"].brotli <= wire <= report.totals["model"].brotli + 5000
+    assert decoded == report.totals["model"].raw
+    wasm_wire, wasm_decoded = panel_bytes(page, "wasm")
+    assert 0 < wasm_wire < wasm_decoded < report.totals["wasm"].raw  # one of two variants
+    total, _ = panel_bytes(page, "total")
+    assert total == sum(
+        panel_bytes(page, part)[0] for part in ("page", "runtime", "wasm", "model", "photos")
+    )
+
+
+def panel_bytes(page: Page, part: str) -> tuple[int, int]:
+    row = page.locator(f"[data-part={part}]")
+    return int(row.get_attribute("data-wire-bytes") or -1), int(
+        row.get_attribute("data-decoded-bytes") or -1
+    )
+
+
+def test_the_panel_shows_stages_in_their_order(page: Page, url: str) -> None:
+    open_page(page, url)
+    times = {
+        stage: (
+            float(page.get_attribute(f"[data-stage={stage}]", "data-start-ms") or "nan"),
+            float(page.get_attribute(f"[data-stage={stage}]", "data-end-ms") or "nan"),
+        )
+        for stage in ("download", "backend", "decode", "warm-up", "first-tag")
+    }
+    assert all(0 < start <= end for start, end in times.values()), times
+    assert times["download"][1] <= times["decode"][0]
+    assert times["decode"][1] <= times["warm-up"][0]
+    assert times["warm-up"][1] <= times["first-tag"][1]
+
+
+def test_a_second_visit_takes_the_model_from_the_cache(page: Page, url: str) -> None:
+    open_page(page, url)
+    page.goto("about:blank")
+    open_page(page, url)
+    assert panel_bytes(page, "model")[0] == 0
+    assert "from cache" in page.locator("[data-part=model]").inner_text()
+
+
+def test_the_site_works_on_a_plain_host_below_a_path(
+    page: Page, site: Path, tmp_path: Path
+) -> None:
+    below = tmp_path / "some" / "where"
+    below.mkdir(parents=True)
+    (below / "site").symlink_to(site)
+    with plain_host(tmp_path) as origin:
+        requested: list[str] = []
+        page.on("request", lambda request: requested.append(request.url))
+        open_page(page, f"{origin}some/where/site/")
+        assert page.locator("#tags li").count() == 5
+        prefix = f"{origin}some/where/site/"
+        outside = [
+            address for address in requested if not address.startswith((prefix, "data:", "blob:"))
+        ]
+        assert outside == []
+
+
+def test_nothing_is_asked_for_twice_and_nothing_from_elsewhere(page: Page, url: str) -> None:
+    requested: list[str] = []
+    page.on("request", lambda request: requested.append(request.url))
+    open_page(page, url)
+    fetched = [address for address in requested if not address.startswith(("data:", "blob:"))]
+    assert all(address.startswith(url) for address in fetched)
+    weights = [address for address in fetched if address.endswith(".bin")]
+    assert weights
+    assert sorted(weights) == sorted(set(weights))
+
+
+def test_a_photo_can_be_dropped(
+    page: Page, url: str, reference: Callable[[Path], Tags], tmp_path: Path
+) -> None:
+    photo = lossless(SAMPLES / "palace.jpg", tmp_path)
+    open_page(page, url)
+    transfer = file_transfer(page, photo)
+    page.evaluate("document.querySelector('#tags').textContent = ''")
+    page.dispatch_event("body", "drop", {"dataTransfer": transfer})
+    page.wait_for_selector("html[data-state=tagged] #tags li", timeout=30 * SECONDS)
+    assert_same(shown_tags(page), reference(photo), SAME_PIXELS)
+
+
+def test_a_photo_can_be_pasted(
+    page: Page, url: str, reference: Callable[[Path], Tags], tmp_path: Path
+) -> None:
+    photo = lossless(SAMPLES / "rocket.jpg", tmp_path)
+    open_page(page, url)
+    transfer = file_transfer(page, photo)
+    page.evaluate("document.querySelector('#tags').textContent = ''")
+    page.evaluate(
+        "data => document.dispatchEvent("
+        "new ClipboardEvent('paste', {clipboardData: data, bubbles: true}))",
+        transfer,
+    )
+    page.wait_for_selector("html[data-state=tagged] #tags li", timeout=30 * SECONDS)
+    assert_same(shown_tags(page), reference(photo), SAME_PIXELS)
+
+
+def file_transfer(page: Page, photo: Path) -> Any:
+    return page.evaluate_handle(
+        """bytes => {
+            const transfer = new DataTransfer();
+            transfer.items.add(new File([new Uint8Array(bytes)], 'photo.png', {type: 'image/png'}));
+            return transfer;
+        }""",
+        list(photo.read_bytes()),
+    )
+
+
+def test_keys_alone_tag_a_sample(page: Page, url: str) -> None:
+    open_page(page, url)
+    page.focus("button[data-sample*=espresso]")
+    page.evaluate("document.querySelector('#tags').textContent = ''")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("html[data-state=tagged] #tags li", timeout=30 * SECONDS)
+    assert page.get_attribute("#tags li", "data-label") == "espresso"
+    for _ in range(30):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.id") == "file":
+            break
+    else:
+        pytest.fail("the file chooser cannot be reached by the Tab key")
+
+
+def test_a_file_that_is_no_picture_gets_a_sentence_and_the_page_goes_on(
+    page: Page, url: str, tmp_path: Path
+) -> None:
+    open_page(page, url)
+    page.set_input_files(
+        "#file", {"name": "notes.txt", "mimeType": "text/plain", "buffer": b"not a picture"}
+    )
+    page.wait_for_selector("[role=alert]:visible")
+    assert "not a picture" in page.inner_text("[role=alert]")
+    give(page, lossless(SAMPLES / "cat.jpg", tmp_path))
+    assert shown_tags(page)[0][0] == 285
+    assert page.locator("[role=alert]").is_hidden()
+
+
+def test_a_missing_shard_is_named_and_a_retry_recovers(page: Page, url: str) -> None:
+    blocked: list[str] = []
+
+    def refuse(route: Any) -> None:
+        blocked.append(route.request.url)
+        route.fulfill(status=404, body="gone")
+
+    page.route("**/*shard2of*", refuse)
+    page.goto(url)
+    page.wait_for_selector("html[data-state=failed]", timeout=LOADED)
+    sentence = page.inner_text("[role=alert]")
+    assert "shard2of" in sentence
+    assert "404" in sentence
+    page.unroute("**/*shard2of*")
+    page.click("#retry")
+    page.wait_for_selector("html[data-state=tagged]", timeout=LOADED)
+    assert blocked
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [(b"<!doctype html><p>Not here</p>", "web page"), (b"\0" * 100, "bytes")],
+    ids=["html-in-place-of-weights", "cut-off-weights"],
+)
+def test_wrong_weights_never_become_wrong_tags(
+    page: Page, url: str, body: bytes, said: str
+) -> None:
+    html = body.startswith(b"<")
+    kind = "text/html" if html else "application/octet-stream"
+    page.route(
+        "**/*shard1of*", lambda route: route.fulfill(status=200, content_type=kind, body=body)
+    )
+    page.goto(url)
+    page.wait_for_selector("html[data-state=failed]", timeout=LOADED)
+    sentence = page.inner_text("[role=alert]")
+    assert "shard1of" in sentence
+    assert said in sentence
+    assert page.locator("#tags li[data-score]").count() == 0
+
+
+def test_webgl_gives_the_same_first_tag(page: Page, url: str) -> None:
+    open_page(page, url)
+    expected = shown_tags(page)[0][0]
+    page.goto(f"{url}?backend=webgl")
+    page.wait_for_selector("html[data-state=tagged]", timeout=LOADED)
+    assert page.get_attribute("[data-backend]", "data-backend") == "webgl"
+    assert shown_tags(page)[0][0] == expected
+
+
+def test_the_page_names_the_model_that_was_built(page: Page, url: str, site: Path) -> None:
+    provenance = schema.read(site).card.provenance
+    open_page(page, url)
+    text = page.content()
+    for fact in (provenance.name, provenance.source, provenance.licence, provenance.sha256):
+        assert fact in text
+    contract = json.loads(next(site.glob("contract.*.json")).read_text("utf-8"))
+    assert contract["model"]["sha256"] == provenance.sha256
+
+
+def test_an_unmodified_tfjs_loads_the_model_folder(
+    page: Page, site: Path, reference: Callable[[Path], Tags], tmp_path: Path
+) -> None:
+    bundle = Path(__file__).parents[1] / "web/node_modules/@tensorflow/tfjs/dist/tf.min.js"
+    report = schema.read(site)
+    photo = lossless(SAMPLES / "cat.jpg", tmp_path)
+    pixels = preprocess.load(photo, report.card.input)
+    root = tmp_path / "host"
+    root.mkdir()
+    (root / "model").symlink_to(site / "model")
+    (root / "tf.min.js").write_bytes(bundle.read_bytes())
+    (root / "index.html").write_text("<!doctype html><script src=tf.min.js></script>", "utf-8")
+    (root / "pixels.bin").write_bytes(pixels.tobytes())
+    with plain_host(root) as origin:
+        page.goto(origin)
+        logits = page.evaluate(
+            """async ([model, shape]) => {
+                await tf.setBackend('cpu');
+                const loaded = await tf.loadGraphModel(model);
+                const data = new Float32Array(await (await fetch('pixels.bin')).arrayBuffer());
+                return Array.from(await loaded.predict(tf.tensor(data, shape)).data());
+            }""",
+            [f"model/{report.artifacts.model_json}", [1, *pixels.shape]],
+        )
+    assert_same(top_five(np.array(logits)), reference(photo), SAME_PIXELS)
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (1280, "dark"), (320, "light")])
+def test_the_page_fits_its_window(
+    browser: Browser, url: str, tmp_path: Path, width: int, scheme: Any
+) -> None:
+    context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)
+    opened = context.new_page()
+    open_page(opened, url)
+    overflow = opened.evaluate(
+        "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    )
+    folder = Path(os.environ.get("TOOLCHAIN_SCREENSHOTS", tmp_path))
+    folder.mkdir(parents=True, exist_ok=True)
+    picture = folder / f"page-{width}-{scheme}.png"
+    opened.screenshot(path=picture, full_page=True)
+    context.close()
+    assert overflow == 0
+    with Image.open(picture) as image:
+        background = image.convert("L").getpixel((2, 2))
+    assert isinstance(background, int)
+    assert (background < 100) == (scheme == "dark")
+
+
+def test_the_html_holds_no_inline_script_or_style(site: Path) -> None:
+    html = (site / "index.html").read_text("utf-8")
+    assert re.findall(r"<script(?![^>]*\bsrc=)", html) == []
+    assert "<style" not in html
+    assert re.findall(r"\sstyle=", html) == []

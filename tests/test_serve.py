@@ -1,0 +1,114 @@
+"""`toolchain serve`: types, encodings and cache headers as a good static host sends them."""
+
+from __future__ import annotations
+
+import http.client
+import re
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from toolchain.errors import BadInputError, ToolchainError
+from toolchain.serve import application, serve
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+HASHED = "assets/page.0123456789abcdef.js"
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("served")
+    for path, content in {
+        "index.html": b"<!doctype html><title>site</title>",
+        HASHED: b"export {};" * 50,
+        f"{HASHED}.br": b"brotli's bytes",
+        f"{HASHED}.gz": b"gzip's bytes",
+        "assets/kernels-AbCd_123.wasm": b"\0asm",
+        "model/shard.0123456789abcdef.bin": b"\0\1\2",
+    }.items():
+        (folder / path).parent.mkdir(exist_ok=True)
+        (folder / path).write_bytes(content)
+    (folder.parent / "secret.txt").write_text("outside", "utf-8")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def port(site: Path) -> Iterator[int]:
+    command = [sys.executable, "-m", "toolchain", "serve", str(site), "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        match = re.search(r"http://127\.0\.0\.1:(\d+)/", line)
+        assert match, line
+        yield int(match[1])
+        process.terminate()
+
+
+def get(port: int, path: str, encodings: str = "") -> tuple[int, dict[str, str], bytes]:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection.request("GET", path, headers={"Accept-Encoding": encodings})
+    response = connection.getresponse()
+    headers = {name.lower(): value for name, value in response.getheaders()}
+    body = response.read()
+    connection.close()
+    return response.status, headers, body
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("/", "text/html"),
+        (f"/{HASHED}", "text/javascript"),
+        ("/assets/kernels-AbCd_123.wasm", "application/wasm"),
+        ("/model/shard.0123456789abcdef.bin", "application/octet-stream"),
+    ],
+)
+def test_each_kind_of_file_has_its_type(port: int, path: str, kind: str) -> None:
+    status, headers, _ = get(port, path)
+    assert status == 200
+    assert headers["content-type"].split(";")[0] == kind
+
+
+@pytest.mark.parametrize(
+    ("accepted", "encoding", "body"),
+    [
+        ("br, gzip", "br", b"brotli's bytes"),
+        ("gzip", "gzip", b"gzip's bytes"),
+        ("", None, b"export {};" * 50),
+    ],
+)
+def test_precompressed_files_go_to_whoever_accepts_them(
+    port: int, accepted: str, encoding: str | None, body: bytes
+) -> None:
+    _, headers, received = get(port, f"/{HASHED}", accepted)
+    assert headers.get("content-encoding") == encoding
+    assert received == body
+    assert "accept-encoding" in headers["vary"].lower()
+
+
+def test_hashed_names_are_kept_for_ever_and_the_page_is_not(port: int) -> None:
+    for path in (HASHED, "assets/kernels-AbCd_123.wasm", "model/shard.0123456789abcdef.bin"):
+        assert "immutable" in get(port, f"/{path}")[1]["cache-control"]
+    assert "immutable" not in get(port, "/")[1].get("cache-control", "")
+
+
+@pytest.mark.parametrize("path", ["/nothing.js", "/../secret.txt", "/%2e%2e/secret.txt"])
+def test_what_is_not_in_the_site_is_not_found(port: int, path: str) -> None:
+    status, _, body = get(port, path)
+    assert status == 404
+    assert b"outside" not in body
+
+
+def test_a_folder_without_a_site_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadInputError, match="build one with `toolchain build`"):
+        application(tmp_path)
+
+
+def test_a_taken_port_is_said_plainly(site: Path, port: int) -> None:
+    with pytest.raises(ToolchainError, match=f"port {port} .*--port"):
+        serve(site, port, ready=lambda _url: None)

@@ -1,0 +1,175 @@
+"""Tiny real models that are made in a moment: whole ones, and ones with a fault each.
+
+TensorFlow is imported when the first one is made, not before.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from toolchain import tf as tensorflow
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+CLASSES = 5
+SIDE = 32
+IMAGE = (None, SIDE, SIDE, 3)
+
+
+def names(count: int = CLASSES) -> tuple[str, ...]:
+    """Return labels for so many classes."""
+    return tuple(f"thing {number}" for number in range(count))
+
+
+def weights(*shape: int, seed: int = 0) -> Any:
+    """Return a variable with the same numbers in every process."""
+    tf = tensorflow.load()
+    return tf.Variable(tf.random.stateless_normal(shape, (seed, len(shape)), stddev=0.3))
+
+
+def save(
+    folder: Path,
+    function: Any,
+    shapes: dict[str, tuple[int | None, ...] | None],
+    *variables: Any,
+    dtype: str = "float32",
+    signatures: tuple[str, ...] = ("serving_default",),
+) -> Path:
+    """Write a SavedModel that calls `function` with inputs of these names and shapes."""
+    tf = tensorflow.load()
+    module = tf.Module()
+    module.kept = list(variables)
+    specs = [tf.TensorSpec(shape, dtype, name=name) for name, shape in shapes.items()]
+    concrete = tf.function(function).get_concrete_function(*specs)
+    with tensorflow.quiet():
+        tf.saved_model.save(module, str(folder), dict.fromkeys(signatures, concrete))
+    return folder
+
+
+def classifier(
+    folder: Path,
+    classes: int = CLASSES,
+    *,
+    shape: tuple[int | None, ...] = IMAGE,
+    ending: str = "logits",
+    width: int = 4,
+    dtype: str = "float32",
+    signatures: tuple[str, ...] = ("serving_default",),
+) -> Path:
+    """Write a SavedModel: convolution, pooling, matrix product, and what `ending` says.
+
+    `width` is the number of channels between the layers: 5,000 make a megabyte of weights.
+    """
+    tf = tensorflow.load()
+    kernel = weights(3, 3, shape[-1] or 3, width, seed=1)
+    matrix, bias = weights(width, classes, seed=2), weights(classes, seed=3)
+    endings = {"logits": tf.identity, "softmax": tf.nn.softmax, "sigmoid": tf.nn.sigmoid}
+
+    def call(image: Any) -> Any:
+        pixels = tf.cast(image, tf.float32)
+        seen = tf.nn.relu(tf.nn.conv2d(pixels, kernel, 2, "VALID"))
+        return {"scores": endings[ending](tf.reduce_mean(seen, (1, 2)) @ matrix + bias)}
+
+    return save(
+        folder, call, {"image": shape}, kernel, matrix, bias, dtype=dtype, signatures=signatures
+    )
+
+
+def without_signature(folder: Path) -> Path:
+    """Write a SavedModel that nothing can be called in by name."""
+    return classifier(folder, signatures=())
+
+
+def with_two_inputs(folder: Path) -> Path:
+    """Write a SavedModel that wants an image and a mask."""
+    tf = tensorflow.load()
+
+    def call(image: Any, mask: Any) -> Any:
+        return {"scores": tf.reduce_mean(image * mask, (1, 2))}
+
+    return save(folder, call, {"image": IMAGE, "mask": (None, SIDE, SIDE, 1)})
+
+
+def with_two_outputs(folder: Path) -> Path:
+    """Write a SavedModel that gives scores and features."""
+    tf = tensorflow.load()
+
+    def call(image: Any) -> Any:
+        return {"features": tf.reduce_max(image, (1, 2)), "scores": tf.reduce_mean(image, (1, 2))}
+
+    return save(folder, call, {"image": IMAGE})
+
+
+def of_input_shape(folder: Path, shape: tuple[int | None, ...] | None) -> Path:
+    """Write a SavedModel that adds up whatever it is fed to one score."""
+    tf = tensorflow.load()
+
+    def call(image: Any) -> Any:
+        return {"scores": tf.reshape(tf.reduce_mean(image), (1, 1))}
+
+    return save(folder, call, {"image": shape})
+
+
+def with_a_map_for_output(folder: Path) -> Path:
+    """Write a SavedModel that gives an image, as for segmentation."""
+    tf = tensorflow.load()
+    return save(folder, lambda image: {"mask": tf.nn.relu(image)}, {"image": IMAGE})
+
+
+def with_indices_for_output(folder: Path) -> Path:
+    """Write a SavedModel that gives the best classes' numbers for scores."""
+    tf = tensorflow.load()
+
+    def call(image: Any) -> Any:
+        return {"best": tf.math.top_k(tf.reduce_mean(image, (1, 2)), 2).indices}
+
+    return save(folder, call, {"image": IMAGE})
+
+
+def with_an_operation_tfjs_lacks(folder: Path) -> Path:
+    """Write a SavedModel with a singular value decomposition, which TF.js does not do."""
+    tf = tensorflow.load()
+
+    def call(image: Any) -> Any:
+        return {"scores": tf.linalg.svd(tf.reduce_mean(image, 3), compute_uv=False)[:, :CLASSES]}
+
+    return save(folder, call, {"image": IMAGE})
+
+
+def keras_model(
+    library: Any,
+    classes: int = CLASSES,
+    *,
+    first: Callable[[Any], Any] | None = None,
+    side: int | None = SIDE,
+) -> Any:
+    """Make a Keras model with the `keras` of Keras 3 or of `tf_keras`.
+
+    `first` makes a layer to put right behind the input from the library's `layers`.
+    """
+    layers = library.layers
+    library.utils.set_random_seed(1)
+    image = library.Input((side, side, 3), name="image")
+    x = first(layers)(image) if first else image
+    x = layers.Conv2D(4, 3, strides=2, name="look")(x)
+    x = layers.BatchNormalization(name="even_out")(x)
+    x = layers.ReLU(6.0, name="clip")(x)
+    x = layers.GlobalAveragePooling2D(name="pool")(x)
+    return library.Model(image, layers.Dense(classes, name="judge")(x))
+
+
+def libraries() -> dict[str, Any]:
+    """Return both Keras libraries by their package names."""
+    keras = tensorflow.load().keras
+    import tf_keras
+
+    return {"keras": keras, "tf_keras": tf_keras}
+
+
+def save_keras(model: Any, path: Path) -> Path:
+    """Write a Keras file, of the kind that the suffix says, without the library's remarks."""
+    with tensorflow.quiet():
+        model.save_weights(path) if path.name.endswith(".weights.h5") else model.save(path)
+    return path

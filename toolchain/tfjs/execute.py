@@ -1,0 +1,162 @@
+"""Runs TF.js artifacts in TensorFlow: the weights as stored, decoded as the page decodes them.
+
+What a page computes is the graph in `model.json` with the weights in the shards, not the
+SavedModel they came from. Here the same two run in Python. TF.js' converter fuses
+convolutions with their bias and activation into operations of which TensorFlow has no
+kernel for every shape; they are taken apart again, which changes no result.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from toolchain import tf as tensorflow
+from toolchain.errors import BadInputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    Array = np.ndarray[Any, Any]
+
+# The fused operations, and what each is without its bias and activation.
+_FUSED = {
+    "_FusedConv2D": "Conv2D",
+    "FusedDepthwiseConv2dNative": "DepthwiseConv2dNative",
+    "_FusedMatMul": "MatMul",
+}
+_FUSION_ATTRIBUTES = frozenset(
+    {"fused_ops", "num_args", "epsilon", "leakyrelu_alpha", "TArgs", "num_host_args", "host_args"}
+)
+
+
+def decode_weights(folder: Path, model: dict[str, Any]) -> dict[str, Array]:
+    """Read the shards and decode each weight as TF.js does (`io_utils.ts`, `decodeWeights`).
+
+    Args:
+        folder: Where the shards lie.
+        model: The parsed `model.json`.
+
+    Returns:
+        Weight name to array; quantised weights are float32 `scale * value + min`, computed
+        in double precision and rounded once, as JavaScript does.
+
+    Raises:
+        BadInputError: A shard is missing or of another length than its manifest says.
+    """
+    weights: dict[str, Array] = {}
+    for group in model["weightsManifest"]:
+        try:
+            data = b"".join((folder / shard).read_bytes() for shard in group["paths"])
+        except OSError as error:
+            raise BadInputError(f"the weight file {error.filename} cannot be read") from error
+        offset = 0
+        for entry in group["weights"]:
+            stored = entry.get("quantization", entry)["dtype"]
+            dtype = np.dtype(np.bool_ if stored == "bool" else stored).newbyteorder("<")
+            count = int(np.prod(entry["shape"], dtype=np.int64))
+            if offset + count * dtype.itemsize > len(data):
+                raise BadInputError(f"the weights in {folder} are cut off at {entry['name']}")
+            values = np.frombuffer(data, dtype, count, offset).reshape(entry["shape"])
+            offset += count * dtype.itemsize
+            weights[entry["name"]] = _dequantise(values, entry)
+        if offset != len(data):
+            raise BadInputError(f"the weights in {folder} are longer than their manifest says")
+    return weights
+
+
+def _dequantise(values: Array, entry: dict[str, Any]) -> Array:
+    quantization = entry.get("quantization")
+    if quantization is None:
+        return values
+    if "scale" in quantization:
+        scaled: Array = values.astype(np.float64) * quantization["scale"] + quantization["min"]
+        return scaled.astype(np.float32)
+    return values.astype(np.float32)
+
+
+def load(folder: Path, model_json: str) -> Callable[[Array], Array]:
+    """Return the model as a function.
+
+    Args:
+        folder: The model's folder.
+        model_json: Name of its `model.json`.
+
+    Returns:
+        From images, float32 `[n, height, width, 3]`, to the graph's output, float32
+        `[n, classes]`.
+
+    Raises:
+        BadInputError: The artifacts are damaged.
+    """
+    tf = tensorflow.load()
+    model = json.loads((folder / model_json).read_text("utf-8"))
+    graph_def = _graph_def(model, decode_weights(folder, model))
+    (source,) = (entry["name"] for entry in model["signature"]["inputs"].values())
+    (target,) = (entry["name"] for entry in model["signature"]["outputs"].values())
+
+    def imported() -> None:
+        tf.import_graph_def(graph_def, name="")
+
+    wrapped = tf.compat.v1.wrap_function(imported, [])
+    pruned = wrapped.prune(_tensor(source), _tensor(target))
+
+    def run(images: Array) -> Array:
+        result: Array = pruned(tf.constant(images)).numpy()
+        return result
+
+    return run
+
+
+def _tensor(name: str) -> str:
+    return name if ":" in name else f"{name}:0"
+
+
+def _graph_def(model: dict[str, Any], weights: dict[str, Array]) -> Any:
+    from google.protobuf import json_format
+    from tensorflow.core.framework import graph_pb2
+
+    tf = tensorflow.load()
+    stored = graph_pb2.GraphDef()
+    json_format.ParseDict(model["modelTopology"], stored, ignore_unknown_fields=True)
+    runnable = graph_pb2.GraphDef()
+    runnable.versions.CopyFrom(stored.versions)
+    runnable.library.CopyFrom(stored.library)
+    for node in stored.node:
+        if node.op == "Const" and node.name in weights:
+            _add_constant(runnable, node, weights[node.name], tf)
+        elif node.op in _FUSED:
+            _add_unfused(runnable, node)
+        else:
+            runnable.node.add().CopyFrom(node)
+    for node in runnable.node:
+        node.device = ""
+    return runnable
+
+
+def _add_constant(graph_def: Any, node: Any, value: Array, tf: Any) -> None:
+    constant = graph_def.node.add(name=node.name, op="Const")
+    tensor = tf.make_tensor_proto(value, shape=value.shape)
+    constant.attr["value"].tensor.CopyFrom(tensor)
+    constant.attr["dtype"].type = tensor.dtype
+
+
+def _add_unfused(graph_def: Any, node: Any) -> None:
+    """Add a fused node as the chain that it stands for; the last link bears its name."""
+    steps = [name.decode() for name in node.attr["fused_ops"].list.s]
+    names = [f"{node.name}/unfused_{index}" for index in range(len(steps))] + [node.name]
+    bare = graph_def.node.add(name=names[0], op=_FUSED[node.op])
+    bare.input.extend(node.input[:2])
+    for key, value in node.attr.items():
+        if key not in _FUSION_ATTRIBUTES:
+            bare.attr[key].CopyFrom(value)
+    extra = iter(node.input[2:])
+    for step, before, name in zip(steps, names[:-1], names[1:], strict=True):
+        link = graph_def.node.add(name=name, op=step)
+        link.input.append(before)
+        if step == "BiasAdd":
+            link.input.append(next(extra))
+        link.attr["T"].CopyFrom(node.attr["T"])
