@@ -8,7 +8,7 @@ import os
 import shutil
 import threading
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from toolchain.doctor import CHROMIUM_NAMES
 
@@ -52,7 +52,7 @@ def chromium(*flags: str) -> Iterator[Browser]:
 
 class _Quiet(http.server.SimpleHTTPRequestHandler):
     # What Python's table lacks, and a static host must know.
-    extensions_map = {
+    extensions_map: ClassVar = {
         **http.server.SimpleHTTPRequestHandler.extensions_map,
         ".wasm": "application/wasm",
     }

@@ -113,7 +113,7 @@ def read_labels(path: Path) -> tuple[str, ...]:
         BadInputError: The file cannot be read as UTF-8 text, or holds no label.
     """
     try:
-        lines = path.read_text("utf-8").splitlines()
+        lines = path.read_text("utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise BadInputError(f"the labels {path} cannot be read as text: {error}") from error
     while lines and not lines[-1].strip():

@@ -135,9 +135,9 @@ def _cache(store: Store) -> Finding:
 
 def _network(policy: network.NetworkPolicy) -> Iterator[Finding]:
     mend = "the embedded model and local models build without it"
-    for subject, origin_of in (("TF Hub", lambda: tfhub.ORIGIN), ("Kaggle", kaggle.origin)):
+    for subject in ("TF Hub", "Kaggle"):
         try:
-            probe.ask(origin_of(), policy)
+            probe.ask(tfhub.ORIGIN if subject == "TF Hub" else kaggle.origin(), policy)
             yield Finding(subject, True, "answers", mend, needed=False)
         except network.AttemptError as error:
             yield Finding(subject, error.status is not None, error.cause, mend, needed=False)

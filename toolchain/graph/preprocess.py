@@ -1,8 +1,9 @@
 """How a photo becomes the network's input: the definition that the page shares.
 
-`web/src/worker/preprocess.ts` and `web/src/photo/` do the same steps in the browser; a test compares the
-two on the same pixels. Decode with the EXIF orientation applied and transparency over
-white, crop the centre, resize with a triangle filter, map bytes onto the value range.
+`web/src/worker/preprocess.ts` and `web/src/photo/` do the same steps in the browser; a
+test compares the two on the same pixels. Decode with the EXIF orientation applied and
+transparency over white, crop the centre, resize with a triangle filter, map bytes onto
+the value range.
 """
 
 from __future__ import annotations

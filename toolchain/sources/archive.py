@@ -6,6 +6,7 @@ refused; `tarfile`'s own `data` filter (PEP 706) checks once more where Python h
 
 from __future__ import annotations
 
+import lzma
 import tarfile
 import zlib
 from pathlib import Path, PurePosixPath
@@ -14,6 +15,7 @@ from toolchain.errors import BadInputError
 
 _MAX_MEMBERS = 10_000
 _MAX_BYTES = 4 << 30
+_CHUNK = 1 << 20
 
 
 def extract(archive: Path, folder: Path) -> None:
@@ -35,7 +37,10 @@ def extract(archive: Path, folder: Path) -> None:
                     tar.extract(member, folder, filter="data")
                 else:
                     tar.extract(member, folder, set_attrs=False)
-    except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
+            # The checksum comes last, behind all that tarfile reads.
+            while tar.fileobj and tar.fileobj.read(_CHUNK):
+                pass
+    except (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, ValueError, OSError) as error:
         raise BadInputError(f"{archive} cannot be unpacked as a .tar.gz: {error}") from error
 
 

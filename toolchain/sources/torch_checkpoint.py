@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 _MAGIC = 0x1950A86A20F9469CFC6C
 _PROTOCOL = 1001
+# What Python raises on the way through a file that is something else.
+_FAULTS = (EOFError, ValueError, TypeError, LookupError, AttributeError, pickle.UnpicklingError)
 _PID_LENGTH = 6  # ("storage", type, key, device, count, view metadata)
 _DTYPES: dict[tuple[str, str], np.dtype[Any]] = {
     ("torch", "FloatStorage"): np.dtype("<f4"),
@@ -105,7 +107,7 @@ def read(path: Path) -> dict[str, np.ndarray[Any, Any]]:
     try:
         with path.open("rb") as file:
             return _read(file)
-    except (OSError, EOFError, ValueError, TypeError, IndexError, pickle.UnpicklingError) as error:
+    except (OSError, MemoryError, ArithmeticError, *_FAULTS) as error:
         reason = str(error) or type(error).__name__
         raise BadInputError(f"{path.name} is no readable PyTorch checkpoint: {reason}") from error
 

@@ -1,0 +1,141 @@
+/**
+ * What the page and its worker say to each other.
+ *
+ * Every message is plain data with a `kind`, so that the structured clone carries it and
+ * the compiler knows when one of them is not handled. Sentences for people are not made
+ * here: the worker reports facts, and `page/strings.ts` puts them into words.
+ */
+
+import type { ContractFault, InputSpec } from './contract';
+import type { PhotoView } from './photo/crop';
+
+/** The implementations of TF.js that this page can run on. */
+export type BackendName = 'wasm' | 'webgl';
+
+/** The outcome of an earlier comparison on this machine. */
+export interface RememberedChoice {
+  readonly backend: BackendName;
+  readonly wasmMs: number;
+  readonly webglMs: number;
+}
+
+/** How the worker shall find its backend. */
+export type BackendWish =
+  | { readonly kind: 'forced'; readonly backend: BackendName }
+  | { readonly kind: 'remembered'; readonly choice: RememberedChoice }
+  | { readonly kind: 'compare' };
+
+/** What is to be tagged: a file, or its crop where the worker cannot decode files. */
+export type Photo =
+  | { readonly kind: 'file'; readonly file: Blob }
+  | { readonly kind: 'pixels'; readonly pixels: ImageData; readonly view: PhotoView };
+
+/** From the page to the worker. */
+export type ToWorker =
+  | {
+      readonly kind: 'start';
+      /** The address that relative addresses are meant against. */
+      readonly base: string;
+      readonly contract: string;
+      /** Addresses that the contract will lead to, so that they need not wait for it. */
+      readonly expected: readonly string[];
+      readonly backend: BackendWish;
+      /** True after a failure: the files are then asked for past the browser's cache. */
+      readonly afresh: boolean;
+    }
+  | { readonly kind: 'classify'; readonly id: number; readonly photo: Photo };
+
+/** The stages from the click on a link to the first tags, in the order they are shown. */
+export const STAGES = ['download', 'backend', 'decode', 'warm-up', 'first-tag'] as const;
+
+/** One of {@link STAGES}. */
+export type Stage = (typeof STAGES)[number];
+
+/** A stretch of time in milliseconds since the epoch, which both timelines share. */
+export interface Span {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** Why a backend runs, or why the other one does not. */
+export type BackendReason =
+  | { readonly code: 'first' }
+  | { readonly code: 'forced' }
+  | { readonly code: 'no-webgl' }
+  | { readonly code: 'software-renderer' }
+  | { readonly code: 'half-precision' }
+  | { readonly code: 'other-answer' }
+  | { readonly code: 'webgl-failed'; readonly detail: string }
+  | { readonly code: 'measured'; readonly wasmMs: number; readonly webglMs: number }
+  | { readonly code: 'remembered'; readonly wasmMs: number; readonly webglMs: number };
+
+/** The backend that runs now. */
+export interface BackendReport {
+  readonly active: BackendName;
+  /** Whether the WebAssembly file with vector instructions is the one in use. */
+  readonly simd: boolean;
+  readonly reason: BackendReason;
+}
+
+/** One label with its score. */
+export interface Tag {
+  /** Position in the contract's labels. */
+  readonly classIndex: number;
+  readonly label: string;
+  readonly score: number;
+}
+
+/** What came of one photo. */
+export interface Tagging {
+  /** Best first. */
+  readonly tags: readonly Tag[];
+  readonly view: PhotoView;
+  readonly preprocessMs: number;
+  readonly inferenceMs: number;
+  readonly backend: BackendName;
+  /** How many tensors live after it: it stays the same unless something leaks. */
+  readonly tensors: number;
+}
+
+/** A finished request, as the resource timing of either side tells it. */
+export interface Transfer {
+  readonly url: string;
+  /** Bytes on the wire with headers; 0 where the browser's cache answered. */
+  readonly wireBytes: number;
+  readonly decodedBytes: number;
+}
+
+/** Why nothing can be tagged. */
+export type Failure =
+  | { readonly code: 'network'; readonly file: string }
+  | { readonly code: 'http'; readonly file: string; readonly status: number }
+  | { readonly code: 'html'; readonly file: string }
+  | { readonly code: 'not-json'; readonly file: string }
+  | {
+      readonly code: 'length';
+      readonly file: string;
+      readonly expected: number;
+      readonly received: number;
+    }
+  | { readonly code: 'contract'; readonly file: string; readonly fault: ContractFault }
+  | { readonly code: 'manifest'; readonly file: string }
+  | { readonly code: 'graph'; readonly file: string; readonly detail: string }
+  | { readonly code: 'outputs'; readonly expected: number; readonly found: number }
+  | { readonly code: 'backend'; readonly backend: BackendName; readonly detail: string }
+  | { readonly code: 'engine'; readonly detail: string }
+  | { readonly code: 'worker'; readonly detail: string };
+
+/** From the worker to the page. */
+export type FromWorker =
+  | { readonly kind: 'progress'; readonly receivedBytes: number; readonly totalBytes: number }
+  | { readonly kind: 'stage'; readonly stage: Stage; readonly span: Span }
+  | { readonly kind: 'transfers'; readonly transfers: readonly Transfer[] }
+  | { readonly kind: 'ready' }
+  | { readonly kind: 'backend'; readonly report: BackendReport }
+  | { readonly kind: 'compared'; readonly choice: RememberedChoice }
+  | { readonly kind: 'tagged'; readonly id: number; readonly tagging: Tagging }
+  /** This worker cannot draw; the page shall decode the photo and send its pixels. */
+  | { readonly kind: 'pixels-wanted'; readonly id: number; readonly input: InputSpec }
+  /** The file is no picture that this browser reads. */
+  | { readonly kind: 'refused'; readonly id: number }
+  | { readonly kind: 'failed'; readonly failure: Failure };

@@ -1,0 +1,35 @@
+/** Numbers as people read them. The page speaks English, whatever the browser's language. */
+
+const LOCALE = 'en';
+
+/** Returns bytes in the largest decimal unit that keeps them above 1, as in `935 kB`. */
+export function byteSize(bytes: number): string {
+  if (bytes >= 999_500) {
+    return megabytes(bytes);
+  }
+  return bytes >= 1000 ? `${rounded(bytes / 1000, bytes < 9950 ? 1 : 0)} kB` : `${bytes} B`;
+}
+
+/** Returns bytes in megabytes, as in `0.9 MB`. */
+export function megabytes(bytes: number): string {
+  const size = bytes / 1e6;
+  return `${size.toLocaleString(LOCALE, { minimumFractionDigits: 1, maximumFractionDigits: 1 })} MB`;
+}
+
+/** Returns a duration with two or three digits, as in `8.4 ms`, `120 ms` or `1.25 s`. */
+export function duration(ms: number): string {
+  if (ms >= 999.5) {
+    return `${rounded(ms / 1000, 2)} s`;
+  }
+  return `${rounded(ms, ms < 9.95 ? 1 : 0)} ms`;
+}
+
+/** Returns a share of one in per cent, as in `12.5 %`. */
+export function percent(share: number): string {
+  const value = share * 100;
+  return value > 0 && value < 0.05 ? '< 0.1 %' : `${value.toFixed(1)} %`;
+}
+
+function rounded(value: number, digits: number): string {
+  return value.toLocaleString(LOCALE, { maximumFractionDigits: digits });
+}

@@ -1,0 +1,17 @@
+/** What the page is about; shown to tests and to the style sheet as `<html data-state>`. */
+export type PageState =
+  /** The model is not there yet; a photo given now waits. */
+  | 'loading'
+  /** The model waits for a photo. */
+  | 'ready'
+  /** The photo last given is being looked at. */
+  | 'tagging'
+  /** The tags shown are those of the photo last given. */
+  | 'tagged'
+  /** What was last asked for did not work, and the alert says why. */
+  | 'failed';
+
+/** Shows the state. */
+export function showState(state: PageState): void {
+  document.documentElement.dataset['state'] = state;
+}

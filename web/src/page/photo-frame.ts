@@ -1,0 +1,62 @@
+/** Shows the photo, and in it the part that the model sees. */
+
+import type { PhotoView } from '../photo/crop';
+import { element } from './elements';
+
+/** The frame with the photo. */
+export class PhotoFrame {
+  readonly #frame: HTMLElement;
+  readonly #image: HTMLImageElement;
+  readonly #crop: HTMLElement;
+  #url: string | undefined;
+
+  constructor(frame: HTMLElement) {
+    this.#frame = frame;
+    this.#image = element('img', HTMLImageElement, frame);
+    this.#crop = element('[data-crop]', HTMLElement, frame);
+    this.#image.addEventListener('load', () => {
+      const { naturalWidth, naturalHeight } = this.#image;
+      frame.style.setProperty('--aspect', String(naturalWidth / naturalHeight));
+      frame.dataset['photo'] = 'shown';
+    });
+    this.#image.addEventListener('error', () => this.clear());
+  }
+
+  /** Shows a photo, without the crop of the one before, which stays until this one is there. */
+  show(file: Blob, alt: string): void {
+    this.#crop.hidden = true;
+    this.#release();
+    this.#url = URL.createObjectURL(file);
+    this.#image.src = this.#url;
+    this.#image.alt = alt;
+  }
+
+  /** Frames what the model saw. */
+  showCrop({ width, height, crop }: PhotoView): void {
+    const { style } = this.#crop;
+    style.setProperty('left', share(crop.x, width));
+    style.setProperty('top', share(crop.y, height));
+    style.setProperty('width', share(crop.width, width));
+    style.setProperty('height', share(crop.height, height));
+    this.#crop.hidden = false;
+  }
+
+  /** Shows no photo. */
+  clear(): void {
+    this.#crop.hidden = true;
+    delete this.#frame.dataset['photo'];
+    this.#image.removeAttribute('src');
+    this.#release();
+  }
+
+  #release(): void {
+    if (this.#url) {
+      URL.revokeObjectURL(this.#url);
+      this.#url = undefined;
+    }
+  }
+}
+
+function share(part: number, whole: number): string {
+  return `${(part / whole) * 100}%`;
+}

@@ -1,0 +1,31 @@
+/** The sample photos, each a button. */
+
+/** One sample photo of the page. */
+export interface Sample {
+  readonly url: string;
+  readonly alt: string;
+}
+
+/** Lists the page's samples and calls back when one is pressed. */
+export function listenToSamples(
+  container: ParentNode,
+  pressed: (sample: Sample) => void,
+): readonly Sample[] {
+  return [...container.querySelectorAll<HTMLButtonElement>('button[data-sample]')].map((button) => {
+    const sample = {
+      url: button.dataset['sample'] ?? '',
+      alt: button.querySelector('img')?.alt ?? '',
+    };
+    button.addEventListener('click', () => pressed(sample));
+    return sample;
+  });
+}
+
+/** Fetches a sample photo; mostly the browser has it already, for its thumbnail. */
+export async function fetchSample({ url }: Sample): Promise<Blob> {
+  const response = await fetch(url, { cache: 'force-cache' });
+  if (!response.ok) {
+    throw new Error(`status ${response.status}`);
+  }
+  return response.blob();
+}

@@ -1,0 +1,103 @@
+/** Every sentence that the page's code shows. The template holds those that never change. */
+
+import type { BackendReason, BackendReport, Failure } from '../messages';
+import { duration, megabytes, percent } from './format';
+
+export const STRINGS = {
+  loadingModel: 'Loading the model…',
+  preparing: 'Preparing the model…',
+  ready: 'Ready. Choose a photo.',
+  tagging: 'Looking at the photo…',
+  fromCache: 'from cache',
+  unnamedPhoto: 'The photo you gave',
+  notAPicture: 'This file is not a picture that your browser can read. Try a JPEG, PNG or WebP.',
+  noFileDropped: 'That was not a file. Save the picture to your computer, then drop it here.',
+} as const;
+
+/** Says how far the download of the model's weights is. */
+export function downloadProgress(receivedBytes: number, totalBytes: number): string {
+  return `${megabytes(receivedBytes)} of ${megabytes(totalBytes)}`;
+}
+
+/** Says how long one photo took. */
+export function taggedIn(inferenceMs: number, preprocessMs: number): string {
+  return `Tagged in ${duration(inferenceMs)}, after ${duration(preprocessMs)} of scaling.`;
+}
+
+/** Names a tag for those who hear it. */
+export function tagSpoken(label: string, score: number): string {
+  return `${label}, ${percent(score)}`;
+}
+
+/** Says that a sample photo could not be fetched. */
+export function sampleFailed(name: string): string {
+  return `The sample photo “${name}” could not be loaded.`;
+}
+
+/** Names the backend in use. */
+export function backendName(report: BackendReport): string {
+  if (report.active === 'webgl') {
+    return 'WebGL';
+  }
+  return report.simd ? 'WebAssembly SIMD' : 'WebAssembly';
+}
+
+/** Says why that backend is in use. */
+export function backendReason(report: BackendReport): string {
+  const reason: BackendReason = report.reason;
+  switch (reason.code) {
+    case 'first':
+      return 'it starts fastest; WebGL is tried after the first photo';
+    case 'forced':
+      return 'the page’s address asks for it';
+    case 'no-webgl':
+      return 'this browser offers no WebGL 2';
+    case 'software-renderer':
+      return 'WebGL would run in software here, without a graphics processor';
+    case 'half-precision':
+      return 'WebGL computes with too few digits here';
+    case 'other-answer':
+      return 'WebGL gave another answer here';
+    case 'webgl-failed':
+      return `WebGL did not work here (${reason.detail})`;
+    case 'measured':
+    case 'remembered': {
+      const race = `WebGL takes ${duration(reason.webglMs)}, WebAssembly ${duration(reason.wasmMs)}`;
+      return reason.code === 'measured' ? race : `${race}, as measured on an earlier visit`;
+    }
+  }
+}
+
+/** Says in one sentence what failed. */
+export function failureSentence(failure: Failure): string {
+  switch (failure.code) {
+    case 'network':
+      return `${failure.file} could not be loaded: the connection failed.`;
+    case 'http':
+      return `${failure.file} could not be loaded: the server answered with status ${failure.status}.`;
+    case 'html':
+      return `${failure.file} could not be loaded: the server sent a web page in its place.`;
+    case 'not-json':
+      return `${failure.file} is damaged: it is not valid JSON.`;
+    case 'length':
+      return `${failure.file} is damaged: it has ${failure.received} bytes instead of ${failure.expected}.`;
+    case 'contract':
+      return failure.fault.kind === 'schema'
+        ? `${failure.file} has schema ${failure.fault.found}, but this page understands only schema ${failure.fault.known}.`
+        : `${failure.file} is damaged: ${failure.fault.path} should be ${failure.fault.expected}.`;
+    case 'manifest':
+      return `${failure.file} is not a TensorFlow.js graph model.`;
+    case 'graph':
+      return `The model in ${failure.file} cannot run here: ${failure.detail}`;
+    case 'outputs':
+      return `The model has ${failure.found} outputs, but its labels speak of ${failure.expected}.`;
+    case 'backend': {
+      const name = failure.backend === 'webgl' ? 'WebGL' : 'WebAssembly';
+      return `${name} cannot be used in this browser: ${failure.detail}`;
+    }
+    case 'engine':
+      return `The code of TensorFlow.js could not be loaded: ${failure.detail}`;
+    case 'worker':
+      return `Something went wrong while tagging: ${failure.detail}`;
+  }
+}

@@ -1,0 +1,30 @@
+/** From a graph's outputs to tags. */
+
+import type { OutputSpec } from '../contract';
+import type { Tag } from '../messages';
+
+/** How many tags the page shows. */
+export const TAGS_SHOWN = 5;
+
+/** Returns the best labels, best first; of equal scores the lower class comes first. */
+export function bestTags(outputs: Float32Array, spec: OutputSpec, count = TAGS_SHOWN): Tag[] {
+  // Softmax goes over all outputs: those before the first label have had their share of
+  // the probability in training too.
+  const scores = spec.activation === 'softmax' ? softmax(outputs) : Float64Array.from(outputs);
+  return spec.labels
+    .map((label, classIndex) => ({
+      classIndex,
+      label,
+      score: scores[spec.labelOffset + classIndex] ?? Number.NaN,
+    }))
+    .sort((a, b) => b.score - a.score)
+    .slice(0, count);
+}
+
+/** Returns the softmax in double precision, safe against large outputs. */
+export function softmax(outputs: Float32Array): Float64Array {
+  const greatest = outputs.reduce((most, output) => Math.max(most, output), -Infinity);
+  const powers = Float64Array.from(outputs, (output) => Math.exp(output - greatest));
+  const sum = powers.reduce((total, power) => total + power, 0);
+  return powers.map((power) => power / sum);
+}

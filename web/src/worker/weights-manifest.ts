@@ -1,0 +1,69 @@
+/** Reads a TF.js `model.json`: the graph, and which files hold how many bytes of weights. */
+
+import type { io } from './tfjs';
+
+/** Weights that lie one after another in one or more files. */
+export interface WeightGroup {
+  readonly paths: readonly string[];
+  readonly specs: readonly io.WeightsManifestEntry[];
+  /** What all its files together must hold. */
+  readonly bytes: number;
+}
+
+/** A graph model without its weights. */
+export interface ModelDescription {
+  readonly json: io.ModelJSON;
+  readonly groups: readonly WeightGroup[];
+}
+
+const BYTES_PER_VALUE: Readonly<Record<string, number>> = {
+  float32: 4,
+  float16: 2,
+  int32: 4,
+  uint16: 2,
+  uint8: 1,
+  bool: 1,
+  complex64: 8,
+};
+
+/** Returns what a `model.json` describes, or null if it is no graph model. */
+export function readModelJson(json: unknown): ModelDescription | null {
+  if (!isRecord(json) || !isRecord(json['modelTopology'])) {
+    return null;
+  }
+  const manifest = json['weightsManifest'];
+  if (!Array.isArray(manifest)) {
+    return null;
+  }
+  const groups: WeightGroup[] = [];
+  for (const group of manifest as readonly unknown[]) {
+    if (!isRecord(group) || !isTexts(group['paths']) || !Array.isArray(group['weights'])) {
+      return null;
+    }
+    const specs = group['weights'] as readonly io.WeightsManifestEntry[];
+    const sizes = specs.map(weightBytes);
+    if (sizes.includes(null)) {
+      return null;
+    }
+    const bytes = sizes.reduce<number>((sum, size) => sum + (size ?? 0), 0);
+    groups.push({ paths: group['paths'], specs, bytes });
+  }
+  return { json: json as unknown as io.ModelJSON, groups };
+}
+
+/** Returns how many bytes a weight takes in its file, or null if its kind is unknown. */
+function weightBytes(spec: io.WeightsManifestEntry): number | null {
+  if (!Array.isArray(spec?.shape)) {
+    return null;
+  }
+  const perValue = BYTES_PER_VALUE[spec.quantization?.dtype ?? spec.dtype];
+  return perValue === undefined ? null : spec.shape.reduce((size, side) => size * side, perValue);
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function isTexts(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.every((item) => typeof item === 'string');
+}

@@ -1,0 +1,79 @@
+import { describe, expect, it } from 'vitest';
+
+import { ContractError, parseContract } from '../src/contract';
+
+const good = () => ({
+  schema: 1,
+  model: {
+    name: 'a model',
+    source: 'somewhere',
+    licence: 'Apache-2.0',
+    sha256: 'ab',
+    url: 'model/model.12.json',
+    quantization: 'float16',
+    weight_bytes: 934682,
+  },
+  input: { height: 224, width: 192, value_range: [-1, 1], crop_fraction: 0.875 },
+  output: { label_offset: 1, activation: 'softmax', labels: ['tench'] },
+});
+
+function faultOf(json: unknown) {
+  try {
+    parseContract(json);
+  } catch (error) {
+    expect(error).toBeInstanceOf(ContractError);
+    return (error as ContractError).fault;
+  }
+  throw new Error('it was accepted');
+}
+
+describe('parseContract', () => {
+  it('reads what the build writes', () => {
+    expect(parseContract(good())).toEqual({
+      model: {
+        name: 'a model',
+        source: 'somewhere',
+        licence: 'Apache-2.0',
+        sha256: 'ab',
+        url: 'model/model.12.json',
+        quantization: 'float16',
+        weightBytes: 934682,
+      },
+      input: { height: 224, width: 192, valueRange: [-1, 1], cropFraction: 0.875 },
+      output: { labelOffset: 1, activation: 'softmax', labels: ['tench'] },
+    });
+  });
+
+  it('passes over keys that it does not know', () => {
+    expect(() => parseContract({ ...good(), later: true })).not.toThrow();
+  });
+
+  it.each([2, '1', undefined])('refuses the schema %j before it looks at the rest', (schema) => {
+    expect(faultOf({ schema })).toEqual({
+      kind: 'schema',
+      found: JSON.stringify(schema) ?? 'missing',
+      known: 1,
+    });
+  });
+
+  it.each([
+    ['model.name', { model: { ...good().model, name: '' } }],
+    ['model.url', { model: { ...good().model, url: null } }],
+    ['model.weight_bytes', { model: { ...good().model, weight_bytes: -1 } }],
+    ['input', { input: [] }],
+    ['input.height', { input: { ...good().input, height: 0 } }],
+    ['input.width', { input: { ...good().input, width: 1.5 } }],
+    ['input.value_range', { input: { ...good().input, value_range: [1, 1] } }],
+    ['input.crop_fraction', { input: { ...good().input, crop_fraction: 1.1 } }],
+    ['output.label_offset', { output: { ...good().output, label_offset: '0' } }],
+    ['output.activation', { output: { ...good().output, activation: 'sigmoid' } }],
+    ['output.labels', { output: { ...good().output, labels: [] } }],
+    ['output.labels', { output: { ...good().output, labels: ['a', 1] } }],
+  ])('names %s', (path, change) => {
+    expect(faultOf({ ...good(), ...change })).toMatchObject({ kind: 'field', path });
+  });
+
+  it.each([null, [], 'text'])('refuses %j', (json) => {
+    expect(faultOf(json)).toMatchObject({ kind: 'field', path: 'the contract' });
+  });
+});

@@ -1,0 +1,83 @@
+import { describe, expect, expectTypeOf, it } from 'vitest';
+
+import type { Failure, FromWorker, Tagging, ToWorker } from '../src/messages';
+import { backendReason, failureSentence } from '../src/page/strings';
+
+const tagging: Tagging = {
+  tags: [{ classIndex: 3, label: 'a label', score: 0.12345678901234567 }],
+  view: { width: 640, height: 427, crop: { x: 133, y: 26, width: 374, height: 374 } },
+  preprocessMs: 5,
+  inferenceMs: 10,
+  backend: 'wasm',
+  tensors: 58,
+};
+
+const failures: readonly Failure[] = [
+  { code: 'network', file: 'model.json' },
+  { code: 'http', file: 'model.json', status: 404 },
+  { code: 'html', file: 'model.json' },
+  { code: 'not-json', file: 'model.json' },
+  { code: 'length', file: 'model.json', expected: 2, received: 1 },
+  { code: 'contract', file: 'model.json', fault: { kind: 'schema', found: '9', known: 1 } },
+  {
+    code: 'contract',
+    file: 'model.json',
+    fault: { kind: 'field', path: 'x.y', expected: 'a text' },
+  },
+  { code: 'manifest', file: 'model.json' },
+  { code: 'graph', file: 'model.json', detail: 'no such op.' },
+  { code: 'outputs', expected: 1001, found: 1000 },
+  { code: 'backend', backend: 'webgl', detail: 'it did not start.' },
+  { code: 'engine', detail: 'not found.' },
+  { code: 'worker', detail: 'out of memory.' },
+];
+
+describe('messages', () => {
+  it('are told apart by their kind', () => {
+    expectTypeOf<ToWorker['kind']>().toEqualTypeOf<'start' | 'classify'>();
+    expectTypeOf<Extract<FromWorker, { kind: 'tagged' }>['tagging']>().toEqualTypeOf<Tagging>();
+  });
+
+  it('cross to the other thread as they are', () => {
+    const messages: readonly (FromWorker | ToWorker)[] = [
+      {
+        kind: 'start',
+        base: 'http://localhost/',
+        contract: 'contract.json',
+        expected: ['model.json'],
+        backend: { kind: 'compare' },
+        afresh: false,
+      },
+      { kind: 'tagged', id: 1, tagging },
+      ...failures.map((failure) => ({ kind: 'failed', failure }) as const),
+    ];
+    expect(structuredClone(messages)).toEqual(messages);
+  });
+});
+
+describe('failureSentence', () => {
+  it.each(failures)('says $code in one sentence', (failure) => {
+    const sentence = failureSentence(failure);
+    expect(sentence).toMatch(/^[A-Za-z].*\.$/);
+    if ('file' in failure) {
+      expect(sentence).toContain(failure.file);
+    }
+  });
+
+  it('names the status of an answer', () => {
+    expect(failureSentence({ code: 'http', file: 'a.bin', status: 503 })).toContain('503');
+  });
+});
+
+describe('backendReason', () => {
+  it('gives both times of a comparison, and says when it is an old one', () => {
+    const times = { wasmMs: 12, webglMs: 3 };
+    const report = { active: 'webgl', simd: true } as const;
+    expect(backendReason({ ...report, reason: { code: 'measured', ...times } })).toBe(
+      'WebGL takes 3 ms, WebAssembly 12 ms',
+    );
+    expect(backendReason({ ...report, reason: { code: 'remembered', ...times } })).toContain(
+      'earlier visit',
+    );
+  });
+});

@@ -1,0 +1,44 @@
+import { describe, expect, it } from 'vitest';
+
+import { bestTags, softmax } from '../src/worker/ranking';
+
+describe('softmax', () => {
+  it('sums to 1 and keeps the ratios', () => {
+    const scores = softmax(Float32Array.of(0, Math.log(2), Math.log(5)));
+    [1 / 8, 2 / 8, 5 / 8].forEach((score, index) => expect(scores[index]).toBeCloseTo(score, 7));
+  });
+
+  it('bears outputs whose powers would overflow', () => {
+    expect([...softmax(Float32Array.of(10_000, 10_000, -10_000))]).toEqual([0.5, 0.5, 0]);
+  });
+});
+
+describe('bestTags', () => {
+  const labels = ['ash', 'birch', 'cedar'];
+
+  it('applies the softmax over all outputs before it drops those without a label', () => {
+    const outputs = Float32Array.of(Math.log(5), 0, Math.log(3), Math.log(1));
+    const tags = bestTags(outputs, { labelOffset: 1, activation: 'softmax', labels }, 1);
+    expect(tags).toHaveLength(1);
+    expect(tags[0]).toMatchObject({ classIndex: 1, label: 'birch' });
+    expect(tags[0]?.score).toBeCloseTo(0.3, 7);
+  });
+
+  it('takes scores as they are where the graph made them', () => {
+    const tags = bestTags(Float32Array.of(0.25, 0.5, 0.125), {
+      labelOffset: 0,
+      activation: 'none',
+      labels,
+    });
+    expect(tags).toEqual([
+      { classIndex: 1, label: 'birch', score: 0.5 },
+      { classIndex: 0, label: 'ash', score: 0.25 },
+      { classIndex: 2, label: 'cedar', score: 0.125 },
+    ]);
+  });
+
+  it('puts the lower class first among equals', () => {
+    const tags = bestTags(Float32Array.of(1, 1, 1), { labelOffset: 0, activation: 'none', labels });
+    expect(tags.map(({ label }) => label)).toEqual(labels);
+  });
+});
