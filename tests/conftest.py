@@ -67,4 +67,4 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a tiny SavedModel of five classes; it stays as it is."""
     from tests import tiny_models
 
-    return tiny_models.classifier(tmp_path_factory.mktemp("tiny") / "tiny")
+    return tiny_models.saved_model(tmp_path_factory.mktemp("tiny") / "tiny")

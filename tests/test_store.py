@@ -45,6 +45,12 @@ def put(store: Store, key: str = "key", files: dict[str, bytes] | None = None) -
     return store.require("kind", key)
 
 
+def put_half(store: Store, error: BaseException) -> None:
+    with store.put("kind", "key") as folder:
+        (folder / "part").write_bytes(b"part")
+        raise error
+
+
 def contents(folder: Path) -> dict[str, bytes]:
     return {
         path.relative_to(folder).as_posix(): path.read_bytes()
@@ -130,22 +136,16 @@ def test_a_manifest_with_a_strange_field_is_not_believed(store: Store) -> None:
 
 
 def test_a_failure_half_way_leaves_nothing(store: Store) -> None:
-    def fail() -> None:
-        with store.put("kind", "key") as folder:
-            (folder / "part").write_bytes(b"part")
-            raise KeyboardInterrupt
-
     with pytest.raises(KeyboardInterrupt):
-        fail()
+        put_half(store, KeyboardInterrupt())
     assert not store.has("kind", "key")
     assert scratch(store) == []
 
 
 def test_a_failure_half_way_keeps_the_entry_that_was_there(store: Store) -> None:
     put(store)
-    with pytest.raises(RuntimeError), store.put("kind", "key") as folder:
-        (folder / "part").write_bytes(b"part")
-        raise RuntimeError
+    with pytest.raises(RuntimeError):
+        put_half(store, RuntimeError())
     content = store.get("kind", "key")
     assert content is not None
     assert contents(content) == FILES
@@ -180,7 +180,7 @@ def test_one_lock_has_one_holder_and_names_it(store: Store) -> None:
         with store.lock("another site", timeout=0):
             pass
         with (
-            pytest.raises(ToolchainError, match="another toolchain process .* on site") as raised,
+            pytest.raises(ToolchainError, match=r"another toolchain process .* on site") as raised,
             store.lock("site", timeout=0.1),
         ):
             pass

@@ -70,7 +70,7 @@ def build(options: BuildOptions, *, store: Store, progress: Progress) -> schema.
     Raises:
         ToolchainError: A stage failed; the old site is as it was.
     """
-    publish.check(options.out)
+    publish.prepare(options.out)
     clock = _Clock()
     with clock.stage("source"):
         outcome = _fetch(options, store, progress)

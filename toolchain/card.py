@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from toolchain import toml
 from toolchain.errors import BadInputError
@@ -26,6 +26,16 @@ class _Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
+def _ascending(limits: tuple[float, float]) -> tuple[float, float]:
+    if limits[0] >= limits[1]:
+        raise ValueError("the first number must be the smaller one")
+    return limits
+
+
+ValueRange = Annotated[tuple[float, float], AfterValidator(_ascending)]
+"""What pixel values 0 and 255 become in the input tensor."""
+
+
 class InputSpec(_Record):
     """How a photo becomes the input tensor, float32 `[1, height, width, 3]` in RGB.
 
@@ -35,7 +45,7 @@ class InputSpec(_Record):
 
     height: Annotated[int, Field(gt=0, le=4096)]
     width: Annotated[int, Field(gt=0, le=4096)]
-    value_range: tuple[float, float]
+    value_range: ValueRange
     crop_fraction: Annotated[float, Field(gt=0, le=1)] = CROP_FRACTION
 
 
@@ -77,7 +87,7 @@ class Declared(_Record):
     label_offset: Annotated[int, Field(ge=0)] | None = None
     height: Annotated[int, Field(gt=0, le=4096)] | None = None
     width: Annotated[int, Field(gt=0, le=4096)] | None = None
-    value_range: tuple[float, float] | None = None
+    value_range: ValueRange | None = None
     crop_fraction: Annotated[float, Field(gt=0, le=1)] | None = None
 
     def over(self, weaker: Declared) -> Declared:
@@ -130,4 +140,5 @@ def first_fault(error: ValidationError) -> str:
     """Return the first fault of a validation as one clause that names the key."""
     fault = error.errors()[0]
     key = ".".join(str(part) for part in fault["loc"]) or "the file"
-    return f"{key}: {fault['msg'][:1].lower()}{fault['msg'][1:]}"
+    message = fault["msg"].removeprefix("Value error, ")
+    return f"{key}: {message[:1].lower()}{message[1:]}"

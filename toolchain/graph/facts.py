@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict
 
 from toolchain import tf as tensorflow
+from toolchain.errors import BadInputError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,6 +45,9 @@ def measure(path: Path, loaded: Any, signature: Signature, spec: InputSpec) -> G
         loaded: What TensorFlow loaded from it.
         signature: The signature to count.
         spec: Gives the image size where the graph leaves it open.
+
+    Raises:
+        BadInputError: The graph cannot take images of that size.
     """
     tf = tensorflow.load()
     from tensorflow.python.framework.convert_to_constants import (
@@ -55,8 +59,18 @@ def measure(path: Path, loaded: Any, signature: Signature, spec: InputSpec) -> G
     graph = tf.Graph()
     with graph.as_default():
         image = tf.compat.v1.placeholder(tf.float32, (1, spec.height, spec.width, 3))
-        (placeholder,) = (tensor.op.name for tensor in function.inputs)
-        tf.import_graph_def(function.graph.as_graph_def(), input_map={placeholder: image}, name="")
+        # Beside the image there may be handles of tables, which have no values to count.
+        (placeholder,) = (
+            tensor.op.name for tensor in function.inputs if tensor.dtype == tf.float32
+        )
+        definition = function.graph.as_graph_def()
+        try:
+            tf.import_graph_def(definition, input_map={placeholder: image}, name="")
+        except ValueError as error:
+            raise BadInputError(
+                f"{path} cannot take images of {spec.height}×{spec.width} "
+                f"({str(error).splitlines()[0].rstrip('.')}); choose another --input-size"
+            ) from error
     operations = graph.get_operations()
     weights = [
         operation.outputs[0]

@@ -31,13 +31,13 @@ def load(path: Path, spec: InputSpec) -> Array:
     Raises:
         BadInputError: The file is no picture that Pillow can read.
     """
-    from PIL import Image, ImageOps, UnidentifiedImageError
+    from PIL import Image, ImageOps
 
     try:
         with Image.open(path) as image:
             upright = ImageOps.exif_transpose(image)
             return prepare(upright, spec)
-    except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise BadInputError(f"{path} cannot be read as a picture: {error}") from error
 
 
@@ -94,6 +94,8 @@ def _filter(size: int, target: int) -> np.ndarray[Any, np.dtype[np.float64]]:
 def _over_white(image: Image) -> Image:
     from PIL import Image as Images
 
+    if image.mode.startswith("I;16"):  # Pillow would cut off what is over 255
+        image = Images.fromarray((np.asarray(image) // 257).astype(np.uint8))
     if image.has_transparency_data:
         layered = image.convert("RGBA")
         white = Images.new("RGBA", layered.size, "white")

@@ -98,6 +98,10 @@ def _check(path: Path, key: str, function: Any, tf: Any) -> Signature:
         raise BadInputError(
             f"{what}, takes batches of exactly {shape[0]}; the page gives one photo at a time"
         )
+    if scores.dtype != tf.float32:
+        raise BadInputError(
+            f"{what}, gives {scores.dtype.name} in {output}; a classifier gives float32 scores"
+        )
     row = scores.shape.as_list() if scores.shape.rank is not None else None
     if row is not None and len(row) != len("nc"):
         raise BadInputError(

@@ -28,7 +28,12 @@ KINDS: tuple[Kind, ...] = ("page", "runtime", "wasm", "model", "photos")
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        populate_by_name=True,
+        json_schema_serialization_defaults_required=True,
+    )
 
 
 class Stage(_Part):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import glob
 import os
 import shutil
 import sys
@@ -31,18 +32,17 @@ def staged(out: Path) -> Iterator[Path]:
         BadInputError: `out` cannot be written, or holds what this tool did not make.
     """
     check(out)
+    out = out.resolve()  # "." has neither a name nor a parent
     prefix = f".{out.name}.building-"
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        for abandoned in out.parent.glob(f"{prefix}*"):
+        for abandoned in out.parent.glob(f"{glob.escape(prefix)}*"):
             shutil.rmtree(abandoned, ignore_errors=True)
         folder = Path(mkdtemp(prefix=prefix, dir=out.parent))
         # mkdtemp's folders are private; a web server reads this one.
         folder.chmod(0o755)
     except OSError as error:
-        raise BadInputError(
-            f"{out} cannot be written: {error.strerror}; choose another folder with --out"
-        ) from error
+        raise _unwritable(out, error) from error
     try:
         yield folder
         if not same(folder, out):
@@ -51,18 +51,45 @@ def staged(out: Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def prepare(out: Path) -> None:
+    """See early that a site can be put at `out`; its parent folders are made.
+
+    Raises:
+        BadInputError: As :func:`check`, or nothing can be written beside `out`.
+    """
+    check(out)
+    parent = out.resolve().parent
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        Path(mkdtemp(prefix=f".{out.resolve().name}.probe-", dir=parent)).rmdir()
+    except OSError as error:
+        raise _unwritable(out, error) from error
+
+
 def check(out: Path) -> None:
     """See that `out` may be replaced.
 
     Raises:
-        BadInputError: It is a file, or a folder that holds what this tool did not make.
+        BadInputError: It is a file, or a folder that holds what this tool did not make, or
+            it cannot be looked at.
     """
-    if out.is_symlink() or (out.exists() and not out.is_dir()):
+    try:
+        no_folder = out.is_symlink() or (out.exists() and not out.is_dir())
+        foreign = out.is_dir() and any(out.iterdir()) and not (out / MARK).is_file()
+    except OSError as error:
+        raise _unwritable(out, error) from error
+    if no_folder:
         raise BadInputError(f"{out} is no folder; choose another with --out")
-    if out.is_dir() and any(out.iterdir()) and not (out / MARK).is_file():
+    if foreign:
         raise BadInputError(
             f"{out} holds files that this tool did not make; empty it or choose another with --out"
         )
+
+
+def _unwritable(out: Path, error: OSError) -> BadInputError:
+    return BadInputError(
+        f"{out} cannot be written: {error.strerror}; choose another folder with --out"
+    )
 
 
 def same(one: Path, other: Path) -> bool:

@@ -76,8 +76,9 @@ def _html(context: dict[str, object]) -> str:
         raise BadInputError(
             f"{error.filename}, line {error.lineno}: {error.message}; mend the template"
         ) from error
-    except jinja2.TemplateError as error:
-        raise BadInputError(f"the page's template cannot be rendered: {error.message}") from error
+    except Exception as error:
+        # A template computes, so it raises whatever Python does.
+        raise BadInputError(f"the page's template cannot be rendered: {error}") from error
 
 
 def _samples(site: Path) -> list[dict[str, object]]:

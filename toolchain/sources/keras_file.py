@@ -1,8 +1,10 @@
 """Turns a Keras model file into a SavedModel.
 
 Two libraries write these files: Keras 3, and Keras 2, kept alive as `tf_keras`. The file
-says which, and is loaded with that one. Lambda layers hold marshalled Python code, which
-runs when the model is loaded, so a file with one is refused.
+says which, and is loaded with that one. Some layers run what the file's author chose
+while the model is loaded: Lambda holds marshalled Python code, and Keras 2's TFOpLambda
+names any function of TensorFlow, those that write files included. A file with one is
+refused, but for functions that only compute.
 """
 
 from __future__ import annotations
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SUFFIXES = (".keras", ".h5", ".hdf5")
+# What Keras 2 records for arithmetic between layers; MobileNetV3's hard swish is some.
+_COMPUTING = ("math.", "nn.", "__operators__.", "image.", "clip_by_value", "cast", "reshape")
 _MAX_CONFIG = 64 << 20  # bytes of JSON; the largest real ones are a few hundred KiB
 
 
@@ -47,12 +51,12 @@ def export(path: Path, saved_model: Path) -> Declared:
     """
     header = _read_header(path)
     layers = list(_layers(header.config))
-    if code := next((layer for layer in layers if layer.get("class_name") == "Lambda"), None):
-        name = code.get("config", {}).get("name", "lambda")
-        raise BadInputError(
-            f"{path} holds the Lambda layer {name!r}, which runs code of the file's author; "
-            "replace it by a named layer and save the model again"
-        )
+    for layer in layers:
+        if code := _foreign_code(layer):
+            raise BadInputError(
+                f"{path} holds {code}, which runs what the file's author chose when it is loaded; "
+                "replace it by an ordinary layer and save the model again"
+            )
     try:
         with tensorflow.quiet():
             _export(path, saved_model, header.version)
@@ -81,7 +85,7 @@ def _read_header(path: Path) -> _Header:
         if zipfile.is_zipfile(path):
             return _read_archive(path)
         return _read_hdf5(path)
-    except (OSError, KeyError, ValueError, TypeError, zipfile.BadZipFile) as error:
+    except (OSError, KeyError, ValueError, TypeError, RecursionError, zipfile.BadZipFile) as error:
         raise BadInputError(
             f"{path} is no Keras model file ({_first_line(error)}); "
             "save the whole model with `model.save('model.keras')`"
@@ -125,6 +129,20 @@ def _layers(config: Any) -> Iterator[dict[str, Any]]:
     elif isinstance(config, list):
         for value in config:
             yield from _layers(value)
+
+
+def _foreign_code(layer: dict[str, Any]) -> str | None:
+    """Name the layer if loading it runs more than arithmetic."""
+    kind = str(layer["class_name"])
+    config = layer.get("config")
+    config = config if isinstance(config, dict) else {}
+    if kind == "Lambda":
+        return f"the Lambda layer {config.get('name', 'lambda')!r}"
+    if kind in ("TFOpLambda", "ClassMethod", "InstanceMethod", "InstanceProperty"):
+        function = str(config.get("function", kind))
+        if not function.startswith(_COMPUTING):
+            return f"a call of tf.{function}"
+    return None
 
 
 def _rescales_bytes(layers: list[dict[str, Any]]) -> bool:

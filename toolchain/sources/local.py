@@ -34,6 +34,8 @@ def fetch(path: Path, *, store: Store, progress: Progress) -> Fetched:
         raise BadInputError(
             f"there is no model at {path}; give the path of a SavedModel or Keras file"
         )
+    if path.name in ("", ".."):  # "." has no name of its own
+        path = path.resolve()
     stem = _stem(path)
     sidecar = path.with_name(f"{stem}.toml")
     declared = read_sidecar(sidecar) if sidecar.is_file() else Declared()
@@ -41,12 +43,17 @@ def fetch(path: Path, *, store: Store, progress: Progress) -> Fetched:
     if path.is_dir():
         folder = saved_model.locate(path)
         return Fetched(folder, digest.of_tree(folder), path.name, declared)
-    if not path.name.lower().endswith(SUFFIXES):
+    if not path.name.endswith(SUFFIXES):
         raise BadInputError(
             f"{path} is no model this tool knows; it reads SavedModel folders and files that "
             f"end with {', '.join(SUFFIXES)}"
         )
-    sha256 = digest.of_file(path)
+    try:
+        sha256 = digest.of_file(path)
+    except OSError as error:
+        raise BadInputError(
+            f"{path} cannot be read: {error.strerror}; check its permissions"
+        ) from error
     key = f"{sha256}-{_LAYOUT}"
     with store.lock(f"local-{key}"):
         if (kept := store.get("local", key)) is None:
@@ -61,7 +68,7 @@ def fetch(path: Path, *, store: Store, progress: Progress) -> Fetched:
 def _convert(path: Path, folder: Path) -> None:
     target = folder / "saved_model"
     said = Declared()
-    if path.name.lower().endswith(ARCHIVE_SUFFIXES):
+    if path.name.endswith(ARCHIVE_SUFFIXES):
         target.mkdir()
         archive.extract(path, target)
         saved_model.locate(target)
@@ -73,6 +80,6 @@ def _convert(path: Path, folder: Path) -> None:
 def _stem(path: Path) -> str:
     name = path.name
     for suffix in SUFFIXES:
-        if path.is_file() and name.lower().endswith(suffix):
+        if path.is_file() and name.endswith(suffix):
             return name[: -len(suffix)]
     return name

@@ -67,6 +67,10 @@ def kind_of(model: str) -> Kind:
         return Kind.KAGGLE
     if model.startswith(("http://", "https://")):
         return Kind.TFHUB
+    if "://" in model:
+        raise BadInputError(
+            f"{model} is no address this tool reads; give an http(s) URL, or a path without one"
+        )
     if _looks_like_path(model):
         return Kind.LOCAL
     near = difflib.get_close_matches(model, catalogue.ENTRIES, n=3)
@@ -77,8 +81,18 @@ def kind_of(model: str) -> Kind:
 
 
 def _looks_like_path(model: str) -> bool:
-    path = Path(model).expanduser()
-    return path.exists() or path.is_absolute() or model.endswith(local.SUFFIXES) or "/" in model
+    try:
+        there = _path(model).exists()
+    except OSError:  # a name that is too long, for one
+        there = False
+    return there or model.endswith(local.SUFFIXES) or "/" in model
+
+
+def _path(model: str) -> Path:
+    try:
+        return Path(model).expanduser()
+    except RuntimeError:  # there is no such user
+        return Path(model)
 
 
 def fetch(request: Request, *, store: Store, progress: Progress) -> Fetched:
@@ -93,8 +107,7 @@ def fetch(request: Request, *, store: Store, progress: Progress) -> Fetched:
     if kind is Kind.EMBEDDED:
         fetched = embedded.fetch(store=store, progress=progress)
     elif kind is Kind.LOCAL:
-        path = Path(request.model).expanduser()
-        fetched = local.fetch(path, store=store, progress=progress)
+        fetched = local.fetch(_path(request.model), store=store, progress=progress)
     elif kind is Kind.CATALOGUE:
         fetched = _fetch_named(request, store, progress)
     else:

@@ -73,7 +73,8 @@ def seal(folder: Path) -> Artifacts:
             (folder / shard).rename(folder / named[-1])
         group["paths"] = named
         shards += named
-    text = json.dumps(model, separators=(",", ":"), ensure_ascii=False).encode()
+    # The converter leaves the order of keys to chance.
+    text = json.dumps(model, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
     model_json = name_after_content("model.json", text)
     (folder / model_json).write_bytes(text)
     (folder / "model.json").unlink()

@@ -1,0 +1,54 @@
+"""Runs the real command in a process of its own, as a user's shell does."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+TOOLCHAIN = (sys.executable, "-m", "toolchain")
+
+
+@contextlib.contextmanager
+def started(*words: str | Path, cache: Path | None = None) -> Iterator[subprocess.Popen[str]]:
+    """Start `toolchain` with these words; it does not outlive the block."""
+    process = _start(*words, cache=cache)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def _start(*words: str | Path, cache: Path | None) -> subprocess.Popen[str]:
+    # A process inherits what its parent ignores, and tests may run in the background.
+    main_thread = threading.current_thread() is threading.main_thread()
+    ignored = main_thread and signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    if ignored:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return subprocess.Popen(
+            [*TOOLCHAIN, *map(str, words)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, **({"TOOLCHAIN_CACHE": str(cache)} if cache else {})},
+        )
+    finally:
+        if ignored:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def run(*words: str | Path, cache: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """Run `toolchain` with these words to its end."""
+    with started(*words, cache=cache) as process:
+        out, err = process.communicate(timeout=120)
+        return subprocess.CompletedProcess(words, process.returncode, out, err)
