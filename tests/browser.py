@@ -8,7 +8,7 @@ import os
 import shutil
 import threading
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from toolchain.doctor import CHROMIUM_NAMES
 
@@ -52,7 +52,7 @@ def chromium(*flags: str) -> Iterator[Browser]:
 
 class _Quiet(http.server.SimpleHTTPRequestHandler):
     # What Python's table lacks, and a static host must know.
-    extensions_map: ClassVar = {
+    extensions_map = {  # noqa: RUF012 - the base class declares it so
         **http.server.SimpleHTTPRequestHandler.extensions_map,
         ".wasm": "application/wasm",
     }

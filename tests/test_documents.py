@@ -30,7 +30,7 @@ def test_every_command_is_in_the_readme() -> None:
 def test_every_make_target_of_the_readme_exists() -> None:
     readme = (ROOT / "README.md").read_text("utf-8")
     makefile = (ROOT / "Makefile").read_text("utf-8")
-    targets = set(re.findall(r"`make ([a-z-]+)", readme))
+    targets = set(re.findall(r"(?:`|\$ )make ([a-z-]+)", readme))
     assert {"build-web", "test"} <= targets
     defined = set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE))
     missing = targets - defined

@@ -55,7 +55,7 @@ def export(path: Path, saved_model: Path) -> Declared:
         if code := _foreign_code(layer):
             raise BadInputError(
                 f"{path} holds {code}, which runs what the file's author chose when it is loaded; "
-                "replace it by an ordinary layer and save the model again"
+                "replace it by a named layer and save the model again"
             )
     try:
         with tensorflow.quiet():
