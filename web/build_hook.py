@@ -11,18 +11,27 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 
 class WebBuildHook(BuildHookInterface):  # type: ignore[type-arg]
-    """Sees that `web/dist` is there before files are collected."""
+    """Puts the templates and the built runtime into wheels, building the runtime if need be."""
 
-    def initialize(self, version: str, build_data: dict[str, Any]) -> None:  # noqa: ARG002
-        """Run the web build, unless it has run or the install is editable."""
-        web = Path(self.root) / "web"
-        if version == "editable" or (web / "dist" / "runtime.json").is_file():
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        """See that `web/dist` is there, and say where it goes; an editable install has both."""
+        if version == "editable":
             return
-        npm = shutil.which("npm")
-        if npm is None:
-            raise RuntimeError(
-                "the page's runtime is not built and there is no npm to build it with; "
-                "install Node 20.19 or newer, or build with `make wheel`"
+        web = Path(self.root) / "web"
+        if not (web / "dist" / "runtime.json").is_file():
+            _build(web)
+        if self.target_name == "wheel":
+            build_data["force_include"].update(
+                {"templates": "toolchain/site/templates", "web/dist": "toolchain/site/runtime"}
             )
-        for command in (("ci",), ("run", "build")):
-            subprocess.run((npm, *command), cwd=web, check=True)  # noqa: S603
+
+
+def _build(web: Path) -> None:
+    npm = shutil.which("npm")
+    if npm is None:
+        raise RuntimeError(
+            "the page's runtime is not built and there is no npm to build it with; "
+            "install Node 20.19 or newer, or build with `make wheel`"
+        )
+    for command in (("ci",), ("run", "build")):
+        subprocess.run((npm, *command), cwd=web, check=True)  # noqa: S603
