@@ -92,7 +92,7 @@ def kind_of(path: str) -> Kind:
         return "model"
     if path.endswith(".wasm"):
         return "wasm"
-    if path.endswith(".js"):
+    if path.endswith(".js") and not path.startswith("assets/page-"):
         return "runtime"
     return "page"
 
