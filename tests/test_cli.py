@@ -105,7 +105,7 @@ def sentence(code: int, err: str) -> str:
         (["-m", "ftp://tfhub.dev/model"], ["ftp://tfhub.dev/model is no address", "http(s)"]),
         (["--shard-size", "many"], ["--shard-size many", "4MiB"]),
         (["--shard-size", "-1"], ["--shard-size -1", "4MiB"]),
-        (["--shard-size", "1.5MiB"], ["--shard-size 1.5MiB", "4MiB"]),
+        (["--shard-size", "1,5MiB"], ["--shard-size 1.5MiB", "4MiB"]),
         (["--shard-size", "4TiB"], ["--shard-size 4TiB", "4MiB"]),
         (["--shard-size", ""], ["--shard-size", "4MiB"]),
         (["--shard-size", "0"], ["--shard-size 0 is too small", "64KiB"]),

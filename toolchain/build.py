@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from toolchain import __version__
 from toolchain.card import Declared
+from toolchain.compress import stage as compression
 from toolchain.report import schema
 from toolchain.site import publish
 from toolchain.site.precompress import precompress
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from toolchain.compress.stage import CompressOptions
     from toolchain.progress import Progress
     from toolchain.store import Store
     from toolchain.tfjs.convert import Quantization
@@ -34,6 +36,9 @@ class BuildOptions:
     request: resolve.Request
     out: Path
     quantization: Quantization = "float16"
+    """How the converter stores the weights; of no account where `compress` says more."""
+    compress: CompressOptions | None = None
+    """How to compress them instead."""
     shard_bytes: int = SHARD_BYTES
     declared: Declared = field(default_factory=Declared)
     """What the user says of the model; it holds over what its source says."""
@@ -77,18 +82,25 @@ def build(options: BuildOptions, *, store: Store, progress: Progress) -> schema.
     with clock.stage("convert"):
         model = tfjs.run(
             outcome.fetched,
-            quantization=options.quantization,
+            # Compression starts from the weights as they are.
+            quantization="none" if options.compress else options.quantization,
             shard_bytes=options.shard_bytes,
             store=store,
             progress=progress,
         )
         clock.reused = model.reused
+    compressed = None
+    if options.compress is not None:
+        with clock.stage("compress weights"):
+            compressed = compression.run(model, options.compress, store=store, progress=progress)
+            model = compressed.model
+            clock.reused = model.reused
     for assumption in model.converted.assumptions:
         progress.warn(assumption)
     with store.lock(f"site-{options.out.resolve()}"), publish.staged(options.out) as site:
         with clock.stage("render"):
             render(model, site, title=options.title, notice=outcome.notice)
-        with clock.stage("compress"):
+        with clock.stage("compress files"):
             sizes = precompress(site, store=store, progress=progress)
         files = tuple(
             schema.SiteFile(
@@ -107,6 +119,8 @@ def build(options: BuildOptions, *, store: Store, progress: Progress) -> schema.
             assumptions=model.converted.assumptions,
             card=model.converted.card,
             quantization=model.converted.quantization,
+            plan=compressed.plan if compressed else None,
+            verdict=compressed.verdict if compressed else None,
             source_graph=model.converted.facts,
             artifacts=model.converted.artifacts,
             stages=tuple(clock.stages),

@@ -1,4 +1,4 @@
-"""The 1,000 class names of ImageNet-1k (ILSVRC-2012), in the order models use."""
+"""The 1,000 classes of ImageNet-1k (ILSVRC-2012), in the order models use."""
 
 from __future__ import annotations
 
@@ -9,5 +9,14 @@ CLASSES = 1000
 
 def labels() -> tuple[str, ...]:
     """Return the names, index 0 first."""
-    text = resources.files("toolchain").joinpath("imagenet_labels.txt")
+    return _lines("imagenet_labels.txt")
+
+
+def wnids() -> tuple[str, ...]:
+    """Return the WordNet ids (`n01440764`) by which ImageNet's folders are named."""
+    return _lines("imagenet_wnids.txt")
+
+
+def _lines(name: str) -> tuple[str, ...]:
+    text = resources.files("toolchain").joinpath(name)
     return tuple(text.read_text("utf-8").splitlines())

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from toolchain import __version__
 from toolchain.cli.options import (
+    Calibration,
     CropFraction,
+    EvaluationPhotos,
+    Form,
     InputSize,
     LabelOffset,
     Labels,
     Licence,
     LockFile,
+    MaxBytes,
+    MaxDrop,
     Mirror,
     Model,
     Quantize,
@@ -26,6 +31,9 @@ from toolchain.cli.options import (
     declared_by,
     request_for,
 )
+
+if TYPE_CHECKING:
+    from toolchain.sources.resolve import Request
 
 app = typer.Typer(
     name="toolchain",
@@ -65,6 +73,11 @@ def toolchain(
 def build(
     model: Model = DEFAULT_MODEL,
     quantize: Quantize = "float16",
+    form: Form = "packed",
+    calibration: Calibration = None,
+    evaluation: EvaluationPhotos = None,
+    max_drop: MaxDrop = 1.0,
+    max_bytes: MaxBytes = None,
     out: Annotated[Path, typer.Option(help="The folder to write the site to.")] = Path("dist"),
     shard_size: ShardSize = "4MiB",
     title: Annotated[str | None, typer.Option(help="Heading of the page.")] = None,
@@ -86,9 +99,18 @@ def build(
     from toolchain import build as pipeline
     from toolchain.cli import tables
     from toolchain.cli.console import Terminal
-    from toolchain.cli.options import quantization_of, shard_bytes_of
+    from toolchain.cli.options import shard_bytes_of, weights_of
     from toolchain.store import Store
 
+    quantization, compression = weights_of(
+        quantize,
+        form=form,
+        calibration=calibration,
+        evaluation=evaluation,
+        max_drop=max_drop,
+        max_bytes=max_bytes,
+        shard_bytes=shard_bytes_of(shard_size),
+    )
     options = pipeline.BuildOptions(
         request=request_for(
             model,
@@ -99,7 +121,8 @@ def build(
             patient=not fallback,
         ),
         out=out,
-        quantization=quantization_of(quantize),
+        quantization=quantization,
+        compress=compression,
         shard_bytes=shard_bytes_of(shard_size),
         declared=declared_by(
             labels=labels,
@@ -181,6 +204,71 @@ def inspect(
         progress=Terminal(),
     )
     tables.print_inspection(found)
+
+
+@app.command()
+def evaluate(
+    model: Annotated[str, typer.Argument(help="A built site, or anything that build takes.")],
+    photos: Annotated[
+        Path,
+        typer.Argument(
+            metavar="DIR",
+            help="Photos in a folder for each class, named by its label, number or WordNet id; "
+            "or photos without classes.",
+        ),
+    ],
+    reference: Annotated[
+        str | None,
+        typer.Option(help="Model to compare with; by default the one that a site was built from."),
+    ] = None,
+    engine: Annotated[
+        str | None, typer.Option(help="Dask scheduler that does the work, as tcp://host:8786.")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes; by default as many as are worth it.")
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Use only so many photos, evenly spread.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the record as JSON.")] = False,
+    labels: Labels = None,
+    label_offset: LabelOffset = None,
+    input_size: InputSize = None,
+    value_range: ValueRange = None,
+    crop_fraction: CropFraction = None,
+    mirror: Mirror = None,
+    timeout: Timeout = 600.0,
+    lock_file: LockFile = Path("toolchain.lock.json"),
+) -> None:
+    """Judge a site or a model on photos: top-1, top-5, and how far it strays from its source."""
+    from toolchain.cli import tables
+    from toolchain.cli.console import Terminal
+    from toolchain.evaluation import run
+    from toolchain.store import Store
+
+    def ask(word: str) -> Request:
+        return request_for(word, mirror=mirror, timeout=timeout, pins=lock_file)
+
+    options = run.EvaluationOptions(
+        request=ask(model),
+        photos=photos,
+        reference=None if reference is None else ask(reference),
+        declared=declared_by(
+            labels=labels,
+            label_offset=label_offset,
+            input_size=input_size,
+            value_range=value_range,
+            crop_fraction=crop_fraction,
+        ),
+        limit=limit,
+        workers=workers,
+        engine=engine,
+    )
+    found = run.evaluate(options, store=Store.default(), progress=Terminal())
+    if as_json:
+        typer.echo(found.model_dump_json(indent=2))
+    else:
+        tables.print_evaluation(found)
 
 
 @app.command()

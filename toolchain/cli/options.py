@@ -10,6 +10,7 @@ import typer
 
 if TYPE_CHECKING:
     from toolchain.card import Declared
+    from toolchain.compress.stage import CompressOptions
     from toolchain.sources.resolve import Request
     from toolchain.tfjs.convert import Quantization
 
@@ -24,8 +25,31 @@ Model = Annotated[
     ),
 ]
 Quantize = Annotated[
-    str, typer.Option("--quantize", "-q", help="Weights as none, float16, uint16 or uint8.")
+    str,
+    typer.Option(
+        "--quantize",
+        "-q",
+        help="Weights as the converter's none, float16, uint16 or uint8, or by a recipe: auto, "
+        "int8, mixed or tiny.",
+    ),
 ]
+Form = Annotated[
+    str,
+    typer.Option(
+        "--format", help="A recipe's weights packed for this page, or stock for any TF.js."
+    ),
+]
+Calibration = Annotated[
+    Path | None, typer.Option(help="Folder of photos, unlabelled, that recipes round by.")
+]
+EvaluationPhotos = Annotated[
+    Path | None,
+    typer.Option("--evaluation", help="Folder of photos, a folder a class, that auto judges by."),
+]
+MaxDrop = Annotated[
+    float, typer.Option(min=0, max=100, help="Points of top-1, or of agreement, auto may lose.")
+]
+MaxBytes = Annotated[str | None, typer.Option(help="Bytes that auto's weights may take: 2MB.")]
 ShardSize = Annotated[str, typer.Option(help="Largest size of one weight file, like 4MiB.")]
 Labels = Annotated[Path | None, typer.Option(help="Text file with one class name a line.")]
 LabelOffset = Annotated[
@@ -48,40 +72,78 @@ Timeout = Annotated[float, typer.Option(min=1, help="Seconds that one download m
 LockFile = Annotated[Path, typer.Option(help="Where the digests of fetched models are pinned.")]
 UpdatePin = Annotated[bool, typer.Option("--update-pin", help="Pin the digest that comes now.")]
 
-_SHARD_UNITS = {"": 1, "kib": 1 << 10, "mib": 1 << 20, "kb": 1000, "mb": 1_000_000}
+_SIZE_UNITS = {"": 1, "kib": 1 << 10, "mib": 1 << 20, "kb": 1000, "mb": 1_000_000}
 _SMALLEST_SHARD = 64 << 10
 
 
-def quantization_of(text: str) -> Quantization:
-    """Read `--quantize`.
+def weights_of(
+    text: str,
+    *,
+    form: str,
+    calibration: Path | None,
+    evaluation: Path | None,
+    max_drop: float,
+    max_bytes: str | None,
+    shard_bytes: int,
+) -> tuple[Quantization, CompressOptions | None]:
+    """Read how the weights are to be stored: by the converter, or by a recipe.
 
     Raises:
-        BadInputError: It is none of the converter's.
+        BadInputError: A word is not known, or a size is none.
     """
+    from toolchain.compress.stage import RECIPES, CompressOptions
     from toolchain.errors import BadInputError
     from toolchain.tfjs.convert import QUANTIZATIONS
+    from toolchain.tfjs.quantised import FORMATS
 
     for known in QUANTIZATIONS:
         if known == text:
-            return known
-    raise BadInputError(f"--quantize {text} is not known; it is one of {', '.join(QUANTIZATIONS)}")
+            return known, None
+    forms = [known for known in FORMATS if known == form]
+    if not forms:
+        raise BadInputError(f"--format {form} is not known; it is {' or '.join(FORMATS)}")
+    for recipe in RECIPES:
+        if recipe == text:
+            return "none", CompressOptions(
+                recipe=recipe,
+                form=forms[0],
+                calibration=calibration,
+                evaluation=evaluation,
+                max_drop=max_drop,
+                max_bytes=None if max_bytes is None else bytes_of("--max-bytes", max_bytes),
+                shard_bytes=shard_bytes,
+            )
+    raise BadInputError(
+        f"--quantize {text} is not known; it is one of {', '.join((*QUANTIZATIONS, *RECIPES))}"
+    )
 
 
 def shard_bytes_of(text: str) -> int:
-    """Read a size such as `4MiB`, `500kB` or `4194304` as bytes.
+    """Read `--shard-size`.
 
     Raises:
         BadInputError: It is no size, or under 64 KiB.
     """
     from toolchain.errors import BadInputError
 
-    match = re.fullmatch(r"(\d+)\s*([a-z]*)", text.strip().lower())
-    if not match or match[2] not in _SHARD_UNITS:
-        raise BadInputError(f"--shard-size {text} is no size; write it like 4MiB")
-    size = int(match[1]) * _SHARD_UNITS[match[2]]
+    size = bytes_of("--shard-size", text)
     if size < _SMALLEST_SHARD:
         raise BadInputError(f"--shard-size {text} is too small; 64KiB is the least")
     return size
+
+
+def bytes_of(option: str, text: str) -> int:
+    """Read a size such as `4MiB`, `500kB`, `1.5MB` or `4194304` as bytes.
+
+    Raises:
+        BadInputError: It is no size; the option is named.
+    """
+    from toolchain.errors import BadInputError
+
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([a-z]*)", text.strip().lower())
+    if not match or match[2] not in _SIZE_UNITS:
+        raise BadInputError(f"{option} {text} is no size; write it like 4MiB")
+    return round(float(match[1]) * _SIZE_UNITS[match[2]])
 
 
 def declared_by(

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from toolchain.doctor import Finding
+    from toolchain.evaluation.metrics import Drop, Share
+    from toolchain.evaluation.run import Evaluation
     from toolchain.inspection import Inspection
     from toolchain.progress import Progress
     from toolchain.report.schema import FileSize, Report
@@ -151,6 +153,48 @@ def print_inspection(found: Inspection) -> None:
     }
     for key, value in rows.items():
         console.print(f"{key:<14}{value}", soft_wrap=True)
+
+
+def print_evaluation(found: Evaluation) -> None:
+    """Print what was judged, with its 95 % intervals, and which photos were left out."""
+    console = _console()
+    verdict = found.verdict
+    console.print(f"{found.model.name} ({found.model.form})", soft_wrap=True)
+    if found.reference:
+        console.print(f"against {found.reference.name} ({found.reference.form})", soft_wrap=True)
+    table = _table("", "value", "95 % interval", "photos", numbers=3)
+    for name, judged in (
+        ("top-1", verdict.top1),
+        ("top-5", verdict.top5),
+        ("top-1 of the reference", verdict.reference_top1),
+        ("drop of top-1", verdict.drop),
+        ("same first label", verdict.agreement),
+    ):
+        if judged:
+            table.add_row(name, *_judged(judged))
+    if verdict.score_shift is not None:
+        table.add_row("score shift", f"{verdict.score_shift:.4f}", "", str(verdict.photos))
+    console.print(table)
+    if found.broken:
+        more = ", …" if found.broken > len(found.broken_photos) else ""
+        named = ", ".join(found.broken_photos) + more
+        console.print(
+            f"Left out, for they cannot be read as pictures: {found.broken} ({named})",
+            soft_wrap=True,
+        )
+    if found.note:
+        console.print(f"{found.note[0].upper()}{found.note[1:]}.", soft_wrap=True)
+
+
+def _judged(judged: Share | Drop) -> tuple[str, str, str]:
+    """Return the value, the interval and the photos of one row."""
+    from toolchain.evaluation.metrics import Share
+
+    if isinstance(judged, Share):
+        limits = f"{100 * judged.low:.1f} … {100 * judged.high:.1f} %"
+        return f"{100 * judged.value:.1f} %", limits, f"{judged.hits} of {judged.of}"
+    limits = f"{judged.low:+.1f} … {judged.high:+.1f} points"
+    return f"{judged.points:+.1f} points", limits, f"-{judged.lost} +{judged.won}"
 
 
 def print_finding(finding: Finding) -> None:

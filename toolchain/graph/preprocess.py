@@ -37,7 +37,13 @@ def load(path: Path, spec: InputSpec) -> Array:
         with Image.open(path) as image:
             upright = ImageOps.exif_transpose(image)
             return prepare(upright, spec)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+    except (
+        OSError,
+        RuntimeError,  # from the AVIF decoder
+        SyntaxError,
+        ValueError,
+        Image.DecompressionBombError,
+    ) as error:
         raise BadInputError(f"{path} cannot be read as a picture: {error}") from error
 
 

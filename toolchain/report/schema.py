@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from toolchain.card import ModelCard, first_fault
+from toolchain.compress.plan import Plan
 from toolchain.errors import BadInputError
+from toolchain.evaluation.metrics import Verdict
 from toolchain.graph.facts import GraphFacts
 from toolchain.tfjs.artifacts import Artifacts
-from toolchain.tfjs.convert import Quantization
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -72,7 +73,11 @@ class Report(_Part):
     """Why another model was built than the one asked for, if so."""
     assumptions: tuple[str, ...]
     card: ModelCard
-    quantization: Quantization
+    quantization: str
+    plan: Plan | None
+    """What compression decided for each tensor; None where the converter stored the weights."""
+    verdict: Verdict | None
+    """How the compressed network did on the photos that the plan was chosen by."""
     source_graph: GraphFacts
     artifacts: Artifacts
     stages: tuple[Stage, ...]

@@ -12,7 +12,6 @@ from pydantic import BaseModel, ConfigDict
 
 from toolchain.card import InputSpec, Provenance
 from toolchain.tfjs.artifacts import Activation
-from toolchain.tfjs.convert import Quantization
 
 if TYPE_CHECKING:
     from toolchain.tfjs.stage import Converted
@@ -29,7 +28,7 @@ class ContractModel(Provenance):
 
     url: str
     """Of `model.json`, relative to the page."""
-    quantization: Quantization
+    quantization: str
     weight_bytes: int
 
 

@@ -9,12 +9,14 @@ kernel for every shape; they are taken apart again, which changes no result.
 from __future__ import annotations
 
 import json
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from toolchain import tf as tensorflow
 from toolchain.errors import BadInputError
+from toolchain.tfjs import packing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,6 +50,7 @@ def decode_weights(folder: Path, model: dict[str, Any]) -> dict[str, Array]:
         BadInputError: A shard is missing or of another length than its manifest says.
     """
     weights: dict[str, Array] = {}
+    scales = np.array(model.get("packing", {}).get("scales", ()), np.float32)
     for group in model["weightsManifest"]:
         try:
             data = b"".join((folder / shard).read_bytes() for shard in group["paths"])
@@ -55,6 +58,11 @@ def decode_weights(folder: Path, model: dict[str, Any]) -> dict[str, Array]:
             raise BadInputError(f"the weight file {error.filename} cannot be read") from error
         offset = 0
         for entry in group["weights"]:
+            if "packed" in entry:
+                end = offset + entry["packed"]["channels"] + prod(entry["shape"])
+                weights[entry["name"]] = packing.unpack(entry, data[offset:end], scales)
+                offset = end
+                continue
             stored = entry.get("quantization", entry)["dtype"]
             dtype = np.dtype(np.bool_ if stored == "bool" else stored).newbyteorder("<")
             count = int(np.prod(entry["shape"], dtype=np.int64))
@@ -115,20 +123,21 @@ def _tensor(name: str) -> str:
     return name if ":" in name else f"{name}:0"
 
 
-def _graph_def(model: dict[str, Any], weights: dict[str, Array]) -> Any:
+def unfused(model: dict[str, Any]) -> Any:
+    """Return the graph of a parsed `model.json` as a `GraphDef` of TensorFlow's own operations.
+
+    Constants whose values lie in the shards stay empty `Const` nodes.
+    """
     from google.protobuf import json_format
     from tensorflow.core.framework import graph_pb2
 
-    tf = tensorflow.load()
     stored = graph_pb2.GraphDef()
     json_format.ParseDict(model["modelTopology"], stored, ignore_unknown_fields=True)
     runnable = graph_pb2.GraphDef()
     runnable.versions.CopyFrom(stored.versions)
     runnable.library.CopyFrom(stored.library)
     for node in stored.node:
-        if node.op == "Const" and node.name in weights:
-            _add_constant(runnable, node, weights[node.name], tf)
-        elif node.op in _FUSED:
+        if node.op in _FUSED:
             _add_unfused(runnable, node)
         else:
             runnable.node.add().CopyFrom(node)
@@ -137,11 +146,15 @@ def _graph_def(model: dict[str, Any], weights: dict[str, Array]) -> Any:
     return runnable
 
 
-def _add_constant(graph_def: Any, node: Any, value: Array, tf: Any) -> None:
-    constant = graph_def.node.add(name=node.name, op="Const")
-    tensor = tf.make_tensor_proto(value, shape=value.shape)
-    constant.attr["value"].tensor.CopyFrom(tensor)
-    constant.attr["dtype"].type = tensor.dtype
+def _graph_def(model: dict[str, Any], weights: dict[str, Array]) -> Any:
+    tf = tensorflow.load()
+    graph_def = unfused(model)
+    for node in graph_def.node:
+        if node.op == "Const" and node.name in weights:
+            tensor = tf.make_tensor_proto(weights[node.name], shape=weights[node.name].shape)
+            node.attr["value"].tensor.CopyFrom(tensor)
+            node.attr["dtype"].type = tensor.dtype
+    return graph_def
 
 
 def _add_unfused(graph_def: Any, node: Any) -> None:

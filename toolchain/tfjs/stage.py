@@ -36,7 +36,8 @@ class Converted(BaseModel):
     card: ModelCard
     facts: GraphFacts
     artifacts: Artifacts
-    quantization: Quantization
+    quantization: str
+    """How the weights are stored: a kind of the converter's, or a recipe of `compress`."""
     assumptions: tuple[str, ...]
     """What nobody declared and the card had to assume, for the user to read."""
 

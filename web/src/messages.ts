@@ -105,6 +105,15 @@ export interface Transfer {
   readonly decodedBytes: number;
 }
 
+/** Why a weight cannot be unpacked. */
+export type WeightFault =
+  | { readonly kind: 'schema'; readonly found: string; readonly known: number }
+  | { readonly kind: 'scales'; readonly most: number }
+  | { readonly kind: 'dtype'; readonly found: string }
+  | { readonly kind: 'channels'; readonly found: string; readonly values: number }
+  | { readonly kind: 'index'; readonly index: number; readonly scales: number }
+  | { readonly kind: 'bytes'; readonly expected: number; readonly found: number };
+
 /** Why nothing can be tagged. */
 export type Failure =
   | { readonly code: 'network'; readonly file: string }
@@ -119,6 +128,7 @@ export type Failure =
     }
   | { readonly code: 'contract'; readonly file: string; readonly fault: ContractFault }
   | { readonly code: 'manifest'; readonly file: string }
+  | { readonly code: 'weight'; readonly weight: string; readonly fault: WeightFault }
   | { readonly code: 'graph'; readonly file: string; readonly detail: string }
   | { readonly code: 'outputs'; readonly expected: number; readonly found: number }
   | { readonly code: 'backend'; readonly backend: BackendName; readonly detail: string }

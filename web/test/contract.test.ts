@@ -44,6 +44,11 @@ describe('parseContract', () => {
     });
   });
 
+  it.each(['8 bits per channel', 'packed'])('takes %j for a quantization', (quantization) => {
+    const contract = parseContract({ ...good(), model: { ...good().model, quantization } });
+    expect(contract.model.quantization).toBe(quantization);
+  });
+
   it('passes over keys that it does not know', () => {
     expect(() => parseContract({ ...good(), later: true })).not.toThrow();
   });
@@ -58,6 +63,7 @@ describe('parseContract', () => {
 
   it.each([
     ['model.name', { model: { ...good().model, name: '' } }],
+    ['model.quantization', { model: { ...good().model, quantization: '' } }],
     ['model.url', { model: { ...good().model, url: null } }],
     ['model.weight_bytes', { model: { ...good().model, weight_bytes: -1 } }],
     ['input', { input: [] }],

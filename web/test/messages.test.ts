@@ -25,6 +25,12 @@ const failures: readonly Failure[] = [
     fault: { kind: 'field', path: 'x.y', expected: 'a text' },
   },
   { code: 'manifest', file: 'model.json' },
+  { code: 'weight', weight: 'a/b', fault: { kind: 'schema', found: '2', known: 1 } },
+  { code: 'weight', weight: 'a/b', fault: { kind: 'scales', most: 256 } },
+  { code: 'weight', weight: 'a/b', fault: { kind: 'dtype', found: 'int32' } },
+  { code: 'weight', weight: 'a/b', fault: { kind: 'channels', found: '5', values: 6 } },
+  { code: 'weight', weight: 'a/b', fault: { kind: 'index', index: 9, scales: 3 } },
+  { code: 'weight', weight: 'a/b', fault: { kind: 'bytes', expected: 6, found: 5 } },
   { code: 'graph', file: 'model.json', detail: 'no such op.' },
   { code: 'outputs', expected: 1001, found: 1000 },
   { code: 'backend', backend: 'webgl', detail: 'it did not start.' },
@@ -61,6 +67,9 @@ describe('failureSentence', () => {
     expect(sentence).toMatch(/^[A-Za-z].*\.$/);
     if ('file' in failure) {
       expect(sentence).toContain(failure.file);
+    }
+    if ('weight' in failure) {
+      expect(sentence).toContain(failure.weight);
     }
   });
 

@@ -1,6 +1,6 @@
 /** Every sentence that the page's code shows. The template holds those that never change. */
 
-import type { BackendReason, BackendReport, Failure } from '../messages';
+import type { BackendReason, BackendReport, Failure, WeightFault } from '../messages';
 import { duration, megabytes, percent } from './format';
 
 export const STRINGS = {
@@ -87,6 +87,8 @@ export function failureSentence(failure: Failure): string {
         : `${failure.file} is damaged: ${failure.fault.path} should be ${failure.fault.expected}.`;
     case 'manifest':
       return `${failure.file} is not a TensorFlow.js graph model.`;
+    case 'weight':
+      return `The weight “${failure.weight}” cannot be unpacked: ${weightFault(failure.fault)}.`;
     case 'graph':
       return `The model in ${failure.file} cannot run here: ${failure.detail}`;
     case 'outputs':
@@ -99,5 +101,22 @@ export function failureSentence(failure: Failure): string {
       return `The code of TensorFlow.js could not be loaded: ${failure.detail}`;
     case 'worker':
       return `Something went wrong while tagging: ${failure.detail}`;
+  }
+}
+
+function weightFault(fault: WeightFault): string {
+  switch (fault.kind) {
+    case 'schema':
+      return `its packing has schema ${fault.found}, but this page understands only schema ${fault.known}`;
+    case 'scales':
+      return `the scales should be a list of at most ${fault.most} positive numbers`;
+    case 'dtype':
+      return `${fault.found} is no dtype that this page can unpack`;
+    case 'channels':
+      return `its ${fault.values} values cannot be divided among channels of which the number is ${fault.found}`;
+    case 'index':
+      return `it asks for scale ${fault.index}, counted from 0, of only ${fault.scales}`;
+    case 'bytes':
+      return `it has ${fault.found} bytes instead of ${fault.expected}`;
   }
 }

@@ -3,6 +3,7 @@
 import { type Contract, ContractError, parseContract } from '../contract';
 import { type Downloader, fileName } from './download';
 import { FailureError } from './failure-error';
+import { unpackWeights } from './packed-weights';
 import type { io } from './tfjs';
 import { readModelJson, type WeightGroup } from './weights-manifest';
 
@@ -10,6 +11,8 @@ import { readModelJson, type WeightGroup } from './weights-manifest';
 export interface ModelFiles {
   readonly contract: Contract;
   readonly artifacts: io.ModelArtifacts;
+  /** What packed weights are scaled by; null if none is packed, or none any more. */
+  scales: Float32Array | null;
   /** The name of the `model.json`, for messages. */
   readonly file: string;
 }
@@ -49,6 +52,7 @@ export async function fetchModel(
   return {
     contract,
     file,
+    scales: model.scales,
     artifacts: {
       modelTopology,
       ...(format === undefined ? {} : { format }),
@@ -58,6 +62,26 @@ export async function fetchModel(
       weightData: files.flat().map((bytes) => bytes.buffer),
     },
   };
+}
+
+/**
+ * Unpacks packed weights, if there are any.
+ *
+ * In place, so that nobody keeps the packed bytes, whoever else holds the files.
+ */
+export function unpackModel(files: ModelFiles): void {
+  const { artifacts, scales } = files;
+  if (!scales) {
+    return;
+  }
+  const { specs, data } = unpackWeights(
+    artifacts.weightSpecs ?? [],
+    artifacts.weightData as ArrayBuffer[],
+    scales,
+  );
+  artifacts.weightSpecs = specs;
+  artifacts.weightData = data;
+  files.scales = null;
 }
 
 async function fetchContract(downloader: Downloader, url: URL): Promise<Contract> {

@@ -4,7 +4,7 @@ import type { BackendName, FromWorker, Span, Stage, ToWorker } from '../messages
 import type { Classifier } from './classifier';
 import { Downloader } from './download';
 import { detailOf, FailureError } from './failure-error';
-import { fetchModel, type ModelFiles } from './model-files';
+import { fetchModel, type ModelFiles, unpackModel } from './model-files';
 import type { Tagger } from './tagger';
 import { timed } from './timeline';
 import { fetchWasm, hasSimd } from './wasm-file';
@@ -41,7 +41,10 @@ export async function start(
     ),
     timed('backend', report, () => startBackend(backend, downloader)),
   ]);
-  const classifier = await timed('decode', report, () => engine.Classifier.load(backend, files));
+  const classifier = await timed('decode', report, () => {
+    unpackModel(files);
+    return engine.Classifier.load(backend, files);
+  });
   await timed('warm-up', report, () => classifier.warmUp());
 
   const reason = { code: order.backend.kind === 'forced' ? 'forced' : 'first' } as const;

@@ -1,6 +1,8 @@
 /** Reads a TF.js `model.json`: the graph, and which files hold how many bytes of weights. */
 
+import { isPacked, packedBytes, readScales } from './packed-weights';
 import type { io } from './tfjs';
+import { plainBytes } from './weight-bytes';
 
 /** Weights that lie one after another in one or more files. */
 export interface WeightGroup {
@@ -14,19 +16,15 @@ export interface WeightGroup {
 export interface ModelDescription {
   readonly json: io.ModelJSON;
   readonly groups: readonly WeightGroup[];
+  /** What packed weights are scaled by; null if none is packed. */
+  readonly scales: Float32Array | null;
 }
 
-const BYTES_PER_VALUE: Readonly<Record<string, number>> = {
-  float32: 4,
-  float16: 2,
-  int32: 4,
-  uint16: 2,
-  uint8: 1,
-  bool: 1,
-  complex64: 8,
-};
-
-/** Returns what a `model.json` describes, or null if it is no graph model. */
+/**
+ * Returns what a `model.json` describes, or null if it is no graph model.
+ *
+ * @throws {@link FailureError} if it has packed weights that this page cannot unpack.
+ */
 export function readModelJson(json: unknown): ModelDescription | null {
   if (!isRecord(json) || !isRecord(json['modelTopology'])) {
     return null;
@@ -36,11 +34,16 @@ export function readModelJson(json: unknown): ModelDescription | null {
     return null;
   }
   const groups: WeightGroup[] = [];
+  let scales: Float32Array | null = null;
   for (const group of manifest as readonly unknown[]) {
     if (!isRecord(group) || !isTexts(group['paths']) || !Array.isArray(group['weights'])) {
       return null;
     }
     const specs = group['weights'] as readonly io.WeightsManifestEntry[];
+    const packed = specs.find((spec) => isRecord(spec) && isPacked(spec));
+    if (packed) {
+      scales ??= readScales(json['packing'], packed.name);
+    }
     const sizes = specs.map(weightBytes);
     if (sizes.includes(null)) {
       return null;
@@ -48,7 +51,7 @@ export function readModelJson(json: unknown): ModelDescription | null {
     const bytes = sizes.reduce<number>((sum, size) => sum + (size ?? 0), 0);
     groups.push({ paths: group['paths'], specs, bytes });
   }
-  return { json: json as unknown as io.ModelJSON, groups };
+  return { json: json as unknown as io.ModelJSON, groups, scales };
 }
 
 /** Returns how many bytes a weight takes in its file, or null if its kind is unknown. */
@@ -56,8 +59,7 @@ function weightBytes(spec: io.WeightsManifestEntry): number | null {
   if (!Array.isArray(spec?.shape)) {
     return null;
   }
-  const perValue = BYTES_PER_VALUE[spec.quantization?.dtype ?? spec.dtype];
-  return perValue === undefined ? null : spec.shape.reduce((size, side) => size * side, perValue);
+  return isPacked(spec) ? packedBytes(spec) : plainBytes(spec);
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

@@ -1,0 +1,596 @@
+"""The evaluation: its numbers by hand, its photos, and the same result wherever it is computed."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import sys
+import time
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from tests import command_line, tiny_models
+from toolchain import cli, imagenet
+from toolchain.build import BuildOptions, build
+from toolchain.card import Declared
+from toolchain.errors import BadInputError, MissingToolError, ToolchainError
+from toolchain.evaluation import executors, photos
+from toolchain.evaluation.intervals import newcombe, wilson
+from toolchain.evaluation.metrics import judge, judge_scores, softmax
+from toolchain.evaluation.run import Evaluation, EvaluationOptions, evaluate
+from toolchain.progress import Silent
+from toolchain.sources.resolve import Request
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from toolchain.progress import Unit
+    from toolchain.store import Store
+
+pytestmark = pytest.mark.xdist_group("evaluation")
+
+COUNT = 160  # photos that the tests make: ten batches
+SECONDS = 30.0  # until a process or a cluster must have done what it should
+
+posix = pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs POSIX signals")
+
+
+# --- numbers ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("hits", "count", "low", "high"),
+    [
+        # Newcombe, Stat. Med. 17 (1998) 857-872, table I, method 3.
+        (81, 263, 0.2553, 0.3662),
+        (15, 148, 0.0624, 0.1605),
+        (0, 20, 0.0, 0.1611),
+        (1, 29, 0.0061, 0.1718),
+        (20, 20, 0.8389, 1.0),
+    ],
+)
+def test_wilsons_interval_is_the_published_one(
+    hits: int, count: int, low: float, high: float
+) -> None:
+    assert wilson(hits, count) == pytest.approx((low, high), abs=5e-5)
+
+
+@pytest.mark.parametrize("count", [1, 7, 1000])
+def test_wilsons_interval_ends_exactly_at_none_and_at_all(count: int) -> None:
+    z_squared = 1.959963984540054**2
+    low, high = wilson(0, count)
+    assert low == 0.0
+    assert high == pytest.approx(z_squared / (count + z_squared))
+    mirrored, full = wilson(count, count)
+    assert mirrored == pytest.approx(1 - high)
+    assert full == 1.0
+
+
+@pytest.mark.parametrize(("hits", "count"), [(0, 0), (-1, 5), (6, 5)])
+def test_what_is_no_share_has_no_interval(hits: int, count: int) -> None:
+    with pytest.raises(ValueError, match="is no share"):
+        wilson(hits, count)
+
+
+@pytest.mark.parametrize(
+    ("counts", "low", "high"),
+    [
+        # Fagerland, Lydersen, Laake, "Statistical analysis of contingency tables", chapter 8.
+        ((59, 6, 16, 80), -0.1186, -0.0046),
+        ((1, 1, 7, 12), -0.5069, -0.0256),
+        ((36, 12, 2, 0), 0.0569, 0.3404),  # a margin of the correlation is small
+        ((10, 0, 0, 0), -0.2775, 0.2775),  # no correlation can be told: Wilson's limits of 10/10
+    ],
+)
+def test_newcombes_interval_is_the_published_one(
+    counts: tuple[int, int, int, int], low: float, high: float
+) -> None:
+    assert newcombe(*counts) == pytest.approx((low, high), abs=6e-5)
+    both, first, second, neither = counts
+    assert newcombe(both, second, first, neither) == pytest.approx((-high, -low), abs=6e-5)
+
+
+def test_an_interval_of_pairs_is_narrow_where_all_agree() -> None:
+    low, high = newcombe(60, 0, 0, 40)
+    assert low == pytest.approx(-high)
+    assert 0 < high < 0.03 < wilson(60, 100)[1] - 0.6
+
+
+# Four photos and six labels, so that a rank can be beyond five.
+LOGITS = np.array(
+    [[9, 1, 0, 0, 0, 0], [0, 9, 1, 0, 0, 0], [5, 4, 3, 2, 1, 0], [0, 0, 0, 0, 0, 9.0]]
+)
+
+
+def test_a_verdict_by_hand() -> None:
+    reference = LOGITS.copy()
+    reference[2] = [0, 1, 2, 3, 4, 5]
+    verdict = judge(LOGITS, np.array([0, 2, 5, 5]), reference)
+    assert verdict.photos == 4
+    assert verdict.top1 is not None
+    assert (verdict.top1.hits, verdict.top1.of, verdict.top1.value) == (2, 4, 0.5)
+    assert (verdict.top1.low, verdict.top1.high) == wilson(2, 4)
+    assert verdict.top5 is not None
+    assert verdict.top5.hits == 3  # the third photo's label comes sixth
+    assert verdict.reference_top1 is not None
+    assert verdict.reference_top1.hits == 3
+    assert verdict.drop is not None
+    assert (verdict.drop.points, verdict.drop.lost, verdict.drop.won) == (25.0, 1, 0)
+    assert (verdict.drop.low, verdict.drop.high) == pytest.approx(
+        tuple(100 * limit for limit in newcombe(2, 1, 0, 1))
+    )
+    assert verdict.agreement is not None
+    assert verdict.agreement.hits == 3
+    shares = np.exp(np.arange(6)) / np.exp(np.arange(6)).sum()
+    assert verdict.score_shift == pytest.approx((shares[5] - shares[0]) / 4, abs=1e-6)
+
+
+def test_what_there_is_nothing_to_judge_by_is_left_out() -> None:
+    alone = judge(LOGITS, np.array([0, 1, 0, 5]))
+    assert alone.top1 is not None
+    assert (alone.top1.value, alone.top1.high) == (1.0, 1.0)
+    by_reference = (alone.agreement, alone.drop, alone.reference_top1, alone.score_shift)
+    assert by_reference == (None, None, None, None)
+    unlabelled = judge(LOGITS, reference_logits=LOGITS)
+    assert unlabelled.agreement is not None
+    assert unlabelled.agreement.value == 1.0
+    assert unlabelled.score_shift == 0.0
+    assert (unlabelled.top1, unlabelled.top5, unlabelled.drop) == (None, None, None)
+
+
+def test_of_equal_scores_the_first_wins_as_in_the_page() -> None:
+    flat = judge(np.zeros((6, 6)), np.arange(6))
+    assert flat.top1 is not None
+    assert flat.top5 is not None
+    assert (flat.top1.hits, flat.top5.hits) == (1, 5)
+
+
+def test_large_logits_do_not_overflow() -> None:
+    assert softmax(np.array([[1e4, 0, -1e4]], np.float32)).tolist() == [[1.0, 0.0, 0.0]]
+
+
+@pytest.mark.parametrize(
+    ("scores", "truth", "reference", "named"),
+    [
+        (np.zeros((0, 5)), None, None, "shape"),
+        (np.zeros(5), None, None, "shape"),
+        (np.zeros((2, 5)), np.array([0]), None, "2 photos"),
+        (np.zeros((2, 5)), np.array([0, 5]), None, "beyond"),
+        (np.zeros((2, 5)), np.array([0, -1]), None, "beyond"),
+        (np.zeros((2, 5)), None, np.zeros((2, 6)), "compared"),
+        (np.full((2, 5), np.nan), None, None, "finite"),
+    ],
+)
+def test_what_does_not_fit_is_refused(
+    scores: np.ndarray[tuple[int, ...], np.dtype[np.float64]],
+    truth: np.ndarray[tuple[int, ...], np.dtype[np.int64]] | None,
+    reference: np.ndarray[tuple[int, ...], np.dtype[np.float64]] | None,
+    named: str,
+) -> None:
+    with pytest.raises(ValueError, match=named):
+        judge_scores(scores, truth, reference)
+
+
+# --- photos ----------------------------------------------------------------------------------
+
+LABELS = ("tabby, tabby cat", "dog", "1", "crane", "crane")
+
+
+@pytest.mark.parametrize(
+    ("name", "index"),
+    [("tabby, tabby cat", 0), ("tabby", 0), ("dog", 1), ("1", 2), ("3", 3), ("004", 4)],
+)
+def test_a_folder_is_a_label_a_synonym_or_a_number(name: str, index: int) -> None:
+    assert photos.label_indices([name], LABELS, Path("photos")) == {name: index}
+
+
+def test_a_folder_of_imagenet_may_be_a_wordnet_id() -> None:
+    names = ["n01440764", "goldfish", "n15075141", "7"]
+    indices = photos.label_indices(names, imagenet.labels(), Path("photos"))
+    assert indices == {"n01440764": 0, "goldfish": 1, "n15075141": 999, "7": 7}
+    assert imagenet.labels()[999] == "toilet tissue"
+    assert len(set(imagenet.wnids())) == imagenet.CLASSES
+    with pytest.raises(BadInputError, match="n01440764"):
+        photos.label_indices(["n01440764"], LABELS, Path("photos"))
+
+
+def test_unknown_folders_are_one_error_that_names_them() -> None:
+    with pytest.raises(BadInputError) as caught:
+        photos.label_indices(["dog", "cow", "5", *"abcdef"], LABELS, Path("photos"))
+    assert "photos has folders that are no label of the model: 5, a, b, c, cow and 3 more" in str(
+        caught.value
+    )
+
+
+def test_a_folder_that_fits_two_labels_is_refused() -> None:
+    with pytest.raises(BadInputError, match="crane in photos could mean any of the labels 3, 4"):
+        photos.label_indices(["crane"], LABELS, Path("photos"))
+
+
+def test_hidden_files_and_files_beside_class_folders_are_no_photos(tmp_path: Path) -> None:
+    for name in ("b/2.png", "a/deep/1.png", "a/.hidden/1.png", "a/.DS_Store", "list.csv"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    found = photos.find(tmp_path)
+    assert [path.relative_to(tmp_path.resolve()).as_posix() for path in found.paths] == [
+        "a/deep/1.png",
+        "b/2.png",
+    ]
+    assert found.classes == ("a", "b")
+
+
+def test_a_limit_is_spread_over_the_classes() -> None:
+    paths = tuple(Path(f"{number}.png") for number in range(10))
+    found = photos.Photos(Path(), paths, tuple("aabbccddee"))
+    assert found.limited(5).classes == tuple("abcde")
+    assert found.limited(10) is found.limited(11) is found.limited(None) is found
+
+
+@pytest.mark.parametrize("kind", ["missing", "file", "empty"])
+def test_what_holds_no_photos_is_one_sentence(tmp_path: Path, kind: str) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(BadInputError, match=kind):
+        photos.find(tmp_path / kind)
+
+
+# --- networks --------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return an ImageFolder of noise of many colours, the same in every run."""
+    from PIL import Image
+
+    root = tmp_path_factory.mktemp("photos")
+    random = np.random.default_rng(0)
+    for number in range(COUNT):
+        kind = root / tiny_models.names()[number % tiny_models.CLASSES]
+        kind.mkdir(exist_ok=True)
+        top = random.integers(2, 256, 3)
+        pixels = random.integers(0, top, (40, 44, 3)).astype(np.uint8)
+        Image.fromarray(pixels).save(kind / f"{number:03}.png")
+    return root
+
+
+@pytest.fixture(scope="module")
+def site(tiny: Path, session_store: Store, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a site of the tiny model with its weights as they are."""
+    out = tmp_path_factory.mktemp("judged") / "site"
+    options = BuildOptions(
+        request=Request(model=str(tiny), pins=out.with_name("toolchain.lock.json")),
+        out=out,
+        quantization="none",
+        declared=Declared(labels=tiny_models.names(), value_range=(0.0, 1.0)),
+    )
+    build(options, store=session_store, progress=Silent())
+    return out
+
+
+@pytest.fixture(scope="module")
+def other(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a model that often disagrees with the tiny one."""
+    return tiny_models.saved_model(tmp_path_factory.mktemp("other") / "other", width=6)
+
+
+def test_a_site_agrees_with_its_own_source(site: Path, folder: Path, session_store: Store) -> None:
+    options = EvaluationOptions(Request(str(site)), folder)
+    found = evaluate(options, store=session_store, progress=Silent())
+    verdict = found.verdict
+    assert found.model.form == "site, none"
+    assert found.reference is not None
+    assert found.reference.form == "SavedModel"
+    assert found.reference.sha256 == found.model.sha256
+    assert found.note is None
+    assert verdict.photos == COUNT
+    assert verdict.agreement is not None
+    assert verdict.agreement.hits == COUNT
+    assert verdict.drop is not None
+    assert (verdict.drop.points, verdict.drop.lost, verdict.drop.won) == (0, 0, 0)
+    assert verdict.score_shift is not None
+    assert verdict.score_shift < 1e-5
+    assert verdict.top5 is not None
+    assert verdict.top5.hits == COUNT  # there are five labels
+
+
+def test_a_source_that_has_changed_is_no_reference(
+    site: Path, tiny: Path, folder: Path, store: Store, tmp_path: Path
+) -> None:
+    copy = tmp_path / "site"
+    shutil.copytree(site, copy)
+    report = json.loads((copy / "report.json").read_text("utf-8"))
+    report["card"]["provenance"]["sha256"] = "0" * 64
+    (copy / "report.json").write_text(json.dumps(report), "utf-8")
+    found = evaluate(EvaluationOptions(Request(str(copy)), folder), store=store, progress=Silent())
+    assert found.reference is None
+    assert found.verdict.agreement is None
+    assert found.verdict.top1 is not None
+    assert found.note is not None
+    assert f"source {tiny.name} is not at hand; name it with --reference" in found.note
+
+
+class Interfering(Silent):
+    """Does something when the first photos are judged, and hears how many are."""
+
+    def __init__(self, interfere: Callable[[], None]) -> None:
+        self.judged = 0
+        self._interfere = interfere
+
+    @contextmanager
+    def track(
+        self,
+        label: str,  # noqa: ARG002
+        total: int | None = None,
+        unit: Unit = "steps",  # noqa: ARG002
+    ) -> Iterator[Interfering]:
+        assert total == COUNT
+        yield self
+
+    def advance(self, amount: int) -> None:
+        if self.judged == 0:
+            self._interfere()
+        self.judged += amount
+
+
+@pytest.fixture(scope="module")
+def options(site: Path, other: Path, folder: Path) -> EvaluationOptions:
+    """Return what the executors are compared by: two networks that disagree."""
+    return EvaluationOptions(Request(str(site)), folder, Request(str(other)))
+
+
+@pytest.fixture(scope="module")
+def in_one_process(options: EvaluationOptions, session_store: Store) -> Evaluation:
+    progress = Interfering(lambda: None)
+    found = evaluate(replace(options, workers=1), store=session_store, progress=progress)
+    assert progress.judged == COUNT
+    assert found.verdict.agreement is not None
+    assert 0 < found.verdict.agreement.hits < COUNT
+    assert found.verdict.score_shift
+    return found
+
+
+def test_two_processes_find_the_same(
+    options: EvaluationOptions, in_one_process: Evaluation, session_store: Store
+) -> None:
+    progress = Interfering(lambda: None)
+    found = evaluate(replace(options, workers=2), store=session_store, progress=progress)
+    assert found == in_one_process
+    assert progress.judged == COUNT
+
+
+@posix
+def test_a_cluster_finds_the_same_though_a_worker_is_killed(
+    options: EvaluationOptions, in_one_process: Evaluation, session_store: Store
+) -> None:
+    import distributed
+
+    with (
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=50
+        ) as cluster,
+        distributed.Client(cluster, set_as_default=False) as client,
+    ):
+        pids = client.run(os.getpid)
+        killed: list[int] = []
+
+        def kill_one_at_work() -> None:
+            busy = [worker for worker, tasks in client.processing().items() if tasks]
+            killed.append(pids[busy[0]])
+            os.kill(killed[0], signal.SIGKILL)
+
+        progress = Interfering(kill_one_at_work)
+        by_cluster = replace(options, engine=cluster.scheduler_address)
+        found = evaluate(by_cluster, store=session_store, progress=progress)
+        assert len(killed) == 1
+        assert found == in_one_process
+        assert progress.judged == COUNT
+
+
+def test_a_cluster_without_workers_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    import distributed
+
+    monkeypatch.setattr(executors, "_PATIENCE", 1.0)
+    cluster = distributed.LocalCluster(n_workers=0, dashboard_address=None, silence_logs=50)
+    with (
+        cluster,
+        pytest.raises(ToolchainError, match="has no workers; start some with `dask worker tcp://"),
+        executors.executor_for(1, workers=None, engine=cluster.scheduler_address),
+    ):
+        pass
+
+
+def test_a_cluster_that_does_not_answer_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(executors, "_PATIENCE", 1.0)
+    with (
+        pytest.raises(ToolchainError, match=r"no Dask scheduler answers at tcp://127\.0\.0\.1:9;"),
+        executors.executor_for(1, workers=None, engine="tcp://127.0.0.1:9"),
+    ):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("engine", "workers", "kind", "named"),
+    [
+        ("tcp://host:8786", None, MissingToolError, r"pip install 'toolchain\[dask\]'"),
+        ("tcp://host:8786", 2, BadInputError, "leave it out with --engine"),
+        ("host:8786", None, BadInputError, "write it like tcp://host:8786"),
+    ],
+)
+def test_an_engine_that_cannot_be_used_is_one_sentence(
+    monkeypatch: pytest.MonkeyPatch,
+    engine: str,
+    workers: int | None,
+    kind: type[ToolchainError],
+    named: str,
+) -> None:
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with (
+        pytest.raises(kind, match=named),
+        executors.executor_for(1, workers=workers, engine=engine),
+    ):
+        pass
+
+
+@posix
+def test_a_process_that_is_killed_is_one_sentence() -> None:
+    with (
+        pytest.raises(ToolchainError, match="--workers 1"),
+        executors.executor_for(1, workers=2, engine=None) as executor,
+    ):
+        list(executor.map(os._exit, [1]))
+
+
+@posix
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+def test_workers_end_with_the_command(
+    site: Path, folder: Path, how: signal.Signals, cache_of_the_session: Path
+) -> None:
+    import psutil
+
+    words = ("evaluate", site, folder, "--workers", "2")
+    with command_line.started(*words, cache=cache_of_the_session) as process:
+        parent = psutil.Process(process.pid)
+        workers: list[psutil.Process] = []
+        while process.poll() is None and len(workers) < 2:
+            children = parent.children()
+            workers = [child for child in children if "spawn_main" in " ".join(child.cmdline())]
+        while any(worker.num_threads() < 2 for worker in workers):
+            time.sleep(0.01)  # until they are past what Python does before our code
+        process.send_signal(how)
+        _, err = process.communicate(timeout=SECONDS)
+        _, alive = psutil.wait_procs(workers, timeout=SECONDS)
+    assert alive == []
+    assert process.returncode == (130 if how is signal.SIGINT else -how)
+    assert "Traceback" not in err
+
+
+def test_broken_photos_are_named_and_the_rest_used(
+    site: Path, folder: Path, store: Store, tmp_path: Path
+) -> None:
+    mixed = tmp_path / "mixed"
+    shutil.copytree(folder, mixed)
+    whole = next((mixed / "thing 1").iterdir()).read_bytes()
+    for name, content in (("cut.png", whole[:200]), ("empty.jpg", b""), ("no.txt", b"a note")):
+        (mixed / "thing 0" / name).write_bytes(content)
+    options = EvaluationOptions(Request(str(site)), mixed)
+    found = evaluate(options, store=store, progress=Silent())
+    assert found.broken == 3
+    assert found.broken_photos == ("thing 0/cut.png", "thing 0/empty.jpg", "thing 0/no.txt")
+    assert found.verdict.photos == COUNT
+    alone = evaluate(replace(options, photos=folder), store=store, progress=Silent())
+    assert found.verdict == alone.verdict
+
+
+def test_photos_of_which_none_is_whole_are_refused(
+    site: Path, store: Store, tmp_path: Path
+) -> None:
+    for number in range(20):
+        (tmp_path / f"{number}.png").write_bytes(b"")
+    options = EvaluationOptions(Request(str(site)), tmp_path)
+    with pytest.raises(BadInputError, match=f"none of the 20 files in {tmp_path}"):
+        evaluate(options, store=store, progress=Silent())
+
+
+def test_of_a_flat_folder_only_agreement_is_judged(
+    options: EvaluationOptions, folder: Path, store: Store, tiny: Path, tmp_path: Path
+) -> None:
+    for path in (folder / "thing 2").iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    flat = replace(options, photos=tmp_path, limit=8)
+    found = evaluate(flat, store=store, progress=Silent())
+    assert found.verdict.photos == 8
+    assert found.verdict.agreement is not None
+    assert (found.verdict.top1, found.verdict.top5, found.verdict.drop) == (None, None, None)
+    alone = replace(flat, request=Request(str(tiny)), reference=None)
+    alone = replace(alone, declared=Declared(labels=tiny_models.names()))
+    with pytest.raises(BadInputError, match="no class folders and there is no reference"):
+        evaluate(alone, store=store, progress=Silent())
+
+
+def test_a_reference_with_other_labels_is_refused(
+    options: EvaluationOptions, store: Store, tmp_path: Path
+) -> None:
+    six = tiny_models.saved_model(tmp_path / "six", 6)
+    (tmp_path / "six.toml").write_text(f"labels = {list(tiny_models.names(6))}", "utf-8")
+    with pytest.raises(BadInputError, match="other labels"):
+        evaluate(replace(options, reference=Request(str(six))), store=store, progress=Silent())
+
+
+def test_what_a_site_says_itself_cannot_be_declared(
+    options: EvaluationOptions, store: Store
+) -> None:
+    declared = Declared(value_range=(-1.0, 1.0))
+    with pytest.raises(BadInputError, match="is a built site and says itself"):
+        evaluate(replace(options, declared=declared), store=store, progress=Silent())
+
+
+@pytest.mark.parametrize("offset", [0, 1])
+def test_probabilities_and_a_background_class_are_judged_as_logits_are(
+    folder: Path, store: Store, tmp_path: Path, offset: int
+) -> None:
+    plain = tiny_models.saved_model(tmp_path / "plain", 5 + offset)
+    ended = tiny_models.saved_model(tmp_path / "ended", 5 + offset, ending="softmax")
+    declared = Declared(labels=tiny_models.names(), value_range=(0.0, 1.0))
+    options = EvaluationOptions(
+        Request(str(plain)), folder, Request(str(ended)), declared=declared, limit=20
+    )
+    verdict = evaluate(options, store=store, progress=Silent()).verdict
+    assert verdict.agreement is not None
+    assert verdict.agreement.value == 1.0
+    assert verdict.score_shift == pytest.approx(0, abs=1e-6)
+
+
+def test_the_command_prints_a_table_or_the_record(
+    site: Path,
+    folder: Path,
+    other: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    def toolchain(*words: str | Path) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["toolchain", "evaluate", *map(str, words)])
+        with pytest.raises(SystemExit) as left:
+            cli.main()
+        out, err = capfd.readouterr()
+        return int(left.value.code or 0), out, err
+
+    (tmp_path / "photos").symlink_to(folder, target_is_directory=True)
+    words = (site, "photos", "--reference", other, "--limit", "40")
+    code, table, err = toolchain(*words)
+    assert code == 0
+    assert "Judging photos: 40 steps" in err
+    for row in ("top-1 ", "top-5 ", "drop of top-1", "same first label", "score shift"):
+        assert row in table
+    assert "95 % interval" in table
+    _, record, _ = toolchain(*words, "--json")
+    found = Evaluation.model_validate_json(record)
+    assert found.folder == "photos"
+    assert found.verdict.top1 is not None
+    assert f"{found.verdict.top1.hits} of 40" in table
+    code, out, err = toolchain(site, tmp_path)
+    assert (code, out) == (2, "")
+    assert err == (
+        f"toolchain: {tmp_path} has folders that are no label of the model: photos; name them by "
+        "a label, its number, or for ImageNet its WordNet id\n"
+    )
+
+
+def test_a_published_model_is_as_good_as_published(shared: Path, session_store: Store) -> None:
+    options = EvaluationOptions(
+        Request(str(shared / "models" / "mobilenet_v1_025_224.tar.gz")),
+        shared / "data" / "imagenet-500",
+        declared=Declared(value_range=(0.0, 1.0)),
+        limit=100,
+    )
+    verdict = evaluate(options, store=session_store, progress=Silent()).verdict
+    assert verdict.top1 is not None
+    assert verdict.top1.of == 100
+    assert verdict.top1.low < 0.591 < verdict.top1.high

@@ -1,0 +1,111 @@
+"""One batch of photos through the networks: what every worker does, wherever it runs."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from toolchain import tf as tensorflow
+from toolchain.errors import BadInputError
+from toolchain.evaluation.executors import use_one_thread
+from toolchain.graph import preprocess, signature
+from toolchain.tfjs import execute
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from toolchain.card import InputSpec
+
+    Array = np.ndarray[Any, Any]
+
+_LOADING = threading.Lock()  # a cluster's worker may run several batches at once
+_LOADED = 2  # networks that a process keeps: a model and its reference
+
+
+@dataclass(frozen=True)
+class Network:
+    """Where a network lies and how it is fed; it travels between processes."""
+
+    folder: Path
+    """The SavedModel, or the folder of TF.js artifacts; an absolute path."""
+    model_json: str | None
+    """Name of the artifacts' `model.json`; None for a SavedModel."""
+    sha256: str
+    """Of the model it is or was made from, so that another one at the same place is another."""
+    input: InputSpec
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Photos to be shown to every one of some networks."""
+
+    networks: tuple[Network, ...]
+    photos: tuple[Path, ...]
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What the networks answered to a batch."""
+
+    outputs: tuple[Array, ...]
+    """For each network float32 `[photos that are whole, classes]`."""
+    broken: tuple[int, ...]
+    """Places in the batch of photos that cannot be read as a picture."""
+
+
+def answer(batch: Batch) -> Answers:
+    """Show a batch of photos to the networks, one photo at a time as the page does.
+
+    Raises:
+        BadInputError: A network cannot be loaded, or a photo is not there.
+    """
+    use_one_thread()
+    with _LOADING:
+        functions = [_load(network) for network in batch.networks]
+    specs = {network.input for network in batch.networks}
+    rows: list[list[Array]] = [[] for _ in batch.networks]
+    broken: list[int] = []
+    for place, photo in enumerate(batch.photos):
+        if not photo.exists():
+            raise BadInputError(
+                f"the photo {photo} is not there; workers must see it under the same path"
+            )
+        try:
+            inputs = {spec: preprocess.load(photo, spec)[None] for spec in specs}
+        except BadInputError:
+            broken.append(place)
+            continue
+        for network, function, answers in zip(batch.networks, functions, rows, strict=True):
+            answers.append(function(inputs[network.input])[0])
+    outputs = tuple(np.array(answers, np.float32) for answers in rows)
+    return Answers(outputs, tuple(broken))
+
+
+@lru_cache(maxsize=_LOADED)
+def _load(network: Network) -> Callable[[Array], Array]:
+    """Return a network as a function from `[1, height, width, 3]` to `[1, classes]`."""
+    if not network.folder.is_dir():
+        raise BadInputError(
+            f"the model {network.folder} is not there; workers must see it under the same path"
+        )
+    with tensorflow.quiet():
+        if network.model_json is not None:
+            return execute.load(network.folder, network.model_json)
+        return _saved_model(network.folder)
+
+
+def _saved_model(folder: Path) -> Callable[[Array], Array]:
+    tf = tensorflow.load()
+    found, loaded = signature.read(folder)
+
+    def run(images: Array) -> Array:
+        function = loaded.signatures[found.key]
+        scores: Array = function(**{found.input: tf.constant(images)})[found.output].numpy()
+        return scores
+
+    return run

@@ -1,0 +1,72 @@
+"""95 % confidence intervals for shares, and for the difference of two shares of the same photos."""
+
+from __future__ import annotations
+
+from math import sqrt
+from statistics import NormalDist
+
+_Z = NormalDist().inv_cdf(0.975)
+
+
+def wilson(hits: int, count: int) -> tuple[float, float]:
+    """Return the score interval of a share, both limits in 0…1.
+
+    E. B. Wilson, "Probable inference, the law of succession, and statistical inference",
+    J. Am. Stat. Assoc. 22 (1927) 209-212. At 0 and at `count` hits one limit is exact.
+
+    Raises:
+        ValueError: `count` is not positive, or `hits` not in 0…`count`.
+    """
+    if not 0 <= hits <= count or count == 0:
+        raise ValueError(f"{hits} of {count} is no share")
+    share = hits / count
+    centre = share + _Z**2 / (2 * count)
+    half = _Z * sqrt(share * (1 - share) / count + _Z**2 / (4 * count**2))
+    scale = 1 + _Z**2 / count
+    low = 0.0 if hits == 0 else (centre - half) / scale
+    high = 1.0 if hits == count else (centre + half) / scale
+    return low, high
+
+
+def newcombe(both: int, first: int, second: int, neither: int) -> tuple[float, float]:
+    """Return the interval of the first share minus the second, of the same photos.
+
+    R. G. Newcombe, "Improved confidence intervals for the difference between binomial
+    proportions based on paired data", Stat. Med. 17 (1998) 2635-2650, method 10: Wilson's
+    limits of either share, squared and added, less what the pairs correlate.
+
+    Args:
+        both: Photos that are hits of both.
+        first: Photos that are hits of the first only.
+        second: Photos that are hits of the second only.
+        neither: Photos that are hits of neither.
+
+    Returns:
+        Low and high, in -1…1.
+
+    Raises:
+        ValueError: There is no photo, or a number is negative.
+    """
+    count = both + first + second + neither
+    low_1, high_1 = wilson(both + first, count)
+    low_2, high_2 = wilson(both + second, count)
+    share_1, share_2 = (both + first) / count, (both + second) / count
+    phi = _correlation(both, first, second, neither)
+    down_1, up_1 = share_1 - low_1, high_1 - share_1
+    down_2, up_2 = share_2 - low_2, high_2 - share_2
+    difference = (first - second) / count
+    # Rounding could take a root's argument under zero where it is zero.
+    below = sqrt(max(0.0, down_1**2 - 2 * phi * down_1 * up_2 + up_2**2))
+    above = sqrt(max(0.0, up_1**2 - 2 * phi * up_1 * down_2 + down_2**2))
+    return max(-1.0, difference - below), min(1.0, difference + above)
+
+
+def _correlation(both: int, first: int, second: int, neither: int) -> float:
+    """Return the phi coefficient of the four counts, a positive one corrected for continuity."""
+    product = (both + first) * (second + neither) * (both + second) * (first + neither)
+    if product == 0:
+        return 0.0
+    excess = float(both * neither - first * second)
+    if excess > 0:
+        excess = max(0.0, excess - (both + first + second + neither) / 2)
+    return excess / sqrt(product)

@@ -1,0 +1,201 @@
+"""The evaluation: photos in batches over an executor, judged when all are answered."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+from toolchain.card import Declared
+from toolchain.errors import BadInputError
+from toolchain.evaluation import photos as photo_folder
+from toolchain.evaluation import subjects
+from toolchain.evaluation.batches import Answers, Batch, answer
+from toolchain.evaluation.executors import executor_for, use_one_thread
+from toolchain.evaluation.metrics import Verdict, judge_scores, softmax
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from toolchain.evaluation.photos import Photos
+    from toolchain.evaluation.subjects import Subject
+    from toolchain.progress import Progress
+    from toolchain.sources.resolve import Request
+    from toolchain.store import Store
+
+    Array = np.ndarray[Any, Any]
+
+_BATCH = 16  # photos; the same for any number of workers
+_NAMED = 5  # broken photos that the record names
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Judged(_Record):
+    """Which network it was."""
+
+    name: str
+    source: str
+    sha256: str
+    """Of the model it is or was built from."""
+    form: str
+    """`SavedModel`, or `site, float16`."""
+
+
+class Evaluation(_Record):
+    """The whole result; `toolchain evaluate --json` prints it."""
+
+    model: Judged
+    reference: Judged | None
+    note: str | None
+    """Why there is no reference, if there is none."""
+    folder: str
+    broken: int
+    """Photos that cannot be read as a picture."""
+    broken_photos: tuple[str, ...]
+    """The first few of them, relative to the folder."""
+    verdict: Verdict
+
+
+@dataclass(frozen=True)
+class EvaluationOptions:
+    """What to judge, by which photos, and where to compute it."""
+
+    request: Request
+    """A built site or a model."""
+    photos: Path
+    reference: Request | None = None
+    """None: the model that a site was built from, where it is at hand."""
+    declared: Declared = field(default_factory=Declared)
+    """What the user says of a model; a site says it itself."""
+    limit: int | None = None
+    """How many of the photos to use; None: all."""
+    workers: int | None = None
+    """Processes on this machine; None: as many as are worth it."""
+    engine: str | None = None
+    """Address of a Dask scheduler that does the work."""
+
+
+def evaluate(options: EvaluationOptions, *, store: Store, progress: Progress) -> Evaluation:
+    """Judge a site or a model on photos.
+
+    The result does not depend on where and by how many workers it was computed.
+
+    Raises:
+        BadInputError: The photos, the model or the reference cannot be used.
+        ToolchainError: A model cannot be fetched, or the workers failed.
+    """
+    use_one_thread()
+    photos = photo_folder.find(options.photos)
+    subject = subjects.subject_of(options.request, options.declared, store=store, progress=progress)
+    indices = None
+    if photos.classes is not None:
+        indices = photo_folder.label_indices(photos.classes, subject.card.labels, photos.folder)
+    reference, note = _reference(subject, options, store, progress)
+    if indices is None and reference is None:
+        raise BadInputError(
+            f"{options.photos} has no class folders and there is no reference to agree with; "
+            "sort the photos into a folder a class, or give --reference"
+        )
+    photos = photos.limited(options.limit)
+    judged = (subject,) if reference is None else (subject, reference)
+    answers = _answers(judged, photos, options, progress)
+    broken = answers.broken
+    if len(broken) == len(photos.paths):
+        raise BadInputError(
+            f"none of the {len(photos.paths)} files in {options.photos} can be read as a picture; "
+            "give a folder of photos"
+        )
+    truth = None
+    if indices is not None and photos.classes is not None:
+        truth = np.delete([indices[name] for name in photos.classes], broken)
+    scores = [_scores(who, outputs) for who, outputs in zip(judged, answers.outputs, strict=True)]
+    return Evaluation(
+        model=_named(subject),
+        reference=None if reference is None else _named(reference),
+        note=note,
+        folder=str(options.photos),
+        broken=len(broken),
+        broken_photos=tuple(
+            photos.paths[place].relative_to(photos.folder).as_posix() for place in broken[:_NAMED]
+        ),
+        verdict=judge_scores(scores[0], truth, scores[1] if reference else None),
+    )
+
+
+def _reference(
+    subject: Subject, options: EvaluationOptions, store: Store, progress: Progress
+) -> tuple[Subject | None, str | None]:
+    if options.reference is not None:
+        given = options.reference
+        return subjects.reference_for(subject, given, store=store, progress=progress), None
+    if subject.network.model_json is None:
+        return None, None
+    try:
+        source = subjects.source_of(subject, options.request, store=store, progress=progress)
+    except subjects.NoSourceError as error:
+        return None, f"agreement is left out: {error}"
+    return source, None
+
+
+def _answers(
+    judged: tuple[Subject, ...], photos: Photos, options: EvaluationOptions, progress: Progress
+) -> Answers:
+    """Compute all batches and join their answers in the order of the photos."""
+    networks = tuple(subject.network for subject in judged)
+    starts = range(0, len(photos.paths), _BATCH)
+    batches = [Batch(networks, photos.paths[start : start + _BATCH]) for start in starts]
+    count = len(photos.paths)
+    outputs: list[tuple[Array, ...]] = []
+    broken: list[int] = []
+    with (
+        executor_for(count, workers=options.workers, engine=options.engine) as executor,
+        progress.track("Judging photos", total=count) as tracker,
+    ):
+        answered = executor.map(answer, batches)
+        for start, batch, answers in zip(starts, batches, answered, strict=True):
+            broken += [start + place for place in answers.broken]
+            if len(answers.broken) < len(batch.photos):
+                outputs.append(answers.outputs)
+            tracker.advance(len(batch.photos))
+    joined = tuple(np.concatenate(parts) for parts in zip(*outputs, strict=True))
+    return Answers(joined, tuple(broken))
+
+
+def _scores(subject: Subject, outputs: Array) -> Array:
+    """Return what the page would show for a network's outputs, float64 `[n, labels]`.
+
+    Raises:
+        BadInputError: The network gives another number of classes than its card says, or
+            something that is no number.
+    """
+    card = subject.card
+    name = card.provenance.name
+    if outputs.ndim != len("nc") or outputs.shape[1] != card.classes:
+        raise BadInputError(
+            f"{name} gives outputs of shape {outputs.shape[1:]}, not a row of {card.classes}; "
+            "check its labels"
+        )
+    if not np.isfinite(outputs).all():
+        raise BadInputError(f"{name} gives outputs that are no numbers, so nothing can be judged")
+    activation = subject.activation
+    if activation is None:
+        # A graph that ends with softmax or sigmoid never leaves 0…1; logits hardly stay there.
+        activation = "none" if outputs.min() >= 0 and outputs.max() <= 1 else "softmax"
+    scores = softmax(outputs) if activation == "softmax" else outputs.astype(np.float64)
+    labelled: Array = scores[:, card.label_offset :]
+    return labelled
+
+
+def _named(subject: Subject) -> Judged:
+    provenance = subject.card.provenance
+    return Judged(
+        name=provenance.name,
+        source=provenance.source,
+        sha256=provenance.sha256,
+        form=subject.form,
+    )

@@ -1,0 +1,179 @@
+"""Who is judged, and by whom: from what the user typed to a network and its card."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from toolchain import tf as tensorflow
+from toolchain.card import Declared
+from toolchain.errors import BadInputError, ToolchainError
+from toolchain.evaluation.batches import Network
+from toolchain.report import schema
+from toolchain.site.publish import MARK
+from toolchain.sources import download, embedded, kaggle, resolve, tfhub
+
+if TYPE_CHECKING:
+    from toolchain.card import ModelCard
+    from toolchain.progress import Progress
+    from toolchain.sources.resolve import Request
+    from toolchain.sources.saved_model import Fetched
+    from toolchain.store import Store
+    from toolchain.tfjs.artifacts import Activation
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A network with what is known of it."""
+
+    network: Network
+    card: ModelCard
+    form: str
+    """`SavedModel`, or `site, float16`."""
+    activation: Activation | None
+    """What makes scores of its outputs; None where nothing says it."""
+
+
+class NoSourceError(ToolchainError):
+    """The model that a site was built from cannot be had without asking the network."""
+
+
+def subject_of(
+    request: Request, declared: Declared, *, store: Store, progress: Progress
+) -> Subject:
+    """Take a built site as it is, or fetch a model.
+
+    Args:
+        request: What to judge.
+        declared: What the user says of a model; a site says all of itself.
+        store: The cache.
+        progress: Hears of fetching.
+
+    Raises:
+        BadInputError: The user declares something of a site.
+        ToolchainError: It cannot be fetched or read.
+    """
+    site = Path(request.model)
+    if (site / MARK).is_file():
+        if declared != Declared():
+            raise BadInputError(
+                f"{site} is a built site and says itself how it is fed and read; "
+                "leave out what declares labels, sizes or ranges"
+            )
+        return _of_site(site)
+    fetched = resolve.fetch(request, store=store, progress=progress)
+    return _of_model(fetched, declared.over(fetched.declared), progress)
+
+
+def reference_for(
+    subject: Subject, request: Request, *, store: Store, progress: Progress
+) -> Subject:
+    """Take what the user names as the reference: a site or a model with the same labels.
+
+    What its source does not say is taken from the subject: all of it where it is the model
+    that the site was built from, else the labels.
+
+    Raises:
+        BadInputError: Its labels are others.
+        ToolchainError: It cannot be fetched or read.
+    """
+    site = Path(request.model)
+    if (site / MARK).is_file():
+        reference = _of_site(site)
+    else:
+        fetched = resolve.fetch(request, store=store, progress=progress)
+        if fetched.sha256 == subject.card.provenance.sha256:
+            return _as_source(subject, fetched)
+        labels = Declared(labels=subject.card.labels)
+        reference = _of_model(fetched, fetched.declared.over(labels), progress)
+    if reference.card.labels != subject.card.labels:
+        raise BadInputError(
+            f"{request.model} has other labels than the model to judge; "
+            "give a --reference with the same"
+        )
+    return reference
+
+
+def source_of(subject: Subject, request: Request, *, store: Store, progress: Progress) -> Subject:
+    """Find the model that a site was built from, without asking the network.
+
+    Args:
+        subject: The site.
+        request: How the site was asked for; its lock file is used.
+        store: The cache, in which a fetched model may lie.
+        progress: Hears of models that are unpacked.
+
+    Raises:
+        NoSourceError: It is neither in the cache, nor embedded, nor a file that is still there.
+    """
+    requested = schema.read(Path(request.model)).requested
+    provenance = subject.card.provenance
+    for model in (provenance.source, requested):
+        if not (handle := _at_hand(model, store)):
+            continue
+        wanted = replace(request, model=handle, patient=False)
+        try:
+            fetched = resolve.fetch(wanted, store=store, progress=progress)
+        except ToolchainError as error:
+            raise NoSourceError(str(error)) from error
+        if fetched.sha256 == provenance.sha256:
+            return _as_source(subject, fetched)
+    raise NoSourceError(
+        f"the site's source {provenance.source} is not at hand; name it with --reference"
+    )
+
+
+def _at_hand(model: str, store: Store) -> str | None:
+    """Return how to ask for a model that needs no network, None if it needs one."""
+    if model == embedded.SOURCE:
+        return "embedded"
+    try:
+        kind = resolve.kind_of(model)
+    except BadInputError:
+        return None
+    if kind is resolve.Kind.TFHUB:
+        kept = download.is_kept(store, "tfhub", tfhub.canonical(model))
+    elif kind is resolve.Kind.KAGGLE:
+        kept = download.is_kept(store, "kaggle", kaggle.canonical(model))
+    else:
+        kept = kind is resolve.Kind.EMBEDDED or Path(model).exists()
+    return model if kept else None
+
+
+def _of_site(site: Path) -> Subject:
+    report = schema.read(site)
+    card = report.card
+    network = Network(
+        folder=(site / "model").resolve(),
+        model_json=report.artifacts.model_json,
+        sha256=card.provenance.sha256,
+        input=card.input,
+    )
+    form = f"site, {report.quantization}"
+    return Subject(network, card, form, report.artifacts.activation)
+
+
+def _of_model(fetched: Fetched, declared: Declared, progress: Progress) -> Subject:
+    from toolchain.graph import signature
+
+    name = declared.name or fetched.source
+    progress.say(f"Reading the graph of {name}")
+    with tensorflow.quiet():
+        found, _ = signature.read(fetched.path)
+        card, assumed = signature.settle(
+            found, declared, name=name, source=fetched.source, sha256=fetched.sha256
+        )
+    for assumption in assumed:
+        progress.warn(assumption.sentence)
+    return Subject(_saved_model(fetched, card), card, "SavedModel", None)
+
+
+def _as_source(subject: Subject, fetched: Fetched) -> Subject:
+    """Return the model that the subject was made from; all that is known of one holds of both."""
+    network = _saved_model(fetched, subject.card)
+    return Subject(network, subject.card, "SavedModel", subject.activation)
+
+
+def _saved_model(fetched: Fetched, card: ModelCard) -> Network:
+    return Network(fetched.path.resolve(), None, fetched.sha256, card.input)
