@@ -8,15 +8,17 @@ import os
 import shutil
 import threading
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from toolchain.doctor import CHROMIUM_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, Page
 
 FLAGS = (
     "--no-sandbox",
@@ -48,6 +50,38 @@ def chromium(*flags: str) -> Iterator[Browser]:
             yield browser
         finally:
             browser.close()
+
+
+def logits_in_stock_tfjs(
+    page: Page, folder: Path, model: Path, model_json: str, image: np.ndarray[Any, Any]
+) -> np.ndarray[Any, Any]:
+    """Load a model folder with an unmodified TF.js bundle and run it on the cpu backend.
+
+    Args:
+        page: A page to do it in.
+        folder: An empty folder to serve from.
+        model: The model's folder.
+        model_json: Name of its `model.json`.
+        image: float32 `[height, width, 3]`.
+    """
+    bundle = Path(__file__).parents[1] / "web/node_modules/@tensorflow/tfjs/dist/tf.min.js"
+    folder.mkdir()
+    (folder / "model").symlink_to(model)
+    (folder / "tf.min.js").write_bytes(bundle.read_bytes())
+    (folder / "index.html").write_text("<!doctype html><script src=tf.min.js></script>", "utf-8")
+    (folder / "image.bin").write_bytes(image.tobytes())
+    with plain_host(folder) as origin:
+        page.goto(origin)
+        logits = page.evaluate(
+            """async ([model, shape]) => {
+                await tf.setBackend('cpu');
+                const loaded = await tf.loadGraphModel(model);
+                const data = new Float32Array(await (await fetch('image.bin')).arrayBuffer());
+                return Array.from(await loaded.predict(tf.tensor(data, shape)).data());
+            }""",
+            [f"model/{model_json}", [1, *image.shape]],
+        )
+    return np.array(logits)
 
 
 class _Quiet(http.server.SimpleHTTPRequestHandler):

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from tests import tiny_models
+from tests.browser import chromium, logits_in_stock_tfjs
 from toolchain import tf as tensorflow
 from toolchain.card import Declared
 from toolchain.compress import calibration, network, quantise, rounding, search, sensitivity, stage
@@ -272,6 +273,20 @@ def test_a_constant_kernel_and_a_dead_channel_survive(read: network.Network) -> 
     assert np.isfinite(rounded.decode()).all()
     assert np.abs(rounded.decode() - weights).max() < 0.005
     assert read.layers
+
+
+def test_an_unmodified_tfjs_loads_the_stock_form(
+    source: tfjs.TfjsModel, store: Store, images: np.ndarray[Any, Any], tmp_path: Path
+) -> None:
+    made = compress(source, store, recipe="mixed", form="stock").model
+    model_json = made.converted.artifacts.model_json
+    with chromium() as browser:
+        found = logits_in_stock_tfjs(
+            browser.new_page(), tmp_path / "host", made.folder, model_json, images[0]
+        )
+    expected = execute.load(made.folder, model_json)(images[:1])[0]
+    # Sums in another order; logits here are of size one.
+    assert np.abs(found - expected).max() < 1e-4 * max(1.0, np.abs(expected).max())
 
 
 def test_a_model_of_the_catalogues_kind_without_labels_compresses_data_free(

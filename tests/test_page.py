@@ -13,7 +13,7 @@ import pytest
 from filelock import FileLock
 from PIL import Image
 
-from tests.browser import chromium, plain_host, toolchain_serve
+from tests.browser import chromium, logits_in_stock_tfjs, plain_host, toolchain_serve
 from toolchain import tf as tensorflow
 from toolchain.build import BuildOptions, build
 from toolchain.graph import preprocess
@@ -441,28 +441,12 @@ def test_the_page_names_the_model_that_was_built(page: Page, url: str, site: Pat
 def test_an_unmodified_tfjs_loads_the_model_folder(
     page: Page, site: Path, reference: Callable[[Path], Tags], tmp_path: Path
 ) -> None:
-    bundle = Path(__file__).parents[1] / "web/node_modules/@tensorflow/tfjs/dist/tf.min.js"
     report = schema.read(site)
     photo = lossless(SAMPLES / "cat.jpg", tmp_path)
-    pixels = preprocess.load(photo, report.card.input)
-    root = tmp_path / "host"
-    root.mkdir()
-    (root / "model").symlink_to(site / "model")
-    (root / "tf.min.js").write_bytes(bundle.read_bytes())
-    (root / "index.html").write_text("<!doctype html><script src=tf.min.js></script>", "utf-8")
-    (root / "pixels.bin").write_bytes(pixels.tobytes())
-    with plain_host(root) as origin:
-        page.goto(origin)
-        logits = page.evaluate(
-            """async ([model, shape]) => {
-                await tf.setBackend('cpu');
-                const loaded = await tf.loadGraphModel(model);
-                const data = new Float32Array(await (await fetch('pixels.bin')).arrayBuffer());
-                return Array.from(await loaded.predict(tf.tensor(data, shape)).data());
-            }""",
-            [f"model/{report.artifacts.model_json}", [1, *pixels.shape]],
-        )
-    assert_same(top_five(np.array(logits)), reference(photo), SAME_PIXELS)
+    image = preprocess.load(photo, report.card.input)
+    model_json = report.artifacts.model_json
+    logits = logits_in_stock_tfjs(page, tmp_path / "host", site / "model", model_json, image)
+    assert_same(top_five(logits), reference(photo), SAME_PIXELS)
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (1280, "dark"), (320, "light")])

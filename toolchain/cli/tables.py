@@ -86,7 +86,31 @@ def print_report(report: Report, out: Path) -> None:
         size(sum(total.brotli for total in everything)),
     )
     console.print(sizes)
+    _print_plan(report, console)
     console.print(f"The site is in {out}; look at it with `toolchain serve {out}`.")
+
+
+def _print_plan(report: Report, console: Console) -> None:
+    """Print what compression did to the bytes and to the tags."""
+    plan, verdict = report.plan, report.verdict
+    if plan is None:
+        return
+    console.print(
+        f"Weights: recipe {plan.recipe}, {plan.bits:.2f} bits each, rounded by {plan.calibration}."
+    )
+    if verdict is None:
+        console.print("Accuracy: not judged; give photos with --calibration or --evaluation.")
+        return
+    facts = []
+    if verdict.top1 is not None:
+        facts.append(f"top-1 {verdict.top1.value:.1%}")
+    if verdict.drop is not None:
+        drop = verdict.drop
+        facts.append(f"drop {drop.points:.1f} points ({drop.low:.1f} … {drop.high:.1f})")
+    if verdict.agreement is not None:
+        share = verdict.agreement
+        facts.append(f"same first label {share.value:.1%} ({share.low:.1%} … {share.high:.1%})")
+    console.print(f"Accuracy on {verdict.photos} photos it was not rounded by: {', '.join(facts)}.")
 
 
 def _columns(total: FileSize) -> tuple[str, str, str]:

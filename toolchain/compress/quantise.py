@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
 
 _ROWS = 8192  # samples of a layer's input that its covariance is taken from
+_ROWS_DEPTHWISE = 2048  # enough for one channel's few taps, of which there are many
 _FEW = 4.0
 """Kernels with few weights a channel get steps finer by this: they cost next to nothing."""
 _FEW_INPUTS = 32
@@ -82,7 +83,9 @@ class Quantiser:
         with progress.track("Measuring layers", len(network.layers)) as tracker:
             for layer in network.layers:
                 rows = self._rows(walk, layer)
-                self._reference.append(rows)
+                # A depthwise kernel is not refitted, so its mean input is all that is kept.
+                few = layer.kind == "depthwise"
+                self._reference.append(rows.mean(0, keepdims=True) if few else rows)
                 self._allowed.append(self._unit(layer, rows))
                 tracker.advance(1)
 
@@ -159,7 +162,8 @@ class Quantiser:
     def _rows(self, walk: Walk, layer: Layer) -> Array:
         """Sample what a layer reads: float32 `[n, inputs]`, depthwise `[n, taps, channels]`."""
         batches = walk.inputs_of(layer)
-        each = max(1, _ROWS // len(self._images))
+        wanted = _ROWS_DEPTHWISE if layer.kind == "depthwise" else _ROWS
+        each = max(1, wanted // len(self._images))
         random = np.random.default_rng([self._seed, *layer.name.encode()])
         shape = self._float.weights[layer.kernel].shape
         rows = np.concatenate([_patches(batch, layer, shape, each, random) for batch in batches])

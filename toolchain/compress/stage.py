@@ -227,6 +227,10 @@ def _choose(
     from toolchain.compress import calibration, search
 
     if judged is None and options.recipe == "auto":
+        progress.warn(
+            "no photos: auto judges by generated pictures, which photos may contradict; "
+            "--calibration DIR gives it real ones"
+        )
         pictures = calibration.generated(card.input, count=_GENERATED, seed=options.seed + 1)
         judged = calibration.Inputs(pictures, None)
     judge = None
