@@ -24,7 +24,7 @@ WEB_SOURCES := $(shell find web templates -type f -not -path '*/node_modules/*' 
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help build-web serve test test-python test-web lint format bench bench-size lock wheel web docs chromium clean
+.PHONY: help build-web serve test test-python test-web lint format bench bench-size bench-ablation lock wheel web docs chromium clean
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -60,6 +60,9 @@ bench: .make/venv web/dist/runtime.json ## Time cold and warm builds of the embe
 
 bench-size: .make/venv ## Print bytes against accuracy, ours beside the stock converter's.
 	$(BIN)/python -m tests.bench_size
+
+bench-ablation: .make/venv ## Print what each method of compression brings.
+	$(BIN)/python -m tests.bench_ablation
 
 web: web/dist/runtime.json
 
