@@ -91,7 +91,7 @@ def build(options: BuildOptions, *, store: Store, progress: Progress) -> schema.
         clock.reused = model.reused
     compressed = None
     if options.compress is not None:
-        with clock.stage("compress weights"):
+        with clock.stage("quantize"):
             compressed = compression.run(model, options.compress, store=store, progress=progress)
             model = compressed.model
             clock.reused = model.reused
@@ -100,7 +100,7 @@ def build(options: BuildOptions, *, store: Store, progress: Progress) -> schema.
     with store.lock(f"site-{options.out.resolve()}"), publish.staged(options.out) as site:
         with clock.stage("render"):
             render(model, site, title=options.title, notice=outcome.notice)
-        with clock.stage("compress files"):
+        with clock.stage("compress"):
             sizes = precompress(site, store=store, progress=progress)
         files = tuple(
             schema.SiteFile(
