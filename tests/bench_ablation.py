@@ -88,7 +88,7 @@ def main() -> None:
         photos = calibration.load(tune.limited(PHOTOS), card, label="", progress=silent).images
         judged = calibration.load(rest, card, label="", progress=silent)
         felt = sensitivity.measure(read, photos[:64], seed=0, progress=silent)
-        reference = search.outputs(read, judged.images, read.weights)
+        reference = search.outputs(read, judged.images)
     wanted = round(sum(read.weights[layer.kernel].size for layer in read.layers) * BITS / 8)
     methods = (
         "nothing",
@@ -106,10 +106,7 @@ def main() -> None:
                 read, photos, _sensitivities(felt, method), seed=0, progress=silent
             )
             result = quantiser.run(quantiser.coarseness_for(wanted), silent)
-            weights = read.weights | result.biases
-            for name, rounded in result.kernels.items():
-                weights[name] = rounded.decode().reshape(read.weights[name].shape)
-            logits = search.outputs(read, judged.images, weights)
+            logits = search.outputs(result.applied_to(read), judged.images)
         verdict = judge(logits, judged.truth, reference)
         expected, found = softmax(reference), softmax(logits)
         divergence = (expected * np.log(expected / found)).sum(axis=1).mean()

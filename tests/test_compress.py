@@ -92,7 +92,7 @@ def test_folding_leaves_a_bias_behind_every_layer_and_the_answer_as_it_was(
     assert operations.count("BiasAdd") == 5
     assert "Mul" not in operations
     before = execute.load(source.folder, source.converted.artifacts.model_json)(images)
-    after = search.outputs(read, images, read.weights)
+    after = search.outputs(read, images)
     # Folding multiplies in another order, so float32's last bits differ.
     assert np.abs(before - after).max() < 1e-4 * np.abs(before).max()
 
@@ -106,10 +106,7 @@ def test_both_forms_hold_the_same_weights_to_the_bit(
     form: quantised.Format,
 ) -> None:
     result = quantiser.run(quantiser.coarseness_for(2000), Silent())
-    weights = read.weights | result.biases
-    changed = network.Network(
-        read.nodes, weights, read.input, read.output, read.signature, read.layers
-    )
+    changed = read.with_weights(result.biases)
     quantised.write(changed, result.kernels, tmp_path, form=form, shard_bytes=500)
     assert len(list(tmp_path.glob("*.bin"))) > 1
     model = json.loads((tmp_path / "model.json").read_text("utf-8"))
@@ -122,22 +119,19 @@ def test_both_forms_hold_the_same_weights_to_the_bit(
             whole = decoded[f"{name}/whole"].astype(np.float64)
             found = (whole * decoded[f"{name}/steps"]).astype(np.float32)
         assert found.tobytes() == expected.tobytes()
-        weights[name] = expected
     answers = execute.load(tmp_path, "model.json")(images)
-    assert np.abs(answers - search.outputs(read, images, weights)).max() < 1e-4
+    assert np.abs(answers - search.outputs(result.applied_to(read), images)).max() < 1e-4
 
 
 def test_more_bytes_bring_a_smaller_error(
     read: network.Network, quantiser: quantise.Quantiser, images: np.ndarray[Any, Any]
 ) -> None:
-    exact = search.outputs(read, images, read.weights)
+    exact = search.outputs(read, images)
     errors = []
     for wanted in (1200, 1800, 2400):
         result = quantiser.run(quantiser.coarseness_for(wanted), Silent())
-        weights = read.weights | result.biases
-        for name, rounded in result.kernels.items():
-            weights[name] = rounded.decode().reshape(read.weights[name].shape)
-        errors.append(float(np.abs(search.outputs(read, images, weights) - exact).mean()))
+        answers = search.outputs(result.applied_to(read), images)
+        errors.append(float(np.abs(answers - exact).mean()))
     assert errors[0] > errors[1] > errors[2]
 
 

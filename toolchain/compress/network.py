@@ -9,7 +9,7 @@ and every layer has a bias, for that is where quantisation's shift of the mean i
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -62,6 +62,10 @@ class Network:
     signature: dict[str, Any]
     """As in `model.json`."""
     layers: tuple[Layer, ...] = field(default=())
+
+    def with_weights(self, weights: dict[str, Array]) -> Network:
+        """Return the same graph with other weights in place of those of the same names."""
+        return replace(self, weights=self.weights | weights)
 
     def order(self) -> list[str]:
         """Return the nodes that the output depends on, each after its inputs."""

@@ -45,6 +45,14 @@ class Quantised:
     """By the bias' name, float32 `[channels]`."""
     tensors: tuple[TensorPlan, ...]
 
+    def applied_to(self, network: Network) -> Network:
+        """Return the float network with the weights that the page decodes."""
+        decoded = {
+            name: rounded.decode().reshape(network.weights[name].shape)
+            for name, rounded in self.kernels.items()
+        }
+        return network.with_weights(decoded | self.biases)
+
     @property
     def bytes(self) -> int:
         """About the bytes that the kernels and biases take behind an entropy coder."""
@@ -108,14 +116,7 @@ class Quantiser:
 
     def run(self, coarseness: float, progress: Progress) -> Quantised:
         """Quantise all layers, each by the inputs that the ones before it now give."""
-        network = Network(
-            nodes=self._float.nodes,
-            weights=dict(self._float.weights),
-            input=self._float.input,
-            output=self._float.output,
-            signature=self._float.signature,
-            layers=self._float.layers,
-        )
+        network = self._float.with_weights({})
         walk = Walk(network, self._images)
         kernels: dict[str, rounding.Rounded] = {}
         biases: dict[str, Array] = {}

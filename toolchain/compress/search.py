@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from toolchain.compress.network import Network
 from toolchain.compress.walk import Walk
 from toolchain.errors import ToolchainError
 from toolchain.evaluation.metrics import Verdict, judge
 
 if TYPE_CHECKING:
+    from toolchain.compress.network import Network
     from toolchain.compress.quantise import Quantised, Quantiser
     from toolchain.progress import Progress
 
@@ -45,10 +45,7 @@ class Judge:
 
     def verdict(self, network: Network, quantised: Quantised) -> Verdict:
         """Run a quantised network on the photos and compare."""
-        weights = dict(network.weights) | dict(quantised.biases)
-        for name, rounded in quantised.kernels.items():
-            weights[name] = rounded.decode().reshape(network.weights[name].shape)
-        logits = outputs(network, self.images, weights)
+        logits = outputs(quantised.applied_to(network), self.images)
         return judge(logits, self.truth, self.float_logits)
 
 
@@ -64,19 +61,11 @@ class Candidate:
     quantised: Quantised
 
 
-def outputs(network: Network, images: Array, weights: dict[str, Array]) -> Array:
-    """Return a network's outputs under other weights, float32 `[n, classes]`."""
-    changed = Network(
-        nodes=network.nodes,
-        weights=weights,
-        input=network.input,
-        output=network.output,
-        signature=network.signature,
-        layers=network.layers,
-    )
+def outputs(network: Network, images: Array) -> Array:
+    """Return a network's outputs, float32 `[n, classes]`, a few images at a time."""
     chunks = range(0, len(images), 4 * _BATCH)
     return np.concatenate(
-        [Walk(changed, images[at : at + 4 * _BATCH], _BATCH).finish() for at in chunks]
+        [Walk(network, images[at : at + 4 * _BATCH], _BATCH).finish() for at in chunks]
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
@@ -144,7 +144,7 @@ def _compress(
         quantised, coarseness, verdict = _choose(
             network, quantiser, options, _judged(options, card, left, progress), card, progress
         )
-        final = replace(network, weights=network.weights | quantised.biases)
+        final = network.with_weights(quantised.biases)
         folder.mkdir()
         writer.write(
             final,
@@ -237,7 +237,7 @@ def _choose(
     judge = None
     if judged is not None:
         truth = None if judged.truth is None else judged.truth + card.label_offset
-        logits = search.outputs(network, judged.images, network.weights)
+        logits = search.outputs(network, judged.images)
         judge = search.Judge(judged.images, truth, logits)
     if options.recipe == "auto" and judge is not None:
         best = search.find(
