@@ -1,130 +1,193 @@
 """What each method of compression brings, at the same bytes: `make bench-ablation`.
 
 MobileNetV1 0.25 is quantised to the same estimated bytes with one method at a time left
-out, and judged on photos it was not rounded by (the halves of `tests/bench_size.py`).
-KL is the mean divergence of the page's scores from the float network's: it moves long
-before a tag does.
+out or added, and judged on photos it was not rounded by (the halves of
+`tests/bench_size.py`). KL is the mean divergence of the page's scores from the float
+network's, and `expected` the top-1 that those scores say is lost: both move long before a
+tag does.
 """
 
 from __future__ import annotations
 
-import contextlib
 import sys
 import tempfile
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-from unittest import mock
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from tests.bench_size import SHARED, halves
 from toolchain import tf as tensorflow
 from toolchain.card import Declared
-from toolchain.compress import calibration, network, quantise, rounding, search, sensitivity
-from toolchain.evaluation.metrics import judge, softmax
+from toolchain.compress import (
+    calibration,
+    equalisation,
+    network,
+    pruning,
+    quantise,
+    search,
+    sensitivity,
+    statistics,
+)
+from toolchain.compress.quantise import Methods
+from toolchain.evaluation.metrics import softmax
+from toolchain.graph import batchnorm
 from toolchain.progress import Silent
 from toolchain.sources import resolve
 from toolchain.store import Store
 from toolchain.tfjs import stage as tfjs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     Array = np.ndarray[Any, Any]
 
 BITS = 4.5
+BLIND_BITS = 5.0
 PHOTOS = 128
 
 
-def plainly(weights: Array, _spread: Array, steps: Array) -> rounding.Rounded:
-    """Round each weight to the nearest step by itself."""
-    values = np.clip(np.rint(weights / steps), -rounding.LARGEST, rounding.LARGEST)
-    return rounding.Rounded(values.astype(np.int16), steps)
+@dataclass(frozen=True)
+class Row:
+    """One way to quantise, at the same estimated bytes as the others of its table."""
+
+    name: str
+    methods: Methods = field(default_factory=Methods)
+    felt: Callable[[dict[str, Array]], dict[str, Array]] = dict
+    """What is made of the sensitivities."""
+    known: Literal["BatchNorm", "guessed", "sampled"] = "BatchNorm"
+    """Where moments come from without photos."""
+    equalised: bool = False
 
 
-def without_shift(round_layer: Callable[..., Any]) -> Callable[..., Any]:
-    """Leave the biases as they are."""
-
-    def run(*arguments: Any) -> tuple[rounding.Rounded, Array]:
-        rounded, shift = round_layer(*arguments)
-        return rounded, np.zeros_like(shift)
-
-    return run
+def by_layer(felt: dict[str, Array]) -> dict[str, Array]:
+    """Tell the channels of a layer apart no more."""
+    return {name: np.full_like(value, value.mean()) for name, value in felt.items()}
 
 
-@contextlib.contextmanager
-def left_out(method: str) -> Iterator[None]:
-    """Do without one method while the block runs."""
-    with contextlib.ExitStack() as stack:
-        if method == "GPTQ (errors handed on)":
-            stack.enter_context(mock.patch.object(rounding, "round_weights", plainly))
-            stack.enter_context(mock.patch.object(rounding, "round_depthwise", plainly))
-        elif method == "refit to rounded inputs":
-            keep = mock.patch.object(rounding, "refit", lambda weights, *_: weights)
-            stack.enter_context(keep)
-        elif method == "bias correction":
-            shifted = staticmethod(without_shift(quantise.Quantiser._round))
-            stack.enter_context(mock.patch.object(quantise.Quantiser, "_round", shifted))
-        elif method == "finer steps for small kernels":
-            stack.enter_context(mock.patch.object(quantise, "_FEW", 1.0))
-        yield
+def alike(felt: dict[str, Array]) -> dict[str, Array]:
+    """Take all layers as equally sensitive."""
+    return {name: np.ones_like(value) for name, value in felt.items()}
 
 
-def main() -> None:
-    """Print one row for each method."""
+LEFT_OUT = (
+    Row("nothing"),
+    Row("GPTQ (errors handed on)", Methods(second_order=False)),
+    Row("refit to rounded inputs", Methods(refit=False)),
+    Row("bias correction", Methods(bias_correction=False)),
+    Row("finer steps for small kernels", Methods(finer_small_kernels=False)),
+    Row("pruning (a wider zero)", Methods(dead_zone=pruning.ROUNDING)),
+    Row("clipping", Methods(clipping=False)),
+    Row("sensitivities by channel", felt=by_layer),
+    Row("sensitivities at all", felt=alike),
+)
+ADDED = (
+    Row("pruning up to 0.9 steps", Methods(dead_zone=0.9)),
+    Row("cross-layer equalisation", equalised=True),
+)
+BLIND = (
+    Row("nothing"),
+    Row("BatchNorm's statistics", known="guessed"),
+    Row("and the guess in their place", known="sampled"),
+    Row("bias correction", Methods(bias_correction=False)),
+    Row("GPTQ (errors handed on)", Methods(second_order=False)),
+)
+
+
+@dataclass(frozen=True)
+class Subject:
+    """The network, and what it is quantised and judged by."""
+
+    network: network.Network
+    normalised: tuple[batchnorm.Normalised, ...]
+    photos: Array
+    pictures: Array
+    judge: search.Judge
+
+
+def prepare(store: Store) -> Subject:
+    """Read the network and the photos."""
     silent = Silent()
     tune, rest = halves(SHARED / "data" / "imagenet-500")
     model = str(SHARED / "models" / "mobilenet_v1_025_224.tar.gz")
-    with tempfile.TemporaryDirectory() as folder, tensorflow.quiet():
-        store = Store(Path(folder))
-        fetched = resolve.fetch(resolve.Request(model), store=store, progress=silent)
-        declared = Declared(value_range=(0.0, 1.0)).over(fetched.declared)
-        fetched = type(fetched)(fetched.path, fetched.sha256, fetched.source, declared)
-        exact = tfjs.run(
-            fetched, quantization="none", shard_bytes=4 << 20, store=store, progress=silent
-        )
-        read = network.read(exact.folder, exact.converted.artifacts.model_json)
-        card = exact.converted.card
-        photos = calibration.load(tune.limited(PHOTOS), card, label="", progress=silent).images
-        judged = calibration.load(rest, card, label="", progress=silent)
-        felt = sensitivity.measure(read, photos[:64], seed=0, progress=silent)
-        reference = search.outputs(read, judged.images)
-    wanted = round(sum(read.weights[layer.kernel].size for layer in read.layers) * BITS / 8)
-    methods = (
-        "nothing",
-        "GPTQ (errors handed on)",
-        "refit to rounded inputs",
-        "bias correction",
-        "finer steps for small kernels",
-        "sensitivities by channel",
-        "sensitivities at all",
+    fetched = resolve.fetch(resolve.Request(model), store=store, progress=silent)
+    declared = Declared(value_range=(0.0, 1.0)).over(fetched.declared)
+    fetched = replace(fetched, declared=declared)
+    exact = tfjs.run(
+        fetched, quantization="none", shard_bytes=4 << 20, store=store, progress=silent
     )
-    sys.stdout.write(f"{'left out':<32}{'bytes':>9}{'drop':>8}{'agree':>8}{'KL':>9}\n")
-    for method in methods:
-        with left_out(method), tensorflow.quiet():
-            quantiser = quantise.Quantiser(
-                read, photos, _sensitivities(felt, method), seed=0, progress=silent
-            )
-            result = quantiser.run(quantiser.coarseness_for(wanted), silent)
-            logits = search.outputs(result.applied_to(read), judged.images)
-        verdict = judge(logits, judged.truth, reference)
-        expected, found = softmax(reference), softmax(logits)
-        divergence = (expected * np.log(expected / found)).sum(axis=1).mean()
-        assert verdict.drop is not None
-        assert verdict.agreement is not None
-        sys.stdout.write(
-            f"{method:<32}{result.bytes:9,}{verdict.drop.points:8.1f}"
-            f"{verdict.agreement.value:8.1%}{divergence:9.4f}\n"
+    read = network.read(exact.folder, exact.converted.artifacts.model_json)
+    card = exact.converted.card
+    judged = calibration.load(rest, card, label="", progress=silent)
+    assert exact.statistics is not None
+    return Subject(
+        network=read,
+        normalised=batchnorm.load(exact.statistics),
+        photos=calibration.load(tune.limited(PHOTOS), card, label="", progress=silent).images,
+        pictures=calibration.generated(card.input, count=64, seed=0),
+        judge=search.Judge(judged.images, judged.truth, search.outputs(read, judged.images)),
+    )
+
+
+def table(subject: Subject, rows: tuple[Row, ...], title: str, *, blind: bool) -> None:
+    """Print one line for each row, all at the same estimated bytes."""
+    silent = Silent()
+    bits = BLIND_BITS if blind else BITS
+    images = subject.pictures if blind else subject.photos
+    felt = sensitivity.measure(subject.network, images[:64], seed=0, progress=silent)
+    known = statistics.of_inputs(subject.network, subject.normalised)
+    sizes = [subject.network.weights[layer.kernel].size for layer in subject.network.layers]
+    wanted = round(sum(sizes) * bits / 8)
+    sys.stdout.write(
+        f"{f'{title}, {bits} bits':<40}{'bytes':>9}{'drop':>8}{'expected':>10}"
+        f"{'agree':>8}{'KL':>9}\n"
+    )
+    for row in rows:
+        base = subject.network
+        if row.equalised:
+            base = equalisation.equalise(base, reaches(subject))
+        knows = {"BatchNorm": known, "guessed": {}, "sampled": None}[row.known] if blind else None
+        quantiser = quantise.Quantiser(
+            base, images, row.felt(felt), known=knows, methods=row.methods, seed=0, progress=silent
         )
-        sys.stdout.flush()
+        result = quantiser.run(quantiser.coarseness_for(wanted), silent)
+        logits = search.outputs(result.applied_to(base), subject.judge.images)
+        show(row.name, result.bytes, logits, subject.judge)
 
 
-def _sensitivities(felt: dict[str, Array], method: str) -> dict[str, Array]:
-    if method == "sensitivities by channel":
-        return {name: np.full_like(value, value.mean()) for name, value in felt.items()}
-    if method == "sensitivities at all":
-        return {name: np.ones_like(value) for name, value in felt.items()}
-    return felt
+def reaches(subject: Subject) -> dict[str, Array]:
+    """Return how far up each layer's outputs go by BatchNorm, at four deviations."""
+    found = statistics.of_outputs(subject.network, subject.normalised)
+    return {
+        name: moments.means + 4 * np.sqrt(moments.variances)
+        for name, moments in found.items()
+        if moments.variances is not None
+    }
+
+
+def show(name: str, count: int, logits: Array, judge: search.Judge) -> None:
+    """Print one line."""
+    verdict = judge.verdict_of(logits)
+    expected, found = softmax(judge.float_logits), softmax(logits)
+    divergence = (expected * np.log(expected / found)).sum(axis=1).mean()
+    assert verdict.drop is not None
+    assert verdict.expected_drop is not None
+    assert verdict.agreement is not None
+    sys.stdout.write(
+        f"{name:<40}{count:9,}{verdict.drop.points:8.1f}{verdict.expected_drop.points:10.2f}"
+        f"{verdict.agreement.value:8.1%}{divergence:9.4f}\n"
+    )
+    sys.stdout.flush()
+
+
+def main() -> None:
+    """Print the three tables."""
+    with tempfile.TemporaryDirectory() as folder, tensorflow.quiet():
+        subject = prepare(Store(Path(folder)))
+    table(subject, LEFT_OUT, "left out, by photos", blind=False)
+    table(subject, ADDED, "added", blind=False)
+    table(subject, BLIND, "left out, no photos", blind=True)
 
 
 if __name__ == "__main__":

@@ -37,7 +37,14 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
 
 SHARED = Path(os.environ.get("TOOLCHAIN_SHARED", Path(__file__).parents[2] / "shared"))
-RECIPES = ("float16", "uint8", "mixed packed", "mixed stock", "mixed packed, no photos")
+RECIPES = (
+    "float16",
+    "uint8",
+    "mixed packed",
+    "mixed stock",
+    "mixed packed, no photos",
+    "auto packed, no photos",
+)
 
 
 @dataclass(frozen=True)
@@ -111,7 +118,7 @@ def rows(name: str, declared: Declared, tune: Path, rest: Photos, store: Store) 
             model = converted("float16" if recipe == "float16" else "uint8")
         else:
             options = compression.CompressOptions(
-                recipe="mixed",
+                recipe="auto" if "auto" in recipe else "mixed",
                 form="stock" if "stock" in recipe else "packed",
                 calibration=None if "no photos" in recipe else tune,
             )
@@ -126,14 +133,13 @@ def rows(name: str, declared: Declared, tune: Path, rest: Photos, store: Store) 
 def show(model: str, float16: Row, row: Row) -> None:
     """Print one row beside stock float16's."""
     verdict = row.verdict
-    drop = verdict.drop
-    agreement = verdict.agreement
-    if drop is None or agreement is None:
+    drop, agreement, expected = verdict.drop, verdict.agreement, verdict.expected_drop
+    if drop is None or agreement is None or expected is None:
         raise ValueError("the photos have no labels")
     sys.stdout.write(
         f"{Path(model).name.split('.')[0]:<22}{row.name:<26}{row.bytes / 1e3:9.0f} kB"
         f"{row.bytes / float16.bytes:7.3f}{drop.points:7.1f} ({drop.low:5.1f} …{drop.high:5.1f})"
-        f"{agreement.value:9.1%}{row.seconds:8.0f} s\n"
+        f"{expected.points:10.2f}{agreement.value:9.1%}{row.seconds:8.0f} s\n"
     )
     sys.stdout.flush()
 
@@ -152,7 +158,7 @@ def main() -> None:
     }
     sys.stdout.write(
         f"{'model':<22}{'weights':<26}{'brotli':>12}{'ratio':>7}{'drop':>7} (95 % interval)"
-        f"{'agree':>8}{'seconds':>10}\n"
+        f"{'expected':>10}{'agree':>8}{'seconds':>10}\n"
     )
     with tempfile.TemporaryDirectory() as folder:
         calibration_folder = folder_of(tune, Path(folder) / "tune")

@@ -15,7 +15,17 @@ from tests import tiny_models
 from tests.browser import chromium, logits_in_stock_tfjs
 from toolchain import tf as tensorflow
 from toolchain.card import Declared
-from toolchain.compress import calibration, network, quantise, rounding, search, sensitivity, stage
+from toolchain.compress import (
+    calibration,
+    clipping,
+    network,
+    pruning,
+    quantise,
+    rounding,
+    search,
+    sensitivity,
+    stage,
+)
 from toolchain.compress.plan import entropy
 from toolchain.errors import BadInputError, ToolchainError
 from toolchain.progress import Silent
@@ -218,7 +228,9 @@ def test_rounding_with_unrelated_inputs_moves_no_weight_past_half_a_step(
 ) -> None:
     # With a diagonal covariance there is nothing to hand on, so this is plain rounding.
     steps = np.full(weights.shape[1], max(step, 8 / rounding.LARGEST), np.float32)
-    rounded = rounding.round_weights(weights, np.eye(len(weights)), steps)
+    rounded = rounding.round_weights(
+        weights, rounding.decompose(np.eye(len(weights))), steps, pruning.ROUNDING
+    )
     assert np.abs(rounded.values).max() <= rounding.LARGEST
     error = np.abs(rounded.decode() - weights)
     assert (error <= steps / 2 * (1 + 1e-6)).all()
@@ -262,8 +274,11 @@ def test_entropy_is_that_of_the_counts(values: np.ndarray[Any, Any]) -> None:
 def test_a_constant_kernel_and_a_dead_channel_survive(read: network.Network) -> None:
     weights = np.zeros((6, 3))
     weights[:, 1] = 0.5
-    steps = quantise._steps(np.full(3, 1e-3), weights)
-    rounded = rounding.round_weights(weights, np.zeros((6, 6)), steps)
+    finest = clipping.finest_steps(weights, rounding.LARGEST)
+    steps = quantise.steps_on_grid(np.full(3, 1e-3), finest)
+    rounded = rounding.round_weights(
+        weights, rounding.decompose(np.zeros((6, 6))), steps, pruning.ROUNDING
+    )
     assert np.isfinite(rounded.decode()).all()
     assert np.abs(rounded.decode() - weights).max() < 0.005
     assert read.layers

@@ -166,6 +166,43 @@ def keras_model(
     return model
 
 
+def mobile_net(library: Any, classes: int = CLASSES, *, side: int = SIDE) -> Any:
+    """Make an untrained MobileNetV2 of three blocks and 36,000 weights; it is fed bytes."""
+    layers = library.layers
+    library.utils.set_random_seed(1)
+
+    def convolution(x: Any, width: int, kernel: int = 1, stride: int = 1) -> Any:
+        x = layers.Conv2D(width, kernel, stride, "same", use_bias=False)(x)
+        return layers.BatchNormalization(momentum=0.9)(x)
+
+    def block(x: Any, width: int, stride: int) -> Any:
+        inside = layers.ReLU(6.0)(convolution(x, 4 * x.shape[-1]))
+        inside = layers.DepthwiseConv2D(3, stride, "same", use_bias=False)(inside)
+        inside = layers.ReLU(6.0)(layers.BatchNormalization(momentum=0.9)(inside))
+        inside = convolution(inside, width)
+        return layers.Add()([x, inside]) if x.shape[-1] == width else inside
+
+    image = library.Input((side, side, 3), name="image")
+    x = layers.Rescaling(1 / 127.5, -1.0)(image)
+    x = layers.ReLU(6.0)(convolution(x, 16, 3, 2))
+    for width, stride in ((24, 2), (40, 2), (40, 1)):
+        x = block(x, width, stride)
+    x = layers.ReLU(6.0)(convolution(x, 160))
+    x = layers.GlobalAveragePooling2D()(x)
+    return library.Model(image, layers.Dense(classes)(x))
+
+
+def with_statistics(model: Any, *, seed: int = 3) -> Any:
+    """Give every BatchNormalization statistics as after training; return the model."""
+    random = np.random.default_rng(seed)
+    limits = {"gamma": (0.5, 2.0), "beta": (-1.0, 1.0), "mean": (-1.0, 1.0), "var": (0.5, 2.0)}
+    for layer in model.layers:
+        if type(layer).__name__ == "BatchNormalization":
+            size = layer.gamma.shape[0]
+            layer.set_weights([random.uniform(*pair, size) for pair in limits.values()])
+    return model
+
+
 def libraries() -> dict[str, Any]:
     """Return both Keras libraries by their package names."""
     keras = tensorflow.load().keras

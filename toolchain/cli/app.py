@@ -11,6 +11,7 @@ from toolchain import __version__
 from toolchain.cli.options import (
     Calibration,
     CropFraction,
+    Engine,
     EvaluationPhotos,
     Form,
     InputSize,
@@ -72,7 +73,7 @@ def toolchain(
 @app.command()
 def build(
     model: Model = DEFAULT_MODEL,
-    quantize: Quantize = "float16",
+    quantize: Quantize = "auto",
     form: Form = "packed",
     calibration: Calibration = None,
     evaluation: EvaluationPhotos = None,
@@ -221,9 +222,7 @@ def evaluate(
         str | None,
         typer.Option(help="Model to compare with; by default the one that a site was built from."),
     ] = None,
-    engine: Annotated[
-        str | None, typer.Option(help="Dask scheduler that does the work, as tcp://host:8786.")
-    ] = None,
+    engine: Engine = None,
     workers: Annotated[
         int | None, typer.Option(min=1, help="Processes; by default as many as are worth it.")
     ] = None,
@@ -269,6 +268,69 @@ def evaluate(
         typer.echo(found.model_dump_json(indent=2))
     else:
         tables.print_evaluation(found)
+
+
+@app.command()
+def tune(
+    model: Annotated[str, typer.Argument(help="Anything that build takes.")],
+    calibration: Calibration = None,
+    evaluation: EvaluationPhotos = None,
+    from_bits: Annotated[float, typer.Option(min=0.5, max=8, help="Fewest bits a weight.")] = 3.0,
+    to_bits: Annotated[float, typer.Option(min=0.5, max=8, help="Most bits a weight.")] = 8.0,
+    points: Annotated[int, typer.Option(min=1, help="How many levels, evenly spaced.")] = 6,
+    form: Form = "packed",
+    max_drop: MaxDrop = 1.0,
+    max_bytes: MaxBytes = None,
+    engine: Engine = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, help="Processes; by default one, for each takes gigabytes."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the record as JSON.")] = False,
+    shard_size: ShardSize = "4MiB",
+    labels: Labels = None,
+    label_offset: LabelOffset = None,
+    input_size: InputSize = None,
+    value_range: ValueRange = None,
+    crop_fraction: CropFraction = None,
+    mirror: Mirror = None,
+    timeout: Timeout = 600.0,
+    lock_file: LockFile = Path("toolchain.lock.json"),
+) -> None:
+    """Compute bytes against accuracy at many levels of bits; what was computed is kept."""
+    from toolchain.cli import front
+    from toolchain.cli.console import Terminal
+    from toolchain.cli.options import compression_by, shard_bytes_of
+    from toolchain.compress import tune as fronts
+    from toolchain.store import Store
+
+    options = fronts.TuneOptions(
+        request=request_for(model, mirror=mirror, timeout=timeout, pins=lock_file),
+        compress=compression_by(
+            "auto",
+            form=form,
+            calibration=calibration,
+            evaluation=evaluation,
+            max_drop=max_drop,
+            max_bytes=max_bytes,
+            shard_bytes=shard_bytes_of(shard_size),
+        ),
+        bits=fronts.levels(from_bits, to_bits, points),
+        declared=declared_by(
+            labels=labels,
+            label_offset=label_offset,
+            input_size=input_size,
+            value_range=value_range,
+            crop_fraction=crop_fraction,
+        ),
+        workers=workers,
+        engine=engine,
+    )
+    found = fronts.tune(options, store=Store.default(), progress=Terminal())
+    if as_json:
+        typer.echo(found.model_dump_json(indent=2))
+    else:
+        front.print_front(found)
 
 
 @app.command()

@@ -10,7 +10,7 @@ import typer
 
 if TYPE_CHECKING:
     from toolchain.card import Declared
-    from toolchain.compress.stage import CompressOptions
+    from toolchain.compress.stage import CompressOptions, Recipe
     from toolchain.sources.resolve import Request
     from toolchain.tfjs.convert import Quantization
 
@@ -29,8 +29,8 @@ Quantize = Annotated[
     typer.Option(
         "--quantize",
         "-q",
-        help="Weights as the converter's none, float16, uint16 or uint8, or by a recipe: auto, "
-        "int8, mixed or tiny.",
+        help="Weights by a recipe, auto, int8, mixed or tiny, or as the converter's none, float16, "
+        "uint16 or uint8.",
     ),
 ]
 Form = Annotated[
@@ -44,12 +44,22 @@ Calibration = Annotated[
 ]
 EvaluationPhotos = Annotated[
     Path | None,
-    typer.Option("--evaluation", help="Folder of photos, a folder a class, that auto judges by."),
+    typer.Option(
+        "--evaluation", help="Folder of photos, a folder a class, that plans are judged by."
+    ),
 ]
 MaxDrop = Annotated[
     float, typer.Option(min=0, max=100, help="Points of top-1, or of agreement, auto may lose.")
 ]
-MaxBytes = Annotated[str | None, typer.Option(help="Bytes that auto's weights may take: 2MB.")]
+MaxBytes = Annotated[
+    str | None,
+    typer.Option(
+        help="Bytes that auto's model.json and weights may take together behind Brotli: 2MB."
+    ),
+]
+Engine = Annotated[
+    str | None, typer.Option(help="Dask scheduler that does the work, as tcp://host:8786.")
+]
 ShardSize = Annotated[str, typer.Option(help="Largest size of one weight file, like 4MiB.")]
 Labels = Annotated[Path | None, typer.Option(help="Text file with one class name a line.")]
 LabelOffset = Annotated[
@@ -91,30 +101,59 @@ def weights_of(
     Raises:
         BadInputError: A word is not known, or a size is none.
     """
-    from toolchain.compress.stage import RECIPES, CompressOptions
+    from toolchain.compress.stage import RECIPES
     from toolchain.errors import BadInputError
     from toolchain.tfjs.convert import QUANTIZATIONS
-    from toolchain.tfjs.quantised import FORMATS
 
     for known in QUANTIZATIONS:
         if known == text:
             return known, None
-    forms = [known for known in FORMATS if known == form]
-    if not forms:
-        raise BadInputError(f"--format {form} is not known; it is {' or '.join(FORMATS)}")
     for recipe in RECIPES:
         if recipe == text:
-            return "none", CompressOptions(
-                recipe=recipe,
-                form=forms[0],
+            return "none", compression_by(
+                recipe,
+                form=form,
                 calibration=calibration,
                 evaluation=evaluation,
                 max_drop=max_drop,
-                max_bytes=None if max_bytes is None else bytes_of("--max-bytes", max_bytes),
+                max_bytes=max_bytes,
                 shard_bytes=shard_bytes,
             )
     raise BadInputError(
         f"--quantize {text} is not known; it is one of {', '.join((*QUANTIZATIONS, *RECIPES))}"
+    )
+
+
+def compression_by(
+    recipe: Recipe,
+    *,
+    form: str,
+    calibration: Path | None,
+    evaluation: Path | None,
+    max_drop: float,
+    max_bytes: str | None,
+    shard_bytes: int,
+) -> CompressOptions:
+    """Put together how to compress by a recipe.
+
+    Raises:
+        BadInputError: The form is not known, or a size is none.
+    """
+    from toolchain.compress.stage import CompressOptions
+    from toolchain.errors import BadInputError
+    from toolchain.tfjs.quantised import FORMATS
+
+    forms = [known for known in FORMATS if known == form]
+    if not forms:
+        raise BadInputError(f"--format {form} is not known; it is {' or '.join(FORMATS)}")
+    return CompressOptions(
+        recipe=recipe,
+        form=forms[0],
+        calibration=calibration,
+        evaluation=evaluation,
+        max_drop=max_drop,
+        max_bytes=None if max_bytes is None else bytes_of("--max-bytes", max_bytes),
+        shard_bytes=shard_bytes,
     )
 
 

@@ -22,14 +22,15 @@ if TYPE_CHECKING:
 _PLAIN_WIDTH = 120  # columns, where the output is no terminal
 
 
-def _console() -> Console:
+def standard_output() -> Console:
+    """Return the console that commands print on."""
     console = Console(highlight=False, markup=False, soft_wrap=False)
     if not console.is_terminal:
         console.width = _PLAIN_WIDTH
     return console
 
 
-def _table(*columns: str, numbers: int) -> Table:
+def new_table(*columns: str, numbers: int) -> Table:
     """Make a table whose last `numbers` columns stand flush right."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for index, column in enumerate(columns):
@@ -60,19 +61,19 @@ def warn_of_quantization(quantization: Quantization, progress: Progress) -> None
 
 def print_report(report: Report, out: Path) -> None:
     """Print the table of stages and the table of bytes, and what to do next."""
-    console = _console()
+    console = standard_output()
     provenance = report.card.provenance
     console.print(f"{provenance.name} from {provenance.source}, {provenance.licence}")
     console.print(f"sha256 {provenance.sha256}")
     if report.notice:
         console.print(report.notice)
-    stages = _table("stage", "", "seconds", numbers=1)
+    stages = new_table("stage", "", "seconds", numbers=1)
     for stage in report.stages:
         stages.add_row(stage.name, "kept" if stage.reused else "", f"{stage.seconds:.2f}")
     stages.add_section()
     stages.add_row("total", "", f"{sum(stage.seconds for stage in report.stages):.2f}")
     console.print(stages)
-    sizes = _table("part", "files", "raw", "gzip", "brotli", numbers=4)
+    sizes = new_table("part", "files", "raw", "gzip", "brotli", numbers=4)
     for kind, total in report.totals.items():
         count = sum(file.kind == kind for file in report.files)
         sizes.add_row(kind, str(count), *_columns(total))
@@ -102,6 +103,12 @@ def _print_plan(report: Report, console: Console) -> None:
         console.print("Accuracy: not judged; give photos with --calibration or --evaluation.")
         return
     facts = []
+    if verdict.expected_drop is not None and verdict.top1 is None:
+        expected = verdict.expected_drop
+        facts.append(
+            f"expected drop of top-1 {expected.points:.1f} points "
+            f"({expected.low:.1f} … {expected.high:.1f})"
+        )
     if verdict.top1 is not None:
         facts.append(f"top-1 {verdict.top1.value:.1%}")
     if verdict.drop is not None:
@@ -110,7 +117,7 @@ def _print_plan(report: Report, console: Console) -> None:
     if verdict.agreement is not None:
         share = verdict.agreement
         facts.append(f"same first label {share.value:.1%} ({share.low:.1%} … {share.high:.1%})")
-    console.print(f"Accuracy on {verdict.photos} photos it was not rounded by: {', '.join(facts)}.")
+    console.print(f"Accuracy on {plan.judged} it was not rounded by: {', '.join(facts)}.")
 
 
 def _columns(total: FileSize) -> tuple[str, str, str]:
@@ -121,7 +128,7 @@ def print_catalogue() -> None:
     """Print the catalogue, and VGG16 beside it."""
     from toolchain.sources.catalogue import DEFAULT, EMBEDDED, ENTRIES, VGG16
 
-    table = _table(
+    table = new_table(
         "name", "input", "values", "offset", "M params", "M madds", "float32", "top-1 %", numbers=6
     )
     for entry in (*ENTRIES.values(), VGG16):
@@ -138,7 +145,7 @@ def print_catalogue() -> None:
             size(entry.float32_bytes),
             f"{entry.top1:.1f}",
         )
-    console = _console()
+    console = standard_output()
     console.print(table)
     console.print(
         f"The default is {DEFAULT}; {EMBEDDED} is embedded and needs no network. vgg16 is not for\n"
@@ -156,7 +163,7 @@ def print_catalogue() -> None:
 
 def print_inspection(found: Inspection) -> None:
     """Print what a model consists of."""
-    console = _console()
+    console = standard_output()
     provenance = found.card.provenance
     spec = found.card.input
     low, high = spec.value_range
@@ -181,12 +188,12 @@ def print_inspection(found: Inspection) -> None:
 
 def print_evaluation(found: Evaluation) -> None:
     """Print what was judged, with its 95 % intervals, and which photos were left out."""
-    console = _console()
+    console = standard_output()
     verdict = found.verdict
     console.print(f"{found.model.name} ({found.model.form})", soft_wrap=True)
     if found.reference:
         console.print(f"against {found.reference.name} ({found.reference.form})", soft_wrap=True)
-    table = _table("", "value", "95 % interval", "photos", numbers=3)
+    table = new_table("", "value", "95 % interval", "photos", numbers=3)
     for name, judged in (
         ("top-1", verdict.top1),
         ("top-5", verdict.top5),
@@ -196,6 +203,10 @@ def print_evaluation(found: Evaluation) -> None:
     ):
         if judged:
             table.add_row(name, *_judged(judged))
+    if (expected := verdict.expected_drop) is not None:
+        limits = f"{expected.low:+.1f} … {expected.high:+.1f} points"
+        row = "expected drop of top-1"
+        table.add_row(row, f"{expected.points:+.1f} points", limits, str(verdict.photos))
     if verdict.score_shift is not None:
         table.add_row("score shift", f"{verdict.score_shift:.4f}", "", str(verdict.photos))
     console.print(table)
@@ -223,7 +234,7 @@ def _judged(judged: Share | Drop) -> tuple[str, str, str]:
 
 def print_finding(finding: Finding) -> None:
     """Print one line of the doctor's, and how to mend it."""
-    console = _console()
+    console = standard_output()
     mark = "ok " if finding.good else "BAD" if finding.needed else "-- "
     console.print(f"{mark} {finding.subject}: {finding.found}", soft_wrap=True)
     if not finding.good and finding.mend:

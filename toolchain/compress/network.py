@@ -125,7 +125,10 @@ def read(folder: Path, model_json: str) -> Network:
     _fold_sums(network)
     network.layers = tuple(_layers(network))
     if not network.layers:
-        raise BadInputError("the graph has no convolution or dense layer to compress")
+        raise BadInputError(
+            "the graph has no convolution or dense layer to compress; build it with "
+            "--quantize float16"
+        )
     kept = set(network.order())
     network.nodes = {name: node for name, node in network.nodes.items() if name in kept}
     network.weights = {name: value for name, value in network.weights.items() if name in kept}

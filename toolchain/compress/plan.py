@@ -20,8 +20,12 @@ class TensorPlan(BaseModel):
     """Entropy of its values, in bits for each weight: what an entropy coder needs."""
     bytes: int
     """`bits` for all its weights, and one byte a channel for the steps."""
-    largest: float
-    """Largest absolute weight."""
+    low: float
+    """The smallest weight before rounding."""
+    high: float
+    """The largest."""
+    zeros: float
+    """Share of the weights that are zero after rounding, in 0…1."""
     step: float
     """Geometric mean of the channels' steps."""
     error: float
@@ -38,6 +42,8 @@ class Plan(BaseModel):
     """The one number behind all steps: the error that each is allowed to cause."""
     calibration: str
     """What the rounding was judged by: `64 photos`, or `64 generated pictures`."""
+    judged: str | None
+    """What the verdict is of, in the same words; None: nothing was judged."""
     seed: int
     tensors: tuple[TensorPlan, ...]
 
@@ -55,6 +61,7 @@ def entropy(values: np.ndarray[Any, Any]) -> float:
     """Return the order-0 entropy of integers, in bits for each; 0 for an empty array."""
     if values.size == 0:
         return 0.0
-    _, counts = np.unique(values, return_counts=True)
-    shares = counts / values.size
+    # Counting is ten times as fast as sorting, and levels are few.
+    counts = np.bincount(values.ravel().astype(np.int64) - int(values.min()))
+    shares = counts[counts > 0] / values.size
     return float(-(shares * np.log2(shares)).sum())

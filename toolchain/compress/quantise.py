@@ -14,23 +14,24 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from toolchain import tf as tensorflow
-from toolchain.compress import rounding
+from toolchain.compress import bias_correction, clipping, moments, pruning, rounding, sampling
 from toolchain.compress.network import Layer, Network, channels_of
 from toolchain.compress.plan import TensorPlan, entropy
 from toolchain.compress.walk import Walk
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from toolchain.compress.moments import Moments
+    from toolchain.compress.statistics import ChannelMoments
     from toolchain.progress import Progress
 
     Array = np.ndarray[Any, Any]
 
-_ROWS = 8192  # samples of a layer's input that its covariance is taken from
-_ROWS_DEPTHWISE = 2048  # enough for one channel's few taps, of which there are many
 _FEW = 4.0
 """Kernels with few weights a channel get steps finer by this: they cost next to nothing."""
 _FEW_INPUTS = 32
-_LEAST = 0.01  # of a layer's mean sensitivity: below, it is noise
+_LEAST = 0.3  # of a layer's mean sensitivity: below, a channel only slept in the samples
 _STEPS_AN_OCTAVE = 8
 _LARGEST_STEP = 2.0**15  # float16 has room for it
 
@@ -61,6 +62,32 @@ class Quantised:
         )
 
 
+@dataclass(frozen=True)
+class Methods:
+    """What rounding does; each can be left out to see what it brings."""
+
+    second_order: bool = True
+    """Hand rounding errors on to the weights still to come (`rounding.py`)."""
+    refit: bool = True
+    """First fit weights to what the layers before, rounded, give."""
+    bias_correction: bool = True
+    """Keep the mean of every output channel (`bias_correction.py`)."""
+    clipping: bool = True
+    """Where a byte's levels decide the step, clip what is far out (`clipping.py`)."""
+    finer_small_kernels: bool = True
+    """Finer steps for kernels of few weights a channel, which cost next to nothing."""
+    dead_zone: float = 0.6
+    """Weights nearer to zero than this, in steps, become zero (`pruning.py`)."""
+
+
+@dataclass(frozen=True)
+class _Fixed:
+    """What a layer reads, taken as the same whatever the layers before are rounded to."""
+
+    mean: Array
+    decomposed: rounding.Decomposed
+
+
 class Quantiser:
     """Holds what does not change from one coarseness to another.
 
@@ -68,6 +95,9 @@ class Quantiser:
         network: The float network; it is left as it is.
         images: Calibration inputs, float32 `[n, height, width, 3]`.
         sensitivities: From :func:`toolchain.compress.sensitivity.measure`.
+        known: What BatchNorm knows of layers' inputs, by the layer's name; None where the
+            images are photos. Of generated pictures it is worth more than what they say.
+        methods: What to do.
         seed: Of the choice of samples.
         progress: Hears of each layer.
     """
@@ -76,34 +106,50 @@ class Quantiser:
         self,
         network: Network,
         images: Array,
-        sensitivities: dict[str, Array],
+        sensitivities: Mapping[str, Array],
         *,
+        known: Mapping[str, ChannelMoments] | None = None,
+        methods: Methods | None = None,
         seed: int,
         progress: Progress,
     ) -> None:
         self._float = network
         self._images = images
         self._sensitivities = sensitivities
+        self._methods = methods or Methods()
         self._seed = seed
         walk = Walk(network, images)
-        self._reference: list[Array] = []
+        self._inputs: list[_Fixed | Array] = []
         self._allowed: list[Array] = []
+        self._finest = [self._finest_steps(layer) for layer in network.layers]
         with progress.track("Measuring layers", len(network.layers)) as tracker:
             for layer in network.layers:
                 rows = self._rows(walk, layer)
-                # A depthwise kernel is not refitted, so its mean input is all that is kept.
-                few = layer.kind == "depthwise"
-                self._reference.append(rows.mean(0, keepdims=True) if few else rows)
-                self._allowed.append(self._unit(layer, rows))
+                found = moments.of_rows(layer, rows)
+                if known is not None:
+                    shape = network.weights[layer.kernel].shape
+                    guess = moments.guessed(layer, found, shape[-2])
+                    found = moments.informed(layer, found, known.get(layer.name, guess))
+                decomposed = self._decomposed(found)
+                if known is not None:
+                    self._inputs.append(_Fixed(found.mean, decomposed))
+                else:
+                    # A depthwise kernel is not refitted, so its mean input is all that is kept.
+                    few = layer.kind == "depthwise"
+                    self._inputs.append(rows.mean(0, keepdims=True) if few else rows)
+                self._allowed.append(self._unit(layer, decomposed))
                 tracker.advance(1)
 
     def estimate(self, coarseness: float) -> int:
         """Return about the bytes that :func:`run` would come to, without running it."""
         total = 0.0
-        for layer, allowed in zip(self._float.layers, self._allowed, strict=True):
+        for layer, allowed, finest in zip(
+            self._float.layers, self._allowed, self._finest, strict=True
+        ):
             weights = _as_matrix(self._float.weights[layer.kernel], layer)
-            steps = _steps(coarseness * allowed, weights)
-            total += entropy(np.rint(weights / steps)) * weights.size / 8 + 3 * steps.size
+            steps = steps_on_grid(coarseness * allowed, finest)
+            values = pruning.to_levels(weights / steps, self._methods.dead_zone)
+            total += entropy(values) * weights.size / 8 + 3 * steps.size
         return round(total)
 
     def coarseness_for(self, wanted: int) -> float:
@@ -122,13 +168,22 @@ class Quantiser:
         biases: dict[str, Array] = {}
         tensors: list[TensorPlan] = []
         with progress.track("Rounding layers", len(network.layers)) as tracker:
-            for layer, reference, allowed in zip(
-                network.layers, self._reference, self._allowed, strict=True
+            for layer, inputs, allowed, finest in zip(
+                network.layers, self._inputs, self._allowed, self._finest, strict=True
             ):
                 kernel = self._float.weights[layer.kernel]
                 weights = _as_matrix(kernel, layer).astype(np.float64)
-                rows = self._rows(walk, layer)
-                rounded, shift = self._round(layer, weights, rows, reference, coarseness * allowed)
+                steps = steps_on_grid(coarseness * allowed, finest)
+                if isinstance(inputs, _Fixed):
+                    rounded = self._round(layer, weights, inputs.decomposed, steps)
+                    found = expected = inputs.mean
+                else:
+                    rows = self._rows(walk, layer)
+                    rounded, found = self._round_by(rows, layer, weights, inputs, steps)
+                    expected = inputs.mean(axis=0, dtype=np.float64)
+                shift = bias_correction.shift(weights, expected, rounded.decode(), found)
+                if not self._methods.bias_correction:
+                    shift = np.zeros_like(shift)
                 kernels[layer.kernel] = rounded
                 biases[layer.bias] = _as_stored(self._float.weights[layer.bias] + shift)
                 network.weights[layer.kernel] = rounded.decode().reshape(kernel.shape)
@@ -137,77 +192,48 @@ class Quantiser:
                 tracker.advance(1)
         return Quantised(kernels, biases, tuple(tensors))
 
-    def _unit(self, layer: Layer, rows: Array) -> Array:
+    def _unit(self, layer: Layer, decomposed: rounding.Decomposed) -> Array:
         """Return the step of each channel at which its error is felt as one unit."""
         felt = self._sensitivities[layer.name]
         felt = np.maximum(felt, _LEAST * felt.mean() + 1e-30)
-        _, spread = _moments(layer, rows)
-        few = _FEW if rows.shape[1] <= _FEW_INPUTS else 1.0
-        unit: Array = rounding.unit_steps(spread) / (few * np.sqrt(felt))
-        return unit
+        small = len(decomposed.order) <= _FEW_INPUTS and self._methods.finer_small_kernels
+        unit: Array = rounding.unit_steps(decomposed) / np.sqrt(felt)
+        return unit / _FEW if small else unit
 
-    @staticmethod
-    def _round(
-        layer: Layer, weights: Array, rows: Array, reference: Array, wanted: Array
+    def _round_by(
+        self, rows: Array, layer: Layer, weights: Array, reference: Array, steps: Array
     ) -> tuple[rounding.Rounded, Array]:
-        """Return the rounded weights and what must be added to the bias."""
-        mean, spread = _moments(layer, rows)
-        expected = reference.mean(axis=0, dtype=np.float64)
-        if layer.kind == "depthwise":
-            rounded = rounding.round_depthwise(weights, spread, _steps(wanted, weights))
-            return rounded, (expected * weights - mean * rounded.decode()).sum(axis=0)
-        target = rounding.refit(weights, spread, rows, reference)
-        rounded = rounding.round_weights(target, spread, _steps(wanted, target))
-        return rounded, expected @ weights - mean @ rounded.decode()
+        """Round by samples of what the layer reads now; return the mean of those too."""
+        found = moments.of_rows(layer, rows)
+        if layer.kind != "depthwise" and self._methods.refit:
+            weights = rounding.refit(weights, found.spread, rows, reference)
+        return self._round(layer, weights, self._decomposed(found), steps), found.mean
+
+    def _round(
+        self, layer: Layer, weights: Array, decomposed: rounding.Decomposed, steps: Array
+    ) -> rounding.Rounded:
+        depthwise = layer.kind == "depthwise"
+        round_layer = rounding.round_depthwise if depthwise else rounding.round_weights
+        return round_layer(weights, decomposed, steps, self._methods.dead_zone)
+
+    def _decomposed(self, inputs: Moments) -> rounding.Decomposed:
+        spread = inputs.spread
+        if not self._methods.second_order:
+            # Nothing varies together, so nothing is handed on.
+            spread = spread * np.eye(spread.shape[-1])
+        return rounding.decompose(spread)
+
+    def _finest_steps(self, layer: Layer) -> Array:
+        """Return the finest steps that a byte's levels allow."""
+        weights = _as_matrix(self._float.weights[layer.kernel], layer)
+        if self._methods.clipping:
+            return clipping.finest_steps(weights, rounding.LARGEST)
+        finest: Array = np.abs(weights).max(axis=0) / rounding.LARGEST
+        return finest
 
     def _rows(self, walk: Walk, layer: Layer) -> Array:
-        """Sample what a layer reads: float32 `[n, inputs]`, depthwise `[n, taps, channels]`."""
-        batches = walk.inputs_of(layer)
-        wanted = _ROWS_DEPTHWISE if layer.kind == "depthwise" else _ROWS
-        each = max(1, wanted // len(self._images))
-        random = np.random.default_rng([self._seed, *layer.name.encode()])
         shape = self._float.weights[layer.kernel].shape
-        rows = np.concatenate([_patches(batch, layer, shape, each, random) for batch in batches])
-        if layer.kind == "depthwise":
-            return rows.reshape(len(rows), shape[0] * shape[1], shape[2])
-        return rows
-
-
-def _patches(
-    batch: Any, layer: Layer, shape: tuple[int, ...], each: int, random: np.random.Generator
-) -> Array:
-    """Return `each` random patches of every image that a kernel is laid over."""
-    tf = tensorflow.load()
-    if layer.kind == "dense":
-        matrix: Array = batch.numpy()
-        return matrix
-    if shape[:2] == (1, 1):
-        patches = batch[:, :: layer.strides[1], :: layer.strides[2]]
-    else:
-        patches = tf.image.extract_patches(
-            batch,
-            [1, shape[0], shape[1], 1],
-            list(layer.strides),
-            list(layer.dilations),
-            layer.padding,
-        )
-    count, height, width, size = patches.shape
-    flat = tf.reshape(patches, (count, height * width, size))
-    if height * width > each:
-        chosen = np.sort(random.choice(height * width, each, replace=False))
-        flat = tf.gather(flat, chosen, axis=1)
-    sampled: Array = tf.reshape(flat, (-1, size)).numpy()
-    return sampled
-
-
-def _moments(layer: Layer, rows: Array) -> tuple[Array, Array]:
-    """Return the mean and covariance of a layer's inputs, depthwise by channel."""
-    if layer.kind != "depthwise":
-        return rounding.covariance(rows)
-    mean = rows.mean(axis=0, dtype=np.float64)
-    centred = rows - mean.astype(np.float32)
-    spreads = np.einsum("ntc,nuc->ctu", centred, centred, optimize=True).astype(np.float64)
-    return mean, spreads / len(rows)
+        return sampling.rows(layer, shape, walk.inputs_of(layer), seed=self._seed)
 
 
 def _as_matrix(kernel: Array, layer: Layer) -> Array:
@@ -215,15 +241,14 @@ def _as_matrix(kernel: Array, layer: Layer) -> Array:
     return kernel.reshape(-1, channels_of(kernel.shape, layer.kind))
 
 
-def _steps(wanted: Array, weights: Array) -> Array:
-    """Return the steps to use: on a logarithmic grid, and wide enough for the largest weight.
+def steps_on_grid(wanted: Array, finest: Array) -> Array:
+    """Return steps on a logarithmic grid, near `wanted` and at least `finest`, float32.
 
     The grid keeps the table of steps small; an eighth of an octave is finer than any
     difference it makes. Steps are float16 numbers, so that either form stores them alike.
     """
-    least = np.abs(weights).max(axis=0) / rounding.LARGEST
     exponents = np.rint(np.log2(np.maximum(wanted, 1e-30)) * _STEPS_AN_OCTAVE)
-    needed = np.ceil(np.log2(np.maximum(least, 1e-30)) * _STEPS_AN_OCTAVE)
+    needed = np.ceil(np.log2(np.maximum(finest, 1e-30)) * _STEPS_AN_OCTAVE)
     steps: Array = 2.0 ** (np.maximum(exponents, needed) / _STEPS_AN_OCTAVE)
     steps = np.minimum(steps, _LARGEST_STEP)
     halves = np.nextafter(steps.astype(np.float16), np.float16(np.inf))
@@ -247,7 +272,9 @@ def _describe(layer: Layer, kernel: Array, weights: Array, rounded: rounding.Rou
         shape=kernel.shape,
         bits=bits,
         bytes=round(bits * rounded.values.size / 8) + rounded.steps.size,
-        largest=float(np.abs(weights).max(initial=0)),
+        low=float(weights.min(initial=0)),
+        high=float(weights.max(initial=0)),
+        zeros=float((rounded.values == 0).mean()) if rounded.values.size else 0.0,
         step=float(np.exp(np.log(rounded.steps).mean())),
         error=float(np.sqrt(np.mean((weights - rounded.decode()) ** 2))) / scale,
     )

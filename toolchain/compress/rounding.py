@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from toolchain.compress import pruning
+
 if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
 
@@ -43,11 +45,23 @@ class Rounded:
         return product.astype(np.float32)
 
 
-def covariance(rows: Array) -> tuple[Array, Array]:
-    """Return the mean and covariance of rows float32 `[n, inputs]`, in float64."""
-    mean = rows.mean(axis=0, dtype=np.float64)
-    centred = rows - mean.astype(np.float32)
-    return mean, (centred.T @ centred).astype(np.float64) / len(rows)
+@dataclass(frozen=True)
+class Decomposed:
+    """How errors are handed on among a layer's inputs; it stays the same for all steps."""
+
+    order: Array
+    """In which inputs are taken, those that vary most first: `[inputs]`."""
+    factor: Array
+    """Upper Cholesky factor of the inverse covariance in that order, `[inputs, inputs]`;
+    depthwise `[channels, taps, taps]`, the taps as they are."""
+
+
+def decompose(spread: Array) -> Decomposed:
+    """Decompose a covariance `[inputs, inputs]`, or a stack of them `[channels, taps, taps]`."""
+    if spread.ndim == 3:  # noqa: PLR2004 - a stack
+        return Decomposed(np.arange(spread.shape[-1]), _factor(spread))
+    order = np.argsort(-np.diag(spread), kind="stable")
+    return Decomposed(order, _factor(spread[np.ix_(order, order)]))
 
 
 def refit(weights: Array, spread: Array, rows: Array, reference: Array) -> Array:
@@ -66,28 +80,30 @@ def refit(weights: Array, spread: Array, rows: Array, reference: Array) -> Array
     return solved
 
 
-def unit_steps(spread: Array) -> Array:
+def unit_steps(decomposed: Decomposed) -> Array:
     """Return the step at which rounding a layer with these inputs costs one unit.
 
     It is the geometric mean of the Cholesky factor's diagonal: what remains of an error
-    after the inputs still to come have made up for it. A stack of covariances
-    `[channels, taps, taps]` gives one step a channel.
+    after the inputs still to come have made up for it. A stack of covariances gives one
+    step a channel.
     """
-    diagonal = np.diagonal(_factor(spread), axis1=-2, axis2=-1)
+    diagonal = np.diagonal(decomposed.factor, axis1=-2, axis2=-1)
     result: Array = np.exp(np.log(diagonal).mean(axis=-1))
     return result
 
 
-def round_weights(weights: Array, spread: Array, steps: Array) -> Rounded:
+def round_weights(
+    weights: Array, decomposed: Decomposed, steps: Array, dead_zone: float
+) -> Rounded:
     """Round `weights`, float64 `[inputs, channels]`, to multiples of `steps`.
 
     Args:
         weights: What to round.
-        spread: Covariance of the layer's inputs, `[inputs, inputs]`.
+        decomposed: How the layer's inputs vary together.
         steps: float32 `[channels]`.
+        dead_zone: How near to zero, in steps, a weight becomes zero.
     """
-    order = np.argsort(-np.diag(spread), kind="stable")
-    factor = _factor(spread[np.ix_(order, order)])
+    order, factor = decomposed.order, decomposed.factor
     rest = weights[order].copy()
     exact = steps.astype(np.float64)
     values = np.zeros(rest.shape, np.int16)
@@ -95,7 +111,7 @@ def round_weights(weights: Array, spread: Array, steps: Array) -> Rounded:
         end = min(len(rest), start + _BLOCK)
         errors = np.zeros((end - start, rest.shape[1]))
         for row in range(start, end):
-            values[row] = np.clip(np.rint(rest[row] / exact), -LARGEST, LARGEST)
+            values[row] = _levels(rest[row] / exact, dead_zone)
             errors[row - start] = (rest[row] - values[row] * exact) / factor[row, row]
             rest[row + 1 : end] -= np.outer(factor[row, row + 1 : end], errors[row - start])
         rest[end:] -= factor[start:end, end:].T @ errors
@@ -104,23 +120,30 @@ def round_weights(weights: Array, spread: Array, steps: Array) -> Rounded:
     return Rounded(unordered, steps)
 
 
-def round_depthwise(weights: Array, spreads: Array, steps: Array) -> Rounded:
+def round_depthwise(
+    weights: Array, decomposed: Decomposed, steps: Array, dead_zone: float
+) -> Rounded:
     """Round a depthwise kernel, each channel by the covariance of its own taps.
 
     Args:
         weights: float64 `[taps, channels]`.
-        spreads: `[channels, taps, taps]`.
+        decomposed: How the taps vary together.
         steps: float32 `[channels]`.
+        dead_zone: How near to zero, in steps, a weight becomes zero.
     """
-    factors = _factor(spreads)
+    factors = decomposed.factor
     rest = weights.T.copy()
     exact = steps.astype(np.float64)
     values = np.zeros(rest.shape, np.int16)
     for tap in range(rest.shape[1]):
-        values[:, tap] = np.clip(np.rint(rest[:, tap] / exact), -LARGEST, LARGEST)
+        values[:, tap] = _levels(rest[:, tap] / exact, dead_zone)
         errors = (rest[:, tap] - values[:, tap] * exact) / factors[:, tap, tap]
         rest[:, tap + 1 :] -= errors[:, None] * factors[:, tap, tap + 1 :]
     return Rounded(values.T.copy(), steps)
+
+
+def _levels(scaled: Array, dead_zone: float) -> Array:
+    return np.clip(pruning.to_levels(scaled, dead_zone), -LARGEST, LARGEST)
 
 
 def _factor(spread: Array) -> Array:

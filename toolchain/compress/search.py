@@ -1,13 +1,19 @@
 """Finds how coarse a plan may be: as few bytes as the allowed drop leaves.
 
-Each candidate is rounded in full and judged on photos that the rounding has not seen.
-The drop is of top-1 where the photos have labels, else of agreement with the float
-network. It falls with the bytes but for noise, so a few steps of bisection find the edge.
+Each candidate is rounded in full, judged on photos that the rounding has not seen, written,
+and counted as it travels, behind Brotli. The drop is of top-1 where the photos have labels,
+else of agreement with the float network. Generated pictures have no right label, and flip
+more easily than photos do; of them it is the top-1 that the float network's own scores say
+is lost, at the upper end of its interval. The drop falls with the bytes but for noise, so a
+few steps of bisection find the edge.
 """
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,16 +21,22 @@ import numpy as np
 from toolchain.compress.walk import Walk
 from toolchain.errors import ToolchainError
 from toolchain.evaluation.metrics import Verdict, judge
+from toolchain.tfjs.transfer import brotli_bytes
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from toolchain.compress.network import Network
-    from toolchain.compress.quantise import Quantised, Quantiser
+    from toolchain.compress.planning import Planning
+    from toolchain.compress.quantise import Quantised
     from toolchain.progress import Progress
 
     Array = np.ndarray[Any, Any]
 
 _FIRST_BITS = 4.6  # for each weight: where most networks stand with a drop under one point
 _STEP_BITS = 0.4
+_CLOSE_BITS = 0.05  # to what is known to drop too much: not worth another try
+_AIM = 0.98  # of the most bytes allowed: estimates are not exact
 _RUNS = 5
 _BATCH = 25
 
@@ -42,19 +54,38 @@ class Judge:
     images: Array
     truth: Array | None
     float_logits: Array
+    generated: bool = False
+    """Whether they are no photos at all."""
 
     def verdict(self, network: Network, quantised: Quantised) -> Verdict:
         """Run a quantised network on the photos and compare."""
-        logits = outputs(quantised.applied_to(network), self.images)
+        return self.verdict_of(outputs(quantised.applied_to(network), self.images))
+
+    def verdict_of(self, logits: Array) -> Verdict:
+        """Compare what a network gave for the photos, float32 `[n, classes]`."""
         return judge(logits, self.truth, self.float_logits)
+
+    def drop_of(self, verdict: Verdict) -> float:
+        """Return the drop in points, of what these photos can tell."""
+        if self.generated and verdict.expected_drop is not None:
+            return verdict.expected_drop.high
+        return drop_of(verdict)
+
+    @property
+    def described(self) -> str:
+        """Say what they are: `250 photos`, or `64 generated pictures`."""
+        return f"{len(self.images)} {'generated pictures' if self.generated else 'photos'}"
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """One point of the front of bytes against accuracy."""
+    """One plan, carried out and judged."""
 
+    bits: float
+    """For each weight, aimed at."""
     coarseness: float
     bytes: int
+    """Of `model.json` and the weights as written, behind Brotli."""
     drop: float
     """In points, of top-1 or of agreement."""
     verdict: Verdict
@@ -79,8 +110,7 @@ def drop_of(verdict: Verdict) -> float:
 
 
 def find(
-    network: Network,
-    quantiser: Quantiser,
+    planning: Planning,
     judge_by: Judge,
     *,
     max_drop: float,
@@ -89,54 +119,102 @@ def find(
 ) -> Candidate:
     """Return the candidate with the fewest bytes whose drop is allowed.
 
+    Args:
+        planning: What plans are made with.
+        judge_by: What they are judged by.
+        max_drop: In points, of top-1 or of agreement.
+        max_bytes: Of `model.json` and the weights behind Brotli; None: as few as `max_drop` leaves.
+        progress: Hears of each candidate.
+
     Raises:
         ToolchainError: No candidate keeps both limits; the nearest is named.
     """
-    weights = sum(network.weights[layer.kernel].size for layer in network.layers)
-    bits = _FIRST_BITS
+    tried: list[Candidate] = []
+    bits: float | None = _FIRST_BITS
     if max_bytes is not None:
-        bits = min(bits, 8 * max_bytes / weights)
-    best: Candidate | None = None
-    nearest: Candidate | None = None
-    low, high = None, None  # bits that drop too much, bits that do not
-    for run in range(1, _RUNS + 1):
-        candidate = _try(network, quantiser, judge_by, round(bits * weights / 8), progress)
+        bits = min(_FIRST_BITS, _room(planning, max_bytes, None))
+    while bits is not None and len(tried) < _RUNS:
+        candidate = attempt(planning, judge_by, bits, progress)
+        tried.append(candidate)
         progress.say(
-            f"Plan {run}: {candidate.bytes / 1e6:.2f} MB, {bits:.2f} bits a weight, "
-            f"drop {candidate.drop:.2f} points"
+            f"Plan {len(tried)}: {_megabytes(candidate.bytes)} behind Brotli, {bits:.2f} bits a "
+            f"weight, drop {candidate.drop:.2f} points"
         )
-        fits = max_bytes is None or candidate.bytes <= max_bytes
-        if nearest is None or candidate.drop < nearest.drop:
-            nearest = candidate
-        if candidate.drop <= max_drop:
-            high = bits
-            if fits and (best is None or candidate.bytes < best.bytes):
-                best = candidate
-        else:
-            low = bits
-        if low is not None and high is not None:
-            if high - low < _STEP_BITS / 2:
-                break
-            bits = (low + high) / 2
-        else:
-            bits += _STEP_BITS if low is not None else -_STEP_BITS
-        if max_bytes is not None and bits > 8 * max_bytes / weights:
-            break
-    if best is not None:
-        return best
-    assert nearest is not None  # noqa: S101 - the loop runs at least once
-    limit = "" if max_bytes is None else f" within {max_bytes / 1e6:.2f} MB"
+        room = None if max_bytes is None else _room(planning, max_bytes, candidate)
+        bits = next_bits(
+            coarse=[one.bits for one in tried if one.drop > max_drop],
+            fine=[one.bits for one in tried if one.drop <= max_drop],
+            found=any(_keeps(one, max_drop, max_bytes) for one in tried),
+            room=room,
+        )
+    kept = [one for one in tried if _keeps(one, max_drop, max_bytes)]
+    if kept:
+        return min(kept, key=lambda one: one.bytes)
+    most = max_bytes
+    nearest = min(
+        tried, key=lambda one: (0 if most is None else max(0, one.bytes - most), one.drop)
+    )
+    limit = "" if max_bytes is None else f" within {_megabytes(max_bytes)} behind Brotli"
     raise ToolchainError(
         f"no plan keeps the drop under {max_drop:g} points{limit}; the nearest found has "
-        f"{nearest.bytes / 1e6:.2f} MB and drops {nearest.drop:.2f} points: allow more with "
+        f"{_megabytes(nearest.bytes)} and drops {nearest.drop:.2f} points: allow more with "
         "--max-drop or --max-bytes, or give photos like your own with --calibration"
     )
 
 
-def _try(
-    network: Network, quantiser: Quantiser, judge_by: Judge, wanted: int, progress: Progress
-) -> Candidate:
-    coarseness = quantiser.coarseness_for(wanted)
-    quantised = quantiser.run(coarseness, progress)
-    verdict = judge_by.verdict(network, quantised)
-    return Candidate(coarseness, quantised.bytes, drop_of(verdict), verdict, quantised)
+def attempt(planning: Planning, judge_by: Judge, bits: float, progress: Progress) -> Candidate:
+    """Quantise at so many bits a weight, judge, write, and count the bytes behind Brotli."""
+    coarseness = planning.quantiser.coarseness_for(planning.bytes_at(bits))
+    quantised = planning.quantiser.run(coarseness, progress)
+    with TemporaryDirectory() as name, ThreadPoolExecutor(1) as pool:
+        folder = Path(name)
+        counting = pool.submit(brotli_bytes, folder, planning.write(quantised, folder))
+        # Brotli leaves a core or more to the judge, who takes about as long.
+        verdict = judge_by.verdict(planning.network, quantised)
+        counted = counting.result()
+    return Candidate(bits, coarseness, counted, judge_by.drop_of(verdict), verdict, quantised)
+
+
+def next_bits(
+    *, coarse: Sequence[float], fine: Sequence[float], found: bool, room: float | None
+) -> float | None:
+    """Return the bits a weight to try next; None where trying on would bring little.
+
+    Args:
+        coarse: Bits at which the drop was too large.
+        fine: Bits at which it was not.
+        found: Whether one of those had few enough bytes.
+        room: The most bits that there are bytes for; None: any.
+    """
+    low, high = max(coarse, default=None), min(fine, default=None)
+    if low is not None and high is not None:
+        bits = (low + high) / 2
+    elif high is not None:
+        bits = high - _STEP_BITS
+    elif low is not None:
+        # Further each time: where photos have no labels, agreement asks for twice the bits.
+        bits = low + _STEP_BITS * 2 ** (len(coarse) - 1)
+    else:
+        raise ValueError("nothing was tried")
+    if room is not None:
+        bits = min(bits, room)
+    worthwhile = _STEP_BITS / 4 if found else _CLOSE_BITS
+    near = low is not None and bits - low < worthwhile
+    return None if near or bits <= 0 else bits
+
+
+def _room(planning: Planning, max_bytes: int, last: Candidate | None) -> float:
+    """Return the bits a weight at which a plan stays a little under `max_bytes`.
+
+    What the last candidate took beyond its weights, the graph above all, the next takes too.
+    """
+    beyond = 0 if last is None else last.bytes - planning.bytes_at(last.bits)
+    return 8 * (_AIM * max_bytes - beyond) / planning.weights
+
+
+def _keeps(candidate: Candidate, max_drop: float, max_bytes: int | None) -> bool:
+    return candidate.drop <= max_drop and (max_bytes is None or candidate.bytes <= max_bytes)
+
+
+def _megabytes(count: int) -> str:
+    return f"{count / 1e6:.3f} MB"

@@ -1,4 +1,4 @@
-"""Where batches are computed: in this process, in processes of this machine, or on a cluster.
+"""Where long work is done: in this process, in processes of this machine, or on a cluster.
 
 All three are a standard `concurrent.futures.Executor`. This module is the first that a new
 process imports, so it imports nothing that reads how many threads to use.
@@ -11,7 +11,7 @@ import multiprocessing
 import os
 import signal
 import threading
-from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
@@ -19,12 +19,12 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 from toolchain.errors import BadInputError, MissingToolError, ToolchainError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
 P = ParamSpec("P")
+S = TypeVar("S")
 T = TypeVar("T")
 
-_FEW = 256  # photos that one process judges before a second has imported TensorFlow
 _SCHEMES = ("tcp://", "tls://", "ws://", "wss://")
 _PATIENCE = 30.0  # seconds until a cluster must have a worker
 
@@ -46,12 +46,12 @@ def use_one_thread() -> None:
 
 
 @contextmanager
-def executor_for(photos: int, *, workers: int | None, engine: str | None) -> Iterator[Executor]:
-    """Give the executor for so many photos; its processes end with the block, however it ends.
+def executor_for(worthwhile: int, *, workers: int | None, engine: str | None) -> Iterator[Executor]:
+    """Give the executor that is asked for; its processes end with the block, however it ends.
 
     Args:
-        photos: How many there are to judge.
-        workers: Processes of this machine; None: by the photos and the processor's cores.
+        worthwhile: Processes of this machine that are worth it, where nobody says how many.
+        workers: Processes of this machine; None: as many as are worth it.
         engine: Address of a Dask scheduler to use instead.
 
     Raises:
@@ -65,13 +65,29 @@ def executor_for(photos: int, *, workers: int | None, engine: str | None) -> Ite
         with _cluster(engine) as executor:
             yield executor
         return
-    if workers is None:
-        workers = 1 if photos <= _FEW else cores()
-    if workers == 1:
+    count = worthwhile if workers is None else workers
+    if count == 1:
         yield _Here()
         return
-    with _processes(workers) as executor:
+    with _processes(count) as executor:
         yield executor
+
+
+def as_they_come(
+    executor: Executor, function: Callable[[S], T], items: Sequence[S]
+) -> Iterator[tuple[S, T]]:
+    """Call a function with every item, and give each item with its result once it is there.
+
+    An executor of this process goes on with the next item when the last result has been dealt
+    with, so that what was done is not lost with what was begun.
+    """
+    if isinstance(executor, _Here):
+        for item in items:
+            yield item, function(item)
+        return
+    begun = {executor.submit(function, item): item for item in items}
+    for future in as_completed(begun):
+        yield begun[future], future.result()
 
 
 class _Here(Executor):
@@ -106,7 +122,7 @@ def _processes(count: int) -> Iterator[Executor]:
         yield pool
     except BrokenProcessPool as error:
         raise ToolchainError(
-            "a process that judged photos was ended from outside, perhaps for want of memory; "
+            "a worker process was ended from outside, perhaps for want of memory; "
             "run the same with --workers 1"
         ) from error
     except BaseException:

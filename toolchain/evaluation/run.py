@@ -13,7 +13,7 @@ from toolchain.errors import BadInputError
 from toolchain.evaluation import photos as photo_folder
 from toolchain.evaluation import subjects
 from toolchain.evaluation.batches import Answers, Batch, answer
-from toolchain.evaluation.executors import executor_for, use_one_thread
+from toolchain.evaluation.executors import cores, executor_for, use_one_thread
 from toolchain.evaluation.metrics import Verdict, judge_scores, softmax
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
 
 _BATCH = 16  # photos; the same for any number of workers
+_FEW = 256  # photos that one process judges before a second has imported TensorFlow
 _NAMED = 5  # broken photos that the record names
 
 
@@ -150,10 +151,11 @@ def _answers(
     starts = range(0, len(photos.paths), _BATCH)
     batches = [Batch(networks, photos.paths[start : start + _BATCH]) for start in starts]
     count = len(photos.paths)
+    worthwhile = 1 if count <= _FEW else cores()
     outputs: list[tuple[Array, ...]] = []
     broken: list[int] = []
     with (
-        executor_for(count, workers=options.workers, engine=options.engine) as executor,
+        executor_for(worthwhile, workers=options.workers, engine=options.engine) as executor,
         progress.track("Judging photos", total=count) as tracker,
     ):
         answered = executor.map(answer, batches)

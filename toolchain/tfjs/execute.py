@@ -19,7 +19,7 @@ from toolchain.errors import BadInputError
 from toolchain.tfjs import packing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     Array = np.ndarray[Any, Any]
@@ -102,7 +102,7 @@ def load(folder: Path, model_json: str) -> Callable[[Array], Array]:
     """
     tf = tensorflow.load()
     model = json.loads((folder / model_json).read_text("utf-8"))
-    graph_def = _graph_def(model, decode_weights(folder, model))
+    graph_def = with_values(unfused(model), decode_weights(folder, model))
     (source,) = (entry["name"] for entry in model["signature"]["inputs"].values())
     (target,) = (entry["name"] for entry in model["signature"]["outputs"].values())
 
@@ -146,9 +146,9 @@ def unfused(model: dict[str, Any]) -> Any:
     return runnable
 
 
-def _graph_def(model: dict[str, Any], weights: dict[str, Array]) -> Any:
+def with_values(graph_def: Any, weights: Mapping[str, Array]) -> Any:
+    """Put the weights into the `Const` nodes of their names, in place; return the graph."""
     tf = tensorflow.load()
-    graph_def = unfused(model)
     for node in graph_def.node:
         if node.op == "Const" and node.name in weights:
             tensor = tf.make_tensor_proto(weights[node.name], shape=weights[node.name].shape)
@@ -168,7 +168,8 @@ def _add_unfused(graph_def: Any, node: Any) -> None:
             bare.attr[key].CopyFrom(value)
     extra = iter(node.input[2:])
     for step, before, name in zip(steps, names[:-1], names[1:], strict=True):
-        link = graph_def.node.add(name=name, op=step)
+        # The converter's word for a depthwise convolution without a bias.
+        link = graph_def.node.add(name=name, op="Identity" if step == "NoOp" else step)
         link.input.append(before)
         if step == "BiasAdd":
             link.input.append(next(extra))

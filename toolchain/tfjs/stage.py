@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from toolchain.sources.saved_model import Fetched
     from toolchain.store import Store
 
-_LAYOUT = 2  # raise it when the same input gives another result
+_LAYOUT = 3  # raise it when the same input gives another result
+_STATISTICS = "batchnorm.npz"
 
 
 class Converted(BaseModel):
@@ -52,6 +53,8 @@ class TfjsModel:
     """Digest of all that the result depends on."""
     reused: bool
     """Whether it was there before."""
+    statistics: Path | None = None
+    """What BatchNorm knew before it was folded (`graph/batchnorm.py`)."""
 
 
 def run(
@@ -83,21 +86,23 @@ def run(
         reused = kept is not None
         if kept is None:
             with store.put("tfjs", key) as entry:
-                converted = _convert(fetched, entry / "model", quantization, shard_bytes, progress)
+                converted = _convert(fetched, entry, quantization, shard_bytes, progress)
                 (entry / "converted.json").write_text(converted.model_dump_json(), "utf-8")
             kept = store.require("tfjs", key)
     converted = Converted.model_validate_json((kept / "converted.json").read_text("utf-8"))
-    return TfjsModel(kept / "model", converted, key, reused)
+    return TfjsModel(kept / "model", converted, key, reused, kept / _STATISTICS)
 
 
 def _convert(
     fetched: Fetched,
-    folder: Path,
+    entry: Path,
     quantization: Quantization,
     shard_bytes: int,
     progress: Progress,
 ) -> Converted:
-    from toolchain.graph import facts, signature
+    from toolchain.graph import batchnorm, facts, signature
+
+    folder = entry / "model"
 
     name = fetched.declared.name or fetched.source
     progress.say(f"Reading the graph of {name}")
@@ -107,6 +112,7 @@ def _convert(
             found, fetched.declared, name=name, source=fetched.source, sha256=fetched.sha256
         )
         counted = facts.measure(fetched.path, loaded, found, card.input)
+        batchnorm.save(batchnorm.read(loaded, found), entry / _STATISTICS)
     progress.say(f"Converting to TF.js, weights as {quantization}")
     convert(
         fetched.path,

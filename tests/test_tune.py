@@ -1,0 +1,462 @@
+"""`tune`: the same front wherever it is computed, kept when interrupted, its bytes the site's."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import sys
+import time
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import brotli
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests import command_line, tiny_models
+from toolchain import cli
+from toolchain.compress import planning, tune
+from toolchain.compress.stage import CompressOptions
+from toolchain.errors import BadInputError
+from toolchain.evaluation.metrics import Verdict
+from toolchain.progress import Silent
+from toolchain.sources.resolve import Request
+from toolchain.store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from toolchain.progress import Unit
+
+pytestmark = pytest.mark.xdist_group("tune")
+
+PHOTOS = 60
+LEVELS = (2.0, 3.0, 4.5, 6.0)
+SECONDS = 60.0  # until a process must have computed a point
+
+posix = pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs POSIX signals")
+
+
+class Hearing(Silent):
+    """Keeps what it hears, and does something when the first point is there."""
+
+    def __init__(self, interfere: Callable[[], None] = lambda: None) -> None:
+        self.said: list[str] = []
+        self.computed = 0
+        self._interfere = interfere
+
+    def say(self, message: str) -> None:
+        self.said.append(message)
+
+    warn = say
+
+    @contextmanager
+    def track(
+        self,
+        label: str,
+        total: int | None = None,  # noqa: ARG002
+        unit: Unit = "steps",  # noqa: ARG002
+    ) -> Iterator[Hearing]:
+        assert label == "Computing points"
+        yield self
+
+    def advance(self, amount: int) -> None:
+        if self.computed == 0:
+            self._interfere()
+        self.computed += amount
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return an ImageFolder of noise of many colours, the same in every run."""
+    from PIL import Image
+
+    root = tmp_path_factory.mktemp("photos")
+    random = np.random.default_rng(0)
+    for number in range(PHOTOS):
+        kind = root / tiny_models.names()[number % tiny_models.CLASSES]
+        kind.mkdir(exist_ok=True)
+        pixels = random.integers(0, random.integers(2, 256, 3), (40, 44, 3)).astype(np.uint8)
+        Image.fromarray(pixels).save(kind / f"{number:02}.png")
+    return root
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a model of some two thousand weights, with its labels beside it."""
+    folder = tmp_path_factory.mktemp("model")
+    labels = ", ".join(f'"{name}"' for name in tiny_models.names())
+    (folder / "tiny.toml").write_text(f"labels = [{labels}]\nvalue_range = [0, 1]\n", "utf-8")
+    return tiny_models.saved_model(folder / "tiny", width=64)
+
+
+@pytest.fixture(scope="module")
+def options(model: Path, photos: Path) -> tune.TuneOptions:
+    return tune.TuneOptions(
+        request=Request(str(model), pins=model.with_name("toolchain.lock.json")),
+        compress=CompressOptions("auto", calibration=photos, evaluation=photos, max_drop=20.0),
+        bits=LEVELS,
+    )
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("tuned") / "cache"
+
+
+@pytest.fixture(scope="module")
+def front(options: tune.TuneOptions, cache: Path) -> tune.Front:
+    """Return the front that one process computes."""
+    progress = Hearing()
+    found = tune.tune(options, store=Store(cache), progress=progress)
+    assert progress.computed == len(LEVELS) + 2
+    return found
+
+
+@pytest.fixture
+def untuned(front: tune.Front, cache: Path, tmp_path: Path) -> Path:
+    """Return a cache that has the converted model and no point."""
+    assert front
+    copy = tmp_path / "cache"
+    shutil.copytree(cache, copy)
+    shutil.rmtree(copy / "v1" / "tuned")
+    return copy
+
+
+def run(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], *words: str | Path
+) -> tuple[int, str, str]:
+    """Run the command line in this process; return its exit code and what it wrote."""
+    monkeypatch.setattr(sys, "argv", ["toolchain", *map(str, words)])
+    with pytest.raises(SystemExit) as left:
+        cli.main()
+    out, err = capfd.readouterr()
+    return int(left.value.code or 0), out, err
+
+
+def words_for(model: Path, photos: Path) -> list[str | Path]:
+    return [
+        *("tune", model, "--calibration", photos, "--evaluation", photos, "--max-drop", "20"),
+        *("--from-bits", "2", "--to-bits", "6", "--points", "5"),
+        *("--lock-file", model.with_name("toolchain.lock.json")),
+    ]
+
+
+# --- the front -------------------------------------------------------------------------------
+
+
+def test_more_bits_take_more_bytes_and_all_is_judged_on_the_same_photos(front: tune.Front) -> None:
+    assert [point.bits for point in front.points] == list(LEVELS)
+    sizes = [point.bytes for point in front.points]
+    assert sizes == sorted(sizes)
+    assert len(set(sizes)) == len(sizes)
+    assert [point.weights for point in front.converted] == ["float16", "uint8"]
+    assert sizes[0] < front.converted[0].bytes
+    for point in (*front.points, *front.converted):
+        assert point.verdict.photos == PHOTOS // 2  # the other half was rounded by
+        assert point.verdict.drop is not None
+        assert point.drop == point.verdict.drop.points
+    assert {point.rounded_by for point in front.points} == {f"{PHOTOS // 2} photos"}
+    assert not front.blind
+    assert front.pareto == tune.pareto(front.points)
+    assert front.chosen is not None
+    assert front.points[front.chosen].drop <= 20.0
+
+
+def test_no_photo_is_both_rounded_by_and_judged_by(photos: Path, tmp_path: Path) -> None:
+    one_folder = CompressOptions("auto", calibration=photos, evaluation=photos)
+    selection = planning.select(one_folder)
+    assert selection.rounding is not None
+    assert selection.judging is not None
+    rounding, judging = set(selection.rounding.paths), set(selection.judging.paths)
+    assert rounding.isdisjoint(judging)
+    assert len(rounding | judging) == PHOTOS
+    assert selection.rounding.classes is None
+    assert selection.judging.classes == tuple(path.parent.name for path in selection.judging.paths)
+    unlabelled = planning.select(replace(one_folder, evaluation=None)).judging
+    assert unlabelled is not None
+    assert unlabelled.classes is None
+    assert rounding.isdisjoint(unlabelled.paths)
+    (tmp_path / "one.png").touch()
+    single = planning.select(CompressOptions("auto", calibration=tmp_path, evaluation=tmp_path))
+    assert single.rounding is not None
+    assert single.judging is None
+
+
+def test_the_same_input_gives_the_same_front_again(
+    options: tune.TuneOptions, front: tune.Front, untuned: Path
+) -> None:
+    tune._prepared.cache_clear()
+    progress = Hearing()
+    assert tune.tune(options, store=Store(untuned), progress=progress) == front
+    assert progress.computed == len(LEVELS) + 2
+    again = Hearing()
+    assert tune.tune(options, store=Store(untuned), progress=again) == front
+    assert again.computed == 0
+    assert again.said == ["6 of 6 points were kept from an earlier run"]
+
+
+def test_another_photo_makes_every_point_anew(
+    options: tune.TuneOptions, front: tune.Front, cache: Path, photos: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "photos"
+    shutil.copytree(photos, other)
+    first = next(iter(sorted((other / "thing 0").iterdir())))
+    shutil.copyfile(next(iter((other / "thing 1").iterdir())), first)
+    assert front
+    progress = Hearing()
+    changed = replace(options.compress, calibration=other)
+    tune.tune(
+        replace(options, compress=changed, bits=LEVELS[:1]), store=Store(cache), progress=progress
+    )
+    assert progress.computed == 3
+
+
+@posix
+def test_a_cluster_finds_the_same_though_a_worker_is_killed(
+    options: tune.TuneOptions, front: tune.Front, untuned: Path
+) -> None:
+    import distributed
+
+    with (
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=50
+        ) as cluster,
+        distributed.Client(cluster, set_as_default=False) as client,
+    ):
+        pids = client.run(os.getpid)
+        killed: list[int] = []
+
+        def kill_one_at_work() -> None:
+            busy = [worker for worker, tasks in client.processing().items() if tasks]
+            killed.append(pids[busy[0]])
+            os.kill(killed[0], signal.SIGKILL)
+
+        progress = Hearing(kill_one_at_work)
+        by_cluster = replace(options, engine=cluster.scheduler_address)
+        assert tune.tune(by_cluster, store=Store(untuned), progress=progress) == front
+        assert len(killed) == 1
+        assert progress.computed == len(LEVELS) + 2
+
+
+@posix
+def test_a_run_that_was_killed_goes_on_where_it_stopped(
+    options: tune.TuneOptions, front: tune.Front, model: Path, photos: Path, untuned: Path
+) -> None:
+    points = untuned / "v1" / "tuned"
+    with command_line.started(*words_for(model, photos), cache=untuned) as process:
+        deadline = time.monotonic() + SECONDS
+        while process.poll() is None and time.monotonic() < deadline:
+            if points.is_dir() and any(points.iterdir()):
+                break
+            time.sleep(0.005)
+        process.kill()
+        process.communicate()
+    assert process.returncode == -signal.SIGKILL
+    kept = len(list(points.iterdir()))
+    assert 1 <= kept < 7
+    progress = Hearing()
+    levels = tune.levels(2.0, 6.0, 5)
+    again = tune.tune(replace(options, bits=levels), store=Store(untuned), progress=progress)
+    assert progress.said[0] == f"{kept} of 7 points were kept from an earlier run"
+    assert progress.computed == 7 - kept
+    shared = {point.bits: point for point in again.points}
+    assert all(shared[point.bits] == point for point in front.points if point.bits in shared)
+    assert again.converted == front.converted
+
+
+def test_a_worker_that_sees_other_files_says_so(
+    options: tune.TuneOptions, front: tune.Front, cache: Path
+) -> None:
+    from toolchain.tfjs import stage as tfjs
+
+    assert front
+    (entry,) = (
+        entry
+        for entry in (cache / "v1" / "tfjs").iterdir()
+        if '"quantization":"none"' in (entry / "content" / "converted.json").read_text("utf-8")
+    )
+    record = (entry / "content" / "converted.json").read_text("utf-8")
+    converted = tfjs.Converted.model_validate_json(record)
+    source = tfjs.TfjsModel(entry / "content" / "model", converted, entry.name, reused=True)
+    basis = tune.Basis("another", source, options.compress)
+    with pytest.raises(BadInputError, match="a worker sees other photos"):
+        tune.compute(tune.Task(basis, "packed", 4.0))
+    elsewhere = replace(source, folder=cache / "nowhere")
+    with pytest.raises(BadInputError, match="workers must see it under the same path"):
+        tune.compute(tune.Task(replace(basis, source=elsewhere), "packed", 4.0))
+
+
+# --- what it is held to ----------------------------------------------------------------------
+
+
+def brotli_bytes(site: Path) -> int:
+    """Return what a built site's `model.json` and weights take, by their files alone."""
+    artifacts = json.loads((site / "report.json").read_text("utf-8"))["artifacts"]
+    files = (artifacts["model_json"], *artifacts["shards"])
+    contents = [(site / "model" / name).read_bytes() for name in files]
+    return sum(len(brotli.compress(content, quality=11, lgwin=24)) for content in contents)
+
+
+def test_bytes_are_those_that_the_page_loads(
+    front: tune.Front,
+    cache: Path,
+    model: Path,
+    photos: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("TOOLCHAIN_CACHE", str(cache))
+    words = ("build", "--model", model, "--calibration", photos, "--evaluation", photos)
+    code, _, err = run(monkeypatch, capfd, *words, "--quantize", "mixed", "--out", "mixed")
+    assert code == 0, err
+    (mixed,) = (point for point in front.points if point.bits == 4.5)
+    assert mixed.bytes == brotli_bytes(Path("mixed"))
+    travelling = sum(path.stat().st_size for path in Path("mixed/model").glob("*1of1.*.bin.br"))
+    assert 0 < travelling < mixed.bytes
+
+    # Half a kilobyte less than mixed takes: every byte of the graph has to count.
+    most = mixed.bytes - 500
+    auto = (*words, "--quantize", "auto", "--max-drop", "100", "--max-bytes", str(most))
+    code, _, err = run(monkeypatch, capfd, *auto, "--out", "auto")
+    assert code == 0, err
+    assert brotli_bytes(Path("auto")) <= most
+    assert f"{brotli_bytes(Path('auto')) / 1e6:.3f} MB behind Brotli" in err
+
+    none = (*words, "--quantize", "auto", "--max-drop", "100", "--max-bytes", "400")
+    code, _, err = run(monkeypatch, capfd, *none, "--out", "none")
+    assert code == 1
+    assert "no plan keeps the drop under 100 points within 0.000 MB behind Brotli" in err
+    assert not Path("none").exists()
+
+
+def test_the_command_prints_a_table_and_a_plot_or_the_record(
+    front: tune.Front,
+    cache: Path,
+    model: Path,
+    photos: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("TOOLCHAIN_CACHE", str(cache))
+    words = words_for(model, photos)
+    code, record, err = run(monkeypatch, capfd, *words, "--json")
+    assert code == 0, err
+    found = tune.Front.model_validate_json(record)
+    assert found.converted == front.converted
+    assert [point.bits for point in found.points] == [2.0, 3.0, 4.0, 5.0, 6.0]
+    code, printed, err = run(monkeypatch, capfd, *words)
+    assert code == 0, err
+    assert "7 of 7 points were kept" in err
+    assert "\x1b" not in printed
+    rows = {line.split()[0]: line for line in printed.splitlines() if line.strip()}
+    assert "1.000" in rows["float16"]
+    assert "converter's" in rows["uint8"]
+    assert printed.count("front, auto") == 1
+    assert f"judged on {PHOTOS // 2} photos it was not rounded by" in printed
+    plot = printed[printed.index("┌") :]
+    assert plot.count("●") + plot.count("○") + plot.count("◆") == len(found.points)
+    assert plot.count("◆") == 1
+    assert "kB behind Brotli" in plot
+    assert max(len(line) for line in plot.splitlines()) <= 100
+
+
+def test_without_photos_it_warns_and_judges_by_generated_pictures(
+    model: Path,
+    untuned: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("TOOLCHAIN_CACHE", str(untuned))
+    words = ("tune", model, "--points", "1", "--format", "stock")
+    code, out, err = run(monkeypatch, capfd, *words)
+    assert code == 0, err
+    assert "warning: no photos to judge by: drops are of generated pictures" in err
+    assert "Rounded by 64 generated pictures, judged on 64 generated pictures." in out
+    assert "drops in points of agreement" in out
+    assert " stock " in out
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--from-bits", "5", "--to-bits", "4"), "--to-bits 4 is not above --from-bits 5"),
+        (("--format", "other"), "--format other is not known"),
+        (("--calibration", "nowhere"), "the photos nowhere cannot be read"),
+        (("--engine", "tcp://host:1", "--workers", "2"), "leave it out with --engine"),
+    ],
+)
+def test_what_cannot_be_used_is_one_sentence(
+    model: Path,
+    untuned: Path,
+    words: tuple[str, ...],
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("TOOLCHAIN_CACHE", str(untuned))
+    code, out, err = run(monkeypatch, capfd, "tune", model, *words)
+    assert (code, out) == (2, "")
+    assert said in err.splitlines()[-1]
+
+
+# --- pure functions --------------------------------------------------------------------------
+
+NOTHING = Verdict(
+    photos=1,
+    top1=None,
+    top5=None,
+    reference_top1=None,
+    drop=None,
+    agreement=None,
+    score_shift=None,
+    expected_drop=None,
+)
+
+
+def point(count: int, drop: float) -> tune.Point:
+    return tune.Point(
+        weights="packed", rounded_by=None, bits=4.0, bytes=count, drop=drop, verdict=NOTHING
+    )
+
+
+@given(
+    st.lists(
+        st.builds(point, st.integers(1, 6), st.integers(0, 6).map(float)), min_size=1, max_size=12
+    )
+)
+def test_the_front_is_what_none_beats_and_all_else_is_beaten_by_it(
+    points: list[tune.Point],
+) -> None:
+    best = {(points[place].bytes, points[place].drop) for place in tune.pareto(points)}
+    assert best
+    for one in points:
+        beaten = any(
+            other != (one.bytes, one.drop) and other[0] <= one.bytes and other[1] <= one.drop
+            for other in best
+        )
+        assert beaten != ((one.bytes, one.drop) in best)
+
+
+@pytest.mark.parametrize(
+    ("max_drop", "max_bytes", "chosen"),
+    [(1.0, None, 1), (5.0, None, 0), (1.0, 200, 1), (1.0, 199, None), (0.0, None, 2)],
+)
+def test_auto_would_choose_the_smallest_within_the_limits(
+    max_drop: float, max_bytes: int | None, chosen: int | None
+) -> None:
+    points = [point(100, 4.0), point(200, 1.0), point(300, 0.0), point(400, -1.0)]
+    assert tune.choice(points, max_drop=max_drop, max_bytes=max_bytes) == chosen
+
+
+def test_levels_are_evenly_spaced_with_both_ends() -> None:
+    assert tune.levels(3.0, 8.0, 4) == (3.0, 4.6667, 6.3333, 8.0)
+    assert tune.levels(3.0, 3.0, 1) == (3.0,)
+    with pytest.raises(BadInputError, match="--to-bits 3 is not above --from-bits 3"):
+        tune.levels(3.0, 3.0, 2)
