@@ -24,7 +24,7 @@ WEB_SOURCES := $(shell find web templates -type f -not -path '*/node_modules/*' 
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help build-web serve test test-python test-web lint format bench bench-size bench-ablation bench-stock lock wheel web docs chromium clean
+.PHONY: help build-web serve test test-python test-web lint format bench bench-size bench-ablation bench-load bench-stock lock wheel web docs chromium clean
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -63,6 +63,9 @@ bench-size: .make/venv ## Print bytes against accuracy, ours beside the stock co
 
 bench-ablation: .make/venv ## Print what each method of compression brings.
 	$(BIN)/python -m tests.bench_ablation
+
+bench-load: .make/venv web/dist/runtime.json chromium ## Time the way to the first tag, ours beside others.
+	$(BIN)/python -m tests.bench_load
 
 bench-stock: .make/venv .make/node chromium ## Time the stock form's products in Chromium.
 	$(BIN)/python -m tests.bench_stock

@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import brotli
 import numpy as np
 
 from toolchain import digest
@@ -30,6 +29,7 @@ from toolchain.sources import resolve
 from toolchain.store import Store
 from toolchain.tfjs import execute
 from toolchain.tfjs import stage as tfjs
+from toolchain.tfjs.transfer import brotli_bytes
 
 if TYPE_CHECKING:
     from toolchain.tfjs.convert import Quantization
@@ -78,16 +78,6 @@ def folder_of(photos: Photos, target: Path) -> Path:
     return target
 
 
-def brotli_bytes(model: tfjs.TfjsModel) -> int:
-    """Return what `model.json` and the weights take behind brotli 11."""
-    artifacts = model.converted.artifacts
-    files = (artifacts.model_json, *artifacts.shards)
-    return sum(
-        len(brotli.compress((model.folder / file).read_bytes(), quality=11, lgwin=24))
-        for file in files
-    )
-
-
 def logits_of(model: tfjs.TfjsModel, images: Array) -> Array:
     """Run a model's artifacts as stored, without its background class."""
     run = execute.load(model.folder, model.converted.artifacts.model_json)
@@ -125,7 +115,9 @@ def rows(name: str, declared: Declared, tune: Path, rest: Photos, store: Store) 
             model = compression.run(exact, options, store=store, progress=silent).model
         seconds = time.perf_counter() - begun
         verdict = judge(logits_of(model, judged.images), judged.truth, reference)
-        found.append(Row(recipe, brotli_bytes(model), seconds, verdict))
+        found.append(
+            Row(recipe, brotli_bytes(model.folder, model.converted.artifacts), seconds, verdict)
+        )
         show(name, found[0], found[-1])
     return found
 

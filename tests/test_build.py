@@ -146,7 +146,7 @@ def test_compressed_files_are_the_originals_and_as_small_as_reported(site: Site)
 
 def test_every_name_but_the_page_and_the_report_bears_a_hash_of_the_content(site: Site) -> None:
     for name, content in originals(site.options.out).items():
-        if name in ("index.html", "report.json"):
+        if name in ("index.html", "sw.js", "report.json"):
             continue
         if name.startswith("assets/"):  # Vite's
             assert re.search(r"-[\w-]{8}\.\w+$", name), name
@@ -177,7 +177,7 @@ def test_another_label_changes_the_contract_and_not_the_model(
     assert gone.startswith("contract.")
     assert came.startswith("contract.")
     changed = {name for name in before.keys() & after.keys() if before[name] != after[name]}
-    assert changed == {"index.html", "report.json"}
+    assert changed == {"index.html", "sw.js", "report.json"}
 
 
 def replace_labels(declared: Declared, labels: tuple[str, ...]) -> Declared:
@@ -226,7 +226,7 @@ def test_a_title_changes_the_page_alone(site: Site, session_store: Store, tmp_pa
     before, after = originals(site.options.out), originals(options.out)
     assert before.keys() == after.keys()
     changed = {name for name in before if before[name] != after[name]}
-    assert changed == {"index.html", "report.json"}
+    assert changed == {"index.html", "sw.js", "report.json"}
     assert b"<title>Tools &amp; &lt;things&gt;</title>" in after["index.html"]
 
 

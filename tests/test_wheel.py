@@ -45,13 +45,15 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return built
 
 
-def test_the_wheel_carries_the_templates_and_the_runtime(wheel: Path) -> None:
+def test_the_wheel_carries_the_templates_and_the_runtimes(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
-        runtime = json.loads(archive.read("toolchain/site/runtime/runtime.json"))
+        manifest = json.loads(archive.read("toolchain/site/runtime/runtime.json"))
     assert "toolchain/site/templates/index.html.j2" in names
     assert "toolchain/site/templates/samples/samples.toml" in names
-    assert {f"toolchain/site/runtime/{file}" for file in runtime["files"]} <= names
+    assert [runtime["name"] for runtime in manifest["runtimes"]] == ["core", "mobilenet", "full"]
+    for runtime in manifest["runtimes"]:
+        assert {f"toolchain/site/runtime/{file}" for file in runtime["files"]} <= names
     assert not [name for name in names if "node_modules" in name or name.startswith("tests/")]
 
 

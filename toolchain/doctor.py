@@ -88,7 +88,8 @@ def _runtime() -> Finding:
     from toolchain.site import parts
 
     try:
-        return Finding("page runtime", True, str(len(parts.load_runtime().files)) + " files")
+        names = ", ".join(runtime.name for runtime in parts.load_runtimes())
+        return Finding("page runtime", True, names)
     except ToolchainError as error:
         return Finding("page runtime", False, "not built", str(error))
 

@@ -1,48 +1,69 @@
-import { defineConfig } from 'vitest/config';
+import { resolve } from 'node:path';
 
+import { defineConfig, type ViteUserConfig } from 'vitest/config';
+
+import { reach, reduced } from './build/reach.ts';
 import { runtimeManifest } from './build/runtime-manifest.ts';
+import { isRuntime, RUNTIMES } from './build/runtimes.ts';
 import { TFJS_NOTICE } from './build/tfjs-notice.ts';
-import { withoutThreads } from './build/without-threads.ts';
+import { trimmedWasm } from './build/trimmed-wasm.ts';
 
-const manifest = runtimeManifest();
 const names = {
   entryFileNames: 'assets/[name]-[hash].js',
   chunkFileNames: 'assets/[name]-[hash].js',
   assetFileNames: 'assets/[name]-[hash][extname]',
 };
 
-export default defineConfig({
-  // Relative addresses: the site must work from any sub-path.
-  base: './',
-  plugins: [manifest.page],
-  worker: {
-    format: 'es',
-    plugins: () => [withoutThreads(), manifest.worker()],
-    rolldownOptions: {
-      output: {
-        ...names,
-        comments: { legal: false },
-        postBanner: ({ moduleIds }) =>
-          moduleIds.some((id) => /@tensorflow.*\.js$/.test(id)) ? TFJS_NOTICE : '',
-        entryFileNames: 'assets/worker-[hash].js',
-        // A chunk is named after the file it begins with, and every package of TF.js
-        // begins with dist/index.js.
-        chunkFileNames: ({ facadeModuleId }) =>
-          facadeModuleId?.includes('tfjs-backend-webgl')
-            ? 'assets/webgl-[hash].js'
-            : names.chunkFileNames,
+const PACKAGE = /\/node_modules\/(?:@tensorflow\/tfjs-backend-)?([\w-]+)\/(?!.*\/node_modules\/)/;
+
+/** `vite build --mode NAME` makes one of `build/runtimes.ts`. */
+export default defineConfig(async ({ command, mode }): Promise<ViteUserConfig> => {
+  if (command !== 'build') {
+    return { test: { include: ['test/**/*.test.ts'] } };
+  }
+  if (!isRuntime(mode)) {
+    throw new Error(`there is no runtime ${mode}, but ${Object.keys(RUNTIMES).join(', ')}`);
+  }
+  const reached = await reach(RUNTIMES[mode](), mode === 'full');
+  const manifest = runtimeManifest(mode, reached.ops);
+  return {
+    // Relative addresses: the site must work from any sub-path.
+    base: './',
+    // The page chooses and fetches the WebAssembly for its worker.
+    plugins: [
+      trimmedWasm(reached.wasmFunctions, resolve('node_modules/.toolchain', mode)),
+      manifest.page,
+    ],
+    worker: {
+      format: 'es',
+      plugins: () => [...reduced(reached), manifest.worker()],
+      rolldownOptions: {
+        output: {
+          ...names,
+          comments: { legal: false },
+          postBanner: ({ moduleIds }) =>
+            moduleIds.some((id) => /@tensorflow.*\.js$/.test(id)) ? TFJS_NOTICE : '',
+          entryFileNames: 'assets/worker-[hash].js',
+          // A chunk is named after the file it begins with, and many packages begin with
+          // dist/index.js.
+          // One file that changes with TF.js only; the other backends take from it what they share.
+          codeSplitting: {
+            groups: [{ name: 'tfjs', test: (id) => reached.modules.has(id) }],
+          },
+          chunkFileNames: ({ facadeModuleId }) => {
+            const named = PACKAGE.exec(facadeModuleId ?? '')?.[1];
+            return named === undefined ? names.chunkFileNames : `assets/${named}-[hash].js`;
+          },
+        },
       },
     },
-  },
-  build: {
-    target: ['chrome95', 'firefox114', 'safari16'],
-    assetsInlineLimit: 0,
-    sourcemap: false,
-    // The site generator writes the page and what it loads early itself.
-    modulePreload: false,
-    rolldownOptions: { input: { page: 'src/page/main.ts' }, output: names },
-  },
-  test: {
-    include: ['test/**/*.test.ts'],
-  },
+    build: {
+      target: ['chrome95', 'firefox114', 'safari16'],
+      assetsInlineLimit: 0,
+      sourcemap: false,
+      // The site generator writes the page and what it loads early itself.
+      modulePreload: false,
+      rolldownOptions: { input: { page: 'src/page/main.ts' }, output: names },
+    },
+  };
 });

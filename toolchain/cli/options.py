@@ -11,6 +11,8 @@ import typer
 if TYPE_CHECKING:
     from toolchain.card import Declared
     from toolchain.compress.stage import CompressOptions, Recipe
+    from toolchain.measure import run
+    from toolchain.report import schema
     from toolchain.sources.resolve import Request
     from toolchain.tfjs.convert import Quantization
 
@@ -81,6 +83,18 @@ Sha256 = Annotated[str | None, typer.Option(help="The digest that the model must
 Timeout = Annotated[float, typer.Option(min=1, help="Seconds that one download may take.")]
 LockFile = Annotated[Path, typer.Option(help="Where the digests of fetched models are pinned.")]
 UpdatePin = Annotated[bool, typer.Option("--update-pin", help="Pin the digest that comes now.")]
+Network = Annotated[
+    str,
+    typer.Option(
+        help="slow-3g, fast-3g, 4g, cable, none, or rate and round trip like 9mbit,170ms."
+    ),
+]
+Backend = Annotated[
+    str, typer.Option(help="What the page shall run on: auto, wasm, webgl, webgpu or cpu.")
+]
+Host = Annotated[
+    str, typer.Option(help="Who serves a folder: toolchain, or plain, which sends no encodings.")
+]
 
 _SIZE_UNITS = {"": 1, "kib": 1 << 10, "mib": 1 << 20, "kb": 1000, "mb": 1_000_000}
 _SMALLEST_SHARD = 64 << 10
@@ -258,3 +272,33 @@ def request_for(
         policy=NetworkPolicy(deadline=timeout),
         patient=patient,
     )
+
+
+def backend_of(text: str) -> run.Backend:
+    """Read `--backend`.
+
+    Raises:
+        BadInputError: It is not known.
+    """
+    from toolchain.errors import BadInputError
+    from toolchain.measure.run import BACKENDS
+
+    for known in BACKENDS:
+        if known == text:
+            return known
+    raise BadInputError(f"--backend {text} is not known; it is one of {', '.join(BACKENDS)}")
+
+
+def host_of(text: str) -> schema.Host:
+    """Read `--host`.
+
+    Raises:
+        BadInputError: It is not known.
+    """
+    from toolchain.errors import BadInputError
+    from toolchain.measure.run import HOSTS
+
+    for known in HOSTS:
+        if known == text:
+            return known
+    raise BadInputError(f"--host {text} is not known; it is {' or '.join(HOSTS)}")

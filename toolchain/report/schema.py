@@ -61,6 +61,87 @@ class SiteFile(FileSize):
     kind: Kind
 
 
+class Network(_Part):
+    """The link between a visitor and the site."""
+
+    name: str
+    down_bits: float | None
+    """Bits a second towards the visitor; None: as fast as the machine."""
+    up_bits: float | None
+    round_trip_ms: float
+
+
+class Spread(_Part):
+    """A figure over several visits."""
+
+    median: float
+    low: float
+    high: float
+
+
+class Traffic(_Part):
+    """What came over the wire for one kind of file."""
+
+    requests: int
+    """Answers that came over the wire; those of the browser's caches do not count."""
+    bytes: int
+    """Bodies as they travelled, and 300 for the headers of each answer."""
+
+
+class VisitFigures(_Part):
+    """Visits of one sort, first or repeated; times are milliseconds from navigation."""
+
+    first_tag_ms: Spread
+    """Until the tags of the first photo stand in the page."""
+    milestones_ms: dict[str, Spread]
+    """By the first tag: the last answer of each kind, and the page's own stages' ends."""
+    traffic: dict[Kind, Traffic]
+    """Of the whole visit, medians."""
+    wire_bytes: int
+    """The sum of `traffic`."""
+    limit_ms: Spread | None
+    """One round trip, and the time the link is busy with the bytes that came by the first
+    tag; None where nothing is throttled."""
+    ratio: Spread | None
+    """`first_tag_ms` in terms of `limit_ms`, visit by visit."""
+    long_tasks: int
+    """Tasks of the main thread over 50 ms in the visit that had most."""
+    longest_task_ms: float
+    """0 where no visit had such a task."""
+
+
+Host = Literal["toolchain", "plain"]
+
+
+class Measurement(_Part):
+    """What visits to the site cost in a real browser."""
+
+    network: Network
+    host: Host | None
+    """`plain` sends no encodings; None: a host of somebody else's."""
+    backend: str
+    """The one that was asked for."""
+    ran_on: str
+    """The one that computed, as the page says."""
+    browser: str
+    runs: int
+    first: VisitFigures
+    """With nothing kept from before."""
+    repeat: VisitFigures
+    """By the same browser once more."""
+    repeat_ratio: Spread
+    """First tag of the repeated visit in terms of the first one, run by run."""
+    inference_ms: Spread | None
+    """The runs' medians, over photos tagged after the first; None: the page has no samples."""
+    inference_p90_ms: Spread | None
+    heap_bytes: int
+    """Live JavaScript objects of the page and its workers, median."""
+    buffer_bytes: int
+    """Their array buffers and WebAssembly memories, median."""
+    tensors: int | None
+    """How many live after a tag, as the page says."""
+
+
 class Report(_Part):
     """The whole report."""
 
@@ -83,6 +164,8 @@ class Report(_Part):
     stages: tuple[Stage, ...]
     files: tuple[SiteFile, ...]
     totals: dict[Kind, FileSize]
+    measurements: tuple[Measurement, ...] = ()
+    """By `toolchain measure`, at most one for each network, host and backend."""
 
     def to_json(self) -> str:
         """Return the text of `report.json`."""
@@ -97,7 +180,7 @@ def kind_of(path: str) -> Kind:
         return "model"
     if path.endswith(".wasm"):
         return "wasm"
-    if path.endswith(".js") and not path.startswith("assets/page-"):
+    if path.endswith(".js") and path != "sw.js" and not path.startswith("assets/page-"):
         return "runtime"
     return "page"
 

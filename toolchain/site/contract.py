@@ -1,12 +1,15 @@
-"""The one JSON file that tells the page how to feed the model and read its answer.
+"""The one file that tells the page all of its model but the weights.
 
-Class names, preprocessing and label offset stand here and nowhere else in the site; the
-reader's side is `web/src/contract.ts`.
+It is JSON: class names, preprocessing and label offset, which stand nowhere else in the
+site, and the graph, so that a page need not ask for `model.json` too. It is stored as gzip,
+for many hosts would send it uncompressed. The reader's side is `web/src/contract.ts`.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+import gzip
+import json
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -14,9 +17,9 @@ from toolchain.card import InputSpec, Provenance
 from toolchain.tfjs.artifacts import Activation
 
 if TYPE_CHECKING:
-    from toolchain.tfjs.stage import Converted
+    from toolchain.tfjs.stage import TfjsModel
 
-SCHEMA: Literal[1] = 1
+SCHEMA: Literal[2] = 2
 
 
 class _Part(BaseModel):
@@ -27,9 +30,10 @@ class ContractModel(Provenance):
     """Which model it is and where it lies."""
 
     url: str
-    """Of `model.json`, relative to the page."""
+    """Of `model.json`, relative to the page; the files of weights lie beside it."""
     quantization: str
     weight_bytes: int
+    """Of all files of weights, as they are stored."""
 
 
 class ContractOutput(_Part):
@@ -43,23 +47,32 @@ class ContractOutput(_Part):
 class Contract(_Part):
     """The whole file."""
 
-    schema_: Literal[1] = SCHEMA
+    schema_: Literal[2] = SCHEMA
     model: ContractModel
     input: InputSpec
     output: ContractOutput
+    graph: dict[str, Any]
+    """The content of `model.json`."""
 
-    def to_json(self) -> bytes:
+    def to_bytes(self) -> bytes:
         """Return the file's content, the same for the same contract."""
         content = self.model_dump(mode="json")
         content = {"schema": content.pop("schema_"), **content}
-        import json
+        text = json.dumps(content, separators=(",", ":"), ensure_ascii=False)
+        return gzip.compress(text.encode(), 9, mtime=0)
 
-        return json.dumps(content, separators=(",", ":"), ensure_ascii=False).encode()
+
+def read(content: bytes) -> Contract:
+    """Read what :meth:`Contract.to_bytes` has written."""
+    fields = json.loads(gzip.decompress(content))
+    return Contract(schema_=fields.pop("schema"), **fields)
 
 
-def make(converted: Converted, model_url: str) -> Contract:
-    """Write down what the page needs of a converted model."""
+def make(model: TfjsModel, model_url: str) -> Contract:
+    """Write down what the page needs of a model."""
+    converted = model.converted
     card = converted.card
+    graph = (model.folder / converted.artifacts.model_json).read_text("utf-8")
     return Contract(
         model=ContractModel(
             **card.provenance.model_dump(),
@@ -73,4 +86,5 @@ def make(converted: Converted, model_url: str) -> Contract:
             activation=converted.artifacts.activation,
             labels=card.labels,
         ),
+        graph=json.loads(graph),
     )

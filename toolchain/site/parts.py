@@ -1,4 +1,4 @@
-"""Where the page's own parts lie: the built runtime, the templates, the sample photos.
+"""Where the page's own parts lie: the built runtimes, the templates, the sample photos.
 
 An installed package carries them inside; a checkout has them beside the package.
 """
@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from toolchain import toml
 from toolchain.card import first_fault
 from toolchain.errors import BadInputError, MissingToolError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _PACKAGE = Path(__file__).resolve().parent
 _CHECKOUT = _PACKAGE.parents[1]
@@ -29,17 +32,29 @@ class WasmFiles(BaseModel):
 
 
 class Runtime(BaseModel):
-    """What the web build says it made, `runtime.json`; all paths relative to the site."""
+    """The page's code with TF.js, for graphs of some operations; paths relative to the site."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
-    schema_: int
+    name: str
+    ops: frozenset[str]
+    """TensorFlow's operations that it runs."""
     entry: str
     worker: str
     styles: tuple[str, ...]
     wasm: WasmFiles
     preload: tuple[str, ...]
     files: tuple[str, ...]
+
+
+class _Manifest(BaseModel):
+    """What the web build says it made, `runtime.json`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    schema_: Literal[2]
+    runtimes: tuple[Runtime, ...]
+    """From the smallest up."""
 
 
 class Sample(BaseModel):
@@ -61,10 +76,10 @@ def templates_dir() -> Path:
 
 
 def runtime_dir() -> Path:
-    """Return the folder of the built page runtime.
+    """Return the folder of the built runtimes.
 
     Raises:
-        MissingToolError: It has not been built.
+        MissingToolError: They have not been built.
     """
     packaged = _PACKAGE / "runtime"
     folder = packaged if packaged.is_dir() else _CHECKOUT / "web" / "dist"
@@ -75,20 +90,39 @@ def runtime_dir() -> Path:
     return folder
 
 
-def load_runtime() -> Runtime:
-    """Read what the runtime consists of.
+def load_runtimes() -> tuple[Runtime, ...]:
+    """Read which runtimes there are, from the smallest up.
 
     Raises:
-        MissingToolError: It is not built, or by another version of this tool.
+        MissingToolError: They are not built, or by another version of this tool.
     """
     content: dict[str, Any] = json.loads((runtime_dir() / "runtime.json").read_text("utf-8"))
     content["schema_"] = content.pop("schema", 0)
     try:
-        return Runtime(**content)
+        return _Manifest(**content).runtimes
     except ValidationError as error:
         raise MissingToolError(
             f"the page's runtime is of another version ({first_fault(error)}); run `make web` again"
         ) from error
+
+
+def runtime_for(ops: Iterable[str]) -> Runtime:
+    """Return the smallest runtime that has all operations of a graph.
+
+    Raises:
+        BadInputError: None has them.
+        MissingToolError: They are not built, or by another version of this tool.
+    """
+    wanted = frozenset(ops)
+    runtimes = load_runtimes()
+    for runtime in runtimes:
+        if wanted <= runtime.ops:
+            return runtime
+    lacking = ", ".join(sorted(wanted - runtimes[-1].ops))
+    raise BadInputError(
+        f"the page cannot run {lacking}, which TF.js does not have; "
+        "build a model without such operations"
+    )
 
 
 def load_samples(folder: Path) -> tuple[Sample, ...]:

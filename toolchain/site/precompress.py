@@ -1,12 +1,14 @@
 """Compresses the site's files ahead of time, beside the originals as `.br` and `.gz`.
 
 Brotli at its best setting takes seconds a megabyte, so each result is kept in the store
-under its content's digest. A compressed file that saves too little is not written.
+under its content's digest. A compressed file that saves too little is not written, and one
+that deflate cannot make smaller, such as packed weights, is not even tried.
 """
 
 from __future__ import annotations
 
 import gzip
+import zlib
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -63,7 +65,7 @@ def precompress(site: Path, *, store: Store, progress: Progress) -> Mapping[str,
 
 def _compress(file: Path, store: Store) -> Sizes:
     content = file.read_bytes()
-    if file.suffix in _INCOMPRESSIBLE:
+    if file.suffix in _INCOMPRESSIBLE or not _worthwhile(zlib.compress(content, 1), content):
         return Sizes(len(content), len(content), len(content))
     key = f"{digest.of_bytes(content)}-{_LAYOUT}"
     with store.lock(f"encoded-{key}"):
@@ -78,8 +80,11 @@ def _compress(file: Path, store: Store) -> Sizes:
     sizes = {}
     for encoding, suffix in ENCODINGS.items():
         encoded = (kept / encoding).read_bytes()
-        worthwhile = len(encoded) <= len(content) * _WORTHWHILE
-        if worthwhile:
+        if worthwhile := _worthwhile(encoded, content):
             file.with_name(file.name + suffix).write_bytes(encoded)
         sizes[encoding] = len(encoded) if worthwhile else len(content)
     return Sizes(len(content), sizes["gzip"], sizes["br"])
+
+
+def _worthwhile(encoded: bytes, content: bytes) -> bool:
+    return len(encoded) <= len(content) * _WORTHWHILE

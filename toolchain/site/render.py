@@ -1,7 +1,8 @@
-"""Renders the site: the runtime, the model, the contract, the photos and `index.html`.
+"""Renders the site: the runtime, the model, the contract, the photos and the page.
 
-Every file but `index.html` bears its content's hash in its name, so a host may tell
-browsers to keep all of them for ever, and a page never meets another build's files.
+Every file but `index.html` and `sw.js` bears its content's hash in its name, so a host may
+tell browsers to keep all of them for ever, and a page never meets another build's files.
+`sw.js` is the service worker, which keeps them for a second visit without network.
 """
 
 from __future__ import annotations
@@ -9,11 +10,11 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING
 
-from toolchain import __version__
+from toolchain import __version__, digest
 from toolchain.errors import BadInputError
 from toolchain.site import contract as contracts
 from toolchain.site import parts
-from toolchain.tfjs.artifacts import name_after_content
+from toolchain.tfjs.artifacts import HASH_DIGITS, name_after_content
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,34 +34,38 @@ def render(
         notice: A sentence the visitor should read, if any.
 
     Raises:
-        BadInputError: The template has a fault; its place is named.
+        BadInputError: The template has a fault; its place is named. Or the graph has an
+            operation that TF.js has not.
         MissingToolError: The page's runtime is not built.
     """
-    runtime = parts.load_runtime()
+    runtime = parts.runtime_for(model.converted.artifacts.ops)
     for file in runtime.files:
         _copy(parts.runtime_dir() / file, site / file)
     artifacts = model.converted.artifacts
     for file in (artifacts.model_json, *artifacts.shards):
         _copy(model.folder / file, site / "model" / file)
-    contract = contracts.make(model.converted, f"model/{artifacts.model_json}")
+    contract = contracts.make(model, f"model/{artifacts.model_json}")
     context = {
         "title": title or f"Tag photos with {contract.model.name}",
         "description": f"Tags photos with {contract.model.name} inside your browser.",
         "lang": "en",
         "card": model.converted.card,
         "quantization": model.converted.quantization,
-        "contract": _write_named(site, "contract.json", contract.to_json()),
-        "model_url": contract.model.url,
+        "contract": _write_named(site, "contract.bin", contract.to_bytes()),
         "weight_urls": [f"model/{shard}" for shard in artifacts.shards],
+        "weight_bytes": artifacts.weight_bytes,
         "runtime": runtime,
         "samples": _samples(site),
         "notice": notice,
         "toolchain_version": __version__,
     }
-    (site / "index.html").write_text(_html(context), "utf-8")
+    html = _rendered("index.html.j2", context)
+    (site / "index.html").write_text(html, "utf-8")
+    context["version"] = digest.of_bytes(html.encode())[:HASH_DIGITS]
+    (site / "sw.js").write_text(_rendered("sw.js.j2", context), "utf-8")
 
 
-def _html(context: dict[str, object]) -> str:
+def _rendered(template: str, context: dict[str, object]) -> str:
     import jinja2
 
     environment = jinja2.Environment(
@@ -71,7 +76,7 @@ def _html(context: dict[str, object]) -> str:
         lstrip_blocks=True,
     )
     try:
-        return environment.get_template("index.html.j2").render(context)
+        return environment.get_template(template).render(context)
     except jinja2.TemplateSyntaxError as error:
         raise BadInputError(
             f"{error.filename}, line {error.lineno}: {error.message}; mend the template"

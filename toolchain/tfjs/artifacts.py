@@ -37,6 +37,7 @@ class Artifacts(BaseModel):
     shards: tuple[str, ...]
     """File names of the weights, in the manifest's order."""
     weight_bytes: int
+    """Of all shards as they are stored, which is compressed where they are packed."""
     activation: Activation
     """What turns the graph's output into probabilities: nothing, where it ends with one."""
     tensors: int

@@ -47,33 +47,53 @@ def decode_weights(folder: Path, model: dict[str, Any]) -> dict[str, Array]:
         in double precision and rounded once, as JavaScript does.
 
     Raises:
-        BadInputError: A shard is missing or of another length than its manifest says.
+        BadInputError: A shard is missing, damaged, or of another length than its manifest
+            says.
     """
     weights: dict[str, Array] = {}
-    scales = np.array(model.get("packing", {}).get("scales", ()), np.float32)
+    packed = model.get("packing", {})
+    if packed and (packed.get("schema"), packed.get("encoding")) != (
+        packing.SCHEMA,
+        packing.ENCODING,
+    ):
+        raise BadInputError(
+            f"the weights in {folder} are packed by another version; build the site again"
+        )
+    scales = np.array(packed.get("scales", ()), np.float32)
     for group in model["weightsManifest"]:
         try:
             data = b"".join((folder / shard).read_bytes() for shard in group["paths"])
         except OSError as error:
             raise BadInputError(f"the weight file {error.filename} cannot be read") from error
+        if packed:
+            length = sum(_stored_bytes(entry) for entry in group["weights"])
+            data = packing.decompress(data, length, " + ".join(group["paths"]))
         offset = 0
         for entry in group["weights"]:
-            if "packed" in entry:
-                end = offset + entry["packed"]["channels"] + prod(entry["shape"])
-                weights[entry["name"]] = packing.unpack(entry, data[offset:end], scales)
-                offset = end
-                continue
-            stored = entry.get("quantization", entry)["dtype"]
-            dtype = np.dtype(np.bool_ if stored == "bool" else stored).newbyteorder("<")
-            count = int(np.prod(entry["shape"], dtype=np.int64))
-            if offset + count * dtype.itemsize > len(data):
+            end = offset + _stored_bytes(entry)
+            if end > len(data):
                 raise BadInputError(f"the weights in {folder} are cut off at {entry['name']}")
-            values = np.frombuffer(data, dtype, count, offset).reshape(entry["shape"])
-            offset += count * dtype.itemsize
-            weights[entry["name"]] = _dequantise(values, entry)
+            if "packed" in entry:
+                weights[entry["name"]] = packing.unpack(entry, data[offset:end], scales)
+            else:
+                values = np.frombuffer(data[offset:end], _stored_dtype(entry))
+                weights[entry["name"]] = _dequantise(values.reshape(entry["shape"]), entry)
+            offset = end
         if offset != len(data):
             raise BadInputError(f"the weights in {folder} are longer than their manifest says")
     return weights
+
+
+def _stored_bytes(entry: dict[str, Any]) -> int:
+    size = prod(int(side) for side in entry["shape"])
+    if "packed" in entry:
+        return int(entry["packed"]["channels"]) + size
+    return _stored_dtype(entry).itemsize * size
+
+
+def _stored_dtype(entry: dict[str, Any]) -> np.dtype[Any]:
+    stored = entry.get("quantization", entry)["dtype"]
+    return np.dtype(np.bool_ if stored == "bool" else stored).newbyteorder("<")
 
 
 def _dequantise(values: Array, entry: dict[str, Any]) -> Array:

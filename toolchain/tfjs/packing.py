@@ -2,11 +2,18 @@
 
 The reader in the page is `web/src/worker/packed-weights.ts`. Beside the manifest,
 `model.json` holds a table of at most 256 steps, `packing.scales`. A packed weight is one
-byte a channel, the number of its step, then one byte a weight, channel after channel.
+byte a channel, the number of its step, then one byte a weight, channel after channel, the
+channels in the order of a stable sort by those numbers: alike channels lie together.
+
+The files of weights, put together, are one gzip stream, so that their size is the same
+from every host, and damage is found. Its codes are Huffman's alone: in rounded weights
+nothing repeats. Each part of the bytes has codes of its own, which is what brings the
+stream to within a hundredth of Brotli's best.
 """
 
 from __future__ import annotations
 
+import zlib
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,14 +21,32 @@ import numpy as np
 from toolchain.errors import BadInputError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     Array = np.ndarray[Any, Any]
 
-SCHEMA = 1
+SCHEMA = 2
+ENCODING = "gzip"
 ZERO = 128
 """The byte that stands for 0."""
 MAX_SCALES = 256
+
+_GZIP = 16 + zlib.MAX_WBITS
+_RAW = -zlib.MAX_WBITS
+# RFC 1952: deflate, no flags, no time, best compression, no system.
+_HEAD = bytes.fromhex("1f8b08000000000002ff")
+# How finely zlib cuts its blocks, each with codes of its own: from 1,024 bytes to 32,768.
+_FINENESS = range(4, 10)
+
+
+def pack(numbers: bytes, values: Array) -> tuple[bytes, bytes]:
+    """Return the two parts of a packed weight.
+
+    Args:
+        numbers: The number of each channel's step.
+        values: Whole numbers from -128 to 127, `[channels, values of a channel]`.
+    """
+    return numbers, (values[_order(numbers)] + ZERO).astype(np.uint8).tobytes()
 
 
 def unpack(entry: Mapping[str, Any], data: bytes, scales: Array) -> Array:
@@ -29,7 +54,7 @@ def unpack(entry: Mapping[str, Any], data: bytes, scales: Array) -> Array:
 
     Args:
         entry: Its entry in the manifest.
-        data: Its bytes: a step's number for each channel, then the values by channel.
+        data: Its bytes: both parts.
         scales: The table of steps, float32.
 
     Raises:
@@ -41,7 +66,55 @@ def unpack(entry: Mapping[str, Any], data: bytes, scales: Array) -> Array:
     numbers = np.frombuffer(data, np.uint8, channels)
     if len(data) != channels + size or numbers.max(initial=0) >= len(scales):
         raise BadInputError(f"the packed weight {entry['name']} is damaged; build the site again")
-    values = np.frombuffer(data, np.uint8, size, channels).reshape(channels, -1).T
-    product = (values.astype(np.float64) - ZERO) * scales[numbers].astype(np.float64)
+    values = np.empty((channels, size // channels))
+    values[_order(numbers)] = np.frombuffer(data, np.uint8, size, channels).reshape(channels, -1)
+    product = (values.T - ZERO) * scales[numbers].astype(np.float64)
     decoded: Array = product.astype(np.float32).reshape(shape)
     return decoded
+
+
+def compress(parts: Iterable[bytes]) -> bytes:
+    """Return one gzip stream of all parts, the same for the same parts."""
+    stream, checksum, length = [_HEAD], 0, 0
+    for part in parts:
+        candidates = [_deflated(part, fineness, zlib.Z_HUFFMAN_ONLY) for fineness in _FINENESS]
+        # Numbers of steps do repeat, and so may what is not packed.
+        candidates.append(_deflated(part, zlib.DEF_MEM_LEVEL, zlib.Z_DEFAULT_STRATEGY))
+        stream.append(min(candidates, key=len))
+        checksum, length = zlib.crc32(part, checksum), length + len(part)
+    stream.append(zlib.compressobj(wbits=_RAW).flush())
+    stream.append(checksum.to_bytes(4, "little") + (length % (1 << 32)).to_bytes(4, "little"))
+    return b"".join(stream)
+
+
+def decompress(stream: bytes, length: int, name: str) -> bytes:
+    """Return the bytes of a gzip stream.
+
+    Args:
+        stream: The whole of it.
+        length: How many bytes there must be.
+        name: What to call it in the message.
+
+    Raises:
+        BadInputError: It is damaged, cut off, or holds another number of bytes.
+    """
+    inflater = zlib.decompressobj(_GZIP)
+    try:
+        data = inflater.decompress(stream, length + 1)
+    except zlib.error as error:
+        raise BadInputError(f"{name} is damaged ({error}); build the site again") from error
+    if len(data) > length or inflater.unused_data:
+        raise BadInputError(f"{name} is longer than its manifest says; build the site again")
+    if len(data) < length or not inflater.eof:
+        raise BadInputError(f"{name} is cut off; build the site again")
+    return data
+
+
+def _order(numbers: bytes | Array) -> Array:
+    return np.argsort(np.frombuffer(numbers, np.uint8), kind="stable")
+
+
+def _deflated(part: bytes, fineness: int, strategy: int) -> bytes:
+    """Return deflate blocks that end at a byte and look back at nothing before them."""
+    compressor = zlib.compressobj(9, zlib.DEFLATED, _RAW, fineness, strategy)
+    return compressor.compress(part) + compressor.flush(zlib.Z_SYNC_FLUSH)

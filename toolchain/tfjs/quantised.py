@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import numpy as np
 
 from toolchain.errors import BadInputError
+from toolchain.tfjs import packing
 from toolchain.tfjs.fuse import fuse
-from toolchain.tfjs.packing import MAX_SCALES, SCHEMA, ZERO
+from toolchain.tfjs.packing import MAX_SCALES, ZERO
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -67,7 +68,8 @@ def write(
         if rounded is None:
             entry, content = _plain(name, value)
         elif form == "packed":
-            entry, content = _packed(name, value, rounded, scales)
+            entry, (numbers, content) = _packed(name, value, rounded, scales)
+            chunks.append(numbers)
         else:
             entry, content = _stock(name, value, rounded)
             scale_entry, scale_content = _stock_steps(graph, name, value, rounded)
@@ -79,7 +81,7 @@ def write(
         node.device = ""
         if node.op == "Const" and node.name in network.weights:
             node.attr["value"].Clear()
-    data = b"".join(chunks)
+    data = packing.compress(chunks) if scales else b"".join(chunks)
     shards = [data[at : at + shard_bytes] for at in range(0, len(data), shard_bytes)]
     names = [f"group1-shard{n}of{len(shards)}.bin" for n in range(1, len(shards) + 1)]
     for name, shard in zip(names, shards, strict=True):
@@ -93,7 +95,11 @@ def write(
         "weightsManifest": [{"paths": names, "weights": entries}],
     }
     if scales:
-        model["packing"] = {"schema": SCHEMA, "scales": [float(step) for step in scales]}
+        model["packing"] = {
+            "schema": packing.SCHEMA,
+            "encoding": packing.ENCODING,
+            "scales": [float(step) for step in scales],
+        }
     (folder / "model.json").write_text(json.dumps(model, sort_keys=True), "utf-8")
 
 
@@ -121,7 +127,7 @@ def _plain(name: str, value: Array) -> tuple[dict[str, Any], bytes]:
 
 def _packed(
     name: str, value: Array, rounded: Rounded, table: Mapping[np.float32, int]
-) -> tuple[dict[str, Any], bytes]:
+) -> tuple[dict[str, Any], tuple[bytes, bytes]]:
     channels = len(rounded.steps)
     entry = {
         "name": name,
@@ -130,7 +136,7 @@ def _packed(
         "packed": {"channels": channels},
     }
     numbers = bytes(table[step] for step in rounded.steps)
-    return entry, numbers + _as_bytes(rounded.values.T)
+    return entry, packing.pack(numbers, rounded.values.T)
 
 
 def _stock(name: str, value: Array, rounded: Rounded) -> tuple[dict[str, Any], bytes]:

@@ -1,8 +1,20 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
 import type { Plugin, Rolldown } from 'vite';
 
-/** What the site generator has to know of the built runtime; paths are from dist. */
+/** What the site generator has to know of the built runtimes. */
 export interface RuntimeManifest {
-  readonly schema: 1;
+  readonly schema: 2;
+  /** From the smallest up. */
+  readonly runtimes: readonly RuntimeFacts[];
+}
+
+/** One of the runtimes; paths are from dist. */
+export interface RuntimeFacts {
+  readonly name: string;
+  /** The operations that a graph may have. */
+  readonly ops: readonly string[];
   readonly entry: string;
   readonly worker: string;
   readonly styles: readonly string[];
@@ -18,8 +30,12 @@ export interface RuntimeManifestPlugins {
   readonly worker: () => Plugin;
 }
 
-/** Writes `runtime.json`, by which the site generator copies and names the runtime. */
-export function runtimeManifest(): RuntimeManifestPlugins {
+/**
+ * Adds a runtime to `runtime.json`, by which the site generator copies and names its files.
+ *
+ * Where the folder was not emptied, the runtimes that are there already stay.
+ */
+export function runtimeManifest(runtime: string, ops: ReadonlySet<string>): RuntimeManifestPlugins {
   let workerFiles: readonly string[] = [];
   return {
     worker: () => ({
@@ -31,10 +47,9 @@ export function runtimeManifest(): RuntimeManifestPlugins {
         );
         // What the entry imports dynamically it imports at once, to load it beside the
         // model; what those files import dynamically is for later.
-        const early = entry.dynamicImports.flatMap((name) => [
-          name,
-          ...staticImports(name, bundle),
-        ]);
+        const early = entry.dynamicImports
+          .filter((name) => !isForOldBrowsers(bundle[name]))
+          .flatMap((name) => [name, ...staticImports(name, bundle)]);
         workerFiles = [
           ...new Set([entry.fileName, ...staticImports(entry.fileName, bundle), ...early]),
         ];
@@ -43,7 +58,7 @@ export function runtimeManifest(): RuntimeManifestPlugins {
     page: {
       name: 'toolchain:runtime-manifest',
       enforce: 'post',
-      generateBundle(_options, bundle) {
+      generateBundle({ dir }, bundle) {
         const names = Object.keys(bundle).sort();
         const entry = only(
           chunks(bundle).filter((chunk) => chunk.isEntry),
@@ -58,8 +73,9 @@ export function runtimeManifest(): RuntimeManifestPlugins {
           names.filter((name) => name.endsWith('.wasm') && name !== simd),
           'plain wasm',
         );
-        const manifest: RuntimeManifest = {
-          schema: 1,
+        const facts: RuntimeFacts = {
+          name: runtime,
+          ops: [...ops].sort(),
           entry: entry.fileName,
           worker,
           styles: names.filter((name) => name.endsWith('.css')),
@@ -67,6 +83,8 @@ export function runtimeManifest(): RuntimeManifestPlugins {
           preload: [...staticImports(entry.fileName, bundle), ...workerFiles, simd],
           files: names,
         };
+        const others = presentRuntimes(dir).filter(({ name }) => name !== runtime);
+        const manifest: RuntimeManifest = { schema: 2, runtimes: [...others, facts] };
         this.emitFile({
           type: 'asset',
           fileName: 'runtime.json',
@@ -77,8 +95,20 @@ export function runtimeManifest(): RuntimeManifestPlugins {
   };
 }
 
+function presentRuntimes(folder = ''): readonly RuntimeFacts[] {
+  const path = join(folder, 'runtime.json');
+  return existsSync(path)
+    ? (JSON.parse(readFileSync(path, 'utf8')) as RuntimeManifest).runtimes
+    : [];
+}
+
 function chunks(bundle: Rolldown.OutputBundle): readonly Rolldown.OutputChunk[] {
   return Object.values(bundle).filter((output) => output.type === 'chunk');
+}
+
+/** Says whether a file stands in for what newer browsers have. */
+function isForOldBrowsers(file: Rolldown.OutputBundle[string] | undefined): boolean {
+  return file?.type === 'chunk' && !!file.facadeModuleId?.includes('/fflate/');
 }
 
 /** Returns the files that a chunk needs before it runs, nearest first. */

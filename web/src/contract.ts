@@ -1,12 +1,12 @@
 /**
- * The contract: what the page has to know of its model besides the graph itself.
+ * The contract: all that the page has to know of its model besides the weights.
  *
- * The build writes it as JSON beside the model. Both sides of the page go by the types
- * here; {@link parseContract} is the only way to make one.
+ * The build writes it as JSON, compressed, beside the model. Both sides of the page go by
+ * the types here; {@link parseContract} is the only way to make one.
  */
 
 /** The one schema number that this page understands. */
-export const CONTRACT_SCHEMA = 1;
+export const CONTRACT_SCHEMA = 2;
 
 /** Which model it is and where it lies. */
 export interface ModelFacts {
@@ -14,7 +14,7 @@ export interface ModelFacts {
   readonly source: string;
   readonly licence: string;
   readonly sha256: string;
-  /** Of the `model.json`, relative to the document. */
+  /** Of the `model.json`, relative to the document; the page has its content, the graph. */
   readonly url: string;
   readonly quantization: string;
   readonly weightBytes: number;
@@ -44,6 +44,8 @@ export interface Contract {
   readonly model: ModelFacts;
   readonly input: InputSpec;
   readonly output: OutputSpec;
+  /** What stands in the `model.json`. */
+  readonly graph: unknown;
 }
 
 /** Why a contract was not accepted. */
@@ -107,6 +109,7 @@ export function parseContract(json: unknown): Contract {
       activation: activation(output['activation'], 'output.activation'),
       labels: labels(output['labels'], 'output.labels'),
     },
+    graph: record(root['graph'], 'graph'),
   };
 }
 

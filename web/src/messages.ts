@@ -9,20 +9,30 @@
 import type { ContractFault, InputSpec } from './contract';
 import type { PhotoView } from './photo/crop';
 
-/** The implementations of TF.js that this page can run on. */
-export type BackendName = 'wasm' | 'webgl';
+/** The backends that compute on the graphics processor, the likely fastest first. */
+export const GPU_BACKENDS = ['webgpu', 'webgl'] as const;
 
-/** The outcome of an earlier comparison on this machine. */
-export interface RememberedChoice {
-  readonly backend: BackendName;
-  readonly wasmMs: number;
-  readonly webglMs: number;
+/** One of {@link GPU_BACKENDS}. */
+export type GpuBackend = (typeof GPU_BACKENDS)[number];
+
+/** The backend that a visit starts on: `cpu` is for browsers without WebAssembly. */
+export type FirstBackend = 'wasm' | 'cpu';
+
+/** The implementations of TF.js that this page can run on. */
+export type BackendName = FirstBackend | GpuBackend;
+
+/** How long one inference took on two backends, in milliseconds. */
+export interface Race {
+  readonly first: FirstBackend;
+  readonly firstMs: number;
+  readonly gpu: GpuBackend;
+  readonly gpuMs: number;
 }
 
 /** How the worker shall find its backend. */
 export type BackendWish =
   | { readonly kind: 'forced'; readonly backend: BackendName }
-  | { readonly kind: 'remembered'; readonly choice: RememberedChoice }
+  | { readonly kind: 'remembered'; readonly race: Race }
   | { readonly kind: 'compare' };
 
 /** What is to be tagged: a file, or its crop where the worker cannot decode files. */
@@ -30,19 +40,28 @@ export type Photo =
   | { readonly kind: 'file'; readonly file: Blob }
   | { readonly kind: 'pixels'; readonly pixels: ImageData; readonly view: PhotoView };
 
+/** The files that the page fetches for its worker, by their addresses. */
+export interface WorkerFiles {
+  readonly contract: string;
+  /** In the order of the contract's manifest. */
+  readonly weights: readonly string[];
+  /** There where the worker shall start on WebAssembly. */
+  readonly wasm: string | null;
+}
+
 /** From the page to the worker. */
 export type ToWorker =
   | {
       readonly kind: 'start';
-      /** The address that relative addresses are meant against. */
-      readonly base: string;
-      readonly contract: string;
-      /** Addresses that the contract will lead to, so that they need not wait for it. */
-      readonly expected: readonly string[];
+      readonly files: WorkerFiles;
       readonly backend: BackendWish;
-      /** True after a failure: the files are then asked for past the browser's cache. */
-      readonly afresh: boolean;
+      /** Whether the WebAssembly is the one with vector instructions. */
+      readonly simd: boolean;
     }
+  /** The next bytes of a file. */
+  | { readonly kind: 'piece'; readonly file: string; readonly bytes: Uint8Array<ArrayBuffer> }
+  | { readonly kind: 'complete'; readonly file: string }
+  | { readonly kind: 'missing'; readonly file: string; readonly failure: Failure }
   | { readonly kind: 'classify'; readonly id: number; readonly photo: Photo };
 
 /** The stages from the click on a link to the first tags, in the order they are shown. */
@@ -61,13 +80,14 @@ export interface Span {
 export type BackendReason =
   | { readonly code: 'first' }
   | { readonly code: 'forced' }
-  | { readonly code: 'no-webgl' }
-  | { readonly code: 'software-renderer' }
-  | { readonly code: 'half-precision' }
-  | { readonly code: 'other-answer' }
-  | { readonly code: 'webgl-failed'; readonly detail: string }
-  | { readonly code: 'measured'; readonly wasmMs: number; readonly webglMs: number }
-  | { readonly code: 'remembered'; readonly wasmMs: number; readonly webglMs: number };
+  | { readonly code: 'no-wasm' }
+  | { readonly code: 'no-gpu' }
+  | { readonly code: 'software-renderer'; readonly gpu: GpuBackend }
+  | { readonly code: 'half-precision'; readonly gpu: GpuBackend }
+  | { readonly code: 'other-answer'; readonly gpu: GpuBackend }
+  | { readonly code: 'gpu-failed'; readonly gpu: GpuBackend; readonly detail: string }
+  | ({ readonly code: 'measured' } & Race)
+  | ({ readonly code: 'remembered' } & Race);
 
 /** The backend that runs now. */
 export interface BackendReport {
@@ -108,17 +128,18 @@ export interface Transfer {
 /** Why a weight cannot be unpacked. */
 export type WeightFault =
   | { readonly kind: 'schema'; readonly found: string; readonly known: number }
+  | { readonly kind: 'encoding'; readonly found: string }
   | { readonly kind: 'scales'; readonly most: number }
   | { readonly kind: 'dtype'; readonly found: string }
   | { readonly kind: 'channels'; readonly found: string; readonly values: number }
-  | { readonly kind: 'index'; readonly index: number; readonly scales: number }
-  | { readonly kind: 'bytes'; readonly expected: number; readonly found: number };
+  | { readonly kind: 'index'; readonly index: number; readonly scales: number };
 
 /** Why nothing can be tagged. */
 export type Failure =
   | { readonly code: 'network'; readonly file: string }
   | { readonly code: 'http'; readonly file: string; readonly status: number }
   | { readonly code: 'html'; readonly file: string }
+  | { readonly code: 'compression'; readonly file: string; readonly detail: string }
   | { readonly code: 'not-json'; readonly file: string }
   | {
       readonly code: 'length';
@@ -137,12 +158,11 @@ export type Failure =
 
 /** From the worker to the page. */
 export type FromWorker =
-  | { readonly kind: 'progress'; readonly receivedBytes: number; readonly totalBytes: number }
   | { readonly kind: 'stage'; readonly stage: Stage; readonly span: Span }
   | { readonly kind: 'transfers'; readonly transfers: readonly Transfer[] }
   | { readonly kind: 'ready' }
   | { readonly kind: 'backend'; readonly report: BackendReport }
-  | { readonly kind: 'compared'; readonly choice: RememberedChoice }
+  | { readonly kind: 'compared'; readonly race: Race }
   | { readonly kind: 'tagged'; readonly id: number; readonly tagging: Tagging }
   /** This worker cannot draw; the page shall decode the photo and send its pixels. */
   | { readonly kind: 'pixels-wanted'; readonly id: number; readonly input: InputSpec }

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { ContractError, parseContract } from '../src/contract';
 
 const good = () => ({
-  schema: 1,
+  schema: 2,
   model: {
     name: 'a model',
     source: 'somewhere',
@@ -15,6 +15,7 @@ const good = () => ({
   },
   input: { height: 224, width: 192, value_range: [-1, 1], crop_fraction: 0.875 },
   output: { label_offset: 1, activation: 'softmax', labels: ['tench'] },
+  graph: { modelTopology: {} },
 });
 
 function faultOf(json: unknown) {
@@ -41,6 +42,7 @@ describe('parseContract', () => {
       },
       input: { height: 224, width: 192, valueRange: [-1, 1], cropFraction: 0.875 },
       output: { labelOffset: 1, activation: 'softmax', labels: ['tench'] },
+      graph: { modelTopology: {} },
     });
   });
 
@@ -53,11 +55,11 @@ describe('parseContract', () => {
     expect(() => parseContract({ ...good(), later: true })).not.toThrow();
   });
 
-  it.each([2, '1', undefined])('refuses the schema %j before it looks at the rest', (schema) => {
+  it.each([1, '2', undefined])('refuses the schema %j before it looks at the rest', (schema) => {
     expect(faultOf({ schema })).toEqual({
       kind: 'schema',
       found: JSON.stringify(schema) ?? 'missing',
-      known: 1,
+      known: 2,
     });
   });
 
@@ -75,6 +77,7 @@ describe('parseContract', () => {
     ['output.activation', { output: { ...good().output, activation: 'sigmoid' } }],
     ['output.labels', { output: { ...good().output, labels: [] } }],
     ['output.labels', { output: { ...good().output, labels: ['a', 1] } }],
+    ['graph', { graph: 'elsewhere' }],
   ])('names %s', (path, change) => {
     expect(faultOf({ ...good(), ...change })).toMatchObject({ kind: 'field', path });
   });

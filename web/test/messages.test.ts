@@ -16,6 +16,7 @@ const failures: readonly Failure[] = [
   { code: 'network', file: 'model.json' },
   { code: 'http', file: 'model.json', status: 404 },
   { code: 'html', file: 'model.json' },
+  { code: 'compression', file: 'model.json', detail: 'it ends too soon' },
   { code: 'not-json', file: 'model.json' },
   { code: 'length', file: 'model.json', expected: 2, received: 1 },
   { code: 'contract', file: 'model.json', fault: { kind: 'schema', found: '9', known: 1 } },
@@ -30,7 +31,7 @@ const failures: readonly Failure[] = [
   { code: 'weight', weight: 'a/b', fault: { kind: 'dtype', found: 'int32' } },
   { code: 'weight', weight: 'a/b', fault: { kind: 'channels', found: '5', values: 6 } },
   { code: 'weight', weight: 'a/b', fault: { kind: 'index', index: 9, scales: 3 } },
-  { code: 'weight', weight: 'a/b', fault: { kind: 'bytes', expected: 6, found: 5 } },
+  { code: 'weight', weight: 'a/b', fault: { kind: 'encoding', found: '"br"' } },
   { code: 'graph', file: 'model.json', detail: 'no such op.' },
   { code: 'outputs', expected: 1001, found: 1000 },
   { code: 'backend', backend: 'webgl', detail: 'it did not start.' },
@@ -40,7 +41,9 @@ const failures: readonly Failure[] = [
 
 describe('messages', () => {
   it('are told apart by their kind', () => {
-    expectTypeOf<ToWorker['kind']>().toEqualTypeOf<'start' | 'classify'>();
+    expectTypeOf<ToWorker['kind']>().toEqualTypeOf<
+      'start' | 'piece' | 'complete' | 'missing' | 'classify'
+    >();
     expectTypeOf<Extract<FromWorker, { kind: 'tagged' }>['tagging']>().toEqualTypeOf<Tagging>();
   });
 
@@ -48,12 +51,11 @@ describe('messages', () => {
     const messages: readonly (FromWorker | ToWorker)[] = [
       {
         kind: 'start',
-        base: 'http://localhost/',
-        contract: 'contract.json',
-        expected: ['model.json'],
+        files: { contract: 'contract.bin', weights: ['a.bin'], wasm: null },
         backend: { kind: 'compare' },
-        afresh: false,
+        simd: true,
       },
+      { kind: 'piece', file: 'a.bin', bytes: Uint8Array.of(1, 2) },
       { kind: 'tagged', id: 1, tagging },
       ...failures.map((failure) => ({ kind: 'failed', failure }) as const),
     ];
@@ -80,7 +82,7 @@ describe('failureSentence', () => {
 
 describe('backendReason', () => {
   it('gives both times of a comparison, and says when it is an old one', () => {
-    const times = { wasmMs: 12, webglMs: 3 };
+    const times = { first: 'wasm', firstMs: 12, gpu: 'webgl', gpuMs: 3 } as const;
     const report = { active: 'webgl', simd: true } as const;
     expect(backendReason({ ...report, reason: { code: 'measured', ...times } })).toBe(
       'WebGL takes 3 ms, WebAssembly 12 ms',

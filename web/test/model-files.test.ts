@@ -1,11 +1,18 @@
+import { gzipSync } from 'node:zlib';
+
 import { afterEach, describe, expect, it, vi } from 'vitest';
 
-import { Downloader } from '../src/worker/download';
 import { failureOf } from '../src/worker/failure-error';
-import { fetchModel, unpackModel } from '../src/worker/model-files';
+import { Incoming } from '../src/worker/incoming';
+import { receiveModel } from '../src/worker/model-files';
 
-const contract = {
-  schema: 1,
+const packing = { schema: 2, encoding: 'gzip', scales: [0.5] };
+const plain = { name: 'b', shape: [1], dtype: 'int32' };
+const packed = { name: 'w', shape: [2], dtype: 'float32', packed: { channels: 1 } };
+const bytes = [1, 2, 3, 4, 0, 126, 131];
+
+const contract = (weights: readonly unknown[], more: object = {}, paths = ['a.bin']) => ({
+  schema: 2,
   model: {
     name: 'a model',
     source: 'somewhere',
@@ -17,74 +24,122 @@ const contract = {
   },
   input: { height: 2, width: 2, value_range: [0, 1], crop_fraction: 1 },
   output: { label_offset: 0, activation: 'none', labels: ['tench'] },
-};
-
-const plain = { name: 'b', shape: [1], dtype: 'int32' };
-const packed = { name: 'w', shape: [2], dtype: 'float32', packed: { channels: 1 } };
-
-const model = (weights: readonly unknown[], more: object = {}) => ({
-  modelTopology: {},
-  weightsManifest: [{ paths: ['a.bin'], weights }],
-  ...more,
+  graph: { modelTopology: {}, weightsManifest: [{ paths, weights }], ...more },
 });
 
-function fetchFrom(modelJson: unknown, bytes: readonly number[]) {
-  const files: Readonly<Record<string, BodyInit>> = {
-    'contract.json': JSON.stringify(contract),
-    'model/model.json': JSON.stringify(modelJson),
-    'model/a.bin': Uint8Array.from(bytes),
-  };
-  const base = new URL('https://example.org/site/');
-  const fetched = vi.fn(async (url: URL) => new Response(files[url.href.slice(base.href.length)]));
-  vi.stubGlobal('fetch', fetched);
-  const fetching = fetchModel(new Downloader(false), base, 'contract.json', () => undefined);
-  return { fetched, fetching };
+const zipped = (content: string | readonly number[]) =>
+  new Uint8Array(gzipSync(typeof content === 'string' ? content : Uint8Array.from(content)));
+
+const zippedJson = (json: unknown) => zipped(JSON.stringify(json));
+
+/** Receives a model whose files come in pieces of some bytes. */
+function receive(files: Readonly<Record<string, Uint8Array>>, piece = 7) {
+  const incoming = new Incoming();
+  const weights = Object.keys(files).filter((file) => file !== 'site/contract.bin');
+  for (const [file, content] of Object.entries(files)) {
+    for (let at = 0; at < content.length; at += piece) {
+      incoming.take({ kind: 'piece', file, bytes: content.slice(at, at + piece) });
+    }
+    incoming.take({ kind: 'complete', file });
+  }
+  const order = { contract: 'site/contract.bin', weights, wasm: null };
+  return receiveModel(incoming, order, () => undefined);
 }
+
+const failureIn = (receiving: Promise<unknown>) => receiving.then(() => null, failureOf);
+
+const data = (buffers: unknown) =>
+  (buffers as readonly ArrayBuffer[]).map((buffer) => [...new Uint8Array(buffer)]);
+
+const UNPACKED = [[1, 2, 3, 4], [...new Uint8Array(Float32Array.of(-1, 1.5).buffer)]];
 
 afterEach(() => {
   vi.unstubAllGlobals();
 });
 
-describe('unpackModel', () => {
-  it('does not touch a model of which nothing is packed', async () => {
-    const files = await fetchFrom(model([plain]), [1, 2, 3, 4]).fetching;
-    const { weightSpecs, weightData } = files.artifacts;
-    unpackModel(files);
-    expect(files.artifacts.weightSpecs).toBe(weightSpecs);
-    expect(files.artifacts.weightData).toBe(weightData);
-    expect(weightSpecs).toEqual([plain]);
+describe('receiveModel', () => {
+  it('takes a model of which nothing is packed as it is', async () => {
+    const { artifacts } = await receive({
+      'site/contract.bin': zippedJson(contract([plain])),
+      'site/model/a.bin': Uint8Array.of(1, 2, 3, 4),
+    });
+    expect(artifacts.weightSpecs).toEqual([plain]);
+    expect(data(artifacts.weightData)).toEqual([[1, 2, 3, 4]]);
   });
 
-  it('puts ordinary weights in the place of packed ones, once', async () => {
-    const packing = { schema: 1, scales: [0.5] };
-    const files = await fetchFrom(model([plain, packed], { packing }), [1, 2, 3, 4, 0, 126, 131])
-      .fetching;
-    unpackModel(files);
-    const { weightSpecs, weightData } = files.artifacts;
-    expect(weightSpecs).toEqual([plain, { name: 'w', shape: [2], dtype: 'float32' }]);
-    expect(weightData).toEqual([Uint8Array.of(1, 2, 3, 4).buffer, Float32Array.of(-1, 1.5).buffer]);
-    unpackModel(files);
-    expect(files.artifacts.weightData).toBe(weightData);
+  it.each([1, 7, 1000])('unpacks what comes in pieces of %i bytes', async (piece) => {
+    const stream = zipped(bytes);
+    const files = {
+      'site/contract.bin': zippedJson(contract([plain, packed], { packing }, ['b.bin', 'a.bin'])),
+      // Listed in another order than in the manifest, and cut in the midst of the stream.
+      'site/model/a.bin': stream.slice(9),
+      'site/model/b.bin': stream.slice(0, 9),
+    };
+    const { artifacts } = await receive(files, piece);
+    expect(artifacts.weightSpecs).toEqual([plain, { name: 'w', shape: [2], dtype: 'float32' }]);
+    expect(data(artifacts.weightData)).toEqual(UNPACKED);
   });
 
-  it('leaves a fault of the manifest to be found before the weights are asked for', async () => {
-    const { fetched, fetching } = fetchFrom(model([packed]), [0, 1, 2]);
-    expect(await fetching.then(() => null, failureOf)).toMatchObject({
+  it('unpacks where the browser cannot decompress', async () => {
+    vi.stubGlobal('DecompressionStream', undefined);
+    delete (globalThis as { DecompressionStream?: unknown }).DecompressionStream;
+    const files = {
+      'site/contract.bin': zippedJson(contract([plain, packed], { packing })),
+      'site/model/a.bin': zipped(bytes),
+    };
+    expect(data((await receive(files)).artifacts.weightData)).toEqual(UNPACKED);
+    files['site/model/a.bin'] = files['site/model/a.bin'].slice(0, -12);
+    expect(await failureIn(receive(files))).toMatchObject({ code: 'compression', file: 'a.bin' });
+  });
+
+  it.each([
+    ['cut off', zipped(bytes).slice(0, -9)],
+    ['damaged', zipped(bytes).with(10, 0xff)],
+    ['with another checksum', zipped(bytes).with(-6, 0xff)],
+    ['no stream', Uint8Array.from(bytes)],
+    ['followed by more', Uint8Array.of(...zipped(bytes), 1, 2, 3)],
+    ['nothing', new Uint8Array(0)],
+  ])('names the file that is %s', async (_, stream) => {
+    const files = {
+      'site/contract.bin': zippedJson(contract([plain, packed], { packing })),
+      'site/model/a.bin': stream,
+    };
+    expect(await failureIn(receive(files))).toMatchObject({ code: 'compression', file: 'a.bin' });
+  });
+
+  it.each([bytes.slice(1), [...bytes, 1]])('names the file that holds %j', async (...content) => {
+    const received = content.length;
+    const files = {
+      'site/contract.bin': zippedJson(contract([plain, packed], { packing })),
+      'site/model/a.bin': zipped(content),
+    };
+    expect(await failureIn(receive(files))).toEqual({
+      code: 'length',
+      file: 'a.bin',
+      expected: 7,
+      received,
+    });
+  });
+
+  it('finds a fault of the manifest before the weights have come', async () => {
+    const files = { 'site/contract.bin': zippedJson(contract([packed])) };
+    expect(await failureIn(receive(files))).toMatchObject({
       code: 'weight',
       weight: 'w',
       fault: { kind: 'schema', found: 'missing' },
     });
-    expect(fetched).toHaveBeenCalledTimes(2);
   });
 
-  it('names the file, as of other models, whose length is wrong', async () => {
-    const packing = { schema: 1, scales: [0.5] };
-    const { fetching } = fetchFrom(model([packed], { packing }), [0, 1]);
-    expect(await fetching.then(() => null, failureOf)).toEqual({
-      code: 'length',
-      file: 'a.bin',
-      expected: 3,
-      received: 2,
-    });
+  it('says what the page could not fetch', async () => {
+    const incoming = new Incoming();
+    const failure = { code: 'http', file: 'contract.bin', status: 404 } as const;
+    incoming.take({ kind: 'missing', file: 'site/contract.bin', failure });
+    const order = { contract: 'site/contract.bin', weights: [], wasm: null };
+    expect(await failureIn(receiveModel(incoming, order, () => undefined))).toEqual(failure);
+  });
+
+  it('names a contract that is no JSON', async () => {
+    const files = { 'site/contract.bin': zipped('<html>') };
+    expect(await failureIn(receive(files))).toEqual({ code: 'not-json', file: 'contract.bin' });
   });
 });

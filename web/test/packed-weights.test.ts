@@ -2,12 +2,7 @@ import { describe, expect, it } from 'vitest';
 
 import type { Failure } from '../src/messages';
 import { failureOf } from '../src/worker/failure-error';
-import {
-  packedBytes,
-  PACKING_SCHEMA,
-  readScales,
-  unpackWeights,
-} from '../src/worker/packed-weights';
+import { packedBytes, PACKING_SCHEMA, readScales, unpack } from '../src/worker/packed-weights';
 import type { io } from '../src/worker/tfjs';
 
 type Spec = io.WeightsManifestEntry;
@@ -15,15 +10,12 @@ type Spec = io.WeightsManifestEntry;
 const packed = (shape: readonly number[], channels: unknown, more: object = {}) =>
   ({ name: 'w', shape, dtype: 'float32', packed: { channels }, ...more }) as unknown as Spec;
 
-const plain = (dtype: string, shape: readonly number[], more: object = {}) =>
-  ({ name: 'plain', shape, dtype, ...more }) as unknown as Spec;
-
-const packing = (...scales: readonly unknown[]) => ({ schema: PACKING_SCHEMA, scales });
+const packing = (...scales: readonly unknown[]) => ({
+  schema: PACKING_SCHEMA,
+  encoding: 'gzip',
+  scales,
+});
 const scales = readScales(packing(0.5, 2, 0.1), 'w');
-
-const bufferOf = (...bytes: readonly number[]) => Uint8Array.from(bytes).buffer;
-
-const floats = (buffer: ArrayBuffer | undefined) => [...new Float32Array(buffer ?? [])];
 
 function failureIn(work: () => unknown): Failure {
   try {
@@ -38,24 +30,29 @@ function failureIn(work: () => unknown): Failure {
 function byDefinition(shape: readonly number[], channels: number, bytes: readonly number[]) {
   const values = shape.reduce((size, side) => size * side, 1);
   const perChannel = values / channels;
+  const indices = bytes.slice(0, channels);
   const result = new Array<number>(values);
-  for (let c = 0; c < channels; c++) {
-    for (let i = 0; i < perChannel; i++) {
-      const byte = bytes[channels + c * perChannel + i] ?? NaN;
-      const scale = scales[bytes[c] ?? NaN] ?? NaN;
-      result[i * channels + c] = Math.fround((byte - 128) * scale);
+  let place = 0;
+  for (let index = 0; index < scales.length; index++) {
+    for (let c = 0; c < channels; c++) {
+      if (indices[c] === index) {
+        for (let i = 0; i < perChannel; i++) {
+          const byte = bytes[channels + place * perChannel + i] ?? NaN;
+          result[i * channels + c] = Math.fround((byte - 128) * (scales[index] ?? NaN));
+        }
+        place++;
+      }
     }
   }
   return result;
 }
 
-describe('unpackWeights', () => {
+describe('unpack', () => {
   it('unpacks an example made by hand', () => {
-    const spec = packed([1, 1, 3, 2], 2);
-    const bytes = bufferOf(0, 1, 128, 130, 126, 129, 0, 255);
-    const { specs, data } = unpackWeights([spec], [bytes], scales);
-    expect(specs).toEqual([{ name: 'w', shape: [1, 1, 3, 2], dtype: 'float32' }]);
-    expect(data.map(floats)).toEqual([[0, 2, 1, -256, -1, 254]]);
+    const stored = Uint8Array.of(1, 0, 128, 130, 126, 129, 0, 255);
+    // The second channel has the lower index, so its three values come first.
+    const unpacked = unpack(packed([1, 1, 3, 2], 2), stored, scales);
+    expect([...unpacked]).toEqual([2, 0, -256, 1, 254, -1]);
   });
 
   it.each([
@@ -70,80 +67,22 @@ describe('unpackWeights', () => {
   ])('unpacks $shape with $channels channels', ({ shape, channels }) => {
     const spec = packed(shape, channels);
     const bytes = Array.from({ length: packedBytes(spec) }, (_, at) =>
-      at < channels ? at % scales.length : (at * 37) % 256,
+      at < channels ? (at * 2) % scales.length : (at * 37) % 256,
     );
-    const { data } = unpackWeights([spec], [bufferOf(...bytes)], scales);
-    expect(data.map(floats)).toEqual([byDefinition(shape, channels, bytes)]);
+    const unpacked = unpack(spec, Uint8Array.from(bytes), scales);
+    expect([...unpacked]).toEqual(byDefinition(shape, channels, bytes));
   });
 
   it('rounds the scale and the product to float32 and nothing in between', () => {
     const every = Array.from({ length: 256 }, (_, byte) => byte);
-    const { data } = unpackWeights([packed([256], 1)], [bufferOf(2, ...every)], scales);
+    const unpacked = unpack(packed([256], 1), Uint8Array.of(2, ...every), scales);
     const scale = Math.fround(0.1);
-    expect(data.map(floats)).toEqual([every.map((byte) => Math.fround((byte - 128) * scale))]);
-  });
-
-  it('leaves the others as they are, wherever they lie and however files are cut', () => {
-    const odd = plain('float32', [3], { quantization: { dtype: 'uint8', scale: 1, min: 0 } });
-    const half = plain('float32', [1], { quantization: { dtype: 'float16' } });
-    const whole = plain('int32', [1]);
-    const specs = [odd, packed([2], 1), half, packed([1, 2], 2), whole];
-    const bytes = [7, 8, 9, 1, 127, 129, 11, 12, 0, 1, 130, 131, 1, 2, 3, 4];
-    for (const cut of [0, 4, 5, 9, bytes.length]) {
-      const files = [bufferOf(...bytes.slice(0, cut)), bufferOf(...bytes.slice(cut))];
-      const { specs: unpacked, data } = unpackWeights(specs, files, scales);
-      expect(unpacked[0]).toBe(odd);
-      expect(unpacked[2]).toBe(half);
-      expect(unpacked[4]).toBe(whole);
-      expect([0, 2, 4].map((at) => [...new Uint8Array(data[at] ?? [])])).toEqual([
-        [7, 8, 9],
-        [11, 12],
-        [1, 2, 3, 4],
-      ]);
-      expect([1, 3].map((at) => floats(data[at]))).toEqual([
-        [-2, 2],
-        [1, 6],
-      ]);
-    }
-  });
-
-  it('keeps nothing of the packed bytes', () => {
-    const file = bufferOf(1, 2, 3, 4, 0, 128);
-    const { data } = unpackWeights([plain('int32', [1]), packed([1], 1)], [file], scales);
-    expect(data.map((buffer) => buffer.byteLength)).toEqual([4, 4]);
-    expect(data).not.toContain(file);
-  });
-
-  it('makes no piece for an empty weight', () => {
-    const specs = [packed([0, 2], 2), plain('float32', [0]), packed([1], 1)];
-    const { specs: unpacked, data } = unpackWeights(specs, [bufferOf(0, 1, 0, 129)], scales);
-    expect(unpacked.map(({ shape }) => shape)).toEqual([[0, 2], [0], [1]]);
-    expect(data.map(floats)).toEqual([[0.5]]);
-  });
-
-  it.each([
-    { what: 'too few bytes', bytes: [0, 1, 2, 3, 4], fault: { expected: 6, found: 5 } },
-    { what: 'no bytes', bytes: [], fault: { expected: 6, found: 0 } },
-    { what: 'too many bytes', bytes: [0, 1, 2, 3, 4, 5, 6], fault: { expected: 6, found: 7 } },
-  ])('names the weight that has $what', ({ bytes, fault }) => {
-    expect(
-      failureIn(() => unpackWeights([packed([2, 2], 2)], [bufferOf(...bytes)], scales)),
-    ).toEqual({ code: 'weight', weight: 'w', fault: { kind: 'bytes', ...fault } });
-  });
-
-  it('names the weight where the bytes end, not the last one', () => {
-    const specs = [packed([2], 1), plain('int32', [2]), packed([9], 1, { name: 'last' })];
-    expect(failureIn(() => unpackWeights(specs, [bufferOf(0, 1, 2, 3, 4)], scales))).toEqual({
-      code: 'weight',
-      weight: 'plain',
-      fault: { kind: 'bytes', expected: 8, found: 2 },
-    });
+    expect([...unpacked]).toEqual(every.map((byte) => Math.fround((byte - 128) * scale)));
   });
 
   it.each([[[4]], [[0]]])('refuses an index outside the table for %j', (shape) => {
-    const spec = packed(shape, 1);
-    const bytes = bufferOf(scales.length, ...new Array<number>(shape[0] ?? 0).fill(0));
-    expect(failureIn(() => unpackWeights([spec], [bytes], scales))).toEqual({
+    const stored = Uint8Array.of(scales.length, ...new Array<number>(shape[0] ?? 0).fill(0));
+    expect(failureIn(() => unpack(packed(shape, 1), stored, scales))).toEqual({
       code: 'weight',
       weight: 'w',
       fault: { kind: 'index', index: 3, scales: 3 },
@@ -198,8 +137,8 @@ describe('readScales', () => {
   });
 
   it.each([
-    [{ schema: 2, scales: [1] }, '2'],
-    [{ schema: '1', scales: [1] }, '"1"'],
+    [{ schema: 1, scales: [1] }, '1'],
+    [{ schema: '2', scales: [1] }, '"2"'],
     [{ scales: [1] }, 'missing'],
     [undefined, 'missing'],
     [null, 'missing'],
@@ -207,7 +146,18 @@ describe('readScales', () => {
     expect(failureIn(() => readScales(json, 'w'))).toEqual({
       code: 'weight',
       weight: 'w',
-      fault: { kind: 'schema', found, known: 1 },
+      fault: { kind: 'schema', found, known: 2 },
+    });
+  });
+
+  it.each([
+    ['"br"', 'br'],
+    ['missing', undefined],
+  ])('refuses the encoding %s', (found, encoding) => {
+    expect(failureIn(() => readScales({ schema: 2, encoding, scales: [1] }, 'w'))).toEqual({
+      code: 'weight',
+      weight: 'w',
+      fault: { kind: 'encoding', found },
     });
   });
 
@@ -221,7 +171,9 @@ describe('readScales', () => {
     ['what float32 rounds to infinity', [1e60]],
     ['too many', new Array<number>(257).fill(1)],
   ])('refuses %s for scales', (_, found) => {
-    expect(failureIn(() => readScales({ schema: 1, scales: found }, 'w'))).toEqual({
+    expect(
+      failureIn(() => readScales({ schema: 2, encoding: 'gzip', scales: found }, 'w')),
+    ).toEqual({
       code: 'weight',
       weight: 'w',
       fault: { kind: 'scales', most: 256 },

@@ -5,7 +5,7 @@ import { partOf, type Side, TransferCount } from '../src/page/transfers';
 const site = 'https://example.org/some/sub/';
 const addresses = {
   worker: `${site}assets/worker-1.js`,
-  model: new Set([`${site}contract.1.json`, `${site}model/model.1.json`]),
+  model: new Set([`${site}contract.1.bin`, `${site}model/group1-shard1of1.bin`]),
   photos: new Set([`${site}samples/cat.jpg`]),
 };
 
@@ -16,10 +16,9 @@ describe('partOf', () => {
     ['assets/page-1.css', 'page', 'page'],
     ['assets/worker-1.js', 'page', 'runtime'],
     ['assets/engine-1.js', 'worker', 'runtime'],
-    ['assets/tfjs-simd-1.wasm', 'worker', 'wasm'],
-    ['contract.1.json', 'worker', 'model'],
-    ['model/model.1.json', 'page', 'model'],
-    ['model/group1-shard1of1.bin', 'worker', 'model'],
+    ['assets/tfjs-simd-1.wasm', 'page', 'wasm'],
+    ['contract.1.bin', 'page', 'model'],
+    ['model/group1-shard1of1.bin', 'page', 'model'],
     ['samples/cat.jpg', 'page', 'photos'],
   ])('puts %j of the %s under %s', (path, side, part) => {
     expect(partOf(site + path, side, addresses)).toBe(part);
@@ -40,7 +39,7 @@ describe('TransferCount', () => {
   it('adds up by part and over all', () => {
     const count = new TransferCount(addresses);
     count.add([transfer('', 900, 2000), transfer('assets/page-1.js', 100, 300)], 'page');
-    count.add([transfer('model/model.1.json', 40, 50)], 'worker');
+    count.add([transfer('contract.1.bin', 40, 50)], 'page');
     expect(count.bytes('page')).toEqual({ wireBytes: 1000, decodedBytes: 2300 });
     expect(count.bytes('model')).toEqual({ wireBytes: 40, decodedBytes: 50 });
     expect(count.bytes('wasm')).toEqual({ wireBytes: 0, decodedBytes: 0 });

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 
+import { HAS_SIMD } from '../src/page/wasm-choice';
 import { alike } from '../src/worker/agreement';
-import { hasSimd } from '../src/worker/wasm-file';
-import { isSoftware } from '../src/worker/webgl-renderer';
+import { isSoftware } from '../src/worker/gpu-obstacle';
 
 describe('isSoftware', () => {
   it.each([
@@ -36,5 +36,5 @@ describe('alike', () => {
 });
 
 it('knows vector instructions when it sees them', () => {
-  expect(hasSimd()).toBe(true);
+  expect(HAS_SIMD).toBe(true);
 });

@@ -25,14 +25,14 @@ describe('readModelJson', () => {
         weight('int32', []),
       ]),
     );
-    expect(read?.groups).toMatchObject([{ paths: ['a.bin'], bytes: 216 * 4 + 20 + 10 + 4 }]);
+    expect(read?.groups).toMatchObject([{ paths: ['a.bin'], sizes: [216 * 4, 20, 10, 4] }]);
   });
 
   it('knows of packed weights what they are scaled by', () => {
     const packed = { ...weight('float32', [3, 3, 8, 1]), packed: { channels: 8 } };
-    const packing = { schema: 1, scales: [0.5, 0.1] };
+    const packing = { schema: 2, encoding: 'gzip', scales: [0.5, 0.1] };
     const read = readModelJson({ ...model([packed, weight('float32', [8])]), packing });
-    expect(read?.groups).toMatchObject([{ bytes: 8 + 72 + 32 }]);
+    expect(read?.groups).toMatchObject([{ sizes: [8 + 72, 32] }]);
     expect(read?.scales).toEqual(Float32Array.of(0.5, 0.1));
   });
 
@@ -51,7 +51,7 @@ describe('readModelJson', () => {
       }
     };
     expect(read()).toMatchObject({ code: 'weight', weight: 'w', fault: { kind: 'schema' } });
-    expect(read({ schema: 1, scales: [1] })).toMatchObject({
+    expect(read({ schema: 2, encoding: 'gzip', scales: [1] })).toMatchObject({
       code: 'weight',
       weight: 'w',
       fault: { kind: 'channels', found: '3', values: 4 },

@@ -1,11 +1,12 @@
 /** Decides what the worker is asked to run on: the address first, then an earlier visit. */
 
-import type { BackendWish, RememberedChoice } from '../messages';
+import { type BackendName, type BackendWish, GPU_BACKENDS, type Race } from '../messages';
 
 const PARAMETER = 'backend';
+const BACKENDS: readonly BackendName[] = ['wasm', 'cpu', ...GPU_BACKENDS];
 
 /** What is kept of a comparison. */
-interface Stored extends RememberedChoice {
+interface Stored extends Race {
   /** A new browser or another model may turn the result around. */
   readonly browser: string;
   readonly contract: string;
@@ -13,8 +14,9 @@ interface Stored extends RememberedChoice {
 
 /** Returns what the address or an earlier visit says. */
 export function backendWish(search: string, contract: string, storageKey: string): BackendWish {
-  const forced = new URLSearchParams(search).get(PARAMETER);
-  if (forced === 'wasm' || forced === 'webgl') {
+  const asked = new URLSearchParams(search).get(PARAMETER);
+  const forced = BACKENDS.find((backend) => backend === asked);
+  if (forced) {
     return { kind: 'forced', backend: forced };
   }
   try {
@@ -24,8 +26,8 @@ export function backendWish(search: string, contract: string, storageKey: string
       stored.browser === navigator.userAgent &&
       stored.contract === contract
     ) {
-      const { backend, wasmMs, webglMs } = stored;
-      return { kind: 'remembered', choice: { backend, wasmMs, webglMs } };
+      const { first, firstMs, gpu, gpuMs } = stored;
+      return { kind: 'remembered', race: { first, firstMs, gpu, gpuMs } };
     }
   } catch {
     // No storage, or something else in it: compare anew.
@@ -34,12 +36,8 @@ export function backendWish(search: string, contract: string, storageKey: string
 }
 
 /** Keeps the result of a comparison for the next visit, where the browser lets it. */
-export function rememberChoice(
-  choice: RememberedChoice,
-  contract: string,
-  storageKey: string,
-): void {
-  const stored: Stored = { ...choice, contract, browser: navigator.userAgent };
+export function rememberRace(race: Race, contract: string, storageKey: string): void {
+  const stored: Stored = { ...race, contract, browser: navigator.userAgent };
   try {
     localStorage.setItem(storageKey, JSON.stringify(stored));
   } catch {
@@ -51,10 +49,11 @@ function isStored(value: unknown): value is Stored {
   if (typeof value !== 'object' || value === null) {
     return false;
   }
-  const { backend, wasmMs, webglMs } = value as Partial<Stored>;
+  const { first, firstMs, gpu, gpuMs } = value as Partial<Stored>;
   return (
-    (backend === 'wasm' || backend === 'webgl') &&
-    typeof wasmMs === 'number' &&
-    typeof webglMs === 'number'
+    (first === 'wasm' || first === 'cpu') &&
+    GPU_BACKENDS.some((backend) => backend === gpu) &&
+    typeof firstMs === 'number' &&
+    typeof gpuMs === 'number'
   );
 }

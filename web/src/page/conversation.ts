@@ -2,7 +2,9 @@
 
 import workerUrl from '../worker/main.ts?worker&url';
 import type { BackendWish, FromWorker, Photo, ToWorker } from '../messages';
+import { type DownloadEvents, Downloads } from './downloads';
 import type { SiteFiles } from './site-files';
+import { HAS_SIMD, WASM_URL } from './wasm-choice';
 
 /** The address of the worker's script. */
 export const WORKER_URL = new URL(workerUrl, import.meta.url).href;
@@ -10,9 +12,10 @@ export const WORKER_URL = new URL(workerUrl, import.meta.url).href;
 /** Starts a worker and speaks to it in types. */
 export class Conversation {
   readonly #worker: Worker;
+  readonly #downloads: Downloads;
 
   /** @param hear - Called with every message; not after {@link end}. */
-  constructor(hear: (message: FromWorker) => void) {
+  constructor(hear: (message: FromWorker) => void, downloadEvents: DownloadEvents) {
     this.#worker = new Worker(WORKER_URL, { type: 'module' });
     this.#worker.addEventListener('message', ({ data }: MessageEvent<FromWorker>) => hear(data));
     this.#worker.addEventListener('error', (event) => {
@@ -26,12 +29,28 @@ export class Conversation {
           : { code: 'network', file },
       });
     });
+    this.#downloads = new Downloads(
+      (message, transfer) => this.#post(message, transfer),
+      downloadEvents,
+    );
   }
 
-  /** Tells the worker to load the model. */
-  start({ contract, model }: SiteFiles, backend: BackendWish, afresh: boolean): void {
-    const expected = [contract, ...model];
-    this.#post({ kind: 'start', base: document.baseURI, contract, expected, backend, afresh });
+  /**
+   * Tells the worker to load the model, and loads its files for it.
+   *
+   * @param afresh - Whether to ask for them past the browser's cache.
+   * @param keep - Whether to keep the answers for {@link downloaded}.
+   */
+  start({ contract, weights }: SiteFiles, backend: BackendWish, afresh: boolean, keep: boolean) {
+    const wasm = backend.kind === 'forced' && backend.backend !== 'wasm' ? null : WASM_URL;
+    const files = { contract, weights, wasm };
+    this.#post({ kind: 'start', files, backend, simd: HAS_SIMD });
+    void this.#downloads.start(files, afresh, keep);
+  }
+
+  /** Answers that were kept, by their addresses. */
+  get downloaded(): ReadonlyMap<string, Response> {
+    return this.#downloads.kept;
   }
 
   /** Asks for the tags of a photo; the worker may pass over it for a newer one. */
@@ -44,6 +63,7 @@ export class Conversation {
 
   /** Ends the worker at once. */
   end(): void {
+    this.#downloads.cancel();
     this.#worker.terminate();
   }
 

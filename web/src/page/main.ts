@@ -4,14 +4,14 @@ import './styles/index.css';
 
 import { AlertBox } from './alert-box';
 import { showBackend } from './backend-line';
-import { backendWish, rememberChoice } from './backend-wish';
+import { backendWish, rememberRace } from './backend-wish';
 import { WORKER_URL } from './conversation';
 import { element } from './elements';
 import { showState } from './page-state';
 import { PartTable } from './part-table';
 import { PhotoFrame } from './photo-frame';
 import { takePhotos } from './photo-intake';
-import { fetchSample, listenToSamples, type Sample } from './samples';
+import { fetchSample, listenToSamples, type Sample, showThumbnails } from './samples';
 import { Session } from './session';
 import { absolute, siteFiles } from './site-files';
 import { StageChart } from './stage-chart';
@@ -20,7 +20,7 @@ import { sampleFailed, STRINGS } from './strings';
 import { TagList } from './tag-list';
 import { TransferCount, watchPageTransfers } from './transfers';
 
-const CHOICE_KEY = 'toolchain.backend';
+const RACE_KEY = 'toolchain.backend';
 
 const files = siteFiles(document.documentElement);
 const samples = listenToSamples(document, (sample) => void tagSample(sample));
@@ -47,14 +47,17 @@ const alertBox = new AlertBox(
 
 const transfers = new TransferCount({
   worker: WORKER_URL,
-  model: new Set([files.contract, ...files.model].map(absolute)),
+  model: new Set([files.contract, ...files.weights]),
   photos: new Set(samples.map(({ url }) => absolute(url))),
 });
 
-const session = new Session(files, backendWish(location.search, files.contract, CHOICE_KEY), {
+const session = new Session(files, backendWish(location.search, files.contract, RACE_KEY), {
   state: (state) => {
     showState(state);
     status.show(state);
+    if (state !== 'loading') {
+      showThumbnails(document);
+    }
   },
   progress: (receivedBytes, totalBytes) => status.progress(receivedBytes, totalBytes),
   stage: (stage, span) => stages.show(stage, span),
@@ -63,7 +66,7 @@ const session = new Session(files, backendWish(location.search, files.contract, 
     parts.show(transfers);
   },
   backend: (report) => showBackend(backend, report),
-  compared: (choice) => rememberChoice(choice, files.contract, CHOICE_KEY),
+  compared: (race) => rememberRace(race, files.contract, RACE_KEY),
   tagged: (tagging) => {
     frame.showCrop(tagging.view);
     tags.show(tagging);

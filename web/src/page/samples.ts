@@ -21,9 +21,17 @@ export function listenToSamples(
   });
 }
 
-/** Fetches a sample photo; mostly the browser has it already, for its thumbnail. */
+/** Shows the samples' pictures, which wait until they no longer hold up the model. */
+export function showThumbnails(container: ParentNode): void {
+  for (const picture of container.querySelectorAll<HTMLImageElement>('img[data-src]')) {
+    picture.src = picture.dataset['src'] ?? '';
+    delete picture.dataset['src'];
+  }
+}
+
+/** Fetches a sample photo; the first is a preload of the document. */
 export async function fetchSample({ url }: Sample): Promise<Blob> {
-  const response = await fetch(url, { cache: 'force-cache' });
+  const response = await fetch(url);
   if (!response.ok) {
     throw new Error(`status ${response.status}`);
   }

@@ -4,7 +4,7 @@ import type {
   BackendReport,
   BackendWish,
   FromWorker,
-  RememberedChoice,
+  Race,
   Span,
   Stage,
   Tagging,
@@ -12,6 +12,7 @@ import type {
 } from '../messages';
 import { Conversation } from './conversation';
 import type { PageState } from './page-state';
+import { keepsDownloads, prepareSecondVisit } from './second-visit';
 import type { SiteFiles } from './site-files';
 import { failureSentence, STRINGS } from './strings';
 
@@ -22,7 +23,7 @@ export interface SessionEvents {
   stage(stage: Stage, span: Span): void;
   transfers(transfers: readonly Transfer[]): void;
   backend(report: BackendReport): void;
-  compared(choice: RememberedChoice): void;
+  compared(race: Race): void;
   tagged(tagging: Tagging): void;
   /** @param retry - Whether starting anew may help. */
   failed(sentence: string, retry: boolean): void;
@@ -37,6 +38,7 @@ export class Session {
   #isReady = false;
   #isBroken = false;
   #isExpecting = false;
+  #isPrepared = false;
   #photo: { readonly id: number; readonly file: Blob } | undefined;
   #lastId = 0;
 
@@ -52,14 +54,21 @@ export class Session {
     this.#isReady = false;
     this.#isBroken = false;
     this.#events.state('loading');
-    const conversation = new Conversation((message) => {
-      // What a worker that was ended had still said is no longer of interest.
-      if (conversation === this.#conversation) {
-        this.#hear(message);
-      }
-    });
+    const { weightBytes } = this.#files;
+    const conversation = new Conversation(
+      (message) => {
+        // What a worker that was ended had still said is no longer of interest.
+        if (conversation === this.#conversation) {
+          this.#hear(message);
+        }
+      },
+      {
+        progress: (receivedBytes) => this.#events.progress(receivedBytes, weightBytes),
+        finished: (span) => this.#events.stage('download', span),
+      },
+    );
     this.#conversation = conversation;
-    conversation.start(this.#files, this.#wish, afresh);
+    conversation.start(this.#files, this.#wish, afresh, keepsDownloads());
     if (this.#photo) {
       conversation.classify(this.#photo.id, { kind: 'file', file: this.#photo.file });
     }
@@ -99,9 +108,6 @@ export class Session {
 
   #hear(message: FromWorker): void {
     switch (message.kind) {
-      case 'progress':
-        this.#events.progress(message.receivedBytes, message.totalBytes);
-        break;
       case 'stage':
         this.#events.stage(message.stage, message.span);
         break;
@@ -112,7 +118,7 @@ export class Session {
         this.#events.backend(message.report);
         break;
       case 'compared':
-        this.#events.compared(message.choice);
+        this.#events.compared(message.race);
         break;
       case 'ready':
         this.#isReady = true;
@@ -123,6 +129,7 @@ export class Session {
           this.#events.tagged(message.tagging);
           this.#events.state('tagged');
         }
+        this.#prepareSecondVisit();
         break;
       case 'pixels-wanted':
         void this.#sendPixels(message);
@@ -138,6 +145,14 @@ export class Session {
         this.#events.failed(failureSentence(message.failure), true);
         this.#events.state('failed');
         break;
+    }
+  }
+
+  /** Once, when there are tags: it must not keep them waiting. */
+  #prepareSecondVisit(): void {
+    if (!this.#isPrepared && this.#conversation) {
+      this.#isPrepared = true;
+      void prepareSecondVisit(this.#conversation.downloaded);
     }
   }
 

@@ -1,19 +1,24 @@
 /** What the template says of the site's own files. */
 
-/** Addresses relative to the document. */
+/** Addresses, absolute as requests name them. */
 export interface SiteFiles {
   readonly contract: string;
-  /** The `model.json` and the files of weights. */
-  readonly model: readonly string[];
+  readonly weights: readonly string[];
+  /** Of all files of weights, as they are stored. */
+  readonly weightBytes: number;
 }
 
 /** Reads the addresses from the document's element. */
 export function siteFiles({ dataset }: HTMLElement): SiteFiles {
-  const { contract, model } = dataset;
-  if (!contract) {
-    throw new Error("the page's template names no contract");
+  const { contract, weights, weightBytes } = dataset;
+  if (!contract || !weights || !weightBytes) {
+    throw new Error("the page's template does not name the model's files");
   }
-  return { contract, model: model ? (JSON.parse(model) as string[]) : [] };
+  return {
+    contract: absolute(contract),
+    weights: (JSON.parse(weights) as string[]).map(absolute),
+    weightBytes: Number(weightBytes),
+  };
 }
 
 /** Returns an address as requests name it. */

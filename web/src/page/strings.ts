@@ -1,6 +1,6 @@
 /** Every sentence that the page's code shows. The template holds those that never change. */
 
-import type { BackendReason, BackendReport, Failure, WeightFault } from '../messages';
+import type { BackendName, BackendReason, BackendReport, Failure, WeightFault } from '../messages';
 import { duration, megabytes, percent } from './format';
 
 export const STRINGS = {
@@ -34,12 +34,18 @@ export function sampleFailed(name: string): string {
   return `The sample photo “${name}” could not be loaded.`;
 }
 
+const BACKEND_NAMES: Readonly<Record<BackendName, string>> = {
+  wasm: 'WebAssembly',
+  cpu: 'JavaScript',
+  webgpu: 'WebGPU',
+  webgl: 'WebGL',
+};
+
 /** Names the backend in use. */
 export function backendName(report: BackendReport): string {
-  if (report.active === 'webgl') {
-    return 'WebGL';
-  }
-  return report.simd ? 'WebAssembly SIMD' : 'WebAssembly';
+  return report.active === 'wasm' && report.simd
+    ? 'WebAssembly SIMD'
+    : BACKEND_NAMES[report.active];
 }
 
 /** Says why that backend is in use. */
@@ -47,22 +53,26 @@ export function backendReason(report: BackendReport): string {
   const reason: BackendReason = report.reason;
   switch (reason.code) {
     case 'first':
-      return 'it starts fastest; WebGL is tried after the first photo';
+      return 'it starts fastest; the graphics processor is tried after the first photo';
     case 'forced':
       return 'the page’s address asks for it';
-    case 'no-webgl':
-      return 'this browser offers no WebGL 2';
+    case 'no-wasm':
+      return 'this browser offers no WebAssembly';
+    case 'no-gpu':
+      return 'this browser offers neither WebGPU nor WebGL 2';
     case 'software-renderer':
-      return 'WebGL would run in software here, without a graphics processor';
+      return `${BACKEND_NAMES[reason.gpu]} would run in software here, without a graphics processor`;
     case 'half-precision':
-      return 'WebGL computes with too few digits here';
+      return `${BACKEND_NAMES[reason.gpu]} computes with too few digits here`;
     case 'other-answer':
-      return 'WebGL gave another answer here';
-    case 'webgl-failed':
-      return `WebGL did not work here (${reason.detail})`;
+      return `${BACKEND_NAMES[reason.gpu]} gave another answer here`;
+    case 'gpu-failed':
+      return `${BACKEND_NAMES[reason.gpu]} did not work here (${reason.detail})`;
     case 'measured':
     case 'remembered': {
-      const race = `WebGL takes ${duration(reason.webglMs)}, WebAssembly ${duration(reason.wasmMs)}`;
+      const race =
+        `${BACKEND_NAMES[reason.gpu]} takes ${duration(reason.gpuMs)}, ` +
+        `${BACKEND_NAMES[reason.first]} ${duration(reason.firstMs)}`;
       return reason.code === 'measured' ? race : `${race}, as measured on an earlier visit`;
     }
   }
@@ -77,6 +87,8 @@ export function failureSentence(failure: Failure): string {
       return `${failure.file} could not be loaded: the server answered with status ${failure.status}.`;
     case 'html':
       return `${failure.file} could not be loaded: the server sent a web page in its place.`;
+    case 'compression':
+      return `${failure.file} is damaged: it cannot be decompressed (${failure.detail}).`;
     case 'not-json':
       return `${failure.file} is damaged: it is not valid JSON.`;
     case 'length':
@@ -93,10 +105,8 @@ export function failureSentence(failure: Failure): string {
       return `The model in ${failure.file} cannot run here: ${failure.detail}`;
     case 'outputs':
       return `The model has ${failure.found} outputs, but its labels speak of ${failure.expected}.`;
-    case 'backend': {
-      const name = failure.backend === 'webgl' ? 'WebGL' : 'WebAssembly';
-      return `${name} cannot be used in this browser: ${failure.detail}`;
-    }
+    case 'backend':
+      return `${BACKEND_NAMES[failure.backend]} cannot be used in this browser: ${failure.detail}`;
     case 'engine':
       return `The code of TensorFlow.js could not be loaded: ${failure.detail}`;
     case 'worker':
@@ -108,6 +118,8 @@ function weightFault(fault: WeightFault): string {
   switch (fault.kind) {
     case 'schema':
       return `its packing has schema ${fault.found}, but this page understands only schema ${fault.known}`;
+    case 'encoding':
+      return `its files are compressed as ${fault.found}, which this page cannot read`;
     case 'scales':
       return `the scales should be a list of at most ${fault.most} positive numbers`;
     case 'dtype':
@@ -116,7 +128,5 @@ function weightFault(fault: WeightFault): string {
       return `its ${fault.values} values cannot be divided among channels of which the number is ${fault.found}`;
     case 'index':
       return `it asks for scale ${fault.index}, counted from 0, of only ${fault.scales}`;
-    case 'bytes':
-      return `it has ${fault.found} bytes instead of ${fault.expected}`;
   }
 }

@@ -46,8 +46,8 @@ export function partOf(url: string, side: Side, addresses: Addresses): Part | nu
   if (side === 'page') {
     return 'page';
   }
-  // The worker asks for nothing but its own code and the model.
-  return pathname.endsWith('.js') ? 'runtime' : 'model';
+  // The worker asks for nothing but its own code; it gets all else from the page.
+  return 'runtime';
 }
 
 /** Adds up requests of both sides. */

@@ -3,8 +3,9 @@
 import type { Contract } from '../contract';
 import type { BackendName } from '../messages';
 import { detailOf, FailureError } from './failure-error';
+import { Graph } from './graph';
 import type { ModelFiles } from './model-files';
-import { type GraphModel, loadGraphModel, type Tensor, tensor4d, use } from './tfjs';
+import { type Tensor, tensor4d, use } from './tfjs';
 
 /**
  * Keeps its weights on its own backend, so that two of them can be compared without
@@ -12,10 +13,10 @@ import { type GraphModel, loadGraphModel, type Tensor, tensor4d, use } from './t
  */
 export class Classifier {
   readonly backend: BackendName;
-  readonly #graph: GraphModel;
+  readonly #graph: Graph;
   readonly #contract: Contract;
 
-  private constructor(backend: BackendName, graph: GraphModel, contract: Contract) {
+  private constructor(backend: BackendName, graph: Graph, contract: Contract) {
     this.backend = backend;
     this.#graph = graph;
     this.#contract = contract;
@@ -25,25 +26,28 @@ export class Classifier {
   static async load(backend: BackendName, files: ModelFiles): Promise<Classifier> {
     await use(backend);
     try {
-      const graph = await loadGraphModel({ load: async () => files.artifacts });
-      return new Classifier(backend, graph, files.contract);
+      return new Classifier(backend, new Graph(files.artifacts), files.contract);
     } catch (error) {
       throw new FailureError({ code: 'graph', file: files.file, detail: detailOf(error) }, error);
     }
   }
 
   /**
-   * Runs the graph once on zeros, which compiles what the backend compiles lazily, and
-   * checks that it has as many outputs as the contract says.
+   * Runs the graph once, which compiles what the backend compiles lazily, and checks that
+   * it has as many outputs as the contract says.
+   *
+   * @param input - What to run it on; by default zeros.
    */
-  async warmUp(): Promise<void> {
+  async warmUp(input?: Float32Array): Promise<Float32Array> {
     const { height, width } = this.#contract.input;
-    const found = (await this.run(new Float32Array(height * width * 3))).length;
+    const outputs = await this.run(input ?? new Float32Array(height * width * 3));
+    const found = outputs.length;
     const { labelOffset, labels } = this.#contract.output;
     const expected = labelOffset + labels.length;
     if (found !== expected) {
       throw new FailureError({ code: 'outputs', expected, found });
     }
+    return outputs;
   }
 
   /** Returns the outputs for one input, NHWC without the batch. */
@@ -51,10 +55,9 @@ export class Classifier {
     await use(this.backend);
     const { height, width } = this.#contract.input;
     const fed = tensor4d(input, [1, height, width, 3]);
-    let outputs: Tensor[] = [];
+    let outputs: readonly Tensor[] = [];
     try {
-      const predicted = this.#graph.predict(fed);
-      outputs = isTensors(predicted) ? predicted : [predicted as Tensor];
+      outputs = this.#graph.run(fed);
       const [scores] = outputs;
       if (!scores || outputs.length !== 1) {
         throw new Error(`the graph has ${outputs.length} outputs instead of one`);
@@ -72,8 +75,4 @@ export class Classifier {
   dispose(): void {
     this.#graph.dispose();
   }
-}
-
-function isTensors(predicted: ReturnType<GraphModel['predict']>): predicted is Tensor[] {
-  return Array.isArray(predicted);
 }

@@ -7,5 +7,5 @@
 
 export { Classifier } from './classifier';
 export { Tagger } from './tagger';
-export { startWasm, startWebgl } from './tfjs';
-export { tryWebgl } from './webgl-trial';
+export { startOther, startWasm } from './tfjs';
+export { tryGpus } from './gpu-trial';

@@ -1,22 +1,31 @@
 /** The worker's entry: listens to the page. */
 
-import type { FromWorker, ToWorker } from '../messages';
+import type { InputSpec } from '../contract';
+import type { FromWorker, Tagging, ToWorker } from '../messages';
 import { failureOf } from './failure-error';
+import { Incoming } from './incoming';
 import { LatestOnly } from './latest-only';
-import { canDecode, NotAPictureError } from './preprocess';
+import { canDecode, NotAPictureError, type PreparedPhoto, preparedPhoto } from './preprocess';
 import { start, type Started } from './start';
 import { timed, watchTransfers } from './timeline';
 
 type StartOrder = Extract<ToWorker, { kind: 'start' }>;
 type ClassifyOrder = Extract<ToWorker, { kind: 'classify' }>;
 
-/** How long the visitor must leave the page alone before WebGL is tried. */
+/** How long the visitor must leave the page alone before the graphics processor is tried. */
 const IDLE_MS = 400;
 
+const incoming = new Incoming();
 const queue = new LatestOnly<ClassifyOrder>(classify);
 let order: StartOrder | undefined;
 let started: Started | undefined;
 let hasTagged = false;
+/** The photo that was given last, until the model is there. */
+let early: ClassifyOrder | undefined;
+/** How the model wants its photos, once that is known. */
+let wanted: InputSpec | undefined;
+/** What was last made ready. */
+let prepared: { readonly order: ClassifyOrder; readonly photo: Promise<PreparedPhoto> } | undefined;
 let idleTimer: ReturnType<typeof setTimeout> | undefined;
 
 addEventListener('message', ({ data }: MessageEvent<ToWorker>) => {
@@ -24,8 +33,17 @@ addEventListener('message', ({ data }: MessageEvent<ToWorker>) => {
     case 'start':
       void begin(data);
       break;
+    case 'piece':
+    case 'complete':
+    case 'missing':
+      incoming.take(data);
+      break;
     case 'classify':
       clearTimeout(idleTimer);
+      if (!started) {
+        early = data;
+        void earlyPhoto();
+      }
       queue.put(data);
       break;
   }
@@ -39,26 +57,53 @@ async function begin(startOrder: StartOrder): Promise<void> {
   order = startOrder;
   watchTransfers((transfers) => post({ kind: 'transfers', transfers }));
   try {
-    started = await start(startOrder, post);
+    started = await start(startOrder, incoming, post, {
+      agreed: ({ input }) => {
+        wanted = input;
+        void earlyPhoto();
+      },
+      firstPhoto: earlyPhoto,
+    });
   } catch (error) {
     post({ kind: 'failed', failure: failureOf(error) });
     return;
   }
+  early = undefined;
   post({ kind: 'ready' });
   queue.open();
 }
 
-async function classify({ id, photo }: ClassifyOrder): Promise<void> {
+function prepare(given: ClassifyOrder, input: InputSpec): Promise<PreparedPhoto> {
+  if (prepared?.order !== given) {
+    prepared = { order: given, photo: preparedPhoto(given.photo, input) };
+  }
+  return prepared.photo;
+}
+
+/** Makes the photo ready that has been given so far, while the model is still on its way. */
+async function earlyPhoto(): Promise<PreparedPhoto | null> {
+  if (!early || !wanted || !canDecode(early.photo)) {
+    return null;
+  }
+  // What is wrong with it is said when its turn comes.
+  return prepare(early, wanted).catch(() => null);
+}
+
+async function classify(given: ClassifyOrder): Promise<void> {
   if (!started) {
     return;
   }
+  const { id, photo } = given;
   const { tagger } = started;
-  if (photo.kind === 'file' && !canDecode()) {
+  if (!canDecode(photo)) {
     post({ kind: 'pixels-wanted', id, input: tagger.input });
     return;
   }
+  const tag = async (): Promise<Tagging | null> => {
+    const ready = await prepare(given, tagger.input);
+    return queue.hasNewer ? null : tagger.tag(ready);
+  };
   try {
-    const tag = () => tagger.tag(photo, () => queue.hasNewer);
     const tagging = hasTagged
       ? await tag()
       : await timed('first-tag', (stage, span) => post({ kind: 'stage', stage, span }), tag);
@@ -76,7 +121,7 @@ async function classify({ id, photo }: ClassifyOrder): Promise<void> {
   }
 }
 
-/** Tries WebGL, once, when the page has shown its first tags and nothing waits. */
+/** Tries the graphics processor, once, when the page has shown its first tags and nothing waits. */
 function improveBackend(): void {
   const wish = order?.backend;
   if (!started || !wish || wish.kind === 'forced') {
@@ -88,11 +133,12 @@ function improveBackend(): void {
     if (!tagger.lastInput) {
       return;
     }
-    const remembered = wish.kind === 'remembered' ? wish.choice : undefined;
-    const outcome = await engine.tryWebgl(classifier, files, tagger.lastInput, remembered);
-    tagger.settle(outcome.reason, outcome.webgl);
-    if (outcome.choice) {
-      post({ kind: 'compared', choice: outcome.choice });
+    const remembered = wish.kind === 'remembered' ? wish.race : undefined;
+    const outcome = await engine.tryGpus(classifier, files, tagger.lastInput, remembered);
+    tagger.settle(outcome.reason, outcome.better);
+    if (outcome.reason.code === 'measured') {
+      const { code: _, ...race } = outcome.reason;
+      post({ kind: 'compared', race });
     }
   });
 }

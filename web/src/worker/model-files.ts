@@ -1,115 +1,91 @@
-/** Fetches the contract, the graph and its weights. */
+/** Receives the contract, the graph and its weights. */
 
 import { type Contract, ContractError, parseContract } from '../contract';
-import { type Downloader, fileName } from './download';
+import type { WorkerFiles } from '../messages';
 import { FailureError } from './failure-error';
-import { unpackWeights } from './packed-weights';
+import { gunzip } from './gunzip';
+import { type ByteStream, fileName, forEachPiece, type Incoming } from './incoming';
 import type { io } from './tfjs';
+import { WeightAssembly, type Weights } from './weight-assembly';
 import { readModelJson, type WeightGroup } from './weights-manifest';
 
 /** All that was downloaded of a model. */
 export interface ModelFiles {
   readonly contract: Contract;
   readonly artifacts: io.ModelArtifacts;
-  /** What packed weights are scaled by; null if none is packed, or none any more. */
-  scales: Float32Array | null;
   /** The name of the `model.json`, for messages. */
   readonly file: string;
 }
 
 /**
- * Fetches what the contract leads to; all files of weights at once.
+ * Receives a model; its weights are unpacked while later ones are still on their way.
  *
- * @param progress - Called with the bytes of weights so far and of all that will come.
+ * @param agreed - Called with the contract, which comes long before the weights.
  */
-export async function fetchModel(
-  downloader: Downloader,
-  base: URL,
-  contractAddress: string,
-  progress: (receivedBytes: number, totalBytes: number) => void,
+export async function receiveModel(
+  incoming: Incoming,
+  files: WorkerFiles,
+  agreed: (contract: Contract) => void,
 ): Promise<ModelFiles> {
-  const contract = await fetchContract(downloader, new URL(contractAddress, base));
-  const modelUrl = new URL(contract.model.url, base);
-  const file = fileName(modelUrl);
-  const model = readModelJson(await downloader.json(modelUrl));
+  const contract = await readContract(incoming, files.contract);
+  agreed(contract);
+  const file = fileName(contract.model.url);
+  const model = readModelJson(contract.graph);
   if (!model) {
     throw new FailureError({ code: 'manifest', file });
   }
-
-  const totalBytes = model.groups.reduce((sum, group) => sum + group.bytes, 0);
-  let receivedBytes = 0;
-  progress(receivedBytes, totalBytes);
-  const files = await Promise.all(
-    model.groups.map((group) =>
-      fetchGroup(downloader, modelUrl, group, (bytes) => {
-        receivedBytes += bytes;
-        progress(receivedBytes, totalBytes);
-      }),
-    ),
+  const addresses = new Map(files.weights.map((address) => [fileName(address), address]));
+  const groups = await Promise.all(
+    model.groups.map((group) => {
+      const streams = group.paths.map((path) => incoming.file(addresses.get(path) ?? path));
+      return readWeights(streams, group, model.scales);
+    }),
   );
-
   const { modelTopology, signature, userDefinedMetadata, format } = model.json;
   return {
     contract,
     file,
-    scales: model.scales,
     artifacts: {
       modelTopology,
       ...(format === undefined ? {} : { format }),
       ...(signature === undefined ? {} : { signature }),
       ...(userDefinedMetadata === undefined ? {} : { userDefinedMetadata }),
-      weightSpecs: model.groups.flatMap((group) => group.specs),
-      weightData: files.flat().map((bytes) => bytes.buffer),
+      weightSpecs: groups.flatMap(({ specs }) => specs),
+      weightData: groups.flatMap(({ data }) => data),
     },
   };
 }
 
-/**
- * Unpacks packed weights, if there are any.
- *
- * In place, so that nobody keeps the packed bytes, whoever else holds the files.
- */
-export function unpackModel(files: ModelFiles): void {
-  const { artifacts, scales } = files;
-  if (!scales) {
-    return;
+async function readContract(incoming: Incoming, address: string): Promise<Contract> {
+  const file = fileName(address);
+  const decoder = new TextDecoder();
+  let text = '';
+  await gunzip([incoming.file(address)], file, (bytes) => {
+    text += decoder.decode(bytes, { stream: true });
+  });
+  let json: unknown;
+  try {
+    json = JSON.parse(text + decoder.decode());
+  } catch (error) {
+    throw new FailureError({ code: 'not-json', file }, error);
   }
-  const { specs, data } = unpackWeights(
-    artifacts.weightSpecs ?? [],
-    artifacts.weightData as ArrayBuffer[],
-    scales,
-  );
-  artifacts.weightSpecs = specs;
-  artifacts.weightData = data;
-  files.scales = null;
-}
-
-async function fetchContract(downloader: Downloader, url: URL): Promise<Contract> {
-  const json = await downloader.json(url);
   try {
     return parseContract(json);
   } catch (error) {
     if (error instanceof ContractError) {
-      throw new FailureError({ code: 'contract', file: fileName(url), fault: error.fault }, error);
+      throw new FailureError({ code: 'contract', file, fault: error.fault }, error);
     }
     throw error;
   }
 }
 
-async function fetchGroup(
-  downloader: Downloader,
-  modelUrl: URL,
+async function readWeights(
+  streams: readonly ByteStream[],
   group: WeightGroup,
-  arrived: (bytes: number) => void,
-): Promise<readonly Uint8Array<ArrayBuffer>[]> {
-  const files = await Promise.all(
-    group.paths.map((path) => downloader.bytes(new URL(path, modelUrl), arrived)),
-  );
-  const received = files.reduce((sum, bytes) => sum + bytes.byteLength, 0);
-  if (received !== group.bytes) {
-    // The manifest knows the length of the group only, not of each of its files.
-    const file = group.paths.join(' + ');
-    throw new FailureError({ code: 'length', file, expected: group.bytes, received });
-  }
-  return files;
+  scales: Float32Array | null,
+): Promise<Weights> {
+  const assembly = new WeightAssembly(group, scales);
+  const take = (bytes: Uint8Array): void => assembly.take(bytes);
+  await (scales ? gunzip(streams, group.paths.join(' + '), take) : forEachPiece(streams, take));
+  return assembly.finish();
 }

@@ -3,16 +3,20 @@
  *
  * A packed weight has one scale for each channel, which TF.js' own quantization has not:
  * first come the channels' indices into the `packing.scales` of the `model.json`, then the
- * values, channel after channel, for that order compresses best.
+ * values, channel after channel. The channels come in the order of a stable sort by their
+ * indices, for that compresses best.
  */
 
 import type { WeightFault } from '../messages';
 import { FailureError } from './failure-error';
 import type { io } from './tfjs';
-import { plainBytes, valueCount } from './weight-bytes';
+import { valueCount } from './weight-bytes';
 
 /** The one schema number of `packing` that this page understands. */
-export const PACKING_SCHEMA = 1;
+export const PACKING_SCHEMA = 2;
+
+/** How the files that hold packed weights are compressed. */
+const ENCODING = 'gzip';
 
 /** As many as a byte can tell apart. */
 const MOST_SCALES = 256;
@@ -22,13 +26,6 @@ const ZERO = 128;
 
 /** How many values of a channel are unpacked before the next one's turn. */
 const BLOCK = 64;
-
-/** Weights as TF.js knows them. */
-export interface UnpackedWeights {
-  readonly specs: io.WeightsManifestEntry[];
-  /** Their bytes, one after another, in one or more pieces. */
-  readonly data: ArrayBuffer[];
-}
 
 /** Says whether a weight is packed, rightly or wrongly. */
 export function isPacked(spec: io.WeightsManifestEntry): boolean {
@@ -51,10 +48,13 @@ export function packedBytes(spec: io.WeightsManifestEntry): number {
  * @throws {@link FailureError} if this page does not understand it.
  */
 export function readScales(packing: unknown, weight: string): Float32Array {
-  const { schema, scales } = (packing ?? {}) as { schema?: unknown; scales?: unknown };
+  const { schema, encoding, scales } = (packing ?? {}) as Readonly<Record<string, unknown>>;
   if (schema !== PACKING_SCHEMA) {
     const found = JSON.stringify(schema) ?? 'missing';
     refuse(weight, { kind: 'schema', found, known: PACKING_SCHEMA });
+  }
+  if (encoding !== ENCODING) {
+    refuse(weight, { kind: 'encoding', found: JSON.stringify(encoding) ?? 'missing' });
   }
   if (!Array.isArray(scales) || scales.length > MOST_SCALES || !scales.every(isScale)) {
     refuse(weight, { kind: 'scales', most: MOST_SCALES });
@@ -63,69 +63,50 @@ export function readScales(packing: unknown, weight: string): Float32Array {
 }
 
 /**
- * Returns the weights with the packed ones as float32 and the bytes of the others copied.
+ * Returns a packed weight's values, with the channels last.
  *
- * @param buffers - What the files hold that belong to the weights, in their order.
+ * @param stored - As many bytes as {@link packedBytes} says.
  * @param scales - As {@link readScales} returns them.
- * @throws {@link FailureError} names the first weight that is damaged.
+ * @throws {@link FailureError} if it asks for a scale that is not there.
  */
-export function unpackWeights(
-  specs: readonly io.WeightsManifestEntry[],
-  buffers: readonly ArrayBuffer[],
-  scales: Float32Array,
-): UnpackedWeights {
-  const bytes = joined(buffers);
-  const unpacked: UnpackedWeights = { specs: [], data: [] };
-  let offset = 0;
-  specs.forEach((spec, position) => {
-    const expected = storedBytes(spec);
-    const left = bytes.length - offset;
-    const found = position === specs.length - 1 ? left : Math.min(left, expected);
-    if (found !== expected) {
-      refuse(spec.name, { kind: 'bytes', expected, found });
-    }
-    const stored = bytes.subarray(offset, offset + expected);
-    offset += expected;
-    const data = isPacked(spec) ? unpack(spec, stored, scales) : stored.slice();
-    unpacked.specs.push(
-      isPacked(spec) ? { name: spec.name, shape: spec.shape, dtype: 'float32' } : spec,
-    );
-    // TF.js, looking for a byte, loses its way among empty pieces.
-    if (data.byteLength > 0) {
-      unpacked.data.push(data.buffer);
-    }
-  });
-  return unpacked;
-}
-
-function unpack(
+export function unpack(
   spec: io.WeightsManifestEntry,
   stored: Uint8Array,
   scales: Float32Array,
 ): Float32Array<ArrayBuffer> {
   const channels = channelsOf(spec);
-  const channelScales = new Float32Array(channels);
-  stored.subarray(0, channels).forEach((index, channel) => {
-    const scale = scales[index];
-    if (scale === undefined) {
-      refuse(spec.name, { kind: 'index', index, scales: scales.length });
-    }
-    channelScales[channel] = scale;
-  });
-  return interleaved(stored.subarray(channels), channelScales);
+  const indices = stored.subarray(0, channels);
+  const outside = indices.find((index) => index >= scales.length);
+  if (outside !== undefined) {
+    refuse(spec.name, { kind: 'index', index: outside, scales: scales.length });
+  }
+  const indexOf = (channel: number): number => indices[channel] as number;
+  const order = Uint32Array.from(indices.keys()).sort(
+    (one, other) => indexOf(one) - indexOf(other) || one - other,
+  );
+  return interleaved(
+    stored.subarray(channels),
+    order,
+    (channel) => scales[indexOf(channel)] ?? NaN,
+  );
 }
 
-/** Turns values that lie channel after channel into those with the channels last. */
-function interleaved(values: Uint8Array, scales: Float32Array): Float32Array<ArrayBuffer> {
-  const channels = scales.length;
+/** Turns values that lie channel after channel, in an order, into those with the channels last. */
+function interleaved(
+  values: Uint8Array,
+  order: Uint32Array,
+  scaleOf: (channel: number) => number,
+): Float32Array<ArrayBuffer> {
+  const channels = order.length;
   const perChannel = values.length / channels;
   const result = new Float32Array(values.length);
   // Block by block, for a whole channel's targets lie too far apart for the cache.
   for (let begin = 0; begin < perChannel; begin += BLOCK) {
     const end = Math.min(begin + BLOCK, perChannel);
-    for (let channel = 0; channel < channels; channel++) {
-      const scale = scales[channel] as number;
-      const from = channel * perChannel;
+    for (let place = 0; place < channels; place++) {
+      const channel = order[place] as number;
+      const scale = scaleOf(channel);
+      const from = place * perChannel;
       for (let at = begin, to = begin * channels + channel; at < end; at++, to += channels) {
         // Exact in double precision; the array rounds it, once.
         result[to] = ((values[from + at] as number) - ZERO) * scale;
@@ -133,11 +114,6 @@ function interleaved(values: Uint8Array, scales: Float32Array): Float32Array<Arr
     }
   }
   return result;
-}
-
-function storedBytes(spec: io.WeightsManifestEntry): number {
-  const bytes = isPacked(spec) ? packedBytes(spec) : plainBytes(spec);
-  return bytes ?? refuse(spec.name, { kind: 'dtype', found: String(spec.dtype) });
 }
 
 function channelsOf(spec: io.WeightsManifestEntry): number {
@@ -168,18 +144,4 @@ function isScale(value: unknown): boolean {
 
 function refuse(weight: string, fault: WeightFault): never {
   throw new FailureError({ code: 'weight', weight, fault });
-}
-
-function joined(buffers: readonly ArrayBuffer[]): Uint8Array {
-  const [first] = buffers;
-  if (first && buffers.length === 1) {
-    return new Uint8Array(first);
-  }
-  const whole = new Uint8Array(buffers.reduce((sum, buffer) => sum + buffer.byteLength, 0));
-  let offset = 0;
-  for (const buffer of buffers) {
-    whole.set(new Uint8Array(buffer), offset);
-    offset += buffer.byteLength;
-  }
-  return whole;
 }

@@ -17,8 +17,11 @@ export interface CroppedPhoto {
   readonly view: PhotoView;
 }
 
-/** Says whether this worker can decode photos itself; Safari learnt it with 16.4. */
-export function canDecode(): boolean {
+/** Says whether this worker can decode a photo itself; Safari learnt it with 16.4. */
+export function canDecode(photo: Photo): boolean {
+  if (photo.kind === 'pixels') {
+    return true;
+  }
   return typeof OffscreenCanvas !== 'undefined' && typeof createImageBitmap !== 'undefined';
 }
 
@@ -51,6 +54,24 @@ export async function croppedPhoto(photo: Photo, input: InputSpec): Promise<Crop
   } finally {
     bitmap.close();
   }
+}
+
+/** A photo that is ready for the model. */
+export interface PreparedPhoto {
+  readonly input: Float32Array;
+  readonly view: PhotoView;
+  readonly preprocessMs: number;
+}
+
+/**
+ * Makes a photo ready for the model.
+ *
+ * @throws {@link NotAPictureError} if it cannot be decoded.
+ */
+export async function preparedPhoto(photo: Photo, input: InputSpec): Promise<PreparedPhoto> {
+  const begin = performance.now();
+  const { pixels, view } = await croppedPhoto(photo, input);
+  return { input: modelInput(pixels, input), view, preprocessMs: performance.now() - begin };
 }
 
 /** Returns a crop's pixels at the model's size and in its range of values, HWC in RGB. */

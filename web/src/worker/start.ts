@@ -1,13 +1,14 @@
 /** Brings the worker from nothing to a model that has run once. */
 
-import type { BackendName, FromWorker, Span, Stage, ToWorker } from '../messages';
+import type { Contract } from '../contract';
+import type { BackendName, BackendReason, FromWorker, Span, Stage, ToWorker } from '../messages';
 import type { Classifier } from './classifier';
-import { Downloader } from './download';
 import { detailOf, FailureError } from './failure-error';
-import { fetchModel, type ModelFiles, unpackModel } from './model-files';
+import { type Incoming, wholeFile } from './incoming';
+import { type ModelFiles, receiveModel } from './model-files';
+import type { PreparedPhoto } from './preprocess';
 import type { Tagger } from './tagger';
 import { timed } from './timeline';
-import { fetchWasm, hasSimd } from './wasm-file';
 
 /** The code that needs TF.js. */
 export type Engine = typeof import('./engine');
@@ -22,47 +23,69 @@ export interface Started {
   readonly files: ModelFiles;
 }
 
-/** Downloads the model while the backend starts, then builds it and runs it once. */
+/** What the worker has to say while the model is on its way. */
+export interface StartEvents {
+  /** The contract has come, long before the weights. */
+  agreed(contract: Contract): void;
+  /** Asked when the model can run: the photo to run it on first, or null if there is none. */
+  firstPhoto(): Promise<PreparedPhoto | null>;
+}
+
+/** Receives the model while the backend starts, then builds it and runs it once. */
 export async function start(
   order: StartOrder,
+  incoming: Incoming,
   post: (message: FromWorker) => void,
+  events: StartEvents,
 ): Promise<Started> {
   const report = (stage: Stage, span: Span): void => post({ kind: 'stage', stage, span });
-  const base = new URL(order.base);
-  const backend = order.backend.kind === 'forced' ? order.backend.backend : 'wasm';
-  const downloader = new Downloader(order.afresh);
-  downloader.hasten(order.expected.map((address) => new URL(address, base)));
+  const backend = firstBackend(order);
 
   const [files, engine] = await Promise.all([
-    timed('download', report, () =>
-      fetchModel(downloader, base, order.contract, (receivedBytes, totalBytes) =>
-        post({ kind: 'progress', receivedBytes, totalBytes }),
-      ),
-    ),
-    timed('backend', report, () => startBackend(backend, downloader)),
+    receiveModel(incoming, order.files, (contract) => events.agreed(contract)),
+    timed('backend', report, () => startBackend(order, incoming)),
   ]);
-  const classifier = await timed('decode', report, () => {
-    unpackModel(files);
-    return engine.Classifier.load(backend, files);
-  });
-  await timed('warm-up', report, () => classifier.warmUp());
-
-  const reason = { code: order.backend.kind === 'forced' ? 'forced' : 'first' } as const;
-  const tagger = new engine.Tagger(files, classifier, hasSimd(), reason, (backendReport) =>
-    post({ kind: 'backend', report: backendReport }),
+  const classifier = await timed('decode', report, () => engine.Classifier.load(backend, files));
+  const tagger = new engine.Tagger(
+    files,
+    classifier,
+    order.simd,
+    firstReason(order),
+    (backendReport) => post({ kind: 'backend', report: backendReport }),
   );
+  const photo = await events.firstPhoto();
+  await timed('warm-up', report, () => tagger.warmUp(photo));
   return { engine, tagger, classifier, files };
 }
 
-async function startBackend(backend: BackendName, downloader: Downloader): Promise<Engine> {
+/** Returns the backend that is asked for, or WebAssembly, or what works without it. */
+function firstBackend({ backend, files }: StartOrder): BackendName {
+  if (backend.kind === 'forced') {
+    return backend.backend;
+  }
+  return files.wasm === null ? 'cpu' : 'wasm';
+}
+
+function firstReason(order: StartOrder): BackendReason {
+  if (order.backend.kind === 'forced') {
+    return { code: 'forced' };
+  }
+  return { code: firstBackend(order) === 'wasm' ? 'first' : 'no-wasm' };
+}
+
+async function startBackend(order: StartOrder, incoming: Incoming): Promise<Engine> {
+  const { files, simd } = order;
   const loading = loadEngine();
+  const backend = firstBackend(order);
   let isStarted: boolean;
   try {
-    if (backend === 'wasm') {
-      const [engine, file] = await Promise.all([loading, fetchWasm(downloader)]);
-      isStarted = await engine.startWasm(file);
+    if (backend !== 'wasm') {
+      isStarted = await (await loading).startOther(backend);
+    } else if (files.wasm !== null) {
+      const [engine, bytes] = await Promise.all([loading, wholeFile(incoming.file(files.wasm))]);
+      isStarted = await engine.startWasm({ simd, bytes });
     } else {
-      isStarted = await (await loading).startWebgl();
+      throw new Error('it has no WebAssembly.');
     }
   } catch (error) {
     throw error instanceof FailureError

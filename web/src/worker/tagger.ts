@@ -1,13 +1,19 @@
 /** Tags photos on whichever backend is the best so far. */
 
 import type { InputSpec } from '../contract';
-import type { BackendReason, BackendReport, Photo, Tagging } from '../messages';
+import type { BackendReason, BackendReport, GpuBackend, Tagging } from '../messages';
 import type { Classifier } from './classifier';
 import { detailOf } from './failure-error';
 import type { ModelFiles } from './model-files';
-import { croppedPhoto, modelInput } from './preprocess';
+import type { PreparedPhoto } from './preprocess';
 import { bestTags } from './ranking';
-import { memory, webglIsLost } from './tfjs';
+import { isLost, memory } from './tfjs';
+
+/** What the graph said, and how long it took. */
+interface Run {
+  readonly outputs: Float32Array;
+  readonly inferenceMs: number;
+}
 
 /** Holds the loaded model. */
 export class Tagger {
@@ -17,6 +23,7 @@ export class Tagger {
   readonly #first: Classifier;
   #active: Classifier;
   #lastInput: Float32Array | undefined;
+  #warm: { readonly photo: PreparedPhoto; readonly run: Run } | undefined;
 
   /** @param report - Called with the backend in use: now, and when that changes. */
   constructor(
@@ -51,30 +58,39 @@ export class Tagger {
   }
 
   /**
-   * Tags one photo.
+   * Runs the model once, which compiles what its backend compiles lazily.
    *
-   * @param isStale - Asked once the photo is decoded; if it says so, nothing is run.
-   * @returns null for a photo that went stale.
+   * @param photo - To be tagged next, so that its run is not wasted; null if there is none.
    */
-  async tag(photo: Photo, isStale: () => boolean): Promise<Tagging | null> {
+  async warmUp(photo: PreparedPhoto | null): Promise<void> {
     const begin = performance.now();
-    const { pixels, view } = await croppedPhoto(photo, this.input);
-    if (isStale()) {
-      return null;
+    const outputs = await this.#first.warmUp(photo?.input);
+    if (photo) {
+      this.#warm = { photo, run: { outputs, inferenceMs: performance.now() - begin } };
     }
-    const input = modelInput(pixels, this.input);
-    const prepared = performance.now();
-    const outputs = await this.#run(input);
-    const done = performance.now();
+  }
+
+  /** Tags one photo. */
+  async tag(photo: PreparedPhoto): Promise<Tagging> {
+    const warm = this.#warm;
+    this.#warm = undefined;
+    const { outputs, inferenceMs } = warm?.photo === photo ? warm.run : await this.#timed(photo);
+    const { input, view, preprocessMs } = photo;
     this.#lastInput = input;
     return {
       tags: bestTags(outputs, this.#files.contract.output),
       view,
-      preprocessMs: prepared - begin,
-      inferenceMs: done - prepared,
+      preprocessMs,
+      inferenceMs,
       backend: this.#active.backend,
       tensors: memory().numTensors,
     };
+  }
+
+  async #timed({ input }: PreparedPhoto): Promise<Run> {
+    const begin = performance.now();
+    const outputs = await this.#run(input);
+    return { outputs, inferenceMs: performance.now() - begin };
   }
 
   async #run(input: Float32Array): Promise<Float32Array> {
@@ -87,13 +103,13 @@ export class Tagger {
     let detail = 'the browser took the graphics processor away';
     try {
       const outputs = await active.run(input);
-      if (!webglIsLost()) {
+      if (!isLost(active.backend)) {
         return outputs;
       }
     } catch (error) {
       detail = detailOf(error);
     }
-    this.settle({ code: 'webgl-failed', detail }, this.#first);
+    this.settle({ code: 'gpu-failed', gpu: active.backend as GpuBackend, detail }, this.#first);
     return this.#first.run(input);
   }
 }

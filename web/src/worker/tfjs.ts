@@ -1,18 +1,32 @@
 /**
  * The only module that imports TF.js.
  *
- * What the page carries of it is decided here and nowhere else, so that a build that
- * leaves out what a model does not need has one place to replace.
+ * It names the parts that a page needs, past the packages' entries: those bring all of TF.js
+ * along. Which operations and kernels come with them is for the build to say (`build/tfjs.ts`).
  */
 
-import { setWasmPaths } from '@tensorflow/tfjs-backend-wasm';
+import '@tensorflow/tfjs-backend-wasm/dist/register_all_kernels';
+import { BackendWasm } from '@tensorflow/tfjs-backend-wasm/dist/backend_wasm';
 import type { MathBackendWebGL } from '@tensorflow/tfjs-backend-webgl';
-import { enableProdMode, env, findBackend, setBackend } from '@tensorflow/tfjs-core';
+import type { WebGPUBackend } from '@tensorflow/tfjs-backend-webgpu';
+import '@tensorflow/tfjs-converter/dist/flags';
+import {
+  enableProdMode,
+  env,
+  findBackend,
+  registerBackend,
+  setBackend,
+} from '@tensorflow/tfjs-core';
 import type { BackendName } from '../messages';
 import type { WasmFile } from './wasm-file';
+import { startModule } from './wasm-module';
 
-export { loadGraphModel, type GraphModel } from '@tensorflow/tfjs-converter';
-export { memory, tensor4d, type io, type Tensor } from '@tensorflow/tfjs-core';
+export { GraphExecutor } from '@tensorflow/tfjs-converter/dist/executor/graph_executor';
+export { OperationMapper } from '@tensorflow/tfjs-converter/dist/operations/operation_mapper';
+export { io, memory, type Tensor, tensor4d } from '@tensorflow/tfjs-core';
+
+/** What the WebAssembly backend calls. */
+export type WasmModule = ConstructorParameters<typeof BackendWasm>[0];
 
 enableProdMode();
 
@@ -22,39 +36,47 @@ export async function use(backend: BackendName): Promise<boolean> {
 }
 
 /** Starts the WebAssembly backend from a file that has been fetched. */
-export async function startWasm({ simd, bytes }: WasmFile): Promise<boolean> {
-  env().set('WASM_HAS_SIMD_SUPPORT', simd);
-  // Threads need a cross-origin isolated page, which a static host seldom serves; their
-  // glue code is left out of the bundle (build/without-threads.ts).
-  env().set('WASM_HAS_MULTITHREAD_SUPPORT', false);
-  // TF.js wants an address. Giving it the bytes as a blob lets them be fetched while its
-  // own code still loads, and makes the file's type right whatever the server says.
-  const url = URL.createObjectURL(new Blob([bytes], { type: 'application/wasm' }));
-  setWasmPaths({
-    'tfjs-backend-wasm.wasm': url,
-    'tfjs-backend-wasm-simd.wasm': url,
-    'tfjs-backend-wasm-threaded-simd.wasm': url,
-  });
-  try {
-    return await use('wasm');
-  } finally {
-    URL.revokeObjectURL(url);
+export async function startWasm({ bytes }: WasmFile): Promise<boolean> {
+  const module = await startModule(bytes);
+  registerBackend('wasm', () => new BackendWasm(module));
+  return use('wasm');
+}
+
+/** Loads another backend, whose code is a file of its own, and starts it. */
+export async function startOther(backend: Exclude<BackendName, 'wasm'>): Promise<boolean> {
+  switch (backend) {
+    case 'cpu':
+      await import('@tensorflow/tfjs-backend-cpu');
+      return use(backend);
+    case 'webgl':
+      await import('@tensorflow/tfjs-backend-webgl');
+      return use(backend);
+    case 'webgpu': {
+      await import('@tensorflow/tfjs-backend-webgpu');
+      const isStarted = await use(backend);
+      const { device } = findBackend('webgpu') as WebGPUBackend;
+      void device.lost.then(() => (isDeviceLost = true));
+      return isStarted;
+    }
   }
 }
 
-/** Loads the WebGL backend, whose code is a file of its own, and starts it. */
-export async function startWebgl(): Promise<boolean> {
-  await import('@tensorflow/tfjs-backend-webgl');
-  return use('webgl');
+let isDeviceLost = false;
+
+/** Says whether a backend computes with 32-bit floats here; WebGL on some phones has only 16. */
+export function isPrecise(backend: BackendName): boolean {
+  return backend !== 'webgl' || env().getBool('WEBGL_RENDER_FLOAT32_ENABLED');
 }
 
-/** Says whether WebGL computes with 32-bit floats here; some phones have only 16 bits. */
-export function webglIsPrecise(): boolean {
-  return env().getBool('WEBGL_RENDER_FLOAT32_ENABLED');
-}
-
-/** Says whether the browser took the graphics processor away: WebGL then reads as zeros. */
-export function webglIsLost(): boolean {
-  const backend = findBackend('webgl') as MathBackendWebGL | null;
-  return backend?.gpgpu.gl.isContextLost() ?? true;
+/** Says whether the browser took the graphics processor away: results are then zeros. */
+export function isLost(backend: BackendName): boolean {
+  switch (backend) {
+    case 'wasm':
+    case 'cpu':
+      return false;
+    case 'webgl':
+      return (findBackend(backend) as MathBackendWebGL).gpgpu.gl.isContextLost();
+    case 'webgpu':
+      return isDeviceLost;
+  }
 }

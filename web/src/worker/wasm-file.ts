@@ -1,32 +1,8 @@
-/** Chooses and fetches the WebAssembly that fits this browser. */
-
-import plain from '@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm.wasm?url';
-import simd from '@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm-simd.wasm?url';
-import type { Downloader } from './download';
-
-/** The smallest module with a vector in it: a function that returns `i8x16.splat(0)`. */
-// prettier-ignore
-const VECTOR_MODULE = new Uint8Array([
-  0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00, // magic number and version
-  0x01, 0x05, 0x01, 0x60, 0x00, 0x01, 0x7b, // types: () -> v128
-  0x03, 0x02, 0x01, 0x00, // functions: one of that type
-  0x0a, 0x08, 0x01, 0x06, 0x00, 0x41, 0x00, 0xfd, 0x0f, 0x0b, // code: i32.const 0, splat, end
-]);
+/** The WebAssembly, as the page has fetched it. */
 
 /** A fetched WebAssembly file. */
 export interface WasmFile {
+  /** Whether it is the one with vector instructions. */
   readonly simd: boolean;
   readonly bytes: Uint8Array<ArrayBuffer>;
-}
-
-/** Says whether this browser's WebAssembly has vector instructions. */
-export function hasSimd(): boolean {
-  return WebAssembly.validate(VECTOR_MODULE);
-}
-
-/** Fetches the file with vector instructions where they are understood. */
-export async function fetchWasm(downloader: Downloader): Promise<WasmFile> {
-  const isSimd = hasSimd();
-  const url = new URL(isSimd ? simd : plain, import.meta.url);
-  return { simd: isSimd, bytes: await downloader.bytes(url, () => undefined) };
 }

@@ -8,15 +8,15 @@ import { plainBytes } from './weight-bytes';
 export interface WeightGroup {
   readonly paths: readonly string[];
   readonly specs: readonly io.WeightsManifestEntry[];
-  /** What all its files together must hold. */
-  readonly bytes: number;
+  /** How many bytes each weight takes, once its files are decompressed. */
+  readonly sizes: readonly number[];
 }
 
 /** A graph model without its weights. */
 export interface ModelDescription {
   readonly json: io.ModelJSON;
   readonly groups: readonly WeightGroup[];
-  /** What packed weights are scaled by; null if none is packed. */
+  /** What packed weights are scaled by; null if none is packed, nor any file compressed. */
   readonly scales: Float32Array | null;
 }
 
@@ -48,13 +48,12 @@ export function readModelJson(json: unknown): ModelDescription | null {
     if (sizes.includes(null)) {
       return null;
     }
-    const bytes = sizes.reduce<number>((sum, size) => sum + (size ?? 0), 0);
-    groups.push({ paths: group['paths'], specs, bytes });
+    groups.push({ paths: group['paths'], specs, sizes: sizes as readonly number[] });
   }
   return { json: json as unknown as io.ModelJSON, groups, scales };
 }
 
-/** Returns how many bytes a weight takes in its file, or null if its kind is unknown. */
+/** Returns how many bytes a weight takes, or null if its kind is unknown. */
 function weightBytes(spec: io.WeightsManifestEntry): number | null {
   if (!Array.isArray(spec?.shape)) {
     return null;

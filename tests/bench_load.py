@@ -1,0 +1,250 @@
+"""The way to the first tag, ours beside what one would write otherwise: `make bench-load`.
+
+One network, WebPageTest's 4G, and one photo; pages take turns, so that a machine that slows
+down slows down all of them. The others are `tests/pages`: the tutorial's page on TF.js's
+WebAssembly with the stock converter's weights, and the same model in int8 on
+onnxruntime-web's. Every page is served as ours is, each of its files behind Brotli 11, the
+weights too; that is kinder to them than most hosts are, so they are served plainly as well.
+
+The model is MobileNetV2 from `../shared` (or `$TOOLCHAIN_SHARED`), else the embedded one.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from toolchain import digest
+from toolchain.build import SHARD_BYTES, BuildOptions, build
+from toolchain.card import Declared
+from toolchain.compress.stage import CompressOptions
+from toolchain.measure import browser as browsers
+from toolchain.measure.hosts import Served, serving
+from toolchain.measure.networks import NETWORKS
+from toolchain.measure.run import Run, run_once
+from toolchain.measure.summary import figures, spread
+from toolchain.progress import Silent
+from toolchain.site.precompress import precompress
+from toolchain.sources import resolve
+from toolchain.store import Store
+from toolchain.tfjs import stage as tfjs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from toolchain.report.schema import Host, Spread
+    from toolchain.sources.saved_model import Fetched
+    from toolchain.tfjs.convert import Quantization
+
+ROOT = Path(__file__).parents[1]
+SHARED = Path(os.environ.get("TOOLCHAIN_SHARED", ROOT.parent / "shared"))
+SAMPLES = ROOT / "templates" / "samples"
+MODULES = ROOT / "web" / "node_modules"
+NETWORK = NETWORKS["4g"]
+RUNS = 7
+
+TFJS_FILES = (
+    "@tensorflow/tfjs/dist/tf.min.js",
+    *(
+        f"@tensorflow/tfjs-backend-wasm/dist/{name}"
+        for name in (
+            "tf-backend-wasm.min.js",
+            "tfjs-backend-wasm.wasm",
+            "tfjs-backend-wasm-simd.wasm",
+            "tfjs-backend-wasm-threaded-simd.wasm",
+        )
+    ),
+)
+ONNX_FILES = tuple(
+    f"onnxruntime-web/dist/{name}"
+    for name in ("ort.wasm.min.js", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm")
+)
+
+
+@dataclass
+class Subject:
+    """One page on one host, and its visits so far."""
+
+    name: str
+    folder: Path
+    host: Host = "toolchain"
+    query: str = ""
+    served: Served = field(default_factory=Served)
+    runs: list[Run] = field(default_factory=list)
+
+    @property
+    def first_tags(self) -> list[float]:
+        """Milliseconds to the first tag of every first visit."""
+        return [run.first.first_tag_ms for run in self.runs]
+
+
+def other_page(folder: Path, html: str, modules: Sequence[str], photo: Path) -> Path:
+    """Lay out a page that is not ours, still without its model."""
+    (folder / "model").mkdir(parents=True)
+    (folder / "samples").mkdir()
+    shutil.copyfile(Path(__file__).parent / "pages" / html, folder / "index.html")
+    shutil.copyfile(photo, folder / "samples" / "photo.jpg")
+    for module in modules:
+        shutil.copyfile(MODULES / module, folder / Path(module).name)
+    return folder
+
+
+def tutorial(
+    folder: Path, photo: Path, fetched: Fetched, quantization: Quantization, store: Store
+) -> Path:
+    """Write the tutorial's page with a model as the stock converter stores it."""
+    other_page(folder, "tutorial.html", TFJS_FILES, photo)
+    model = tfjs.run(
+        fetched, quantization=quantization, shard_bytes=SHARD_BYTES, store=store, progress=Silent()
+    )
+    artifacts = model.converted.artifacts
+    shutil.copyfile(model.folder / artifacts.model_json, folder / "model" / "model.json")
+    for shard in artifacts.shards:
+        shutil.copyfile(model.folder / shard, folder / "model" / shard)
+    precompress(folder, store=store, progress=Silent())
+    return folder
+
+
+def onnx(folder: Path, photo: Path, fetched: Fetched, store: Store) -> Path:
+    """Write the page on onnxruntime-web with the model in int8.
+
+    Raises:
+        subprocess.CalledProcessError: The converter failed, or its packages cannot be had.
+    """
+    other_page(folder, "onnx.html", ONNX_FILES, photo)
+    script = Path(__file__).with_name("onnx_int8.py")
+    key = digest.of_json({"sha256": fetched.sha256, "script": script.read_text("utf-8")})
+    if (kept := store.get("onnx-int8", key)) is None:
+        uv = Path(sys.executable).with_name("uv")
+        with store.put("onnx-int8", key) as made:
+            subprocess.run(
+                [
+                    *(uv, "run", "--quiet", "--no-project", "--script", script),
+                    *(fetched.path, SAMPLES, made / "model.onnx"),
+                ],
+                check=True,
+                capture_output=True,
+            )
+        kept = store.require("onnx-int8", key)
+    shutil.copyfile(kept / "model.onnx", folder / "model" / "model.onnx")
+    precompress(folder, store=store, progress=Silent())
+    return folder
+
+
+def subjects(scratch: Path, store: Store) -> list[Subject]:
+    """Make every page; ours is the first."""
+    archive = SHARED / "models" / "mobilenet_v2_100_224.tar.gz"
+    word, declared = "embedded", Declared()
+    if archive.is_file():
+        word, declared = str(archive), Declared(value_range=(0.0, 1.0))
+    else:
+        sys.stdout.write(f"{archive} is not there (TOOLCHAIN_SHARED): the embedded model serves\n")
+    request = resolve.Request(word)
+    options = BuildOptions(
+        request, scratch / "ours", compress=CompressOptions(recipe="mixed"), declared=declared
+    )
+    build(options, store=store, progress=Silent())
+    fetched = resolve.fetch(request, store=store, progress=Silent())
+    fetched = type(fetched)(
+        fetched.path, fetched.sha256, fetched.source, declared.over(fetched.declared)
+    )
+    # Ours tags the first of its samples by itself; the others have that photo too.
+    photo = SAMPLES / "cat.jpg"
+    uint8 = tutorial(scratch / "uint8", photo, fetched, "uint8", store)
+    float16 = tutorial(scratch / "float16", photo, fetched, "float16", store)
+    made = [
+        Subject("ours, mixed", options.out, query="?backend=wasm"),
+        Subject("TF.js, uint8", uint8),
+        Subject("TF.js, float16", float16),
+        Subject("TF.js, uint8, plain host", uint8, "plain"),
+    ]
+    try:
+        int8 = onnx(scratch / "onnx", photo, fetched, store)
+    except subprocess.CalledProcessError as error:
+        reason = error.stderr.decode().strip().splitlines()[-1:]
+        sys.stdout.write(f"onnxruntime-web is left out, its model could not be made: {reason}\n")
+    else:
+        made.append(Subject("onnxruntime-web, int8", int8))
+        made.append(Subject("onnxruntime-web, int8, plain host", int8, "plain"))
+    return made
+
+
+def measure(pages: Sequence[Subject]) -> None:
+    """Visit all pages in turns, each turn beginning with another one."""
+    with ExitStack() as stack:
+        for page in pages:
+            page.served = stack.enter_context(serving(page.folder, page.host))
+        browser = stack.enter_context(browsers.started(None))
+        sys.stdout.write(
+            f"Chromium {browser.version}, {NETWORK.name} ({(NETWORK.down_bits or 0) / 1e6:g} "
+            f"Mbit/s, {NETWORK.round_trip_ms:g} ms), {RUNS} runs: medians (least … greatest)\n\n"
+        )
+        for turn in range(RUNS):
+            for place in range(len(pages)):
+                page = pages[(turn + place) % len(pages)]
+                page.runs.append(run_once(browser, page.served, NETWORK, query=page.query))
+
+
+def shown(value: Spread, scale: float = 1.0, digits: int = 2) -> str:
+    """Write a median with its spread."""
+    median, low, high = (scale * one for one in (value.median, value.low, value.high))
+    return f"{median:.{digits}f} ({low:.{digits}f} … {high:.{digits}f})"
+
+
+def print_rows(pages: Sequence[Subject]) -> None:
+    """Print a row for each page; ratios to ours are of the same turn."""
+    ours = pages[0]
+
+    def against(page: Subject, figure: Callable[[Run], float]) -> str:
+        pairs = zip(page.runs, ours.runs, strict=True)
+        return shown(spread(figure(run) / figure(own) for run, own in pairs))
+
+    def steady(run: Run) -> float:
+        return statistics.median(run.first.inference_ms)
+
+    sys.stdout.write(
+        f"{'':<34}{'wire':>9}{'first tag, s':>22}{'/ ours':>20}{'/ limit':>20}"
+        f"{'second visit / first':>22}{'inference, ms':>22}{'/ ours':>20}\n"
+    )
+    for page in pages:
+        first = figures([run.first for run in page.runs], page.served.url, NETWORK)
+        if first.ratio is None:
+            raise ValueError("the network has no rate")
+        repeat = spread(run.repeat.first_tag_ms / run.first.first_tag_ms for run in page.runs)
+        sys.stdout.write(
+            f"{page.name:<34}{first.wire_bytes / 1e6:6.2f} MB{shown(first.first_tag_ms, 1e-3):>22}"
+            f"{against(page, lambda run: run.first.first_tag_ms):>20}{shown(first.ratio):>20}"
+            f"{shown(repeat):>22}{shown(spread(map(steady, page.runs)), digits=1):>22}"
+            f"{against(page, steady):>20}\n"
+        )
+    first, again = (
+        figures([getattr(run, sort) for run in ours.runs], ours.served.url, NETWORK)
+        for sort in ("first", "repeat")
+    )
+    sys.stdout.write("\nours: bytes of a first visit")
+    sys.stdout.writelines(f", {kind} {part.bytes}" for kind, part in first.traffic.items())
+    sys.stdout.write(
+        f"; of a second visit {again.wire_bytes}\n"
+        f"ours: main-thread tasks over 50 ms {first.long_tasks}, longest "
+        f"{first.longest_task_ms:.0f} ms\n"
+    )
+
+
+def main() -> None:
+    """Make the pages, visit them, print."""
+    with tempfile.TemporaryDirectory() as scratch:
+        pages = subjects(Path(scratch), Store.default())
+        measure(pages)
+        print_rows(pages)
+
+
+if __name__ == "__main__":
+    main()

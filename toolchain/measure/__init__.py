@@ -1,0 +1,1 @@
+"""What a visit to a built site costs in a real browser."""

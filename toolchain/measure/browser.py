@@ -1,0 +1,78 @@
+"""Finds and starts the Chromium that measures."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from toolchain.doctor import CHROMIUM_NAMES
+from toolchain.errors import MissingToolError, ToolchainError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from playwright.sync_api import Browser
+
+# What a browser does for itself would take part of the link.
+_FLAGS = (
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-quic",
+    "--disable-sync",
+)
+
+
+def find(named: Path | None) -> Path:
+    """Return the Chromium to use: the one that was named, `$CHROMIUM`, or the first on the path.
+
+    Raises:
+        MissingToolError: There is none.
+    """
+    if named is not None:
+        if not named.is_file():
+            raise MissingToolError(f"there is no Chromium at {named}; give another by --chromium")
+        return named
+    candidates = [os.environ.get("CHROMIUM"), *map(shutil.which, CHROMIUM_NAMES)]
+    found = next((path for path in candidates if path), None)
+    if found is None:
+        raise MissingToolError(
+            "measuring needs Chromium and there is none; install your system's `chromium` "
+            "package, or name one by --chromium"
+        )
+    return Path(found)
+
+
+@contextmanager
+def started(chromium: Path | None) -> Iterator[Browser]:
+    """Run a headless Chromium.
+
+    Raises:
+        MissingToolError: Playwright or Chromium is not installed.
+        ToolchainError: Chromium does not start.
+    """
+    try:
+        from playwright.sync_api import Error, sync_playwright
+    except ImportError as error:
+        raise MissingToolError(
+            "measuring needs Playwright and it is not installed; "
+            "run `pip install 'toolchain[measure]'`"
+        ) from error
+    path = find(chromium)
+    # Chromium refuses to run as root with its sandbox.
+    flags = ("--no-sandbox", *_FLAGS) if getattr(os, "geteuid", lambda: 1)() == 0 else _FLAGS
+    with sync_playwright() as playwright:
+        try:
+            browser = playwright.chromium.launch(executable_path=path, args=list(flags))
+        except Error as error:
+            raise ToolchainError(
+                f"{path} does not start ({error.message.splitlines()[0]}); "
+                "name another Chromium by --chromium"
+            ) from error
+        try:
+            yield browser
+        finally:
+            browser.close()

@@ -1,0 +1,67 @@
+"""Serves a site to the browser that measures it, and counts what left."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from toolchain.serve import HOST, application
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
+
+    from toolchain.report.schema import Host
+    from toolchain.serve import Wsgi
+
+
+@dataclass
+class Served:
+    """A site being served."""
+
+    url: str = ""
+    answers: list[tuple[str, int]] = field(default_factory=list)
+    """Path and length of the body of every answer so far, in their order."""
+
+
+@contextmanager
+def serving(site: Path, host: Host) -> Iterator[Served]:
+    """Serve a folder on loopback.
+
+    Args:
+        site: A folder with an `index.html`.
+        host: `toolchain` as `toolchain serve` does, with encodings; `plain` without any.
+
+    Raises:
+        BadInputError: There is no site at that path.
+    """
+    from waitress.server import create_server
+
+    served = Served()
+    app = _counted(application(site), served, encodings=host == "toolchain")
+    server = create_server(app, host=HOST, port=0, threads=8, ident=None)
+    served.url = f"http://{HOST}:{server.effective_port}/"
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    try:
+        yield served
+    finally:
+        server.close()
+        thread.join(timeout=10)
+
+
+def _counted(app: Wsgi, served: Served, *, encodings: bool) -> Wsgi:
+    def counting(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        if not encodings:
+            environ.pop("HTTP_ACCEPT_ENCODING", None)
+
+        def start(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
+            lengths = [int(value) for name, value in headers if name.lower() == "content-length"]
+            served.answers.append((str(environ["PATH_INFO"]).lstrip("/"), sum(lengths)))
+            return start_response(status, headers, *rest)
+
+        return app(environ, start)
+
+    return counting

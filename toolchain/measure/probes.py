@@ -1,0 +1,119 @@
+"""What is asked of a page, in its own language.
+
+A page can be measured if it shows the tags of a photo as `#tags li`, has the inference's
+milliseconds in the list's `data-inference-ms` until another photo is asked for, and tags
+a sample when its `button[data-sample]` is pressed. What else it says is taken if it is
+there: `data-backend`, stages with `data-end-ms`, and what went wrong in a `[role=alert] p`
+under `html[data-state=failed]`.
+"""
+
+WATCH = """
+(() => {
+  const seen = { firstTagMs: null, longTasks: [] };
+  globalThis.toolchainVisit = seen;
+  new PerformanceObserver((list) => {
+    seen.longTasks.push(...list.getEntries().map(({ duration }) => duration));
+  }).observe({ type: 'longtask', buffered: true });
+  seen.tagged = new Promise((resolve) => {
+    const look = () => {
+      if (document.querySelector('#tags li')) {
+        seen.firstTagMs = performance.now();
+      } else if (document.documentElement?.dataset.state !== 'failed') {
+        return;
+      }
+      observer.disconnect();
+      resolve();
+    };
+    const observer = new MutationObserver(look);
+    observer.observe(document, { attributes: true, childList: true, subtree: true });
+  });
+})();
+"""
+"""Runs before the page's own scripts: notes the first tag and the main thread's long tasks."""
+
+FIRST_TAG = """
+(deadlineMs) => Promise.race([
+  toolchainVisit.tagged.then(() => ({
+    firstTagMs: toolchainVisit.firstTagMs,
+    fault: document.querySelector('[role=alert] p')?.innerText ?? '',
+  })),
+  new Promise((resolve) => {
+    setTimeout(() => resolve({ firstTagMs: null, fault: '' }), deadlineMs);
+  }),
+])
+"""
+"""Waits for the first tag or for what went wrong."""
+
+SERVICE_WORKER = """
+async () => {
+  const registration = await navigator.serviceWorker?.getRegistration();
+  const worker = registration?.installing ?? registration?.waiting;
+  if (!worker || worker.state === 'activated') {
+    return;
+  }
+  await new Promise((resolve) => {
+    setTimeout(resolve, 60_000);
+    worker.addEventListener('statechange', () => {
+      if (worker.state === 'activated' || worker.state === 'redundant') {
+        resolve();
+      }
+    });
+  });
+}
+"""
+"""Waits until a service worker that is being installed has what it wants."""
+
+TRANSFERS = """
+() => ['navigation', 'resource']
+  .flatMap((type) => performance.getEntriesByType(type))
+  .filter(({ name }) => /^https?:/.test(name))
+  .map(({ name, startTime, responseEnd, transferSize }) => ({
+    url: name,
+    start: performance.timeOrigin + startTime,
+    end: performance.timeOrigin + responseEnd,
+    bytes: transferSize,
+  }))
+"""
+"""Lists the finished requests of a page or a worker, in milliseconds since the epoch.
+
+`transferSize` is the body as it travelled and 300 for the headers, 0 where a cache of
+the browser answered (Resource Timing, W3C).
+"""
+
+FACTS = """
+() => ({
+  longTasks: toolchainVisit.longTasks,
+  backend: document.querySelector('[data-backend]')?.dataset.backend ?? null,
+  tensors: document.querySelector('#tags')?.dataset.tensors ?? null,
+  origin: performance.timeOrigin,
+  stages: [...document.querySelectorAll('[data-stage][data-end-ms]')].map(({ dataset }) => [
+    dataset.stage,
+    Number(dataset.endMs),
+  ]),
+})
+"""
+"""What the page tells of itself."""
+
+TAG_AGAIN = """
+async (times) => {
+  const list = document.querySelector('#tags');
+  const buttons = [...document.querySelectorAll('button[data-sample]')];
+  const found = [];
+  for (let turn = 0; buttons.length > 0 && turn < times; turn++) {
+    const tagged = new Promise((resolve) => {
+      const observer = new MutationObserver(() => {
+        const { inferenceMs } = list.dataset;
+        if (inferenceMs !== undefined && list.children.length > 0) {
+          observer.disconnect();
+          resolve(Number(inferenceMs));
+        }
+      });
+      observer.observe(list, { attributes: true, childList: true });
+    });
+    buttons[0].click();
+    found.push(await tagged);
+  }
+  return found;
+}
+"""
+"""Tags the first sample again and again, and returns the milliseconds of each inference."""

@@ -1,0 +1,98 @@
+"""Makes figures of visits: medians with their spread, and the wire's limit beside them."""
+
+from __future__ import annotations
+
+import statistics
+from typing import TYPE_CHECKING
+from urllib.parse import urljoin, urlsplit
+
+from toolchain.measure.networks import limit_ms
+from toolchain.report.schema import KINDS, Kind, Network, Spread, Traffic, VisitFigures, kind_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from toolchain.measure.visit import Transfer, Visit
+
+
+def spread(values: Iterable[float]) -> Spread:
+    """Return the median of at least one value, the least and the greatest."""
+    known = sorted(values)
+    return Spread(median=statistics.median(known), low=known[0], high=known[-1])
+
+
+def p90(values: Sequence[float]) -> float:
+    """Return the 90th percentile of at least one value, interpolated."""
+    if len(values) == 1:
+        return values[0]
+    return statistics.quantiles(values, n=10, method="inclusive")[-1]
+
+
+def figures(visits: Sequence[Visit], url: str, network: Network) -> VisitFigures:
+    """Summarise visits of one sort.
+
+    Args:
+        visits: At least one.
+        url: The page's address; what kind a file is follows from its path below it.
+        network: What the visits were throttled to.
+    """
+    traffic = {kind: _traffic(visits, url, kind) for kind in KINDS}
+    limits = [limit_ms(network, _bytes_by_first_tag(visit)) for visit in visits]
+    known = [limit for limit in limits if limit is not None]
+    tasks = [visit.long_tasks_ms for visit in visits]
+    return VisitFigures(
+        first_tag_ms=spread(visit.first_tag_ms for visit in visits),
+        milestones_ms=_milestones(visits, url),
+        traffic=traffic,
+        wire_bytes=sum(part.bytes for part in traffic.values()),
+        limit_ms=spread(known) if known else None,
+        ratio=spread(visit.first_tag_ms / limit for visit, limit in zip(visits, known, strict=True))
+        if known
+        else None,
+        long_tasks=max(map(len, tasks)),
+        longest_task_ms=max((task for some in tasks for task in some), default=0.0),
+    )
+
+
+def path_of(transfer: Transfer, url: str) -> str:
+    """Return the path of a file below its page, empty for the page itself."""
+    folder = urlsplit(urljoin(url, ".")).path
+    return urlsplit(urljoin(url, transfer.url)).path.removeprefix(folder)
+
+
+def _traffic(visits: Sequence[Visit], url: str, kind: Kind) -> Traffic:
+    travelled = [
+        [
+            transfer.bytes
+            for transfer in visit.transfers
+            if transfer.bytes and kind_of(path_of(transfer, url)) == kind
+        ]
+        for visit in visits
+    ]
+    return Traffic(
+        requests=round(statistics.median(map(len, travelled))),
+        bytes=round(statistics.median(map(sum, travelled))),
+    )
+
+
+def _bytes_by_first_tag(visit: Visit) -> int:
+    return sum(
+        transfer.bytes for transfer in visit.transfers if transfer.end_ms <= visit.first_tag_ms
+    )
+
+
+def _milestones(visits: Sequence[Visit], url: str) -> dict[str, Spread]:
+    """Return when each thing was there, in the order of their medians."""
+    times: dict[str, list[float]] = {}
+    for visit in visits:
+        ends = dict(visit.stages_ms)
+        for transfer in visit.transfers:
+            if transfer.end_ms > visit.first_tag_ms:
+                continue
+            path = path_of(transfer, url)
+            name: str = kind_of(path) if path else "html"
+            ends[name] = max(transfer.end_ms, ends.get(name, 0.0))
+        for name, end in ends.items():
+            times.setdefault(name, []).append(end)
+    found = {name: spread(ends) for name, ends in times.items()}
+    return dict(sorted(found.items(), key=lambda item: item[1].median))

@@ -1,0 +1,130 @@
+/**
+ * Fetches what the worker needs and hands it over piece by piece.
+ *
+ * The document names these files as preloads, so they are on their way before any script
+ * runs; what is preloaded goes to the page only, hence the page fetches for the worker.
+ */
+
+import type { Failure, Span, ToWorker, WorkerFiles } from '../messages';
+
+/** What the page hears of the downloads. */
+export interface DownloadEvents {
+  /** @param receivedBytes - Of weights, so far. */
+  progress(receivedBytes: number): void;
+  /** All weights and the contract have come. */
+  finished(span: Span): void;
+}
+
+/** Takes messages for the worker. */
+export type Post = (message: ToWorker, transfer: Transferable[]) => void;
+
+/** Something that should be told to the visitor. */
+class Refused extends Error {
+  readonly failure: Failure;
+
+  constructor(failure: Failure) {
+    super(failure.code);
+    this.failure = failure;
+  }
+}
+
+/** The downloads of one worker. */
+export class Downloads {
+  readonly #cancel = new AbortController();
+  readonly #post: Post;
+  readonly #events: DownloadEvents;
+  readonly #kept = new Map<string, Response>();
+  #receivedBytes = 0;
+
+  constructor(post: Post, events: DownloadEvents) {
+    this.#post = post;
+    this.#events = events;
+  }
+
+  /**
+   * Fetches all files at once.
+   *
+   * @param afresh - Whether to pass over what the browser's cache holds.
+   * @param keep - Whether to keep the answers, for {@link kept}.
+   */
+  async start(
+    { contract, weights, wasm }: WorkerFiles,
+    afresh: boolean,
+    keep: boolean,
+  ): Promise<void> {
+    const start = performance.timeOrigin + performance.now();
+    const deliver = (file: string, isWeights: boolean): Promise<boolean> =>
+      this.#deliver(file, isWeights, afresh, keep);
+    const model = [deliver(contract, false), ...weights.map((file) => deliver(file, true))];
+    if (wasm !== null) {
+      void deliver(wasm, false);
+    }
+    if ((await Promise.all(model)).every(Boolean)) {
+      this.#events.finished({ start, end: performance.timeOrigin + performance.now() });
+    }
+  }
+
+  /** Whole answers by their addresses, to be read once; there when all has come. */
+  get kept(): ReadonlyMap<string, Response> {
+    return this.#kept;
+  }
+
+  /** Ends what is still under way. */
+  cancel(): void {
+    this.#cancel.abort();
+  }
+
+  async #deliver(
+    file: string,
+    isWeights: boolean,
+    afresh: boolean,
+    keep: boolean,
+  ): Promise<boolean> {
+    try {
+      const { signal } = this.#cancel;
+      const response = await fetch(file, { signal, ...(afresh ? { cache: 'reload' } : {}) });
+      refuseStranger(response, nameOf(file));
+      if (keep) {
+        this.#kept.set(file, response.clone());
+      }
+      const reader = response.body?.getReader();
+      for (;;) {
+        const piece = await reader?.read();
+        if (!piece || piece.done) {
+          break;
+        }
+        const { byteLength, buffer } = piece.value;
+        this.#post({ kind: 'piece', file, bytes: piece.value }, [buffer]);
+        if (isWeights) {
+          this.#receivedBytes += byteLength;
+          this.#events.progress(this.#receivedBytes);
+        }
+      }
+    } catch (error) {
+      if (!this.#cancel.signal.aborted) {
+        const failure: Failure =
+          error instanceof Refused ? error.failure : { code: 'network', file: nameOf(file) };
+        this.#post({ kind: 'missing', file, failure }, []);
+      }
+      return false;
+    }
+    this.#post({ kind: 'complete', file }, []);
+    return true;
+  }
+}
+
+/** Takes only answers with a good status that are no page of HTML. */
+function refuseStranger(response: Response, file: string): void {
+  if (!response.ok) {
+    throw new Refused({ code: 'http', file, status: response.status });
+  }
+  // Many hosts answer for a file they lack with their start page and status 200.
+  if (response.headers.get('content-type')?.includes('html')) {
+    throw new Refused({ code: 'html', file });
+  }
+}
+
+/** Returns the last part of an address, which is how people know the file. */
+function nameOf(file: string): string {
+  return file.split('/').at(-1) || file;
+}

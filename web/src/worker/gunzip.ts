@@ -1,0 +1,60 @@
+/** Decompresses files that the build stored as gzip streams, while they come in. */
+
+import { detailOf, FailureError } from './failure-error';
+import { type ByteStream, forEachPiece } from './incoming';
+
+/**
+ * Calls back with the bytes of one gzip stream that is spread over some files.
+ *
+ * @param name - What to call the files in a message.
+ * @throws {@link FailureError} if the stream is damaged, cut off, or followed by more.
+ */
+export async function gunzip(
+  streams: readonly ByteStream[],
+  name: string,
+  take: (bytes: Uint8Array) => void,
+): Promise<void> {
+  const { readable, writable } = await gunzipper();
+  const writer = writable.getWriter();
+  // Whatever went wrong, the reader below hears of it.
+  const writing = forEachPiece(streams, (piece) => writer.write(piece)).then(
+    () => writer.close(),
+    (error: unknown) => writer.abort(error),
+  );
+  writing.catch(() => undefined);
+  const reader = readable.getReader();
+  for (;;) {
+    let piece: ReadableStreamReadResult<Uint8Array>;
+    try {
+      piece = await reader.read();
+    } catch (error) {
+      throw error instanceof FailureError
+        ? error
+        : new FailureError({ code: 'compression', file: name, detail: detailOf(error) }, error);
+    }
+    if (piece.done) {
+      return;
+    }
+    take(piece.value);
+  }
+}
+
+async function gunzipper(): Promise<GenericTransformStream> {
+  if ('DecompressionStream' in globalThis) {
+    return new DecompressionStream('gzip');
+  }
+  // Safari before 16.4.
+  const { Gunzip } = await import('fflate');
+  const inflater = new Gunzip();
+  return new TransformStream<Uint8Array, Uint8Array>({
+    start(controller) {
+      inflater.ondata = (bytes) => controller.enqueue(bytes);
+    },
+    transform(bytes) {
+      inflater.push(bytes);
+    },
+    flush() {
+      inflater.push(new Uint8Array(0), true);
+    },
+  });
+}

@@ -1,0 +1,90 @@
+import { afterEach, describe, expect, it, vi } from 'vitest';
+
+import type { ToWorker } from '../src/messages';
+import { Downloads } from '../src/page/downloads';
+
+const site = 'https://example.org/sub/';
+const files = { contract: `${site}contract.bin`, weights: [`${site}a.bin`], wasm: null };
+
+/** Downloads from stand-ins for the host's answers. */
+async function download(answer: (file: string) => Response, afresh = false, keep = false) {
+  const fetched = vi.fn(async (file: string) => answer(file));
+  vi.stubGlobal('fetch', fetched);
+  const posted: ToWorker[] = [];
+  const progress: number[] = [];
+  const finished = vi.fn();
+  const downloads = new Downloads((message) => posted.push(message), {
+    progress: (bytes) => progress.push(bytes),
+    finished,
+  });
+  await downloads.start(files, afresh, keep);
+  return { fetched, posted, progress, finished, downloads };
+}
+
+const pieces = (...content: Uint8Array<ArrayBuffer>[]) =>
+  new ReadableStream({
+    start(controller) {
+      content.forEach((piece) => controller.enqueue(piece));
+      controller.close();
+    },
+  });
+
+afterEach(() => {
+  vi.unstubAllGlobals();
+});
+
+describe('Downloads', () => {
+  it('hands over every piece, and counts those of weights', async () => {
+    const { posted, progress, finished, fetched } = await download((file) =>
+      file.endsWith('a.bin')
+        ? new Response(pieces(Uint8Array.of(1, 2), Uint8Array.of(3)))
+        : new Response('{}'),
+    );
+    expect(posted.filter((message) => 'file' in message && message.file.endsWith('a.bin'))).toEqual(
+      [
+        { kind: 'piece', file: files.weights[0], bytes: Uint8Array.of(1, 2) },
+        { kind: 'piece', file: files.weights[0], bytes: Uint8Array.of(3) },
+        { kind: 'complete', file: files.weights[0] },
+      ],
+    );
+    expect(progress).toEqual([2, 3]);
+    expect(finished).toHaveBeenCalledTimes(1);
+    expect(fetched.mock.calls.map(([file]) => file)).toEqual([files.contract, files.weights[0]]);
+  });
+
+  it('keeps whole answers where asked to', async () => {
+    const answer = (file: string) => new Response(file);
+    expect((await download(answer)).downloads.kept.size).toBe(0);
+    const { kept } = (await download(answer, false, true)).downloads;
+    expect([...kept.keys()]).toEqual([files.contract, files.weights[0]]);
+    expect(await kept.get(files.contract)?.text()).toBe(files.contract);
+  });
+
+  it('passes over the cache after a failure', async () => {
+    const { fetched } = await download(() => new Response('{}'), true);
+    expect(fetched).toHaveBeenCalledWith(
+      files.contract,
+      expect.objectContaining({ cache: 'reload' }),
+    );
+  });
+
+  it.each<[object, () => Response]>([
+    [{ code: 'http', file: 'a.bin', status: 404 }, () => new Response('', { status: 404 })],
+    [
+      { code: 'html', file: 'a.bin' },
+      () => new Response('', { headers: { 'content-type': 'text/html; charset=utf-8' } }),
+    ],
+    [
+      { code: 'network', file: 'a.bin' },
+      () => {
+        throw new TypeError('offline');
+      },
+    ],
+  ])('tells of %j', async (failure, answer) => {
+    const { posted, finished } = await download((file) =>
+      file.endsWith('a.bin') ? answer() : new Response('{}'),
+    );
+    expect(posted).toContainEqual({ kind: 'missing', file: files.weights[0], failure });
+    expect(finished).not.toHaveBeenCalled();
+  });
+});
