@@ -63,7 +63,11 @@ class Judge:
 
     def verdict_of(self, logits: Array) -> Verdict:
         """Compare what a network gave for the photos, float32 `[n, classes]`."""
-        return judge(logits, self.truth, self.float_logits)
+        verdict = judge(logits, self.truth, self.float_logits)
+        if self.generated:
+            # Pictures that stand between labels flip where photos do not.
+            return verdict.model_copy(update={"agreement": None})
+        return verdict
 
     def drop_of(self, verdict: Verdict) -> float:
         """Return the drop in points, of what these photos can tell."""
