@@ -196,7 +196,8 @@ def test_the_same_build_keeps_the_conversion_and_the_folder(
     assert beside(out) == []
 
 
-def test_the_same_build_imports_no_tensorflow(site: Site, tmp_path: Path) -> None:
+@pytest.mark.parametrize("quantize", ["float16", "auto"])
+def test_the_same_build_imports_no_tensorflow(site: Site, tmp_path: Path, quantize: str) -> None:
     script = (
         "import atexit, sys\n"
         "slow = ('tensorflow', 'keras', 'tf_keras', 'tensorflowjs', 'tensorflow_hub')\n"
@@ -204,20 +205,26 @@ def test_the_same_build_imports_no_tensorflow(site: Site, tmp_path: Path) -> Non
         "from toolchain.cli import main\n"
         "main()\n"
     )
-    out = tmp_path / "site"
-    done = subprocess.run(
-        [sys.executable, "-c", script, *map(str, site.words), "--out", str(out)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    *table, imported = done.stdout.splitlines()
+
+    def run(out: Path) -> list[str]:
+        words = [*map(str, site.words), "--quantize", quantize, "--out", str(out)]
+        done = subprocess.run(
+            [sys.executable, "-c", script, *words], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout.splitlines()
+
+    first = site.options.out
+    if quantize != "float16":
+        first = tmp_path / "first"
+        run(first)
+    *table, imported = run(tmp_path / "site")
     assert imported == "[]"
-    assert any(line.split()[:2] == ["convert", "kept"] for line in table)
-    assert {name: data for name, data in contents(out).items() if name != "report.json"} == {
-        name: data for name, data in contents(site.options.out).items() if name != "report.json"
-    }
+    kept = [line.split()[0] for line in table if line.split()[1:2] == ["kept"]]
+    assert kept == (["convert"] if quantize == "float16" else ["convert", "quantize"])
+    assert {
+        name: data for name, data in contents(tmp_path / "site").items() if name != "report.json"
+    } == {name: data for name, data in contents(first).items() if name != "report.json"}
 
 
 def test_a_title_changes_the_page_alone(site: Site, session_store: Store, tmp_path: Path) -> None:

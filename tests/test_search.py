@@ -37,6 +37,7 @@ class Known:
     coder: float = 1.0
     """Bytes behind Brotli for each byte estimated."""
     weights: int = WEIGHTS
+    least_bits: float = 0.0
 
     def bytes_at(self, bits: float) -> int:
         return round(bits * self.weights / 8)
@@ -179,6 +180,16 @@ def test_the_next_bits(
 ) -> None:
     wanted = search.next_bits(coarse=coarse, fine=fine, found=found, room=room)
     assert wanted == (None if bits is None else pytest.approx(bits))
+
+
+def test_bits_do_not_go_down_to_where_pictures_are_not_to_be_trusted() -> None:
+    def following(fine: float, least: float, room: float | None, *, found: bool) -> float | None:
+        return search.next_bits(coarse=[], fine=[fine], found=found, room=room, least=least)
+
+    assert following(5.4, 5.4, None, found=True) is None
+    assert following(5.4, 5.2, None, found=True) == pytest.approx(5.2)
+    # A limit of bytes that the user gave is kept all the same.
+    assert following(5.4, 5.4, 4.0, found=False) == pytest.approx(4.0)
 
 
 def test_the_next_of_nothing_is_refused() -> None:

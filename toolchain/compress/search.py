@@ -63,7 +63,11 @@ class Judge:
 
     def verdict_of(self, logits: Array) -> Verdict:
         """Compare what a network gave for the photos, float32 `[n, classes]`."""
-        return judge(logits, self.truth, self.float_logits)
+        verdict = judge(logits, self.truth, self.float_logits)
+        if self.generated:
+            # Pictures that stand between labels flip where photos do not.
+            return verdict.model_copy(update={"agreement": None})
+        return verdict
 
     def drop_of(self, verdict: Verdict) -> float:
         """Return the drop in points, of what these photos can tell."""
@@ -130,9 +134,10 @@ def find(
         ToolchainError: No candidate keeps both limits; the nearest is named.
     """
     tried: list[Candidate] = []
-    bits: float | None = _FIRST_BITS
+    first = max(_FIRST_BITS, planning.least_bits)
     if max_bytes is not None:
-        bits = min(_FIRST_BITS, _room(planning, max_bytes, None))
+        first = min(first, _room(planning, max_bytes, None))
+    bits: float | None = first
     while bits is not None and len(tried) < _RUNS:
         candidate = attempt(planning, judge_by, bits, progress)
         tried.append(candidate)
@@ -146,6 +151,7 @@ def find(
             fine=[one.bits for one in tried if one.drop <= max_drop],
             found=any(_keeps(one, max_drop, max_bytes) for one in tried),
             room=room,
+            least=planning.least_bits,
         )
     kept = [one for one in tried if _keeps(one, max_drop, max_bytes)]
     if kept:
@@ -176,7 +182,12 @@ def attempt(planning: Planning, judge_by: Judge, bits: float, progress: Progress
 
 
 def next_bits(
-    *, coarse: Sequence[float], fine: Sequence[float], found: bool, room: float | None
+    *,
+    coarse: Sequence[float],
+    fine: Sequence[float],
+    found: bool,
+    room: float | None,
+    least: float = 0.0,
 ) -> float | None:
     """Return the bits a weight to try next; None where trying on would bring little.
 
@@ -185,12 +196,15 @@ def next_bits(
         fine: Bits at which it was not.
         found: Whether one of those had few enough bytes.
         room: The most bits that there are bytes for; None: any.
+        least: The fewest bits to go down to of one's own accord.
     """
     low, high = max(coarse, default=None), min(fine, default=None)
     if low is not None and high is not None:
         bits = (low + high) / 2
     elif high is not None:
-        bits = high - _STEP_BITS
+        bits = max(least, high - _STEP_BITS)
+        if bits >= high and found:
+            return None
     elif low is not None:
         # Further each time: where photos have no labels, agreement asks for twice the bits.
         bits = low + _STEP_BITS * 2 ** (len(coarse) - 1)
