@@ -20,7 +20,7 @@ unexport PYTHONDONTWRITEBYTECODE
 only = awk '/^[^ \#]/ { wanted = /^$(1)==/ } wanted' requirements.lock
 without = awk '/^[^ \#]/ { wanted = !/^$(1)==/ } wanted' requirements.lock
 
-WEB_SOURCES := $(shell find web templates -type f -not -path '*/node_modules/*' -not -path 'web/dist/*')
+WEB_SOURCES := $(shell find web templates -type f -not -path '*/node_modules/*' -not -path 'web/dist*')
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:

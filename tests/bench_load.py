@@ -6,7 +6,8 @@ WebAssembly with the stock converter's weights, and the same model in int8 on
 onnxruntime-web's. Every page is served as ours is, each of its files behind Brotli 11, the
 weights too; that is kinder to them than most hosts are, so they are served plainly as well.
 
-The model is MobileNetV2 from `../shared` (or `$TOOLCHAIN_SHARED`), else the embedded one.
+The model is MobileNetV2 from `../shared` (or `$TOOLCHAIN_SHARED`), rounded by half of the
+photos there, as in `make bench-size`; else the embedded one without photos.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tests.bench_size import folder_of, halves
 from toolchain import digest
 from toolchain.build import SHARD_BYTES, BuildOptions, build
 from toolchain.card import Declared
@@ -142,14 +144,19 @@ def onnx(folder: Path, photo: Path, fetched: Fetched, store: Store) -> Path:
 def subjects(scratch: Path, store: Store) -> list[Subject]:
     """Make every page; ours is the first."""
     archive = SHARED / "models" / "mobilenet_v2_100_224.tar.gz"
-    word, declared = "embedded", Declared()
+    word, declared, calibration = "embedded", Declared(), None
     if archive.is_file():
         word, declared = str(archive), Declared(value_range=(0.0, 1.0))
+        photos, _ = halves(SHARED / "data" / "imagenet-500")
+        calibration = folder_of(photos, scratch / "photos")
     else:
         sys.stdout.write(f"{archive} is not there (TOOLCHAIN_SHARED): the embedded model serves\n")
     request = resolve.Request(word)
     options = BuildOptions(
-        request, scratch / "ours", compress=CompressOptions(recipe="mixed"), declared=declared
+        request,
+        scratch / "ours",
+        compress=CompressOptions(recipe="mixed", calibration=calibration),
+        declared=declared,
     )
     build(options, store=store, progress=Silent())
     fetched = resolve.fetch(request, store=store, progress=Silent())

@@ -273,6 +273,7 @@ def test_only_bytes_that_came_by_the_first_tag_count_for_the_limit() -> None:
         "page": 1,
         "runtime": 0,
         "wasm": 0,
+        "preview": 0,
         "model": 1,
         "photos": 1,
     }

@@ -25,6 +25,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("served")
     for path, content in {
         "index.html": b"<!doctype html><title>site</title>",
+        "sw.js": b"'use strict';",
         HASHED: b"export {};" * 50,
         f"{HASHED}.br": b"brotli",
         f"{HASHED}.gz": b"gzip's bytes",
@@ -95,6 +96,11 @@ def test_hashed_names_are_kept_for_ever_and_the_page_is_not(port: int) -> None:
     for path in (HASHED, "assets/kernels-AbCd_123.wasm", "model/shard.0123456789abcdef.bin"):
         assert "immutable" in get(port, f"/{path}")[1]["cache-control"]
     assert "immutable" not in get(port, "/")[1].get("cache-control", "")
+
+
+def test_the_service_worker_is_not_asked_for_within_minutes(port: int) -> None:
+    assert get(port, "/sw.js")[1]["cache-control"] == "max-age=300, public"
+    assert get(port, "/")[1]["cache-control"] == "max-age=0, public"
 
 
 @pytest.mark.parametrize("path", ["/nothing.js", "/../secret.txt", "/%2e%2e/secret.txt"])

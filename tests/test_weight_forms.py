@@ -1,4 +1,7 @@
-"""Weights in every form: the very bits in Chromium that Python decodes, and the same tags."""
+"""Weights in every form: the page decodes the very bits that Python decodes.
+
+What the page then tags with them is in `test_packed_page.py`.
+"""
 
 from __future__ import annotations
 
@@ -12,20 +15,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from tests import bench_stock, tiny_models
 from tests.browser import chromium, plain_host
 from toolchain import tf as tensorflow
-from toolchain.build import SHARD_BYTES, BuildOptions, build
+from toolchain.build import SHARD_BYTES
 from toolchain.card import Declared
 from toolchain.compress import network as networks
 from toolchain.compress.rounding import LARGEST, Rounded
-from toolchain.compress.stage import CompressOptions
-from toolchain.evaluation.metrics import softmax
-from toolchain.graph import preprocess
 from toolchain.progress import Silent
-from toolchain.report import schema
+from toolchain.site import contract as contracts
 from toolchain.sources import resolve
 from toolchain.sources.resolve import Request
 from toolchain.tfjs import execute, packing, quantised
@@ -33,52 +32,51 @@ from toolchain.tfjs import stage as tfjs
 from toolchain.tfjs.convert import QUANTIZATIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from playwright.sync_api import Browser, Page
+    from collections.abc import Callable, Iterator
 
     from toolchain.store import Store
     from toolchain.tfjs.convert import Quantization
     from toolchain.tfjs.quantised import Format
+    from toolchain.tfjs.stage import TfjsModel
 
     Array = np.ndarray[Any, Any]
 
 pytestmark = pytest.mark.xdist_group("page")
 
-CHECKOUT = Path(__file__).parents[1]
-WEB = CHECKOUT / "web"
-SAMPLES = CHECKOUT / "templates" / "samples"
-TAGGED = 90_000  # milliseconds
-SAME_PIXELS = 1e-3  # as in test_page.py
-DECLARED = Declared(labels=tiny_models.names())
+WEB = Path(__file__).parents[1] / "web"
+CONTRACT = "contract.bin"
 ODD = 29  # bytes of a file, so that weights are cut in their midst
 
 # Vite's own interface, for its command line wants a configuration file for a library.
 BUNDLE = """
 import { build } from 'vite';
-const [entry, outDir] = process.argv.slice(-2);
+const [outDir, ...entry] = process.argv.slice(1);
+const fileName = (_, name) => `${name}.js`;
 await build({
   configFile: false,
   logLevel: 'error',
-  build: { outDir, lib: { entry, formats: ['es'], fileName: () => 'loader.js' } },
+  build: { outDir, lib: { entry, formats: ['es'], fileName } },
 });
 """
+MODULES = ("incoming", "model-files")
 
-# What the page does with the files of a model before TF.js builds the graph, and what
-# TF.js does then.
+# What the page does with the files of a model, and what TF.js does with the weights then.
 DECODE = """
-async (folder) => {
-  const { readModelJson, unpackModel } = await import('./loader.js');
+async ({ contract, shards }) => {
+  const { Incoming } = await import('./incoming.js');
+  const { receiveModel, receiveWeights } = await import('./model-files.js');
   await tf.setBackend('cpu');
-  const read = async (path, kind) => (await fetch(`${folder}/${path}`))[kind]();
-  const { groups, scales } = readModelJson(await read('model.json', 'json'));
-  const paths = groups.flatMap((group) => group.paths);
-  const artifacts = {
-    weightSpecs: groups.flatMap((group) => group.specs),
-    weightData: await Promise.all(paths.map((path) => read(path, 'arrayBuffer'))),
-  };
-  unpackModel({ artifacts, scales });
-  const tensors = tf.io.decodeWeights(artifacts.weightData, artifacts.weightSpecs);
+  const incoming = new Incoming();
+  for (const file of [contract, ...shards]) {
+    const bytes = new Uint8Array(await (await fetch(file)).arrayBuffer());
+    incoming.take({ kind: 'piece', file, bytes });
+    incoming.take({ kind: 'complete', file });
+  }
+  const [{ description }] = await receiveModel(incoming, contract);
+  const tensors = {};
+  await receiveWeights(incoming, shards, description, ({ spec, data }) => {
+    Object.assign(tensors, tf.io.decodeWeights(data, [spec]));
+  });
   for (const name of Object.keys(tensors).filter((name) => name.endsWith('/whole'))) {
     const kernel = name.slice(0, -'/whole'.length);
     tensors[kernel] = tf.mul(tensors[name], tensors[`${kernel}/steps`]);
@@ -159,7 +157,7 @@ def tricky_kernels(network: networks.Network) -> dict[str, Rounded]:
         shape = network.weights[layer.kernel].shape
         channels = networks.channels_of(shape, layer.kind)
         values = random.integers(-LARGEST, LARGEST + 1, (int(np.prod(shape)) // channels, channels))
-        values.flat[:3] = -LARGEST, LARGEST, 0
+        values.flat[:3] = -packing.ZERO, LARGEST, 0
         table = singles if layer is network.layers[-1] else halves
         steps = np.take(table, range(begin, begin + channels), mode="wrap")
         begin += channels
@@ -177,66 +175,71 @@ def with_tricky_biases(network: networks.Network) -> networks.Network:
     return network.with_weights(biases)
 
 
+def read_model(folder: Path) -> dict[str, Any]:
+    """Parse the `model.json` of a folder."""
+    model: dict[str, Any] = json.loads((folder / "model.json").read_text("utf-8"))
+    return model
+
+
 @pytest.fixture(scope="module")
-def keras_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def small(tmp_path_factory: pytest.TempPathFactory, session_store: Store) -> TfjsModel:
+    """A small MobileNetV2 with float32 weights."""
     model = tiny_models.with_statistics(tiny_models.mobile_net(tiny_models.libraries()["keras"]))
-    return tiny_models.save_keras(model, tmp_path_factory.mktemp("keras") / "small.keras")
-
-
-@pytest.fixture(scope="module")
-def network(keras_file: Path, session_store: Store) -> networks.Network:
-    # As the sites below are built, so that they find it converted.
-    fetched = resolve.fetch(Request(str(keras_file)), store=session_store, progress=Silent())
-    model = tfjs.run(
-        replace(fetched, declared=DECLARED.over(fetched.declared)),
+    path = tiny_models.save_keras(model, tmp_path_factory.mktemp("keras") / "small.keras")
+    fetched = resolve.fetch(Request(str(path)), store=session_store, progress=Silent())
+    declared = Declared(labels=tiny_models.names()).over(fetched.declared)
+    return tfjs.run(
+        replace(fetched, declared=declared),
         quantization="none",
         shard_bytes=SHARD_BYTES,
         store=session_store,
         progress=Silent(),
     )
-    return networks.read(model.folder, model.converted.artifacts.model_json)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as running:
-        yield running
 
 
 @pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    context = browser.new_context()
-    yield context.new_page()
-    context.close()
+def network(small: TfjsModel) -> networks.Network:
+    return networks.read(small.folder, small.converted.artifacts.model_json)
 
 
 @pytest.fixture(scope="module")
 def host(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with an unmodified TF.js and the page's own reader of weights."""
+    """A folder with an unmodified TF.js and the page's own reader of models."""
     folder = tmp_path_factory.mktemp("host")
-    worker = WEB / "src" / "worker"
-    entry = folder / "loader.ts"
-    entry.write_text(
-        f"export {{ readModelJson }} from '{worker}/weights-manifest';\n"
-        f"export {{ unpackModel }} from '{worker}/model-files';\n",
-        "utf-8",
-    )
+    entries = [str(WEB / "src" / "worker" / f"{module}.ts") for module in MODULES]
     subprocess.run(
-        ["node", "--input-type=module", "--eval", BUNDLE, "--", str(entry), str(folder / "out")],
+        ["node", "--input-type=module", "--eval", BUNDLE, "--", str(folder), *entries],
         cwd=WEB,
         check=True,
     )
-    shutil.copy(folder / "out" / "loader.js", folder)
     shutil.copy(WEB / "node_modules/@tensorflow/tfjs/dist/tf.min.js", folder)
     (folder / "index.html").write_text("<!doctype html><script src=tf.min.js></script>", "utf-8")
     return folder
 
 
-def assert_same_bits(page: Page, host: Path, folder: str, expected: dict[str, Array]) -> None:
-    """Decode the weights in the page, and compare them with what they should be."""
-    with plain_host(host) as origin:
+@pytest.fixture(scope="module")
+def decode_in_chromium(host: Path, small: TfjsModel) -> Iterator[Callable[[Path], dict[str, Any]]]:
+    """Decodes the weights of a folder below the host, as a page of that model would."""
+    contract = contracts.make(small, "model.json")
+    with chromium() as browser, plain_host(host) as origin, browser.new_page() as page:
         page.goto(origin)
-        found = {tensor["name"]: tensor for tensor in page.evaluate(DECODE, folder)}
+
+        def decode(folder: Path) -> dict[str, Any]:
+            graph = read_model(folder)
+            content = contract.model_copy(update={"graph": graph}).to_bytes()
+            (folder / CONTRACT).write_bytes(content)
+            paths = [path for group in graph["weightsManifest"] for path in group["paths"]]
+            files = {
+                "contract": f"{folder.name}/{CONTRACT}",
+                "shards": [f"{folder.name}/{path}" for path in paths],
+            }
+            return {tensor["name"]: tensor for tensor in page.evaluate(DECODE, files)}
+
+        yield decode
+
+
+def assert_same_bits(found: dict[str, Any], expected: dict[str, Array]) -> None:
+    """Compare what Chromium decoded with what it should have."""
     assert found.keys() == expected.keys()
     for name, value in expected.items():
         assert found[name]["shape"] == list(value.shape), name
@@ -246,31 +249,37 @@ def assert_same_bits(page: Page, host: Path, folder: str, expected: dict[str, Ar
 
 @pytest.mark.parametrize("quantization", QUANTIZATIONS)
 def test_what_the_converter_stores_is_decoded_alike(
-    page: Page, host: Path, monkeypatch: pytest.MonkeyPatch, quantization: Quantization
+    decode_in_chromium: Callable[[Path], dict[str, Any]],
+    host: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    quantization: Quantization,
 ) -> None:
     # As toolchain.tfjs.convert does: what the converter imports wants IPython otherwise.
     monkeypatch.setenv("TFDF_DISABLE_WELCOME_MESSAGE", "1")
     folder = host / quantization
     folder.mkdir()
     write_converted(folder, quantization)
-    model = json.loads((folder / "model.json").read_text("utf-8"))
+    model = read_model(folder)
     assert sum(len(group["paths"]) for group in model["weightsManifest"]) > 3
     decoded = execute.decode_weights(folder, model)
     if quantization == "none":
         for name, value in tricky_weights(quantization).items():
             assert decoded[name].tobytes() == value.tobytes(), name
-    assert_same_bits(page, host, quantization, decoded)
+    assert_same_bits(decode_in_chromium(folder), decoded)
 
 
 @pytest.mark.parametrize("form", quantised.FORMATS)
 def test_what_a_recipe_stores_is_decoded_alike(
-    page: Page, host: Path, network: networks.Network, form: Format
+    decode_in_chromium: Callable[[Path], dict[str, Any]],
+    host: Path,
+    network: networks.Network,
+    form: Format,
 ) -> None:
-    kernels = tricky_kernels(network)
     folder = host / form
     folder.mkdir()
+    kernels = tricky_kernels(network)
     quantised.write(with_tricky_biases(network), kernels, folder, form=form, shard_bytes=301 * ODD)
-    model = json.loads((folder / "model.json").read_text("utf-8"))
+    model = read_model(folder)
     assert len(model["weightsManifest"][0]["paths"]) > 1
     decoded = execute.decode_weights(folder, model)
     exact = {
@@ -285,12 +294,12 @@ def test_what_a_recipe_stores_is_decoded_alike(
         entries = model["weightsManifest"][0]["weights"]
         steps = [entry for entry in entries if entry["name"].endswith("/steps")]
         assert 0 < sum("quantization" in entry for entry in steps) < len(steps)
-    assert_same_bits(page, host, form, decoded | exact)
+    assert_same_bits(decode_in_chromium(folder), decoded | exact)
 
 
 def products(folder: Path) -> tuple[set[str], set[str]]:
     """Return the kernels that the graph scales, and the layers whose outputs it scales."""
-    nodes = json.loads((folder / "model.json").read_text("utf-8"))["modelTopology"]["node"]
+    nodes = read_model(folder)["modelTopology"]["node"]
     scaled = {node["name"]: node["input"][0] for node in nodes if node["op"] == "Mul"}
     kernels = {name for name, source in scaled.items() if source == f"{name}/whole"}
     layers = {name for name, source in scaled.items() if source == f"{name}/unscaled"}
@@ -324,8 +333,7 @@ def test_an_output_that_is_yet_to_be_scaled_is_about_as_large_as_it_will_be(
     network: networks.Network, tmp_path: Path
 ) -> None:
     write_stock(network, tmp_path / "stock")
-    model = json.loads((tmp_path / "stock" / "model.json").read_text("utf-8"))
-    decoded = execute.decode_weights(tmp_path / "stock", model)
+    decoded = execute.decode_weights(tmp_path / "stock", read_model(tmp_path / "stock"))
     for layer in network.layers:
         assert 0.7 < np.median(decoded[f"{layer.kernel}/steps"]) < 1.5
         kernel, value = decoded[f"{layer.kernel}/whole"], network.weights[layer.kernel]
@@ -361,70 +369,3 @@ def test_scaling_a_layer_for_its_kernel_changes_last_bits_only(
     # A sum that is scaled once is off by some of float32's last bits, 2^-24 each, as the sum
     # of scaled terms is; 12 layers hand them on. Measured: 3e-7.
     assert np.abs(found - exact).max() < 3e-6 * np.abs(exact).max()
-
-
-@pytest.fixture(scope="module", params=quantised.FORMATS)
-def site(
-    request: pytest.FixtureRequest,
-    keras_file: Path,
-    session_store: Store,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Path:
-    """A built site of the small network with rounded weights, in many files."""
-    out = tmp_path_factory.mktemp("sites") / "site"
-    options = BuildOptions(
-        request=Request(str(keras_file)),
-        out=out,
-        compress=CompressOptions(
-            recipe="mixed", form=request.param, calibration=SAMPLES, shard_bytes=301 * ODD
-        ),
-        declared=DECLARED,
-    )
-    report = build(options, store=session_store, progress=Silent())
-    assert len(report.artifacts.shards) > 1
-    return out
-
-
-def test_the_page_tags_with_the_weights_that_python_decodes(
-    page: Page, site: Path, tmp_path: Path
-) -> None:
-    photo = tmp_path / "photo.png"
-    with Image.open(SAMPLES / "cat.jpg") as image:
-        image.convert("RGB").save(photo)
-    with plain_host(site) as origin:
-        page.goto(origin)
-        page.wait_for_selector("html[data-state=tagged]", timeout=TAGGED)
-        page.evaluate("document.querySelector('#tags').textContent = ''")
-        page.set_input_files("#file", photo)
-        page.wait_for_selector("html[data-state=tagged] #tags li", timeout=TAGGED)
-        shown = page.eval_on_selector_all(
-            "#tags li",
-            "rows => Object.fromEntries(rows.map(row => "
-            "[row.dataset.classIndex, Number(row.dataset.score)]))",
-        )
-    report = schema.read(site)
-    run = execute.load(site / "model", report.artifacts.model_json)
-    scores = softmax(run(preprocess.load(photo, report.card.input)[None]))[0]
-    assert np.ptp(scores) > 10 * SAME_PIXELS
-    found = [shown[str(index)] for index in range(tiny_models.CLASSES)]
-    np.testing.assert_allclose(found, scores, atol=SAME_PIXELS)
-
-
-@pytest.mark.parametrize("site", ["packed"], indirect=True)
-def test_the_page_names_a_weight_that_it_cannot_unpack(
-    page: Page, site: Path, tmp_path: Path
-) -> None:
-    damaged = tmp_path / "damaged"
-    shutil.copytree(site, damaged)
-    path = damaged / "model" / schema.read(site).artifacts.model_json
-    model = json.loads(path.read_text("utf-8"))
-    model["packing"]["scales"] = [0.001]
-    path.write_text(json.dumps(model), "utf-8")
-    with plain_host(damaged) as origin:
-        page.goto(origin)
-        page.wait_for_selector("html[data-state=failed]", timeout=TAGGED)
-        sentence = page.inner_text("[role=alert]")
-    packed = [
-        entry["name"] for entry in model["weightsManifest"][0]["weights"] if "packed" in entry
-    ]
-    assert any(f"“{name}” cannot be unpacked: it asks for scale" in sentence for name in packed)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from toolchain import __version__
 from toolchain.card import Declared
 from toolchain.compress import stage as compression
+from toolchain.errors import BadInputError, UnreachableError
 from toolchain.report import schema
 from toolchain.site import publish
 from toolchain.site.precompress import precompress
@@ -21,12 +22,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from toolchain.compress.plan import Plan
     from toolchain.compress.stage import CompressOptions
+    from toolchain.evaluation.metrics import Verdict
     from toolchain.progress import Progress
+    from toolchain.sources.saved_model import Fetched
     from toolchain.store import Store
     from toolchain.tfjs.convert import Quantization
+    from toolchain.tfjs.stage import TfjsModel
 
 SHARD_BYTES = 4 << 20
+_PREVIEW = "preview: "  # before the names of its stages
+_SMALL = 0.5  # of the model's weights; a larger preview hardly answers sooner
 
 
 @dataclass(frozen=True)
@@ -42,25 +49,100 @@ class BuildOptions:
     shard_bytes: int = SHARD_BYTES
     declared: Declared = field(default_factory=Declared)
     """What the user says of the model; it holds over what its source says."""
+    preview: resolve.Request | None = None
+    """A small model with the same labels, to answer first visits until the other one is there.
+    What is declared holds for it too, but for the size and the licence."""
     fallback: bool = True
-    """Build the embedded model where the hosts of a catalogue model are out of reach."""
+    """Build the embedded model where the hosts of a catalogue model are out of reach, and no
+    preview where those of the preview are."""
     title: str | None = None
 
 
-class _Clock:
-    """Times the stages as they pass."""
+@dataclass(frozen=True)
+class _Made:
+    """A model as the site gets it, and how compressing it went."""
 
-    def __init__(self) -> None:
-        self.stages: list[schema.Stage] = []
-        self.reused = False
+    model: TfjsModel
+    plan: Plan | None = None
+    verdict: Verdict | None = None
+
+
+class _Stages:
+    """Runs the stages that models pass, and times them."""
+
+    def __init__(self, options: BuildOptions, store: Store, progress: Progress) -> None:
+        self.done: list[schema.Stage] = []
+        self._options = options
+        self._store = store
+        self._progress = progress
+        self._reused = False
 
     @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        self.reused = False
+    def timed(self, name: str) -> Iterator[None]:
+        """Time what is done inside as the stage of this name."""
+        self._reused = False
         begun = time.perf_counter()
         yield
         seconds = round(time.perf_counter() - begun, 3)
-        self.stages.append(schema.Stage(name=name, seconds=seconds, reused=self.reused))
+        self.done.append(schema.Stage(name=name, seconds=seconds, reused=self._reused))
+
+    def source(self) -> resolve.Outcome:
+        """Fetch the model, or the embedded one in its place."""
+        options = self._options
+        with self.timed("source"):
+            if options.fallback:
+                outcome = resolve.fetch_or_embedded(
+                    options.request, store=self._store, progress=self._progress
+                )
+            else:
+                outcome = resolve.Outcome(
+                    resolve.fetch(options.request, store=self._store, progress=self._progress)
+                )
+        return replace(outcome, fetched=_declare(outcome.fetched, options.declared))
+
+    def preview_source(self, request: resolve.Request) -> Fetched | None:
+        """Fetch the preview; None where its hosts are out of reach and that is no error."""
+        with self.timed(f"{_PREVIEW}source"):
+            try:
+                fetched = resolve.fetch(request, store=self._store, progress=self._progress)
+            except UnreachableError as error:
+                if not self._options.fallback:
+                    raise
+                self._progress.warn(str(error))
+                self._progress.warn(
+                    f"building without the preview {request.model}; "
+                    "--no-fallback makes this an error"
+                )
+                return None
+        # Its licence and the size of its input are its own.
+        own = {"licence": None, "height": None, "width": None}
+        return _declare(fetched, self._options.declared.model_copy(update=own))
+
+    def convert(self, fetched: Fetched, prefix: str = "") -> TfjsModel:
+        """Convert a model to TF.js."""
+        options = self._options
+        with self.timed(f"{prefix}convert"):
+            model = tfjs.run(
+                fetched,
+                # Compression starts from the weights as they are.
+                quantization="none" if options.compress else options.quantization,
+                shard_bytes=options.shard_bytes,
+                store=self._store,
+                progress=self._progress,
+            )
+            self._reused = model.reused
+        return model
+
+    def quantize(
+        self, model: TfjsModel, compress: CompressOptions | None, prefix: str = ""
+    ) -> _Made:
+        """Compress a model's weights, unless they are to stay as the converter stored them."""
+        if compress is None:
+            return _Made(model)
+        with self.timed(f"{prefix}quantize"):
+            made = compression.run(model, compress, store=self._store, progress=self._progress)
+            self._reused = made.model.reused
+        return _Made(made.model, made.plan, made.verdict)
 
 
 def build(options: BuildOptions, *, store: Store, progress: Progress) -> schema.Report:
@@ -73,34 +155,19 @@ def build(options: BuildOptions, *, store: Store, progress: Progress) -> schema.
         The report that was written into the site as `report.json`.
 
     Raises:
+        BadInputError: The preview has other labels than the model.
         ToolchainError: A stage failed; the old site is as it was.
     """
     publish.prepare(options.out)
-    clock = _Clock()
-    with clock.stage("source"):
-        outcome = _fetch(options, store, progress)
-    with clock.stage("convert"):
-        model = tfjs.run(
-            outcome.fetched,
-            # Compression starts from the weights as they are.
-            quantization="none" if options.compress else options.quantization,
-            shard_bytes=options.shard_bytes,
-            store=store,
-            progress=progress,
-        )
-        clock.reused = model.reused
-    compressed = None
-    if options.compress is not None:
-        with clock.stage("quantize"):
-            compressed = compression.run(model, options.compress, store=store, progress=progress)
-            model = compressed.model
-            clock.reused = model.reused
-    for assumption in model.converted.assumptions:
-        progress.warn(assumption)
+    stages = _Stages(options, store, progress)
+    outcome = stages.source()
+    made, preview = _models(outcome.fetched, options, stages)
+    model, small = made.model, preview.model if preview else None
+    _warn(model, small, progress)
     with store.lock(f"site-{options.out.resolve()}"), publish.staged(options.out) as site:
-        with clock.stage("render"):
-            render(model, site, title=options.title, notice=outcome.notice)
-        with clock.stage("compress"):
+        with stages.timed("render"):
+            render(model, site, preview=small, title=options.title, notice=outcome.notice)
+        with stages.timed("compress"):
             sizes = precompress(site, store=store, progress=progress)
         files = tuple(
             schema.SiteFile(
@@ -119,11 +186,12 @@ def build(options: BuildOptions, *, store: Store, progress: Progress) -> schema.
             assumptions=model.converted.assumptions,
             card=model.converted.card,
             quantization=model.converted.quantization,
-            plan=compressed.plan if compressed else None,
-            verdict=compressed.verdict if compressed else None,
+            plan=made.plan,
+            verdict=made.verdict,
             source_graph=model.converted.facts,
             artifacts=model.converted.artifacts,
-            stages=tuple(clock.stages),
+            preview=_record(preview, options),
+            stages=tuple(stages.done),
             files=files,
             totals=schema.totals(files),
         )
@@ -131,10 +199,60 @@ def build(options: BuildOptions, *, store: Store, progress: Progress) -> schema.
     return report
 
 
-def _fetch(options: BuildOptions, store: Store, progress: Progress) -> resolve.Outcome:
-    if options.fallback:
-        outcome = resolve.fetch_or_embedded(options.request, store=store, progress=progress)
-    else:
-        outcome = resolve.Outcome(resolve.fetch(options.request, store=store, progress=progress))
-    declared = options.declared.over(outcome.fetched.declared)
-    return replace(outcome, fetched=replace(outcome.fetched, declared=declared))
+def _models(fetched: Fetched, options: BuildOptions, stages: _Stages) -> tuple[_Made, _Made | None]:
+    """Make the model, and the preview if there is to be one.
+
+    What can be wrong with the preview shows before either is compressed, which takes longest.
+    """
+    small = stages.preview_source(options.preview) if options.preview else None
+    model = stages.convert(fetched)
+    if small is None:
+        return stages.quantize(model, options.compress), None
+    preview = stages.convert(small, _PREVIEW)
+    if preview.converted.card.labels != model.converted.card.labels:
+        raise BadInputError(
+            f"the preview {preview.converted.card.provenance.name} has other labels than "
+            f"{model.converted.card.provenance.name}; give one that was trained on the same classes"
+        )
+    # The bytes that are asked for are those of the model itself.
+    compress = options.compress and replace(options.compress, max_bytes=None)
+    made = stages.quantize(model, options.compress)
+    return made, stages.quantize(preview, compress, _PREVIEW)
+
+
+def _warn(model: TfjsModel, preview: TfjsModel | None, progress: Progress) -> None:
+    """Say what was assumed, and where a preview is hardly worth its bytes."""
+    for assumption in model.converted.assumptions:
+        progress.warn(assumption)
+    if preview is None:
+        return
+    name = preview.converted.card.provenance.name
+    for assumption in preview.converted.assumptions:
+        progress.warn(f"the preview {name}: {assumption}")
+    small, full = (each.converted.artifacts.weight_bytes for each in (preview, model))
+    if small >= _SMALL * full:
+        progress.warn(
+            f"the preview {name} has {small:,} bytes of weights and the model {full:,}; "
+            "one of less than half would answer sooner"
+        )
+
+
+def _record(preview: _Made | None, options: BuildOptions) -> schema.Preview | None:
+    if preview is None or options.preview is None:
+        return None
+    converted = preview.model.converted
+    return schema.Preview(
+        requested=options.preview.model,
+        assumptions=converted.assumptions,
+        card=converted.card,
+        quantization=converted.quantization,
+        plan=preview.plan,
+        verdict=preview.verdict,
+        source_graph=converted.facts,
+        artifacts=converted.artifacts,
+    )
+
+
+def _declare(fetched: Fetched, declared: Declared) -> Fetched:
+    """Let what the user says of a model hold over what its source says."""
+    return replace(fetched, declared=declared.over(fetched.declared))

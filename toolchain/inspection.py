@@ -32,6 +32,8 @@ class Inspection:
     """Of the weights while the graph runs."""
     ops: dict[str, int]
     dtypes: dict[str, int]
+    preview: Inspection | None = None
+    """Of a site: the small model that answers first, if it has one."""
 
 
 def inspect(
@@ -44,7 +46,10 @@ def inspect(
     """
     site = Path(request.model)
     if (site / MARK).is_file():
-        return _of_site(schema.read(site))
+        report = schema.read(site)
+        small = report.preview
+        preview = _of_site(report, small, "preview") if small else None
+        return _of_site(report, report, "model", preview)
     fetched = resolve.fetch(request, store=store, progress=progress)
     from toolchain.graph import facts, signature
 
@@ -70,14 +75,21 @@ def inspect(
     )
 
 
-def _of_site(report: schema.Report) -> Inspection:
+def _of_site(
+    report: schema.Report,
+    model: schema.Report | schema.Preview,
+    kind: schema.Kind,
+    preview: Inspection | None = None,
+) -> Inspection:
+    """Look at one of a site's models, whose files are of a kind."""
     return Inspection(
-        card=report.card,
-        form=f"TF.js graph model, {report.quantization}",
-        parameters=report.artifacts.parameters,
-        multiply_adds=report.source_graph.multiply_adds,
-        file_bytes=report.totals["model"].raw,
-        memory_bytes=report.artifacts.memory_bytes,
-        ops=report.artifacts.ops,
-        dtypes=report.artifacts.dtypes,
+        card=model.card,
+        form=f"TF.js graph model, {model.quantization}",
+        parameters=model.artifacts.parameters,
+        multiply_adds=model.source_graph.multiply_adds,
+        file_bytes=report.totals[kind].raw,
+        memory_bytes=model.artifacts.memory_bytes,
+        ops=model.artifacts.ops,
+        dtypes=model.artifacts.dtypes,
+        preview=preview,
     )

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 HOST = "127.0.0.1"
 # `name.<16 hex digits>.suffix` is this tool's, `name-<8 of base 64>.suffix` is Vite's.
 _HASHED = re.compile(r"(\.[0-9a-f]{16}|-[\w-]{8})\.\w+$")
+# As long may a visitor who comes back not hear of a new version, and ask for nothing.
+_SERVICE_WORKER_SECONDS = 300
 _MIME_TYPES = {".wasm": "application/wasm", ".bin": "application/octet-stream"}
 
 
@@ -23,7 +25,8 @@ def application(site: Path) -> Wsgi:
     """Return a WSGI application that serves a site as a good static host would.
 
     Compressed neighbours (`.br`, `.gz`) go to whoever accepts them; hashed names may be
-    kept for ever, `index.html` is asked for anew each time.
+    kept for ever, `index.html` is asked for anew each time. So is `sw.js`, by which browsers
+    learn of a new version, but not within minutes: a visit soon after another asks nothing.
 
     Raises:
         BadInputError: There is no site at that path.
@@ -40,6 +43,7 @@ def application(site: Path) -> Wsgi:
         mimetypes=_MIME_TYPES,
         allow_all_origins=False,
         immutable_file_test=lambda _path, url: bool(_HASHED.search(url)),
+        add_headers_function=_keep_service_worker,
     )
     return served
 
@@ -69,6 +73,11 @@ def serve(site: Path, port: int, *, ready: Callable[[str], None]) -> None:
         server.run()
     finally:
         server.close()
+
+
+def _keep_service_worker(headers: Any, _path: str, url: str) -> None:
+    if url == "/sw.js":
+        headers["Cache-Control"] = f"max-age={_SERVICE_WORKER_SECONDS}, public"
 
 
 def _not_found(_environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:

@@ -46,10 +46,6 @@ export default defineConfig(async ({ command, mode }): Promise<ViteUserConfig> =
           entryFileNames: 'assets/worker-[hash].js',
           // A chunk is named after the file it begins with, and many packages begin with
           // dist/index.js.
-          // One file that changes with TF.js only; the other backends take from it what they share.
-          codeSplitting: {
-            groups: [{ name: 'tfjs', test: (id) => reached.modules.has(id) }],
-          },
           chunkFileNames: ({ facadeModuleId }) => {
             const named = PACKAGE.exec(facadeModuleId ?? '')?.[1];
             return named === undefined ? names.chunkFileNames : `assets/${named}-[hash].js`;

@@ -26,6 +26,7 @@ from toolchain.cli.options import (
     Mirror,
     Model,
     Network,
+    Preview,
     Quantize,
     Sha256,
     ShardSize,
@@ -76,6 +77,7 @@ def toolchain(
 @app.command()
 def build(
     model: Model = DEFAULT_MODEL,
+    preview: Preview = None,
     quantize: Quantize = "auto",
     form: Form = "packed",
     calibration: Calibration = None,
@@ -86,7 +88,11 @@ def build(
     shard_size: ShardSize = "4MiB",
     title: Annotated[str | None, typer.Option(help="Heading of the page.")] = None,
     fallback: Annotated[
-        bool, typer.Option(help="Build the embedded model when the model's hosts are out of reach.")
+        bool,
+        typer.Option(
+            help="Build the embedded model when the model's hosts are out of reach, and no preview "
+            "when the preview's are."
+        ),
     ] = True,
     labels: Labels = None,
     label_offset: LabelOffset = None,
@@ -115,15 +121,20 @@ def build(
         max_bytes=max_bytes,
         shard_bytes=shard_bytes_of(shard_size),
     )
-    options = pipeline.BuildOptions(
-        request=request_for(
-            model,
+
+    def ask(word: str, sha256: str | None = None) -> Request:
+        return request_for(
+            word,
             mirror=mirror,
             sha256=sha256,
             timeout=timeout,
             pins=lock_file,
             patient=not fallback,
-        ),
+        )
+
+    options = pipeline.BuildOptions(
+        request=ask(model, sha256),
+        preview=None if preview is None else ask(preview),
         out=out,
         quantization=quantization,
         compress=compression,

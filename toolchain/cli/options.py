@@ -26,6 +26,14 @@ Model = Annotated[
         "file, or `embedded`.",
     ),
 ]
+Preview = Annotated[
+    str | None,
+    typer.Option(
+        help="A small model with the same labels, named as by --model, that answers until the "
+        "other one is there. --labels, --label-offset, --value-range and --crop-fraction hold for "
+        "it too, --input-size does not."
+    ),
+]
 Quantize = Annotated[
     str,
     typer.Option(

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from toolchain.evaluation.run import Evaluation
     from toolchain.inspection import Inspection
     from toolchain.progress import Progress
-    from toolchain.report.schema import FileSize, Report
+    from toolchain.report.schema import FileSize, Preview, Report
     from toolchain.tfjs.convert import Quantization
 
 _PLAIN_WIDTH = 120  # columns, where the output is no terminal
@@ -67,6 +67,9 @@ def print_report(report: Report, out: Path) -> None:
     console.print(f"sha256 {provenance.sha256}")
     if report.notice:
         console.print(report.notice)
+    if report.preview:
+        small = report.preview.card.provenance
+        console.print(f"preview {small.name} from {small.source}, {small.licence}")
     stages = new_table("stage", "", "seconds", numbers=1)
     for stage in report.stages:
         stages.add_row(stage.name, "kept" if stage.reused else "", f"{stage.seconds:.2f}")
@@ -75,8 +78,8 @@ def print_report(report: Report, out: Path) -> None:
     console.print(stages)
     sizes = new_table("part", "files", "raw", "gzip", "brotli", numbers=4)
     for kind, total in report.totals.items():
-        count = sum(file.kind == kind for file in report.files)
-        sizes.add_row(kind, str(count), *_columns(total))
+        if count := sum(file.kind == kind for file in report.files):
+            sizes.add_row(kind, str(count), *_columns(total))
     sizes.add_section()
     everything = report.totals.values()
     sizes.add_row(
@@ -88,16 +91,18 @@ def print_report(report: Report, out: Path) -> None:
     )
     console.print(sizes)
     _print_plan(report, console)
+    if report.preview:
+        _print_plan(report.preview, console, "The preview's weights")
     console.print(f"The site is in {out}; look at it with `toolchain serve {out}`.")
 
 
-def _print_plan(report: Report, console: Console) -> None:
-    """Print what compression did to the bytes and to the tags."""
+def _print_plan(report: Report | Preview, console: Console, what: str = "Weights") -> None:
+    """Print what compression did to a model's bytes and tags."""
     plan, verdict = report.plan, report.verdict
     if plan is None:
         return
     console.print(
-        f"Weights: recipe {plan.recipe}, {plan.bits:.2f} bits each, rounded by {plan.calibration}."
+        f"{what}: recipe {plan.recipe}, {plan.bits:.2f} bits each, rounded by {plan.calibration}."
     )
     if verdict is None:
         console.print("Accuracy: not judged; give photos with --calibration or --evaluation.")
@@ -182,6 +187,11 @@ def print_inspection(found: Inspection) -> None:
         "dtypes": ", ".join(f"{name} × {count}" for name, count in found.dtypes.items()),
         "ops": ", ".join(f"{name} × {count}" for name, count in found.ops.items()),
     }
+    if (small := found.preview) is not None:
+        rows["preview"] = (
+            f"{small.card.provenance.name}, {small.parameters:,} parameters, "
+            f"{small.file_bytes:,} bytes"
+        )
     for key, value in rows.items():
         console.print(f"{key:<14}{value}", soft_wrap=True)
 

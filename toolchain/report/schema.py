@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 SCHEMA: Literal[1] = 1
 
-Kind = Literal["page", "runtime", "wasm", "model", "photos"]
-KINDS: tuple[Kind, ...] = ("page", "runtime", "wasm", "model", "photos")
+Kind = Literal["page", "runtime", "wasm", "preview", "model", "photos"]
+KINDS: tuple[Kind, ...] = ("page", "runtime", "wasm", "preview", "model", "photos")
 
 
 class _Part(BaseModel):
@@ -92,7 +92,9 @@ class VisitFigures(_Part):
     """Visits of one sort, first or repeated; times are milliseconds from navigation."""
 
     first_tag_ms: Spread
-    """Until the tags of the first photo stand in the page."""
+    """Until tags of the first photo stand in the page, by whichever model."""
+    full_tag_ms: Spread | None = None
+    """Until those of the full model do; None where no small one answered before it."""
     milestones_ms: dict[str, Spread]
     """By the first tag: the last answer of each kind, and the page's own stages' ends."""
     traffic: dict[Kind, Traffic]
@@ -142,6 +144,20 @@ class Measurement(_Part):
     """How many live after a tag, as the page says."""
 
 
+class Preview(_Part):
+    """The small model that answers a first visit until the full one is there."""
+
+    requested: str
+    """The model that was asked for."""
+    assumptions: tuple[str, ...]
+    card: ModelCard
+    quantization: str
+    plan: Plan | None
+    verdict: Verdict | None
+    source_graph: GraphFacts
+    artifacts: Artifacts
+
+
 class Report(_Part):
     """The whole report."""
 
@@ -161,6 +177,7 @@ class Report(_Part):
     """How the compressed network did on the photos that the plan was chosen by."""
     source_graph: GraphFacts
     artifacts: Artifacts
+    preview: Preview | None = None
     stages: tuple[Stage, ...]
     files: tuple[SiteFile, ...]
     totals: dict[Kind, FileSize]
@@ -176,6 +193,8 @@ def kind_of(path: str) -> Kind:
     """Tell what a file of the site is for, by its path in the site."""
     if path.startswith("samples/"):
         return "photos"
+    if path.startswith("preview/"):
+        return "preview"
     if path.startswith(("model/", "contract.")):
         return "model"
     if path.endswith(".wasm"):

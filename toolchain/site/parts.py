@@ -107,7 +107,7 @@ def load_runtimes() -> tuple[Runtime, ...]:
 
 
 def runtime_for(ops: Iterable[str]) -> Runtime:
-    """Return the smallest runtime that has all operations of a graph.
+    """Return the smallest runtime that has all these operations.
 
     Raises:
         BadInputError: None has them.

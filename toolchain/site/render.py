@@ -8,6 +8,7 @@ tell browsers to keep all of them for ever, and a page never meets another build
 from __future__ import annotations
 
 import shutil
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from toolchain import __version__, digest
@@ -23,37 +24,38 @@ if TYPE_CHECKING:
 
 
 def render(
-    model: TfjsModel, site: Path, *, title: str | None = None, notice: str | None = None
+    model: TfjsModel,
+    site: Path,
+    *,
+    preview: TfjsModel | None = None,
+    title: str | None = None,
+    notice: str | None = None,
 ) -> None:
     """Write the whole site into an existing empty folder.
 
     Args:
         model: The converted model.
         site: Where to write.
+        preview: The model that answers a first visit until the other one is there, if any.
         title: Heading of the page; by default it names the model.
         notice: A sentence the visitor should read, if any.
 
     Raises:
-        BadInputError: The template has a fault; its place is named. Or the graph has an
+        BadInputError: The template has a fault; its place is named. Or a graph has an
             operation that TF.js has not.
         MissingToolError: The page's runtime is not built.
     """
-    runtime = parts.runtime_for(model.converted.artifacts.ops)
+    models = [model] if preview is None else [model, preview]
+    runtime = parts.runtime_for(chain(*(each.converted.artifacts.ops for each in models)))
     for file in runtime.files:
         _copy(parts.runtime_dir() / file, site / file)
-    artifacts = model.converted.artifacts
-    for file in (artifacts.model_json, *artifacts.shards):
-        _copy(model.folder / file, site / "model" / file)
-    contract = contracts.make(model, f"model/{artifacts.model_json}")
+    name = model.converted.card.provenance.name
     context = {
-        "title": title or f"Tag photos with {contract.model.name}",
-        "description": f"Tags photos with {contract.model.name} inside your browser.",
+        "title": title or f"Tag photos with {name}",
+        "description": f"Tags photos with {name} inside your browser.",
         "lang": "en",
-        "card": model.converted.card,
-        "quantization": model.converted.quantization,
-        "contract": _write_named(site, "contract.bin", contract.to_bytes()),
-        "weight_urls": [f"model/{shard}" for shard in artifacts.shards],
-        "weight_bytes": artifacts.weight_bytes,
+        **_model(model, site, "model", "contract.bin"),
+        "preview": (_model(preview, site, "preview", "preview/contract.bin") if preview else None),
         "runtime": runtime,
         "samples": _samples(site),
         "notice": notice,
@@ -62,7 +64,25 @@ def render(
     html = _rendered("index.html.j2", context)
     (site / "index.html").write_text(html, "utf-8")
     context["version"] = digest.of_bytes(html.encode())[:HASH_DIGITS]
+    context["later_html"] = (
+        _rendered("index.html.j2", context | {"preview": None}) if preview else None
+    )
     (site / "sw.js").write_text(_rendered("sw.js.j2", context), "utf-8")
+
+
+def _model(model: TfjsModel, site: Path, folder: str, contract: str) -> dict[str, object]:
+    """Write a model's files into the site, and return what the template says of it."""
+    artifacts = model.converted.artifacts
+    for file in (artifacts.model_json, *artifacts.shards):
+        _copy(model.folder / file, site / folder / file)
+    content = contracts.make(model, f"{folder}/{artifacts.model_json}").to_bytes()
+    return {
+        "card": model.converted.card,
+        "quantization": model.converted.quantization,
+        "contract": _write_named(site, contract, content),
+        "weight_urls": [f"{folder}/{shard}" for shard in artifacts.shards],
+        "weight_bytes": artifacts.weight_bytes,
+    }
 
 
 def _rendered(template: str, context: dict[str, object]) -> str:

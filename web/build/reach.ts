@@ -9,7 +9,7 @@ import { packageFolder } from './packages.ts';
 import { withoutGlue } from './without-glue.ts';
 
 const WASM = 'tfjs-backend-wasm';
-const ENGINE = 'src/worker/engine.ts';
+const WORKER = 'src/worker/main.ts';
 const OTHERS = ['tfjs-backend-cpu', 'tfjs-backend-webgl', 'tfjs-backend-webgpu'];
 const KERNEL_NAMES = /\/tfjs-core\/dist\/kernel_names\.js$/;
 const WASM_KERNEL = /\/tfjs-backend-wasm\/dist\/kernels\/(\w+)\.js$/;
@@ -24,8 +24,6 @@ export interface Reach {
   readonly kernels: ReadonlySet<string>;
   /** Names of the functions that the kernels call in the WebAssembly. */
   readonly wasmFunctions: ReadonlySet<string>;
-  /** TF.js' files of which anything is needed before the first tag on WebAssembly. */
-  readonly modules: ReadonlySet<string>;
 }
 
 /**
@@ -47,9 +45,7 @@ export async function reach(ops: ReadonlySet<string>, partly = false): Promise<R
     }
   }
   const { kernels, wasmFunctions } = await setUpKernels(called);
-  const { modules } = await bundled(ENGINE, reduced({ ops, kernels }));
-  const isLibrary = (id: string): boolean => id.includes('/node_modules/');
-  return { ops, kernels, wasmFunctions, modules: new Set(Object.keys(modules).filter(isLibrary)) };
+  return { ops, kernels, wasmFunctions };
 }
 
 /** The plugins that make TF.js as small as that. */
@@ -58,7 +54,7 @@ export function reduced({ ops, kernels }: Pick<Reach, 'ops' | 'kernels'>): Plugi
 }
 
 async function calledKernels(ops: ReadonlySet<string>): Promise<ReadonlySet<string>> {
-  const chunk = await bundled(ENGINE, reduced({ ops, kernels: new Set() }));
+  const chunk = await bundled(WORKER, reduced({ ops, kernels: new Set() }));
   const names = Object.entries(chunk.modules).find(([id]) => KERNEL_NAMES.test(id));
   return new Set(names?.[1].renderedExports.filter((name) => name !== NEVER_CALLED));
 }

@@ -45,14 +45,8 @@ export function runtimeManifest(runtime: string, ops: ReadonlySet<string>): Runt
           chunks(bundle).filter((chunk) => chunk.isEntry),
           'worker entry',
         );
-        // What the entry imports dynamically it imports at once, to load it beside the
-        // model; what those files import dynamically is for later.
-        const early = entry.dynamicImports
-          .filter((name) => !isForOldBrowsers(bundle[name]))
-          .flatMap((name) => [name, ...staticImports(name, bundle)]);
-        workerFiles = [
-          ...new Set([entry.fileName, ...staticImports(entry.fileName, bundle), ...early]),
-        ];
+        // What it imports dynamically is for other backends and old browsers.
+        workerFiles = [entry.fileName, ...staticImports(entry.fileName, bundle)];
       },
     }),
     page: {
@@ -104,11 +98,6 @@ function presentRuntimes(folder = ''): readonly RuntimeFacts[] {
 
 function chunks(bundle: Rolldown.OutputBundle): readonly Rolldown.OutputChunk[] {
   return Object.values(bundle).filter((output) => output.type === 'chunk');
-}
-
-/** Says whether a file stands in for what newer browsers have. */
-function isForOldBrowsers(file: Rolldown.OutputBundle[string] | undefined): boolean {
-  return file?.type === 'chunk' && !!file.facadeModuleId?.includes('/fflate/');
 }
 
 /** Returns the files that a chunk needs before it runs, nearest first. */

@@ -21,6 +21,9 @@ export type FirstBackend = 'wasm' | 'cpu';
 /** The implementations of TF.js that this page can run on. */
 export type BackendName = FirstBackend | GpuBackend;
 
+/** All of them, in the order in which the page offers them. */
+export const BACKENDS: readonly BackendName[] = [...GPU_BACKENDS, 'wasm', 'cpu'];
+
 /** How long one inference took on two backends, in milliseconds. */
 export interface Race {
   readonly first: FirstBackend;
@@ -31,7 +34,8 @@ export interface Race {
 
 /** How the worker shall find its backend. */
 export type BackendWish =
-  | { readonly kind: 'forced'; readonly backend: BackendName }
+  /** On this one alone, and that is why. */
+  | { readonly kind: 'forced'; readonly backend: BackendName; readonly reason: BackendReason }
   | { readonly kind: 'remembered'; readonly race: Race }
   | { readonly kind: 'compare' };
 
@@ -57,12 +61,18 @@ export type ToWorker =
       readonly backend: BackendWish;
       /** Whether the WebAssembly is the one with vector instructions. */
       readonly simd: boolean;
+      /** Whether a photo is on its way, by which the model's first run is worth waiting for. */
+      readonly expectsPhoto: boolean;
     }
   /** The next bytes of a file. */
   | { readonly kind: 'piece'; readonly file: string; readonly bytes: Uint8Array<ArrayBuffer> }
   | { readonly kind: 'complete'; readonly file: string }
+  /** The WebAssembly, in place of its bytes. */
+  | { readonly kind: 'compiled'; readonly file: string; readonly module: WebAssembly.Module }
   | { readonly kind: 'missing'; readonly file: string; readonly failure: Failure }
-  | { readonly kind: 'classify'; readonly id: number; readonly photo: Photo };
+  | { readonly kind: 'classify'; readonly id: number; readonly photo: Photo }
+  /** The photo that was on its way will not come. */
+  | { readonly kind: 'no-photo' };
 
 /** The stages from the click on a link to the first tags, in the order they are shown. */
 export const STAGES = ['download', 'backend', 'decode', 'warm-up', 'first-tag'] as const;
@@ -80,6 +90,9 @@ export interface Span {
 export type BackendReason =
   | { readonly code: 'first' }
   | { readonly code: 'forced' }
+  | { readonly code: 'chosen' }
+  | { readonly code: 'chosen-missing'; readonly chosen: BackendName }
+  | { readonly code: 'chosen-failed'; readonly chosen: BackendName; readonly detail: string }
   | { readonly code: 'no-wasm' }
   | { readonly code: 'no-gpu' }
   | { readonly code: 'software-renderer'; readonly gpu: GpuBackend }
@@ -153,7 +166,6 @@ export type Failure =
   | { readonly code: 'graph'; readonly file: string; readonly detail: string }
   | { readonly code: 'outputs'; readonly expected: number; readonly found: number }
   | { readonly code: 'backend'; readonly backend: BackendName; readonly detail: string }
-  | { readonly code: 'engine'; readonly detail: string }
   | { readonly code: 'worker'; readonly detail: string };
 
 /** From the worker to the page. */

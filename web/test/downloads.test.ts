@@ -7,7 +7,10 @@ const site = 'https://example.org/sub/';
 const files = { contract: `${site}contract.bin`, weights: [`${site}a.bin`], wasm: null };
 
 /** Downloads from stand-ins for the host's answers. */
-async function download(answer: (file: string) => Response, afresh = false, keep = false) {
+async function download(
+  answer: (file: string) => Response,
+  { wasm = null as string | null, afresh = false, keep = false } = {},
+) {
   const fetched = vi.fn(async (file: string) => answer(file));
   vi.stubGlobal('fetch', fetched);
   const posted: ToWorker[] = [];
@@ -17,7 +20,7 @@ async function download(answer: (file: string) => Response, afresh = false, keep
     progress: (bytes) => progress.push(bytes),
     finished,
   });
-  await downloads.start(files, afresh, keep);
+  await downloads.start({ ...files, wasm }, afresh, keep);
   return { fetched, posted, progress, finished, downloads };
 }
 
@@ -52,16 +55,49 @@ describe('Downloads', () => {
     expect(fetched.mock.calls.map(([file]) => file)).toEqual([files.contract, files.weights[0]]);
   });
 
+  it.each(['application/wasm', 'application/octet-stream'])(
+    'hands over the WebAssembly compiled, where the host calls it %s',
+    async (type) => {
+      const wasm = `${site}a.wasm`;
+      // The magic number and the version: a module with nothing in it.
+      const empty = Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0);
+      const headers = { 'content-type': type };
+      const { posted } = await download(
+        (file) => (file === wasm ? new Response(empty, { headers }) : new Response('{}')),
+        { wasm },
+      );
+      await vi.waitFor(() => {
+        expect(posted).toContainEqual({
+          kind: 'compiled',
+          file: wasm,
+          module: expect.any(WebAssembly.Module) as unknown,
+        });
+      });
+    },
+  );
+
+  it('tells of WebAssembly that is damaged', async () => {
+    const wasm = `${site}a.wasm`;
+    const { posted } = await download(() => new Response('?'), { wasm });
+    await vi.waitFor(() => {
+      expect(posted).toContainEqual({
+        kind: 'missing',
+        file: wasm,
+        failure: expect.objectContaining({ code: 'backend', backend: 'wasm' }) as unknown,
+      });
+    });
+  });
+
   it('keeps whole answers where asked to', async () => {
     const answer = (file: string) => new Response(file);
     expect((await download(answer)).downloads.kept.size).toBe(0);
-    const { kept } = (await download(answer, false, true)).downloads;
+    const { kept } = (await download(answer, { keep: true })).downloads;
     expect([...kept.keys()]).toEqual([files.contract, files.weights[0]]);
     expect(await kept.get(files.contract)?.text()).toBe(files.contract);
   });
 
   it('passes over the cache after a failure', async () => {
-    const { fetched } = await download(() => new Response('{}'), true);
+    const { fetched } = await download(() => new Response('{}'), { afresh: true });
     expect(fetched).toHaveBeenCalledWith(
       files.contract,
       expect.objectContaining({ cache: 'reload' }),

@@ -35,14 +35,13 @@ const failures: readonly Failure[] = [
   { code: 'graph', file: 'model.json', detail: 'no such op.' },
   { code: 'outputs', expected: 1001, found: 1000 },
   { code: 'backend', backend: 'webgl', detail: 'it did not start.' },
-  { code: 'engine', detail: 'not found.' },
   { code: 'worker', detail: 'out of memory.' },
 ];
 
 describe('messages', () => {
   it('are told apart by their kind', () => {
     expectTypeOf<ToWorker['kind']>().toEqualTypeOf<
-      'start' | 'piece' | 'complete' | 'missing' | 'classify'
+      'start' | 'piece' | 'complete' | 'compiled' | 'missing' | 'classify' | 'no-photo'
     >();
     expectTypeOf<Extract<FromWorker, { kind: 'tagged' }>['tagging']>().toEqualTypeOf<Tagging>();
   });
@@ -54,6 +53,7 @@ describe('messages', () => {
         files: { contract: 'contract.bin', weights: ['a.bin'], wasm: null },
         backend: { kind: 'compare' },
         simd: true,
+        expectsPhoto: false,
       },
       { kind: 'piece', file: 'a.bin', bytes: Uint8Array.of(1, 2) },
       { kind: 'tagged', id: 1, tagging },

@@ -4,7 +4,8 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 
 import { failureOf } from '../src/worker/failure-error';
 import { Incoming } from '../src/worker/incoming';
-import { receiveModel } from '../src/worker/model-files';
+import { receiveModel, receiveWeights } from '../src/worker/model-files';
+import type { Weight } from '../src/worker/weight-assembly';
 
 const packing = { schema: 2, encoding: 'gzip', scales: [0.5] };
 const plain = { name: 'b', shape: [1], dtype: 'int32' };
@@ -32,8 +33,8 @@ const zipped = (content: string | readonly number[]) =>
 
 const zippedJson = (json: unknown) => zipped(JSON.stringify(json));
 
-/** Receives a model whose files come in pieces of some bytes. */
-function receive(files: Readonly<Record<string, Uint8Array>>, piece = 7) {
+/** Receives a model whose files come in pieces of some bytes; returns its weights. */
+async function receive(files: Readonly<Record<string, Uint8Array>>, piece = 7) {
   const incoming = new Incoming();
   const weights = Object.keys(files).filter((file) => file !== 'site/contract.bin');
   for (const [file, content] of Object.entries(files)) {
@@ -42,14 +43,16 @@ function receive(files: Readonly<Record<string, Uint8Array>>, piece = 7) {
     }
     incoming.take({ kind: 'complete', file });
   }
-  const order = { contract: 'site/contract.bin', weights, wasm: null };
-  return receiveModel(incoming, order, () => undefined);
+  const [model, add] = await receiveModel(incoming, 'site/contract.bin');
+  await receiveWeights(incoming, weights, model.description, add);
+  return model.weights;
 }
 
 const failureIn = (receiving: Promise<unknown>) => receiving.then(() => null, failureOf);
 
-const data = (buffers: unknown) =>
-  (buffers as readonly ArrayBuffer[]).map((buffer) => [...new Uint8Array(buffer)]);
+const bytesOf = (weights: readonly Weight[]) =>
+  weights.map(({ data }) => [...new Uint8Array(data)]);
+const specsOf = (weights: readonly Weight[]) => weights.map(({ spec }) => spec);
 
 const UNPACKED = [[1, 2, 3, 4], [...new Uint8Array(Float32Array.of(-1, 1.5).buffer)]];
 
@@ -59,12 +62,12 @@ afterEach(() => {
 
 describe('receiveModel', () => {
   it('takes a model of which nothing is packed as it is', async () => {
-    const { artifacts } = await receive({
+    const weights = await receive({
       'site/contract.bin': zippedJson(contract([plain])),
       'site/model/a.bin': Uint8Array.of(1, 2, 3, 4),
     });
-    expect(artifacts.weightSpecs).toEqual([plain]);
-    expect(data(artifacts.weightData)).toEqual([[1, 2, 3, 4]]);
+    expect(specsOf(weights)).toEqual([plain]);
+    expect(bytesOf(weights)).toEqual([[1, 2, 3, 4]]);
   });
 
   it.each([1, 7, 1000])('unpacks what comes in pieces of %i bytes', async (piece) => {
@@ -75,9 +78,9 @@ describe('receiveModel', () => {
       'site/model/a.bin': stream.slice(9),
       'site/model/b.bin': stream.slice(0, 9),
     };
-    const { artifacts } = await receive(files, piece);
-    expect(artifacts.weightSpecs).toEqual([plain, { name: 'w', shape: [2], dtype: 'float32' }]);
-    expect(data(artifacts.weightData)).toEqual(UNPACKED);
+    const weights = await receive(files, piece);
+    expect(specsOf(weights)).toEqual([plain, { name: 'w', shape: [2], dtype: 'float32' }]);
+    expect(bytesOf(weights)).toEqual(UNPACKED);
   });
 
   it('unpacks where the browser cannot decompress', async () => {
@@ -87,7 +90,7 @@ describe('receiveModel', () => {
       'site/contract.bin': zippedJson(contract([plain, packed], { packing })),
       'site/model/a.bin': zipped(bytes),
     };
-    expect(data((await receive(files)).artifacts.weightData)).toEqual(UNPACKED);
+    expect(bytesOf(await receive(files))).toEqual(UNPACKED);
     files['site/model/a.bin'] = files['site/model/a.bin'].slice(0, -12);
     expect(await failureIn(receive(files))).toMatchObject({ code: 'compression', file: 'a.bin' });
   });
@@ -134,8 +137,7 @@ describe('receiveModel', () => {
     const incoming = new Incoming();
     const failure = { code: 'http', file: 'contract.bin', status: 404 } as const;
     incoming.take({ kind: 'missing', file: 'site/contract.bin', failure });
-    const order = { contract: 'site/contract.bin', weights: [], wasm: null };
-    expect(await failureIn(receiveModel(incoming, order, () => undefined))).toEqual(failure);
+    expect(await failureIn(receiveModel(incoming, 'site/contract.bin'))).toEqual(failure);
   });
 
   it('names a contract that is no JSON', async () => {

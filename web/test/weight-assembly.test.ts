@@ -1,8 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
 import { failureOf } from '../src/worker/failure-error';
-import type { io } from '../src/worker/tfjs';
-import { WeightAssembly } from '../src/worker/weight-assembly';
+import { type Weight, WeightAssembly } from '../src/worker/weight-assembly';
 import { readModelJson } from '../src/worker/weights-manifest';
 
 const SCALES = [0.5, 2];
@@ -13,7 +12,7 @@ const packed = (shape: readonly number[], channels: number) =>
 const plain = (dtype: string, shape: readonly number[], quantization?: object) =>
   ({ name: 'plain', shape, dtype, ...(quantization ? { quantization } : {}) }) as unknown;
 
-function assembly(weights: readonly unknown[]): WeightAssembly {
+function assembly(weights: readonly unknown[], added: Weight[] = []): WeightAssembly {
   const model = readModelJson({
     modelTopology: {},
     weightsManifest: [{ paths: ['a.bin', 'b.bin'], weights }],
@@ -23,7 +22,7 @@ function assembly(weights: readonly unknown[]): WeightAssembly {
   if (!model || !group) {
     throw new Error('it is no model');
   }
-  return new WeightAssembly(group, model.scales);
+  return new WeightAssembly(group, model.scales, (weight) => added.push(weight));
 }
 
 const floats = (buffer: ArrayBuffer | undefined) => [...new Float32Array(buffer ?? [])];
@@ -36,7 +35,8 @@ describe('WeightAssembly', () => {
   const bytes = [7, 8, 9, 1, 127, 129, 11, 12, 0, 1, 130, 131, 1, 2, 3, 4];
 
   it.each([1, 2, 3, 5, 7, 16])('makes the same of pieces of %i bytes', (length) => {
-    const assembled = assembly(specs);
+    const weights: Weight[] = [];
+    const assembled = assembly(specs, weights);
     // One buffer for all pieces: a piece may be gone when the next one comes.
     const piece = new Uint8Array(length);
     for (let at = 0; at < bytes.length; at += length) {
@@ -44,10 +44,10 @@ describe('WeightAssembly', () => {
       piece.set(part);
       assembled.take(piece.subarray(0, part.length));
     }
-    const weights = assembled.finish();
-    expect(weights.specs[0]).toBe(odd);
-    expect(weights.specs[1]).toEqual({ name: 'packed', shape: [2], dtype: 'float32' });
-    const { data } = weights;
+    assembled.finish();
+    expect(weights[0]?.spec).toBe(odd);
+    expect(weights[1]?.spec).toEqual({ name: 'packed', shape: [2], dtype: 'float32' });
+    const data = weights.map((weight) => weight.data);
     expect([0, 2, 4].map((at) => [...new Uint8Array(data[at] ?? [])])).toEqual([
       [7, 8, 9],
       [11, 12],
@@ -59,17 +59,21 @@ describe('WeightAssembly', () => {
     ]);
   });
 
-  it('unpacks a weight before the next one has come', () => {
-    const assembled = assembly([packed([1], 1), whole]);
-    expect(() => assembled.take(Uint8Array.of(2, 0))).toThrow(/"index"/);
+  it('hands over a weight before the next one has come', () => {
+    const weights: Weight[] = [];
+    const assembled = assembly([packed([1], 1), whole], weights);
+    assembled.take(Uint8Array.of(0, 130, 1, 2));
+    expect(weights.map(({ data }) => floats(data))).toEqual([[1]]);
+    expect(() => assembly([packed([1], 1), whole]).take(Uint8Array.of(2, 0))).toThrow(/"index"/);
   });
 
-  it('makes no piece for an empty weight', () => {
-    const assembled = assembly([packed([0, 2], 2), plain('float32', [0]), packed([1], 1)]);
+  it('hands over weights without values in their turn', () => {
+    const weights: Weight[] = [];
+    const assembled = assembly([packed([0, 2], 2), plain('float32', [0]), packed([1], 1)], weights);
     assembled.take(Uint8Array.of(0, 1, 0, 129));
-    const { specs: found, data } = assembled.finish();
-    expect(found.map(({ shape }: io.WeightsManifestEntry) => shape)).toEqual([[0, 2], [0], [1]]);
-    expect(data.map(floats)).toEqual([[0.5]]);
+    assembled.finish();
+    expect(weights.map(({ spec }) => spec.shape)).toEqual([[0, 2], [0], [1]]);
+    expect(weights.map(({ data }) => floats(data))).toEqual([[], [], [0.5]]);
   });
 
   it.each([0, 5, 15, 17, 40])('names the files where %i bytes came instead of 16', (received) => {

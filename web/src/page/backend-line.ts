@@ -1,7 +1,7 @@
 /** Says which backend runs and why. */
 
 import type { BackendReport } from '../messages';
-import { backendName, backendReason } from './strings';
+import { backendName, backendReason, STRINGS } from './strings';
 
 /** Shows the backend in use. */
 export function showBackend(line: HTMLElement, report: BackendReport): void {
@@ -10,4 +10,11 @@ export function showBackend(line: HTMLElement, report: BackendReport): void {
   const name = document.createElement('strong');
   name.textContent = backendName(report);
   line.replaceChildren(name, ` – ${backendReason(report)}.`);
+}
+
+/** Says that none runs yet. */
+export function clearBackend(line: HTMLElement): void {
+  delete line.dataset['backend'];
+  delete line.dataset['reason'];
+  line.textContent = STRINGS.startingBackend;
 }

@@ -1,59 +1,38 @@
-/** Decides what the worker is asked to run on: the address first, then an earlier visit. */
+/** Decides what the worker is asked to run on: by the address, then the visitor, then itself. */
 
-import { type BackendName, type BackendWish, GPU_BACKENDS, type Race } from '../messages';
+import { BACKENDS, type BackendName, type BackendReason, type BackendWish } from '../messages';
+import type { BackendMemory } from './backend-memory';
 
 const PARAMETER = 'backend';
-const BACKENDS: readonly BackendName[] = ['wasm', 'cpu', ...GPU_BACKENDS];
 
-/** What is kept of a comparison. */
-interface Stored extends Race {
-  /** A new browser or another model may turn the result around. */
-  readonly browser: string;
-  readonly contract: string;
-}
+/** A wish for one backend and no other. */
+export type ForcedWish = Extract<BackendWish, { kind: 'forced' }>;
 
-/** Returns what the address or an earlier visit says. */
-export function backendWish(search: string, contract: string, storageKey: string): BackendWish {
+/** Returns the wish for a backend that the address names. */
+export function addressWish(search: string): ForcedWish | null {
   const asked = new URLSearchParams(search).get(PARAMETER);
-  const forced = BACKENDS.find((backend) => backend === asked);
-  if (forced) {
-    return { kind: 'forced', backend: forced };
-  }
-  try {
-    const stored: unknown = JSON.parse(localStorage.getItem(storageKey) ?? 'null');
-    if (
-      isStored(stored) &&
-      stored.browser === navigator.userAgent &&
-      stored.contract === contract
-    ) {
-      const { first, firstMs, gpu, gpuMs } = stored;
-      return { kind: 'remembered', race: { first, firstMs, gpu, gpuMs } };
-    }
-  } catch {
-    // No storage, or something else in it: compare anew.
-  }
-  return { kind: 'compare' };
+  const backend = BACKENDS.find((name) => name === asked);
+  return backend ? { kind: 'forced', backend, reason: { code: 'forced' } } : null;
 }
 
-/** Keeps the result of a comparison for the next visit, where the browser lets it. */
-export function rememberRace(race: Race, contract: string, storageKey: string): void {
-  const stored: Stored = { ...race, contract, browser: navigator.userAgent };
-  try {
-    localStorage.setItem(storageKey, JSON.stringify(stored));
-  } catch {
-    // Private windows may refuse; the next visit compares anew.
+/** Returns the wish that follows from what the visitor chose and what was measured before. */
+export function rememberedWish(
+  { choice, race }: Pick<BackendMemory, 'choice' | 'race'>,
+  offered: ReadonlySet<BackendName>,
+): BackendWish {
+  if (choice) {
+    return offered.has(choice)
+      ? { kind: 'forced', backend: choice, reason: { code: 'chosen' } }
+      : wishInstead({ code: 'chosen-missing', chosen: choice }, offered);
   }
+  return race ? { kind: 'remembered', race } : { kind: 'compare' };
 }
 
-function isStored(value: unknown): value is Stored {
-  if (typeof value !== 'object' || value === null) {
-    return false;
-  }
-  const { first, firstMs, gpu, gpuMs } = value as Partial<Stored>;
-  return (
-    (first === 'wasm' || first === 'cpu') &&
-    GPU_BACKENDS.some((backend) => backend === gpu) &&
-    typeof firstMs === 'number' &&
-    typeof gpuMs === 'number'
-  );
+/** Returns the wish for a backend in place of a chosen one, so that there are tags all the same. */
+export function wishInstead(
+  reason: Extract<BackendReason, { chosen: BackendName }>,
+  offered: ReadonlySet<BackendName>,
+): ForcedWish {
+  const backend = reason.chosen !== 'wasm' && offered.has('wasm') ? 'wasm' : 'cpu';
+  return { kind: 'forced', backend, reason };
 }

@@ -9,6 +9,16 @@ import { HAS_SIMD, WASM_URL } from './wasm-choice';
 /** The address of the worker's script. */
 export const WORKER_URL = new URL(workerUrl, import.meta.url).href;
 
+/** How to start. */
+export interface StartOptions {
+  /** Whether to ask for the files past the browser's cache. */
+  readonly afresh: boolean;
+  /** Whether to keep the answers for {@link Conversation.downloaded}. */
+  readonly keep: boolean;
+  /** Whether a photo is on its way: {@link Conversation.classify} or `giveUp` will be called. */
+  readonly expectsPhoto: boolean;
+}
+
 /** Starts a worker and speaks to it in types. */
 export class Conversation {
   readonly #worker: Worker;
@@ -35,16 +45,15 @@ export class Conversation {
     );
   }
 
-  /**
-   * Tells the worker to load the model, and loads its files for it.
-   *
-   * @param afresh - Whether to ask for them past the browser's cache.
-   * @param keep - Whether to keep the answers for {@link downloaded}.
-   */
-  start({ contract, weights }: SiteFiles, backend: BackendWish, afresh: boolean, keep: boolean) {
+  /** Tells the worker to load the model, and loads its files for it. */
+  start(
+    { contract, weights }: SiteFiles,
+    backend: BackendWish,
+    { afresh, keep, expectsPhoto }: StartOptions,
+  ): void {
     const wasm = backend.kind === 'forced' && backend.backend !== 'wasm' ? null : WASM_URL;
     const files = { contract, weights, wasm };
-    this.#post({ kind: 'start', files, backend, simd: HAS_SIMD });
+    this.#post({ kind: 'start', files, backend, simd: HAS_SIMD, expectsPhoto });
     void this.#downloads.start(files, afresh, keep);
   }
 
@@ -59,6 +68,11 @@ export class Conversation {
       { kind: 'classify', id, photo },
       photo.kind === 'pixels' ? [photo.pixels.data.buffer] : [],
     );
+  }
+
+  /** Says that the expected photo will not come. */
+  giveUp(): void {
+    this.#post({ kind: 'no-photo' });
   }
 
   /** Ends the worker at once. */

@@ -18,6 +18,9 @@ export interface DownloadEvents {
 /** Takes messages for the worker. */
 export type Post = (message: ToWorker, transfer: Transferable[]) => void;
 
+/** Makes of an answer what the worker needs. */
+type Hand = (answer: Response) => Promise<void>;
+
 /** Something that should be told to the visitor. */
 class Refused extends Error {
   readonly failure: Failure;
@@ -53,11 +56,14 @@ export class Downloads {
     keep: boolean,
   ): Promise<void> {
     const start = performance.timeOrigin + performance.now();
-    const deliver = (file: string, isWeights: boolean): Promise<boolean> =>
-      this.#deliver(file, isWeights, afresh, keep);
-    const model = [deliver(contract, false), ...weights.map((file) => deliver(file, true))];
+    const deliver = (file: string, hand: Hand): Promise<boolean> =>
+      this.#deliver(file, hand, afresh, keep);
+    const model = [
+      deliver(contract, (answer) => this.#handPieces(contract, answer, false)),
+      ...weights.map((file) => deliver(file, (answer) => this.#handPieces(file, answer, true))),
+    ];
     if (wasm !== null) {
-      void deliver(wasm, false);
+      void deliver(wasm, (answer) => this.#handModule(wasm, answer));
     }
     if ((await Promise.all(model)).every(Boolean)) {
       this.#events.finished({ start, end: performance.timeOrigin + performance.now() });
@@ -74,12 +80,8 @@ export class Downloads {
     this.#cancel.abort();
   }
 
-  async #deliver(
-    file: string,
-    isWeights: boolean,
-    afresh: boolean,
-    keep: boolean,
-  ): Promise<boolean> {
+  /** Fetches a file and hands over what comes of it, or why nothing does. */
+  async #deliver(file: string, hand: Hand, afresh: boolean, keep: boolean): Promise<boolean> {
     try {
       const { signal } = this.#cancel;
       const response = await fetch(file, { signal, ...(afresh ? { cache: 'reload' } : {}) });
@@ -87,19 +89,7 @@ export class Downloads {
       if (keep) {
         this.#kept.set(file, response.clone());
       }
-      const reader = response.body?.getReader();
-      for (;;) {
-        const piece = await reader?.read();
-        if (!piece || piece.done) {
-          break;
-        }
-        const { byteLength, buffer } = piece.value;
-        this.#post({ kind: 'piece', file, bytes: piece.value }, [buffer]);
-        if (isWeights) {
-          this.#receivedBytes += byteLength;
-          this.#events.progress(this.#receivedBytes);
-        }
-      }
+      await hand(response);
     } catch (error) {
       if (!this.#cancel.signal.aborted) {
         const failure: Failure =
@@ -108,8 +98,41 @@ export class Downloads {
       }
       return false;
     }
-    this.#post({ kind: 'complete', file }, []);
     return true;
+  }
+
+  async #handPieces(file: string, { body }: Response, isWeights: boolean): Promise<void> {
+    const reader = body?.getReader();
+    for (;;) {
+      const piece = await reader?.read();
+      if (!piece || piece.done) {
+        break;
+      }
+      const { byteLength, buffer } = piece.value;
+      this.#post({ kind: 'piece', file, bytes: piece.value }, [buffer]);
+      if (isWeights) {
+        this.#receivedBytes += byteLength;
+        this.#events.progress(this.#receivedBytes);
+      }
+    }
+    this.#post({ kind: 'complete', file }, []);
+  }
+
+  async #handModule(file: string, response: Response): Promise<void> {
+    // Compiled while it comes, unless the host does not say what it is.
+    const isNamed = response.headers.get('content-type') === 'application/wasm';
+    let module: WebAssembly.Module;
+    try {
+      module = await (isNamed
+        ? WebAssembly.compileStreaming(response)
+        : WebAssembly.compile(await response.arrayBuffer()));
+    } catch (error) {
+      if (error instanceof WebAssembly.CompileError) {
+        throw new Refused({ code: 'backend', backend: 'wasm', detail: error.message });
+      }
+      throw error;
+    }
+    this.#post({ kind: 'compiled', file, module }, []);
   }
 }
 

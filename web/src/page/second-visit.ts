@@ -29,8 +29,9 @@ export async function prepareSecondVisit(downloaded: ReadonlyMap<string, Respons
       const cache = await caches.open(`toolchain ${absolute('./')}`);
       await Promise.all([...downloaded].map(([file, answer]) => cache.put(file, answer)));
     }
-    // Asked for at each visit: that is how a new version is found.
-    await navigator.serviceWorker.register(absolute('sw.js'), { updateViaCache: 'none' });
+    // Asked for at each visit, for that is how a new version is found; but a host may say
+    // that it need not be asked again within some time.
+    await navigator.serviceWorker.register(absolute('sw.js'), { updateViaCache: 'all' });
   } catch (error) {
     console.info('This page is not kept for later visits.', error);
   }

@@ -1,8 +1,10 @@
 /** Brings photos and worker together, and keeps what is shown true to the last photo. */
 
 import type {
+  BackendName,
   BackendReport,
   BackendWish,
+  Failure,
   FromWorker,
   Race,
   Span,
@@ -10,6 +12,7 @@ import type {
   Tagging,
   Transfer,
 } from '../messages';
+import { wishInstead } from './backend-wish';
 import { Conversation } from './conversation';
 import type { PageState } from './page-state';
 import { keepsDownloads, prepareSecondVisit } from './second-visit';
@@ -32,27 +35,42 @@ export interface SessionEvents {
 /** One visit to the page. */
 export class Session {
   readonly #files: SiteFiles;
-  readonly #wish: BackendWish;
+  readonly #offered: ReadonlySet<BackendName>;
   readonly #events: SessionEvents;
+  #wish: BackendWish;
   #conversation: Conversation | undefined;
   #isReady = false;
-  #isBroken = false;
+  #failure: Failure | undefined;
   #isExpecting = false;
-  #isPrepared = false;
+  #hasTagged = false;
   #photo: { readonly id: number; readonly file: Blob } | undefined;
   #lastId = 0;
 
-  constructor(files: SiteFiles, wish: BackendWish, events: SessionEvents) {
+  /** @param offered - The backends that may stand in for one that the visitor chose. */
+  constructor(
+    files: SiteFiles,
+    wish: BackendWish,
+    offered: ReadonlySet<BackendName>,
+    events: SessionEvents,
+  ) {
     this.#files = files;
     this.#wish = wish;
+    this.#offered = offered;
     this.#events = events;
+  }
+
+  /** Starts anew on another backend, with the photo that was last given. */
+  switchTo(wish: BackendWish): void {
+    this.#wish = wish;
+    // The files are in the browser's cache, and are right unless one of them was what failed.
+    this.start(this.#failure !== undefined && faultOfBackend(this.#failure) === null);
   }
 
   /** Starts the worker; after a failure anew, with the photo that was last given. */
   start(afresh = false): void {
     this.#conversation?.end();
     this.#isReady = false;
-    this.#isBroken = false;
+    this.#failure = undefined;
     this.#events.state('loading');
     const { weightBytes } = this.#files;
     const conversation = new Conversation(
@@ -64,11 +82,15 @@ export class Session {
       },
       {
         progress: (receivedBytes) => this.#events.progress(receivedBytes, weightBytes),
-        finished: (span) => this.#events.stage('download', span),
+        finished: (span) => this.#showStage('download', span),
       },
     );
     this.#conversation = conversation;
-    conversation.start(this.#files, this.#wish, afresh, keepsDownloads());
+    conversation.start(this.#files, this.#wish, {
+      afresh,
+      keep: !this.#hasTagged && keepsDownloads(),
+      expectsPhoto: this.#isExpecting || this.#photo !== undefined,
+    });
     if (this.#photo) {
       conversation.classify(this.#photo.id, { kind: 'file', file: this.#photo.file });
     }
@@ -89,7 +111,7 @@ export class Session {
     this.expect();
     this.#isExpecting = false;
     this.#photo = { id: this.#lastId, file };
-    if (this.#isBroken) {
+    if (this.#failure) {
       this.start(true);
     } else {
       this.#conversation?.classify(this.#lastId, { kind: 'file', file });
@@ -100,7 +122,8 @@ export class Session {
   giveUp(sentence: string): void {
     this.#isExpecting = false;
     this.#photo = undefined;
-    this.#events.failed(sentence, this.#isBroken);
+    this.#conversation?.giveUp();
+    this.#events.failed(sentence, this.#failure !== undefined);
     if (this.#isReady) {
       this.#events.state('failed');
     }
@@ -109,7 +132,7 @@ export class Session {
   #hear(message: FromWorker): void {
     switch (message.kind) {
       case 'stage':
-        this.#events.stage(message.stage, message.span);
+        this.#showStage(message.stage, message.span);
         break;
       case 'transfers':
         this.#events.transfers(message.transfers);
@@ -129,7 +152,7 @@ export class Session {
           this.#events.tagged(message.tagging);
           this.#events.state('tagged');
         }
-        this.#prepareSecondVisit();
+        this.#firstTagged();
         break;
       case 'pixels-wanted':
         void this.#sendPixels(message);
@@ -140,18 +163,37 @@ export class Session {
         }
         break;
       case 'failed':
-        this.#isReady = false;
-        this.#isBroken = true;
-        this.#events.failed(failureSentence(message.failure), true);
-        this.#events.state('failed');
+        this.#fail(message.failure);
         break;
     }
   }
 
-  /** Once, when there are tags: it must not keep them waiting. */
-  #prepareSecondVisit(): void {
-    if (!this.#isPrepared && this.#conversation) {
-      this.#isPrepared = true;
+  #fail(failure: Failure): void {
+    const wish = this.#wish;
+    const detail = faultOfBackend(failure);
+    if (detail !== null && wish.kind === 'forced' && wish.reason.code === 'chosen') {
+      // Chosen perhaps long ago, and drivers change: that must not cost the visitor the tags.
+      const reason = { code: 'chosen-failed', chosen: wish.backend, detail } as const;
+      this.switchTo(wishInstead(reason, this.#offered));
+      return;
+    }
+    this.#isReady = false;
+    this.#failure = failure;
+    this.#events.failed(failureSentence(failure), true);
+    this.#events.state('failed');
+  }
+
+  /** The stages lead from the click on a link to the first tags; a later start has no place there. */
+  #showStage(stage: Stage, span: Span): void {
+    if (!this.#hasTagged) {
+      this.#events.stage(stage, span);
+    }
+  }
+
+  /** The second visit is made ready once there are tags: it must not keep them waiting. */
+  #firstTagged(): void {
+    if (!this.#hasTagged && this.#conversation) {
+      this.#hasTagged = true;
       void prepareSecondVisit(this.#conversation.downloaded);
     }
   }
@@ -172,5 +214,17 @@ export class Session {
         this.giveUp(STRINGS.notAPicture);
       }
     }
+  }
+}
+
+/** Returns what went wrong where another backend may do better, or null. */
+function faultOfBackend(failure: Failure): string | null {
+  switch (failure.code) {
+    case 'backend':
+    case 'graph':
+    case 'worker':
+      return failure.detail;
+    default:
+      return null;
   }
 }

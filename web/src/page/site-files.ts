@@ -6,11 +6,13 @@ export interface SiteFiles {
   readonly weights: readonly string[];
   /** Of all files of weights, as they are stored. */
   readonly weightBytes: number;
+  /** Whether a sample photo is to be tagged unasked. */
+  readonly hasSamples: boolean;
 }
 
 /** Reads the addresses from the document's element. */
 export function siteFiles({ dataset }: HTMLElement): SiteFiles {
-  const { contract, weights, weightBytes } = dataset;
+  const { contract, weights, weightBytes, samples } = dataset;
   if (!contract || !weights || !weightBytes) {
     throw new Error("the page's template does not name the model's files");
   }
@@ -18,6 +20,7 @@ export function siteFiles({ dataset }: HTMLElement): SiteFiles {
     contract: absolute(contract),
     weights: (JSON.parse(weights) as string[]).map(absolute),
     weightBytes: Number(weightBytes),
+    hasSamples: Number(samples) > 0,
   };
 }
 

@@ -8,6 +8,7 @@ export const STRINGS = {
   preparing: 'Preparing the model…',
   ready: 'Ready. Choose a photo.',
   tagging: 'Looking at the photo…',
+  startingBackend: 'starting…',
   fromCache: 'from cache',
   unnamedPhoto: 'The photo you gave',
   notAPicture: 'This file is not a picture that your browser can read. Try a JPEG, PNG or WebP.',
@@ -56,6 +57,12 @@ export function backendReason(report: BackendReport): string {
       return 'it starts fastest; the graphics processor is tried after the first photo';
     case 'forced':
       return 'the page’s address asks for it';
+    case 'chosen':
+      return 'you chose it';
+    case 'chosen-missing':
+      return `this browser does not offer ${BACKEND_NAMES[reason.chosen]}, which you chose`;
+    case 'chosen-failed':
+      return `${BACKEND_NAMES[reason.chosen]}, which you chose, did not work here (${aside(reason.detail)})`;
     case 'no-wasm':
       return 'this browser offers no WebAssembly';
     case 'no-gpu':
@@ -67,7 +74,7 @@ export function backendReason(report: BackendReport): string {
     case 'other-answer':
       return `${BACKEND_NAMES[reason.gpu]} gave another answer here`;
     case 'gpu-failed':
-      return `${BACKEND_NAMES[reason.gpu]} did not work here (${reason.detail})`;
+      return `${BACKEND_NAMES[reason.gpu]} did not work here (${aside(reason.detail)})`;
     case 'measured':
     case 'remembered': {
       const race =
@@ -76,6 +83,11 @@ export function backendReason(report: BackendReport): string {
       return reason.code === 'measured' ? race : `${race}, as measured on an earlier visit`;
     }
   }
+}
+
+/** A cause, which may be a sentence of its own, inside another sentence. */
+function aside(detail: string): string {
+  return detail.trim().replace(/\.$/, '');
 }
 
 /** Says in one sentence what failed. */
@@ -107,8 +119,6 @@ export function failureSentence(failure: Failure): string {
       return `The model has ${failure.found} outputs, but its labels speak of ${failure.expected}.`;
     case 'backend':
       return `${BACKEND_NAMES[failure.backend]} cannot be used in this browser: ${failure.detail}`;
-    case 'engine':
-      return `The code of TensorFlow.js could not be loaded: ${failure.detail}`;
     case 'worker':
       return `Something went wrong while tagging: ${failure.detail}`;
   }

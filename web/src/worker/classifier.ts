@@ -2,10 +2,12 @@
 
 import type { Contract } from '../contract';
 import type { BackendName } from '../messages';
+import { EarlyRun } from './early-run';
 import { detailOf, FailureError } from './failure-error';
 import { Graph } from './graph';
 import type { ModelFiles } from './model-files';
-import { type Tensor, tensor4d, use } from './tfjs';
+import { type Tensor, tensor4d, use, valuesOf } from './tfjs';
+import type { Weight } from './weight-assembly';
 
 /**
  * Keeps its weights on its own backend, so that two of them can be compared without
@@ -15,64 +17,90 @@ export class Classifier {
   readonly backend: BackendName;
   readonly #graph: Graph;
   readonly #contract: Contract;
+  readonly #file: string;
 
-  private constructor(backend: BackendName, graph: Graph, contract: Contract) {
+  private constructor(backend: BackendName, { description, contract, file }: ModelFiles) {
     this.backend = backend;
-    this.#graph = graph;
     this.#contract = contract;
+    this.#file = file;
+    this.#graph = this.#built(() => new Graph(description.json));
   }
 
-  /** Builds the graph on a backend that has been started. */
-  static async load(backend: BackendName, files: ModelFiles): Promise<Classifier> {
+  /** Builds the graph on a backend that has been started, still without weights. */
+  static async begin(backend: BackendName, files: ModelFiles): Promise<Classifier> {
     await use(backend);
-    try {
-      return new Classifier(backend, new Graph(files.artifacts), files.contract);
-    } catch (error) {
-      throw new FailureError({ code: 'graph', file: files.file, detail: detailOf(error) }, error);
-    }
+    return new Classifier(backend, files);
+  }
+
+  /** Builds the graph on a backend that has been started, with the weights, which are all there. */
+  static async load(backend: BackendName, files: ModelFiles): Promise<Classifier> {
+    const classifier = await Classifier.begin(backend, files);
+    files.weights.forEach((weight) => classifier.add(weight));
+    return classifier;
+  }
+
+  /** Adds a weight; this backend has to be the current one. */
+  add(weight: Weight): void {
+    this.#built(() => this.#graph.add(weight));
+  }
+
+  /** Begins a first run, which can go on as weights come; this backend stays current meanwhile. */
+  early(input: Float32Array): EarlyRun {
+    return this.#built(() => new EarlyRun(this.#graph, this.#fed(input)));
   }
 
   /**
-   * Runs the graph once, which compiles what the backend compiles lazily, and checks that
-   * it has as many outputs as the contract says.
+   * Checks that a run had as many outputs as the contract says.
    *
-   * @param input - What to run it on; by default zeros.
+   * @throws {@link FailureError} if not.
    */
-  async warmUp(input?: Float32Array): Promise<Float32Array> {
-    const { height, width } = this.#contract.input;
-    const outputs = await this.run(input ?? new Float32Array(height * width * 3));
-    const found = outputs.length;
+  check({ length }: Float32Array): void {
     const { labelOffset, labels } = this.#contract.output;
     const expected = labelOffset + labels.length;
-    if (found !== expected) {
-      throw new FailureError({ code: 'outputs', expected, found });
+    if (length !== expected) {
+      throw new FailureError({ code: 'outputs', expected, found: length });
     }
-    return outputs;
   }
 
-  /** Returns the outputs for one input, NHWC without the batch. */
+  /** Runs the graph once on zeros, which compiles what the backend compiles lazily. */
+  async warmUp(): Promise<void> {
+    const { height, width } = this.#contract.input;
+    this.check(await this.run(new Float32Array(height * width * 3)));
+  }
+
+  /**
+   * Returns the outputs for one input, NHWC without the batch.
+   *
+   * @throws if the backend computes no longer.
+   */
   async run(input: Float32Array): Promise<Float32Array> {
     await use(this.backend);
-    const { height, width } = this.#contract.input;
-    const fed = tensor4d(input, [1, height, width, 3]);
-    let outputs: readonly Tensor[] = [];
+    const fed = this.#fed(input);
+    let output: Tensor | undefined;
     try {
-      outputs = this.#graph.run(fed);
-      const [scores] = outputs;
-      if (!scores || outputs.length !== 1) {
-        throw new Error(`the graph has ${outputs.length} outputs instead of one`);
-      }
-      return (await scores.data()) as Float32Array;
+      output = this.#graph.run(fed);
+      return await valuesOf(output);
     } finally {
       fed.dispose();
-      for (const output of outputs) {
-        output.dispose();
-      }
+      output?.dispose();
     }
   }
 
   /** Frees the weights. */
   dispose(): void {
     this.#graph.dispose();
+  }
+
+  #fed(input: Float32Array): Tensor {
+    const { height, width } = this.#contract.input;
+    return tensor4d(input, [1, height, width, 3]);
+  }
+
+  #built<Result>(build: () => Result): Result {
+    try {
+      return build();
+    } catch (error) {
+      throw new FailureError({ code: 'graph', file: this.#file, detail: detailOf(error) }, error);
+    }
   }
 }

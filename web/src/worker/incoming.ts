@@ -4,56 +4,73 @@ import type { ToWorker } from '../messages';
 import { FailureError } from './failure-error';
 
 /** A message that brings some of a file, or its end. */
-export type Delivery = Extract<ToWorker, { kind: 'piece' | 'complete' | 'missing' }>;
+export type Delivery = Extract<ToWorker, { kind: 'piece' | 'complete' | 'compiled' | 'missing' }>;
 
 /** Bytes of a file, piece by piece. */
 export type ByteStream = ReadableStream<Uint8Array<ArrayBuffer>>;
 
-interface Arrival {
-  readonly stream: ByteStream;
-  readonly controller: ReadableStreamDefaultController<Uint8Array<ArrayBuffer>>;
+interface Arrival<Item> {
+  readonly stream: ReadableStream<Item>;
+  readonly controller: ReadableStreamDefaultController<Item>;
 }
 
 /** Keeps what comes before somebody wants it. */
 export class Incoming {
-  readonly #arrivals = new Map<string, Arrival>();
+  readonly #files = new Map<string, Arrival<Uint8Array<ArrayBuffer>>>();
+  readonly #modules = new Map<string, Arrival<WebAssembly.Module>>();
 
   /** Returns a file; it fails with a {@link FailureError} where the page could not get it. */
   file(address: string): ByteStream {
-    return this.#arrival(address).stream;
+    return arrival(this.#files, address).stream;
+  }
+
+  /**
+   * Returns what the page made of a WebAssembly file.
+   *
+   * @throws {@link FailureError} where the page could not get it.
+   */
+  async module(address: string): Promise<WebAssembly.Module> {
+    const { value } = await arrival(this.#modules, address).stream.getReader().read();
+    return value as WebAssembly.Module;
   }
 
   /** Takes what the page delivers. */
   take(delivery: Delivery): void {
-    const { controller } = this.#arrival(delivery.file);
+    const { file } = delivery;
     switch (delivery.kind) {
       case 'piece':
-        controller.enqueue(delivery.bytes);
+        arrival(this.#files, file).controller.enqueue(delivery.bytes);
         break;
       case 'complete':
-        controller.close();
+        arrival(this.#files, file).controller.close();
         break;
-      case 'missing':
-        controller.error(new FailureError(delivery.failure));
+      case 'compiled':
+        arrival(this.#modules, file).controller.enqueue(delivery.module);
         break;
+      case 'missing': {
+        const error = new FailureError(delivery.failure);
+        arrival(this.#files, file).controller.error(error);
+        arrival(this.#modules, file).controller.error(error);
+        break;
+      }
     }
   }
+}
 
-  #arrival(address: string): Arrival {
-    const known = this.#arrivals.get(address);
-    if (known) {
-      return known;
-    }
-    let controller: Arrival['controller'] | undefined;
-    const stream: ByteStream = new ReadableStream({
-      start: (its) => {
-        controller = its;
-      },
-    });
-    const arrival = { stream, controller: controller as Arrival['controller'] };
-    this.#arrivals.set(address, arrival);
-    return arrival;
+function arrival<Item>(arrivals: Map<string, Arrival<Item>>, address: string): Arrival<Item> {
+  const known = arrivals.get(address);
+  if (known) {
+    return known;
   }
+  let controller: ReadableStreamDefaultController<Item> | undefined;
+  const stream = new ReadableStream<Item>({
+    start: (its) => {
+      controller = its;
+    },
+  });
+  const made = { stream, controller: controller as ReadableStreamDefaultController<Item> };
+  arrivals.set(address, made);
+  return made;
 }
 
 /** Calls back with every piece of some files, one file after another. */
@@ -71,19 +88,6 @@ export async function forEachPiece(
       await take(value);
     }
   }
-}
-
-/** Returns the whole of a file. */
-export async function wholeFile(stream: ByteStream): Promise<Uint8Array<ArrayBuffer>> {
-  const pieces: Uint8Array[] = [];
-  await forEachPiece([stream], (piece) => void pieces.push(piece));
-  const whole = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.byteLength, 0));
-  let offset = 0;
-  for (const piece of pieces) {
-    whole.set(piece, offset);
-    offset += piece.byteLength;
-  }
-  return whole;
 }
 
 /** Returns the last part of an address, which is how people know the file. */

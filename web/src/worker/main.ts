@@ -3,6 +3,7 @@
 import type { InputSpec } from '../contract';
 import type { FromWorker, Tagging, ToWorker } from '../messages';
 import { failureOf } from './failure-error';
+import { tryGpus } from './gpu-trial';
 import { Incoming } from './incoming';
 import { LatestOnly } from './latest-only';
 import { canDecode, NotAPictureError, type PreparedPhoto, preparedPhoto } from './preprocess';
@@ -22,6 +23,11 @@ let started: Started | undefined;
 let hasTagged = false;
 /** The photo that was given last, until the model is there. */
 let early: ClassifyOrder | undefined;
+let decidePhoto: (() => void) | undefined;
+/** Settles when the first photo has been given, or will not be. */
+const photoDecided = new Promise<void>((resolve) => {
+  decidePhoto = resolve;
+});
 /** How the model wants its photos, once that is known. */
 let wanted: InputSpec | undefined;
 /** What was last made ready. */
@@ -35,13 +41,18 @@ addEventListener('message', ({ data }: MessageEvent<ToWorker>) => {
       break;
     case 'piece':
     case 'complete':
+    case 'compiled':
     case 'missing':
       incoming.take(data);
+      break;
+    case 'no-photo':
+      decidePhoto?.();
       break;
     case 'classify':
       clearTimeout(idleTimer);
       if (!started) {
         early = data;
+        decidePhoto?.();
         void earlyPhoto();
       }
       queue.put(data);
@@ -62,7 +73,12 @@ async function begin(startOrder: StartOrder): Promise<void> {
         wanted = input;
         void earlyPhoto();
       },
-      firstPhoto: earlyPhoto,
+      firstPhoto: async (isLast) => {
+        if (isLast && startOrder.expectsPhoto) {
+          await photoDecided;
+        }
+        return earlyPhoto();
+      },
     });
   } catch (error) {
     post({ kind: 'failed', failure: failureOf(error) });
@@ -128,13 +144,13 @@ function improveBackend(): void {
     return;
   }
   order = undefined;
-  const { engine, tagger, classifier, files } = started;
+  const { tagger, classifier, files } = started;
   void queue.between(async () => {
     if (!tagger.lastInput) {
       return;
     }
     const remembered = wish.kind === 'remembered' ? wish.race : undefined;
-    const outcome = await engine.tryGpus(classifier, files, tagger.lastInput, remembered);
+    const outcome = await tryGpus(classifier, files, tagger.lastInput, remembered);
     tagger.settle(outcome.reason, outcome.better);
     if (outcome.reason.code === 'measured') {
       const { code: _, ...race } = outcome.reason;

@@ -1,59 +1,65 @@
-/** Receives the contract, the graph and its weights. */
+/** Receives the contract with the graph, and the weights. */
 
 import { type Contract, ContractError, parseContract } from '../contract';
-import type { WorkerFiles } from '../messages';
 import { FailureError } from './failure-error';
 import { gunzip } from './gunzip';
-import { type ByteStream, fileName, forEachPiece, type Incoming } from './incoming';
-import type { io } from './tfjs';
-import { WeightAssembly, type Weights } from './weight-assembly';
-import { readModelJson, type WeightGroup } from './weights-manifest';
+import { fileName, forEachPiece, type Incoming } from './incoming';
+import { type Weight, WeightAssembly } from './weight-assembly';
+import { type ModelDescription, readModelJson } from './weights-manifest';
 
-/** All that was downloaded of a model. */
+/** A model, whose weights may still be on their way. */
 export interface ModelFiles {
   readonly contract: Contract;
-  readonly artifacts: io.ModelArtifacts;
+  readonly description: ModelDescription;
+  /** Those that have come so far. */
+  readonly weights: readonly Weight[];
   /** The name of the `model.json`, for messages. */
   readonly file: string;
 }
 
+/** Takes a weight that has come. */
+export type AddWeight = (weight: Weight) => void;
+
 /**
- * Receives a model; its weights are unpacked while later ones are still on their way.
+ * Receives all of a model but its weights, which come much later.
  *
- * @param agreed - Called with the contract, which comes long before the weights.
+ * @returns the model, and what adds weights to it.
  */
 export async function receiveModel(
   incoming: Incoming,
-  files: WorkerFiles,
-  agreed: (contract: Contract) => void,
-): Promise<ModelFiles> {
-  const contract = await readContract(incoming, files.contract);
-  agreed(contract);
+  address: string,
+): Promise<readonly [ModelFiles, AddWeight]> {
+  const contract = await readContract(incoming, address);
   const file = fileName(contract.model.url);
-  const model = readModelJson(contract.graph);
-  if (!model) {
+  const description = readModelJson(contract.graph);
+  if (!description) {
     throw new FailureError({ code: 'manifest', file });
   }
-  const addresses = new Map(files.weights.map((address) => [fileName(address), address]));
-  const groups = await Promise.all(
-    model.groups.map((group) => {
-      const streams = group.paths.map((path) => incoming.file(addresses.get(path) ?? path));
-      return readWeights(streams, group, model.scales);
+  const weights: Weight[] = [];
+  return [{ contract, description, weights, file }, (weight) => void weights.push(weight)];
+}
+
+/**
+ * Receives a model's weights, each unpacked while later ones are still on their way.
+ *
+ * @param addresses - Of the files that the manifest names.
+ */
+export async function receiveWeights(
+  incoming: Incoming,
+  addresses: readonly string[],
+  { groups, scales }: ModelDescription,
+  add: AddWeight,
+): Promise<void> {
+  const byName = new Map(addresses.map((address) => [fileName(address), address]));
+  await Promise.all(
+    groups.map(async (group) => {
+      const streams = group.paths.map((path) => incoming.file(byName.get(path) ?? path));
+      const assembly = new WeightAssembly(group, scales, add);
+      const take = (bytes: Uint8Array): void => assembly.take(bytes);
+      await (scales ? gunzip(streams, group.paths.join(' + '), take) : forEachPiece(streams, take));
+      assembly.finish();
     }),
   );
-  const { modelTopology, signature, userDefinedMetadata, format } = model.json;
-  return {
-    contract,
-    file,
-    artifacts: {
-      modelTopology,
-      ...(format === undefined ? {} : { format }),
-      ...(signature === undefined ? {} : { signature }),
-      ...(userDefinedMetadata === undefined ? {} : { userDefinedMetadata }),
-      weightSpecs: groups.flatMap(({ specs }) => specs),
-      weightData: groups.flatMap(({ data }) => data),
-    },
-  };
 }
 
 async function readContract(incoming: Incoming, address: string): Promise<Contract> {
@@ -77,15 +83,4 @@ async function readContract(incoming: Incoming, address: string): Promise<Contra
     }
     throw error;
   }
-}
-
-async function readWeights(
-  streams: readonly ByteStream[],
-  group: WeightGroup,
-  scales: Float32Array | null,
-): Promise<Weights> {
-  const assembly = new WeightAssembly(group, scales);
-  const take = (bytes: Uint8Array): void => assembly.take(bytes);
-  await (scales ? gunzip(streams, group.paths.join(' + '), take) : forEachPiece(streams, take));
-  return assembly.finish();
 }

@@ -2,22 +2,19 @@
 
 import type { Contract } from '../contract';
 import type { BackendName, BackendReason, FromWorker, Span, Stage, ToWorker } from '../messages';
-import type { Classifier } from './classifier';
+import { Classifier } from './classifier';
 import { detailOf, FailureError } from './failure-error';
-import { type Incoming, wholeFile } from './incoming';
-import { type ModelFiles, receiveModel } from './model-files';
-import type { PreparedPhoto } from './preprocess';
-import type { Tagger } from './tagger';
+import { type FirstPhoto, FirstRun } from './first-run';
+import type { Incoming } from './incoming';
+import { type ModelFiles, receiveModel, receiveWeights } from './model-files';
+import { Tagger } from './tagger';
+import { startOther, startWasm } from './tfjs';
 import { timed } from './timeline';
-
-/** The code that needs TF.js. */
-export type Engine = typeof import('./engine');
 
 type StartOrder = Extract<ToWorker, { kind: 'start' }>;
 
 /** What there is once the model has run. */
 export interface Started {
-  readonly engine: Engine;
   readonly tagger: Tagger;
   readonly classifier: Classifier;
   readonly files: ModelFiles;
@@ -27,11 +24,16 @@ export interface Started {
 export interface StartEvents {
   /** The contract has come, long before the weights. */
   agreed(contract: Contract): void;
-  /** Asked when the model can run: the photo to run it on first, or null if there is none. */
-  firstPhoto(): Promise<PreparedPhoto | null>;
+  /** Asked while the model comes for the photo to run it on first. */
+  readonly firstPhoto: FirstPhoto;
 }
 
-/** Receives the model while the backend starts, then builds it and runs it once. */
+/**
+ * Receives the model while the backend starts, and runs it once.
+ *
+ * Each weight is unpacked and used while later ones are on their way, so that little is
+ * left to do after the last of them.
+ */
 export async function start(
   order: StartOrder,
   incoming: Incoming,
@@ -40,22 +42,35 @@ export async function start(
 ): Promise<Started> {
   const report = (stage: Stage, span: Span): void => post({ kind: 'stage', stage, span });
   const backend = firstBackend(order);
+  let first: FirstRun | undefined;
 
-  const [files, engine] = await Promise.all([
-    receiveModel(incoming, order.files, (contract) => events.agreed(contract)),
-    timed('backend', report, () => startBackend(order, incoming)),
-  ]);
-  const classifier = await timed('decode', report, () => engine.Classifier.load(backend, files));
-  const tagger = new engine.Tagger(
+  const starting = timed('backend', report, () => startBackend(order, incoming));
+  const agreeing = receiveModel(incoming, order.files.contract);
+  const receiving = agreeing.then(([files, add]) => {
+    events.agreed(files.contract);
+    return timed('decode', report, () =>
+      receiveWeights(incoming, order.files.weights, files.description, (weight) => {
+        add(weight);
+        first?.advance();
+      }),
+    );
+  });
+  const building = Promise.all([agreeing, starting]).then(async ([[files]]) => {
+    const classifier = await Classifier.begin(backend, files);
+    first = new FirstRun(classifier, files, events.firstPhoto);
+    return { classifier, files, run: first };
+  });
+  const [{ classifier, files, run }] = await Promise.all([building, receiving]);
+  const result = await timed('warm-up', report, () => run.finish());
+  const tagger = new Tagger(
     files,
     classifier,
     order.simd,
     firstReason(order),
     (backendReport) => post({ kind: 'backend', report: backendReport }),
+    result,
   );
-  const photo = await events.firstPhoto();
-  await timed('warm-up', report, () => tagger.warmUp(photo));
-  return { engine, tagger, classifier, files };
+  return { tagger, classifier, files };
 }
 
 /** Returns the backend that is asked for, or WebAssembly, or what works without it. */
@@ -68,22 +83,20 @@ function firstBackend({ backend, files }: StartOrder): BackendName {
 
 function firstReason(order: StartOrder): BackendReason {
   if (order.backend.kind === 'forced') {
-    return { code: 'forced' };
+    return order.backend.reason;
   }
   return { code: firstBackend(order) === 'wasm' ? 'first' : 'no-wasm' };
 }
 
-async function startBackend(order: StartOrder, incoming: Incoming): Promise<Engine> {
-  const { files, simd } = order;
-  const loading = loadEngine();
+async function startBackend(order: StartOrder, incoming: Incoming): Promise<void> {
+  const { files } = order;
   const backend = firstBackend(order);
   let isStarted: boolean;
   try {
     if (backend !== 'wasm') {
-      isStarted = await (await loading).startOther(backend);
+      isStarted = await startOther(backend);
     } else if (files.wasm !== null) {
-      const [engine, bytes] = await Promise.all([loading, wholeFile(incoming.file(files.wasm))]);
-      isStarted = await engine.startWasm({ simd, bytes });
+      isStarted = await startWasm(await incoming.module(files.wasm));
     } else {
       throw new Error('it has no WebAssembly.');
     }
@@ -94,14 +107,5 @@ async function startBackend(order: StartOrder, incoming: Incoming): Promise<Engi
   }
   if (!isStarted) {
     throw new FailureError({ code: 'backend', backend, detail: 'it did not start.' });
-  }
-  return loading;
-}
-
-async function loadEngine(): Promise<Engine> {
-  try {
-    return await import('./engine');
-  } catch (error) {
-    throw new FailureError({ code: 'engine', detail: detailOf(error) }, error);
   }
 }

@@ -4,16 +4,13 @@ import type { InputSpec } from '../contract';
 import type { BackendReason, BackendReport, GpuBackend, Tagging } from '../messages';
 import type { Classifier } from './classifier';
 import { detailOf } from './failure-error';
+import type { FirstResult } from './first-run';
 import type { ModelFiles } from './model-files';
 import type { PreparedPhoto } from './preprocess';
 import { bestTags } from './ranking';
-import { isLost, memory } from './tfjs';
+import { memory } from './tfjs';
 
-/** What the graph said, and how long it took. */
-interface Run {
-  readonly outputs: Float32Array;
-  readonly inferenceMs: number;
-}
+type Run = Pick<FirstResult, 'outputs' | 'inferenceMs'>;
 
 /** Holds the loaded model. */
 export class Tagger {
@@ -23,21 +20,26 @@ export class Tagger {
   readonly #first: Classifier;
   #active: Classifier;
   #lastInput: Float32Array | undefined;
-  #warm: { readonly photo: PreparedPhoto; readonly run: Run } | undefined;
+  #firstResult: FirstResult | null;
 
-  /** @param report - Called with the backend in use: now, and when that changes. */
+  /**
+   * @param report - Called with the backend in use: now, and when that changes.
+   * @param firstResult - For the photo that was run on while the model came, if there was one.
+   */
   constructor(
     files: ModelFiles,
     first: Classifier,
     simd: boolean,
     reason: BackendReason,
     report: (report: BackendReport) => void,
+    firstResult: FirstResult | null,
   ) {
     this.#files = files;
     this.#simd = simd;
     this.#report = report;
     this.#first = first;
     this.#active = first;
+    this.#firstResult = firstResult;
     this.settle(reason);
   }
 
@@ -57,24 +59,11 @@ export class Tagger {
     this.#report({ active: this.#active.backend, simd: this.#simd, reason });
   }
 
-  /**
-   * Runs the model once, which compiles what its backend compiles lazily.
-   *
-   * @param photo - To be tagged next, so that its run is not wasted; null if there is none.
-   */
-  async warmUp(photo: PreparedPhoto | null): Promise<void> {
-    const begin = performance.now();
-    const outputs = await this.#first.warmUp(photo?.input);
-    if (photo) {
-      this.#warm = { photo, run: { outputs, inferenceMs: performance.now() - begin } };
-    }
-  }
-
   /** Tags one photo. */
   async tag(photo: PreparedPhoto): Promise<Tagging> {
-    const warm = this.#warm;
-    this.#warm = undefined;
-    const { outputs, inferenceMs } = warm?.photo === photo ? warm.run : await this.#timed(photo);
+    const first = this.#firstResult;
+    this.#firstResult = null;
+    const { outputs, inferenceMs } = first?.photo === photo ? first : await this.#timed(photo);
     const { input, view, preprocessMs } = photo;
     this.#lastInput = input;
     return {
@@ -95,21 +84,21 @@ export class Tagger {
 
   async #run(input: Float32Array): Promise<Float32Array> {
     const active = this.#active;
-    if (active === this.#first) {
-      return active.run(input);
-    }
-    // A graphics processor may go away at any time: a driver restarts, a laptop sleeps.
-    // The model still lies on the first backend, so the visitor need not notice.
-    let detail = 'the browser took the graphics processor away';
     try {
-      const outputs = await active.run(input);
-      if (!isLost(active.backend)) {
-        return outputs;
-      }
+      return await active.run(input);
     } catch (error) {
-      detail = detailOf(error);
+      if (active === this.#first) {
+        throw error;
+      }
+      // A graphics processor may go away at any time: a driver restarts, a laptop sleeps.
+      // The model still lies on the first backend, so the visitor need not notice.
+      const reason = {
+        code: 'gpu-failed',
+        gpu: active.backend as GpuBackend,
+        detail: detailOf(error),
+      } as const;
+      this.settle(reason, this.#first);
+      return this.#first.run(input);
     }
-    this.settle({ code: 'gpu-failed', gpu: active.backend as GpuBackend, detail }, this.#first);
-    return this.#first.run(input);
   }
 }

@@ -14,16 +14,20 @@ import {
   enableProdMode,
   env,
   findBackend,
+  findBackendFactory,
+  getBackend,
   registerBackend,
+  removeBackend,
   setBackend,
+  type Tensor,
 } from '@tensorflow/tfjs-core';
 import type { BackendName } from '../messages';
-import type { WasmFile } from './wasm-file';
 import { startModule } from './wasm-module';
 
 export { GraphExecutor } from '@tensorflow/tfjs-converter/dist/executor/graph_executor';
 export { OperationMapper } from '@tensorflow/tfjs-converter/dist/operations/operation_mapper';
-export { io, memory, type Tensor, tensor4d } from '@tensorflow/tfjs-core';
+export { io, memory, tensor, tensor4d } from '@tensorflow/tfjs-core';
+export type { Tensor };
 
 /** What the WebAssembly backend calls. */
 export type WasmModule = ConstructorParameters<typeof BackendWasm>[0];
@@ -35,9 +39,9 @@ export async function use(backend: BackendName): Promise<boolean> {
   return setBackend(backend);
 }
 
-/** Starts the WebAssembly backend from a file that has been fetched. */
-export async function startWasm({ bytes }: WasmFile): Promise<boolean> {
-  const module = await startModule(bytes);
+/** Starts the WebAssembly backend from its compiled file. */
+export async function startWasm(compiled: WebAssembly.Module): Promise<boolean> {
+  const module = await startModule(compiled);
   registerBackend('wasm', () => new BackendWasm(module));
   return use('wasm');
 }
@@ -54,10 +58,19 @@ export async function startOther(backend: Exclude<BackendName, 'wasm'>): Promise
     case 'webgpu': {
       await import('@tensorflow/tfjs-backend-webgpu');
       const isStarted = await use(backend);
-      const { device } = findBackend('webgpu') as WebGPUBackend;
-      void device.lost.then(() => (isDeviceLost = true));
+      if (isStarted) {
+        const { device } = findBackend(backend) as WebGPUBackend;
+        void device.lost.then(() => (isDeviceLost = true));
+      }
       return isStarted;
     }
+  }
+}
+
+/** Frees what a backend holds, if it was started; it cannot be started again. */
+export function stop(backend: BackendName): void {
+  if (findBackendFactory(backend)) {
+    removeBackend(backend);
   }
 }
 
@@ -68,8 +81,23 @@ export function isPrecise(backend: BackendName): boolean {
   return backend !== 'webgl' || env().getBool('WEBGL_RENDER_FLOAT32_ENABLED');
 }
 
-/** Says whether the browser took the graphics processor away: results are then zeros. */
-export function isLost(backend: BackendName): boolean {
+/**
+ * Returns the floats of a tensor on the current backend.
+ *
+ * @throws if the browser took the graphics processor away.
+ */
+export async function valuesOf(tensor: Tensor): Promise<Float32Array> {
+  const backend = getBackend() as BackendName;
+  // A worker may stand still, and TF.js' way of not doing so never ends on a lost WebGL context.
+  const values = backend === 'webgpu' ? await tensor.data() : tensor.dataSync();
+  if (isLost(backend)) {
+    // They are zeros.
+    throw new Error('the browser took the graphics processor away');
+  }
+  return values as Float32Array;
+}
+
+function isLost(backend: BackendName): boolean {
   switch (backend) {
     case 'wasm':
     case 'cpu':

@@ -1,5 +1,5 @@
 /**
- * Starts TF.js' WebAssembly from its bytes.
+ * Starts TF.js' WebAssembly.
  *
  * Stands in for the 45 kB of code that Emscripten writes for every program and surrounding:
  * this one needs memory that grows, a way to call functions, and a voice for its warnings.
@@ -27,10 +27,10 @@ const PAGE_BYTES = 65_536;
 /** As much as 32 bits address, less one page, so that no end is at zero. */
 const MOST_BYTES = 2 ** 32 - PAGE_BYTES;
 
-/** Compiles and starts the binary; returns what TF.js' backend is made of. */
-export async function startModule(bytes: BufferSource): Promise<WasmModule> {
-  const { instance } = await WebAssembly.instantiate(
-    bytes,
+/** Starts the compiled binary; returns what TF.js' backend is made of. */
+export async function startModule(compiled: WebAssembly.Module): Promise<WasmModule> {
+  const instance = await WebAssembly.instantiate(
+    compiled,
     imports(() => wasm),
   );
   const wasm = instance.exports as unknown as Exports;

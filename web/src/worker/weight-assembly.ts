@@ -5,27 +5,30 @@ import { isPacked, unpack } from './packed-weights';
 import type { io } from './tfjs';
 import type { WeightGroup } from './weights-manifest';
 
-/** Weights as TF.js knows them. */
-export interface Weights {
-  readonly specs: io.WeightsManifestEntry[];
-  /** Their bytes, each weight's for itself. */
-  readonly data: ArrayBuffer[];
+/** A weight as TF.js knows it. */
+export interface Weight {
+  readonly spec: io.WeightsManifestEntry;
+  readonly data: ArrayBuffer;
 }
 
 /** Puts one group of weights together. */
 export class WeightAssembly {
   readonly #group: WeightGroup;
   readonly #scales: Float32Array;
-  readonly #weights: Weights = { specs: [], data: [] };
+  readonly #add: (weight: Weight) => void;
   #position = -1;
   #stored = new Uint8Array(0);
   #filled = 0;
   #receivedBytes = 0;
 
-  /** @param scales - Of packed weights; null if there are none. */
-  constructor(group: WeightGroup, scales: Float32Array | null) {
+  /**
+   * @param scales - Of packed weights; null if there are none.
+   * @param add - Called with every weight as soon as it has come, in the manifest's order.
+   */
+  constructor(group: WeightGroup, scales: Float32Array | null, add: (weight: Weight) => void) {
     this.#group = group;
     this.#scales = scales ?? new Float32Array(0);
+    this.#add = add;
     this.#next();
   }
 
@@ -49,11 +52,11 @@ export class WeightAssembly {
   }
 
   /**
-   * Returns the weights when all bytes have come.
+   * Says that all bytes have come.
    *
    * @throws {@link FailureError} if they are too many or too few.
    */
-  finish(): Weights {
+  finish(): void {
     const { sizes, paths } = this.#group;
     const expected = sizes.reduce((sum, size) => sum + size, 0);
     const received = this.#receivedBytes;
@@ -61,23 +64,18 @@ export class WeightAssembly {
       // The manifest knows the length of the group only, not of each of its files.
       throw new FailureError({ code: 'length', file: paths.join(' + '), expected, received });
     }
-    return this.#weights;
   }
 
   #finishWeight(): void {
     const spec = this.#group.specs[this.#position] as io.WeightsManifestEntry;
-    const { specs, data } = this.#weights;
     if (isPacked(spec)) {
-      const values = unpack(spec, this.#stored, this.#scales);
-      specs.push({ name: spec.name, shape: spec.shape, dtype: 'float32' });
-      data.push(values.buffer);
+      const { buffer } = unpack(spec, this.#stored, this.#scales);
+      this.#add({
+        spec: { name: spec.name, shape: spec.shape, dtype: 'float32' },
+        data: buffer,
+      });
     } else {
-      specs.push(spec);
-      data.push(this.#stored.buffer);
-    }
-    // TF.js, looking for a byte, loses its way among empty pieces.
-    if (data.at(-1)?.byteLength === 0) {
-      data.pop();
+      this.#add({ spec, data: this.#stored.buffer });
     }
     this.#next();
   }

@@ -1,7 +1,5 @@
 import { describe, expect, it } from 'vitest';
 
-import { HAS_SIMD } from '../src/page/wasm-choice';
-import { alike } from '../src/worker/agreement';
 import { isSoftware } from '../src/worker/gpu-obstacle';
 
 describe('isSoftware', () => {
@@ -21,20 +19,4 @@ describe('isSoftware', () => {
   ])('lets %s pass', (renderer) => {
     expect(isSoftware(renderer)).toBe(false);
   });
-});
-
-describe('alike', () => {
-  it('allows for the last digits, measured by the largest output', () => {
-    expect(alike(Float32Array.of(10, 0), Float32Array.of(10.05, 0.05))).toBe(true);
-    expect(alike(Float32Array.of(10, 0), Float32Array.of(10, 0.2))).toBe(false);
-  });
-
-  it('refuses what is no number, and other lengths', () => {
-    expect(alike(Float32Array.of(1), Float32Array.of(Number.NaN))).toBe(false);
-    expect(alike(Float32Array.of(1), Float32Array.of(1, 1))).toBe(false);
-  });
-});
-
-it('knows vector instructions when it sees them', () => {
-  expect(HAS_SIMD).toBe(true);
 });

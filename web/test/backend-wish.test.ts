@@ -1,0 +1,73 @@
+import { describe, expect, it } from 'vitest';
+
+import { BACKENDS } from '../src/messages';
+import { offeredBackends } from '../src/page/backend-offer';
+import { addressWish, rememberedWish, wishInstead } from '../src/page/backend-wish';
+
+const race = { first: 'wasm', firstMs: 12, gpu: 'webgl', gpuMs: 3 } as const;
+const all = new Set(BACKENDS);
+
+describe('addressWish', () => {
+  it.each(BACKENDS)('hears of %s', (backend) => {
+    expect(addressWish(`?photo=1&backend=${backend}`)).toEqual({
+      kind: 'forced',
+      backend,
+      reason: { code: 'forced' },
+    });
+  });
+
+  it.each(['', '?backend=', '?backend=auto', '?backend=tpu'])('passes over "%s"', (search) => {
+    expect(addressWish(search)).toBe(null);
+  });
+});
+
+describe('rememberedWish', () => {
+  it('is a comparison on a first visit, and its outcome on a later one', () => {
+    expect(rememberedWish({ choice: null, race: null }, all)).toEqual({ kind: 'compare' });
+    expect(rememberedWish({ choice: null, race }, all)).toEqual({ kind: 'remembered', race });
+  });
+
+  it('puts a choice before a comparison', () => {
+    expect(rememberedWish({ choice: 'cpu', race }, all)).toEqual({
+      kind: 'forced',
+      backend: 'cpu',
+      reason: { code: 'chosen' },
+    });
+  });
+
+  it('does not try what the browser lacks', () => {
+    expect(rememberedWish({ choice: 'webgpu', race }, new Set(['wasm', 'cpu']))).toEqual({
+      kind: 'forced',
+      backend: 'wasm',
+      reason: { code: 'chosen-missing', chosen: 'webgpu' },
+    });
+  });
+});
+
+describe('wishInstead', () => {
+  it.each([
+    ['webgl', BACKENDS, 'wasm'],
+    ['webgl', ['webgl', 'cpu'], 'cpu'],
+    ['cpu', BACKENDS, 'wasm'],
+    ['wasm', BACKENDS, 'cpu'],
+  ] as const)('of %s among %j is %s', (chosen, offered, backend) => {
+    const reason = { code: 'chosen-failed', chosen, detail: 'it did not start' } as const;
+    expect(wishInstead(reason, new Set(offered))).toEqual({ kind: 'forced', backend, reason });
+  });
+});
+
+describe('offeredBackends', () => {
+  it('has all where nothing is missing', () => {
+    const window = { WebAssembly, OffscreenCanvas, WebGL2RenderingContext, navigator: { gpu: {} } };
+    expect(offeredBackends(window)).toEqual(all);
+  });
+
+  it('goes without what is missing', () => {
+    expect(offeredBackends({ navigator: {} })).toEqual(new Set(['cpu']));
+    expect(offeredBackends({ OffscreenCanvas, navigator: {} })).toEqual(new Set(['cpu']));
+    expect(offeredBackends({ WebAssembly, navigator: {} })).toEqual(new Set(['wasm', 'cpu']));
+  });
+});
+
+class OffscreenCanvas {}
+class WebGL2RenderingContext {}
