@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 from tests import command_line, tiny_models
 from toolchain import cli
 from toolchain.compress import planning, tune
+from toolchain.compress.front import Front, Point
 from toolchain.compress.stage import CompressOptions
 from toolchain.errors import BadInputError
 from toolchain.evaluation.metrics import Verdict
@@ -111,7 +112,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def front(options: tune.TuneOptions, cache: Path) -> tune.Front:
+def front(options: tune.TuneOptions, cache: Path) -> Front:
     """Return the front that one process computes."""
     progress = Hearing()
     found = tune.tune(options, store=Store(cache), progress=progress)
@@ -120,7 +121,7 @@ def front(options: tune.TuneOptions, cache: Path) -> tune.Front:
 
 
 @pytest.fixture
-def untuned(front: tune.Front, cache: Path, tmp_path: Path) -> Path:
+def untuned(front: Front, cache: Path, tmp_path: Path) -> Path:
     """Return a cache that has the converted model and no point."""
     assert front
     copy = tmp_path / "cache"
@@ -151,7 +152,7 @@ def words_for(model: Path, photos: Path) -> list[str | Path]:
 # --- the front -------------------------------------------------------------------------------
 
 
-def test_more_bits_take_more_bytes_and_all_is_judged_on_the_same_photos(front: tune.Front) -> None:
+def test_more_bits_take_more_bytes_and_all_is_judged_on_the_same_photos(front: Front) -> None:
     assert [point.bits for point in front.points] == list(LEVELS)
     sizes = [point.bytes for point in front.points]
     assert sizes == sorted(sizes)
@@ -190,7 +191,7 @@ def test_no_photo_is_both_rounded_by_and_judged_by(photos: Path, tmp_path: Path)
 
 
 def test_the_same_input_gives_the_same_front_again(
-    options: tune.TuneOptions, front: tune.Front, untuned: Path
+    options: tune.TuneOptions, front: Front, untuned: Path
 ) -> None:
     tune._prepared.cache_clear()
     progress = Hearing()
@@ -203,7 +204,7 @@ def test_the_same_input_gives_the_same_front_again(
 
 
 def test_another_photo_makes_every_point_anew(
-    options: tune.TuneOptions, front: tune.Front, cache: Path, photos: Path, tmp_path: Path
+    options: tune.TuneOptions, front: Front, cache: Path, photos: Path, tmp_path: Path
 ) -> None:
     other = tmp_path / "photos"
     shutil.copytree(photos, other)
@@ -220,7 +221,7 @@ def test_another_photo_makes_every_point_anew(
 
 @posix
 def test_a_cluster_finds_the_same_though_a_worker_is_killed(
-    options: tune.TuneOptions, front: tune.Front, untuned: Path
+    options: tune.TuneOptions, front: Front, untuned: Path
 ) -> None:
     import distributed
 
@@ -247,7 +248,7 @@ def test_a_cluster_finds_the_same_though_a_worker_is_killed(
 
 @posix
 def test_a_run_that_was_killed_goes_on_where_it_stopped(
-    options: tune.TuneOptions, front: tune.Front, model: Path, photos: Path, untuned: Path
+    options: tune.TuneOptions, front: Front, model: Path, photos: Path, untuned: Path
 ) -> None:
     points = untuned / "v1" / "tuned"
     with command_line.started(*words_for(model, photos), cache=untuned) as process:
@@ -272,7 +273,7 @@ def test_a_run_that_was_killed_goes_on_where_it_stopped(
 
 
 def test_a_worker_that_sees_other_files_says_so(
-    options: tune.TuneOptions, front: tune.Front, cache: Path
+    options: tune.TuneOptions, front: Front, cache: Path
 ) -> None:
     from toolchain.tfjs import stage as tfjs
 
@@ -305,7 +306,7 @@ def brotli_bytes(site: Path) -> int:
 
 
 def test_bytes_are_those_that_the_page_loads(
-    front: tune.Front,
+    front: Front,
     cache: Path,
     model: Path,
     photos: Path,
@@ -337,7 +338,7 @@ def test_bytes_are_those_that_the_page_loads(
 
 
 def test_the_command_prints_a_table_and_a_plot_or_the_record(
-    front: tune.Front,
+    front: Front,
     cache: Path,
     model: Path,
     photos: Path,
@@ -348,7 +349,7 @@ def test_the_command_prints_a_table_and_a_plot_or_the_record(
     words = words_for(model, photos)
     code, record, err = run(monkeypatch, capfd, *words, "--json")
     assert code == 0, err
-    found = tune.Front.model_validate_json(record)
+    found = Front.model_validate_json(record)
     assert found.converted == front.converted
     assert [point.bits for point in found.points] == [2.0, 3.0, 4.0, 5.0, 6.0]
     code, printed, err = run(monkeypatch, capfd, *words)
@@ -420,8 +421,8 @@ NOTHING = Verdict(
 )
 
 
-def point(count: int, drop: float) -> tune.Point:
-    return tune.Point(
+def point(count: int, drop: float) -> Point:
+    return Point(
         weights="packed", rounded_by=None, bits=4.0, bytes=count, drop=drop, verdict=NOTHING
     )
 
@@ -432,7 +433,7 @@ def point(count: int, drop: float) -> tune.Point:
     )
 )
 def test_the_front_is_what_none_beats_and_all_else_is_beaten_by_it(
-    points: list[tune.Point],
+    points: list[Point],
 ) -> None:
     best = {(points[place].bytes, points[place].drop) for place in tune.pareto(points)}
     assert best

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from toolchain.cli.tables import new_table, size, standard_output
+from toolchain.cli.tables import new_table, standard_output
+from toolchain.units import size
 
 if TYPE_CHECKING:
-    from toolchain.compress.tune import Front, Point
+    from toolchain.compress.front import Front, Point
 
 _WIDTH = 100  # columns of the plot, at most
 _HEIGHT = 18  # rows

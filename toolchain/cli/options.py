@@ -104,7 +104,6 @@ Host = Annotated[
     str, typer.Option(help="Who serves a folder: toolchain, or plain, which sends no encodings.")
 ]
 
-_SIZE_UNITS = {"": 1, "kib": 1 << 10, "mib": 1 << 20, "kb": 1000, "mb": 1_000_000}
 _SMALLEST_SHARD = 64 << 10
 
 
@@ -199,12 +198,13 @@ def bytes_of(option: str, text: str) -> int:
     Raises:
         BadInputError: It is no size; the option is named.
     """
+    from toolchain import units
     from toolchain.errors import BadInputError
 
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([a-z]*)", text.strip().lower())
-    if not match or match[2] not in _SIZE_UNITS:
-        raise BadInputError(f"{option} {text} is no size; write it like 4MiB")
-    return round(float(match[1]) * _SIZE_UNITS[match[2]])
+    try:
+        return units.bytes_of(text)
+    except ValueError as error:
+        raise BadInputError(f"{option} {error}") from None
 
 
 def declared_by(

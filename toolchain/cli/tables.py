@@ -8,6 +8,8 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from toolchain.units import size
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -37,18 +39,6 @@ def new_table(*columns: str, numbers: int) -> Table:
         flush_right = index >= len(columns) - numbers
         table.add_column(column, justify="right" if flush_right else "left", no_wrap=True)
     return table
-
-
-def size(count: int) -> str:
-    """Write bytes with three digits, decimal units as networks use."""
-    if count < 1000:  # noqa: PLR2004
-        return f"{count} B"
-    for unit, scale in (("kB", 1e3), ("MB", 1e6), ("GB", 1e9)):
-        value = count / scale
-        if value < 999.5 or unit == "GB":  # noqa: PLR2004
-            digits = max(0, 2 - len(str(int(value))) + 1)
-            return f"{value:.{digits}f} {unit}"
-    raise AssertionError
 
 
 def warn_of_quantization(quantization: Quantization, progress: Progress) -> None:

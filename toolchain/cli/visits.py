@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from toolchain.cli.tables import new_table, size, standard_output
+from toolchain.cli.tables import new_table, standard_output
+from toolchain.units import size
 
 if TYPE_CHECKING:
     from toolchain.report.schema import Measurement, Network, Spread

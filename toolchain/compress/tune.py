@@ -12,15 +12,14 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
 
 from toolchain import digest
 from toolchain import tf as tensorflow
 from toolchain.card import Declared
 from toolchain.compress import planning, search
+from toolchain.compress.front import Front, Point
 from toolchain.errors import BadInputError
 from toolchain.evaluation.executors import as_they_come, executor_for, use_one_thread
-from toolchain.evaluation.metrics import Verdict
 from toolchain.progress import Silent
 from toolchain.sources import resolve
 from toolchain.store import Store
@@ -46,47 +45,6 @@ _BATCH = 25
 _DIGITS = 4  # of bits a weight
 _LAYOUT = 1  # raise it when a point's record changes, or how it is counted
 _PREPARING = threading.Lock()  # a cluster's worker may be at several points at once
-
-
-class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class Point(_Record):
-    """One way to store the weights: what it takes and what it costs."""
-
-    weights: str
-    """`packed` or `stock`; of the converter's `float16` or `uint8`."""
-    rounded_by: str | None
-    """`128 photos`, or `64 generated pictures`; None for the converter's."""
-    bits: float
-    """For each weight, aimed at; the converter's are its own."""
-    bytes: int
-    """Of `model.json` and the weights, behind Brotli."""
-    drop: float
-    """In points of top-1, or of agreement with the float network where no photo has a label."""
-    verdict: Verdict
-
-
-class Front(_Record):
-    """The whole result; `toolchain tune --json` prints it."""
-
-    name: str
-    source: str
-    sha256: str
-    """Of the model."""
-    blind: bool
-    """Whether it was judged by generated pictures, for want of photos."""
-    max_drop: float
-    max_bytes: int | None
-    points: tuple[Point, ...]
-    """By their bits."""
-    converted: tuple[Point, ...]
-    """The converter's `float16` and `uint8`."""
-    pareto: tuple[int, ...]
-    """Places of the points that no other beats in bytes and in drop."""
-    chosen: int | None
-    """Place of the point that `auto` would choose of these; None: none keeps the limits."""
 
 
 @dataclass(frozen=True)

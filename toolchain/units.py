@@ -1,0 +1,55 @@
+"""How figures are written for people, and read from what people write."""
+
+from __future__ import annotations
+
+import re
+
+_SIZES = {"": 1, "b": 1, "kib": 1 << 10, "mib": 1 << 20, "kb": 1000, "mb": 1_000_000}
+_TIMES = {"ms": 1.0, "s": 1000.0}
+_NUMBER = r"(\d+(?:\.\d+)?)\s*([a-z]*)"
+
+
+def size(count: int) -> str:
+    """Write bytes with three digits, decimal units as networks use."""
+    if count < 1000:  # noqa: PLR2004
+        return f"{count} B"
+    for unit, scale in (("kB", 1e3), ("MB", 1e6), ("GB", 1e9)):
+        value = count / scale
+        if value < 999.5 or unit == "GB":  # noqa: PLR2004
+            digits = max(0, 2 - len(str(int(value))) + 1)
+            return f"{value:.{digits}f} {unit}"
+    raise AssertionError
+
+
+def duration(milliseconds: float) -> str:
+    """Write a time with three digits at most, in seconds from one second on."""
+    if milliseconds < 999.5:  # noqa: PLR2004
+        digits = 0 if milliseconds >= 10 or milliseconds == 0 else 1  # noqa: PLR2004
+        return f"{milliseconds:.{digits}f} ms"
+    seconds = milliseconds / 1000
+    return f"{seconds:.{2 if seconds < 9.995 else 1}f} s"  # noqa: PLR2004
+
+
+def bytes_of(text: str) -> int:
+    """Read a size such as `4MiB`, `500 kB`, `1.5MB` or `4194304` as bytes.
+
+    Raises:
+        ValueError: It is no size.
+    """
+    return round(_amount(text, _SIZES, "no size; write it like 4MiB"))
+
+
+def milliseconds_of(text: str) -> float:
+    """Read a time such as `3 s` or `900ms` as milliseconds.
+
+    Raises:
+        ValueError: It is no time.
+    """
+    return _amount(text, _TIMES, "no time; write it like 3 s or 900 ms")
+
+
+def _amount(text: str, units: dict[str, float] | dict[str, int], fault: str) -> float:
+    match = re.fullmatch(_NUMBER, text.strip().lower())
+    if not match or match[2] not in units:
+        raise ValueError(f"{text} is {fault}")
+    return float(match[1]) * units[match[2]]
