@@ -24,7 +24,8 @@ from toolchain.errors import BadInputError, MissingToolError, ToolchainError
 from toolchain.evaluation import executors, photos
 from toolchain.evaluation.intervals import newcombe, wilson
 from toolchain.evaluation.metrics import judge, judge_scores, softmax
-from toolchain.evaluation.run import Evaluation, EvaluationOptions, evaluate
+from toolchain.evaluation.record import Evaluation
+from toolchain.evaluation.run import EvaluationOptions, evaluate
 from toolchain.progress import Silent
 from toolchain.sources.resolve import Request
 

@@ -18,7 +18,7 @@ from PIL import Image
 from tests import tiny_models
 from tests.browser import chromium, plain_host
 from toolchain import cli
-from toolchain.evaluation.run import Evaluation
+from toolchain.evaluation.record import Evaluation
 from toolchain.graph import preprocess
 from toolchain.report import schema
 from toolchain.tfjs import execute

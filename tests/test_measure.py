@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests import tiny_models
-from toolchain import cli
+from toolchain import cli, units
 from toolchain.build import BuildOptions, build
 from toolchain.card import Declared
 from toolchain.errors import BadInputError, MissingToolError, ToolchainError
@@ -130,6 +130,8 @@ def test_a_measured_site_says_so_in_its_report(built: Path) -> None:
     report = schema.read(built)
     assert report.measurements == (unthrottled, found)
     assert report.model_copy(update={"measurements": ()}) == before
+    page = (built / "report.html").read_text("utf-8")
+    assert units.duration(found.first.first_tag_ms.median) in page
     assert found.runs == 1
     assert found.ran_on == "wasm"
     assert found.browser.startswith("Chromium ")
@@ -152,7 +154,7 @@ def test_a_measured_site_says_so_in_its_report(built: Path) -> None:
     keep(built, before, newer)
     assert schema.read(built).measurements == (unthrottled, newer)
     rebuilt = before.model_copy(update={"files": before.files[1:]})
-    with pytest.raises(ToolchainError, match="built anew while it was measured"):
+    with pytest.raises(ToolchainError, match="built anew while it was examined"):
         keep(built, rebuilt, newer)
 
 

@@ -11,6 +11,7 @@ from toolchain import __version__
 from toolchain.card import Declared
 from toolchain.compress import stage as compression
 from toolchain.errors import BadInputError, UnreachableError
+from toolchain.report import keep as reports
 from toolchain.report import schema
 from toolchain.site import publish
 from toolchain.site.precompress import precompress
@@ -152,7 +153,8 @@ def build(options: BuildOptions, *, store: Store, progress: Progress) -> schema.
     site is the same as the old, the old one stays untouched.
 
     Returns:
-        The report that was written into the site as `report.json`.
+        The report that was written into the site as `report.json`, with what is known of the
+        same site from before.
 
     Raises:
         BadInputError: The preview has other labels than the model.
@@ -195,8 +197,8 @@ def build(options: BuildOptions, *, store: Store, progress: Progress) -> schema.
             files=files,
             totals=schema.totals(files),
         )
-        (site / "report.json").write_text(report.to_json(), "utf-8")
-    return report
+        reports.write(site, report)
+    return reports.with_what_was_found(report, options.out)
 
 
 def _models(fetched: Fetched, options: BuildOptions, stages: _Stages) -> tuple[_Made, _Made | None]:

@@ -301,6 +301,9 @@ def tune(
         typer.Option(min=1, help="Processes; by default one, for each takes gigabytes."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the record as JSON.")] = False,
+    site: Annotated[
+        Path | None, typer.Option(help="Site of the same model whose report gets the front.")
+    ] = None,
     shard_size: ShardSize = "4MiB",
     labels: Labels = None,
     label_offset: LabelOffset = None,
@@ -316,8 +319,10 @@ def tune(
     from toolchain.cli.console import Terminal
     from toolchain.cli.options import compression_by, shard_bytes_of
     from toolchain.compress import tune as fronts
+    from toolchain.report import keep, schema
     from toolchain.store import Store
 
+    before = None if site is None else schema.read(site)
     options = fronts.TuneOptions(
         request=request_for(model, mirror=mirror, timeout=timeout, pins=lock_file),
         compress=compression_by(
@@ -345,6 +350,8 @@ def tune(
         typer.echo(found.model_dump_json(indent=2))
     else:
         front.print_front(found)
+    if site is not None and before is not None:
+        keep.keep_front(site, before, found)
 
 
 @app.command()

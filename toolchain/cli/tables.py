@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from toolchain.doctor import Finding
     from toolchain.evaluation.metrics import Drop, Share
-    from toolchain.evaluation.run import Evaluation
+    from toolchain.evaluation.record import Evaluation
     from toolchain.inspection import Inspection
     from toolchain.progress import Progress
     from toolchain.report.schema import FileSize, Preview, Report

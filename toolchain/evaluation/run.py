@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
 
 from toolchain.card import Declared
-from toolchain.errors import BadInputError
+from toolchain.errors import BadInputError, ToolchainError
 from toolchain.evaluation import photos as photo_folder
 from toolchain.evaluation import subjects
 from toolchain.evaluation.batches import Answers, Batch, answer
 from toolchain.evaluation.executors import cores, executor_for, use_one_thread
-from toolchain.evaluation.metrics import Verdict, judge_scores, softmax
+from toolchain.evaluation.metrics import judge_scores, softmax
+from toolchain.evaluation.record import Change, Evaluation, Judged, Tag
+from toolchain.report import keep as reports
+from toolchain.report import schema
+from toolchain.site.publish import MARK
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from toolchain.evaluation.photos import Photos
     from toolchain.evaluation.subjects import Subject
     from toolchain.progress import Progress
@@ -30,36 +32,8 @@ if TYPE_CHECKING:
 _BATCH = 16  # photos; the same for any number of workers
 _FEW = 256  # photos that one process judges before a second has imported TensorFlow
 _NAMED = 5  # broken photos that the record names
-
-
-class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class Judged(_Record):
-    """Which network it was."""
-
-    name: str
-    source: str
-    sha256: str
-    """Of the model it is or was built from."""
-    form: str
-    """`SavedModel`, or `site, float16`."""
-
-
-class Evaluation(_Record):
-    """The whole result; `toolchain evaluate --json` prints it."""
-
-    model: Judged
-    reference: Judged | None
-    note: str | None
-    """Why there is no reference, if there is none."""
-    folder: str
-    broken: int
-    """Photos that cannot be read as a picture."""
-    broken_photos: tuple[str, ...]
-    """The first few of them, relative to the folder."""
-    verdict: Verdict
+_DIGITS = 4  # of a score that it lists
+_LISTED = 60  # photos with another first label that it lists
 
 
 @dataclass(frozen=True)
@@ -82,7 +56,7 @@ class EvaluationOptions:
 
 
 def evaluate(options: EvaluationOptions, *, store: Store, progress: Progress) -> Evaluation:
-    """Judge a site or a model on photos.
+    """Judge a site or a model on photos, and write what was found into a site's report.
 
     The result does not depend on where and by how many workers it was computed.
 
@@ -90,6 +64,19 @@ def evaluate(options: EvaluationOptions, *, store: Store, progress: Progress) ->
         BadInputError: The photos, the model or the reference cannot be used.
         ToolchainError: A model cannot be fetched, or the workers failed.
     """
+    site = Path(options.request.model)
+    if not (site / MARK).is_file():
+        return _evaluate(options, store, progress)
+    before = schema.read(site)
+    found = _evaluate(options, store, progress)
+    try:
+        reports.keep_evaluation(site, before, found)
+    except ToolchainError as error:
+        progress.warn(str(error))
+    return found
+
+
+def _evaluate(options: EvaluationOptions, store: Store, progress: Progress) -> Evaluation:
     use_one_thread()
     photos = photo_folder.find(options.photos)
     subject = subjects.subject_of(options.request, options.declared, store=store, progress=progress)
@@ -115,16 +102,50 @@ def evaluate(options: EvaluationOptions, *, store: Store, progress: Progress) ->
     if indices is not None and photos.classes is not None:
         truth = np.delete([indices[name] for name in photos.classes], broken)
     scores = [_scores(who, outputs) for who, outputs in zip(judged, answers.outputs, strict=True)]
+    names = [path.relative_to(photos.folder).as_posix() for path in photos.paths]
+    whole = [name for place, name in enumerate(names) if place not in set(broken)]
     return Evaluation(
         model=_named(subject),
         reference=None if reference is None else _named(reference),
         note=note,
         folder=str(options.photos),
         broken=len(broken),
-        broken_photos=tuple(
-            photos.paths[place].relative_to(photos.folder).as_posix() for place in broken[:_NAMED]
-        ),
+        broken_photos=tuple(names[place] for place in broken[:_NAMED]),
         verdict=judge_scores(scores[0], truth, scores[1] if reference else None),
+        changed=_changed(scores[0], scores[1], truth, subject, whole) if reference else (),
+    )
+
+
+def _changed(
+    scores: Array, reference: Array, truth: Array | None, subject: Subject, photos: list[str]
+) -> tuple[Change, ...]:
+    """List photos whose first label is another than the reference's.
+
+    Args:
+        scores: Float `[n, labels]`, the model's.
+        reference: Float `[n, labels]`, the reference's.
+        truth: Whole numbers `[n]`, the right labels.
+        subject: Knows the labels.
+        photos: Their names.
+    """
+    labels = subject.card.labels
+    wanted, found = reference.argmax(axis=1), scores.argmax(axis=1)
+    rows = np.flatnonzero(wanted != found)
+    sure = reference[rows, wanted[rows]]
+    # Stable, so that photos of equal scores keep their order.
+    listed = rows[np.argsort(-sure, kind="stable")][:_LISTED]
+
+    def tag(row: int, label: int, of: Array) -> Tag:
+        return Tag(label=labels[label], score=round(float(of[row, label]), _DIGITS))
+
+    return tuple(
+        Change(
+            photo=photos[row],
+            reference=tag(row, wanted[row], reference),
+            model=tag(row, found[row], scores),
+            truth=None if truth is None else labels[truth[row]],
+        )
+        for row in listed
     )
 
 

@@ -13,6 +13,7 @@ from toolchain.measure import browser as browsers
 from toolchain.measure.hosts import Served, serving
 from toolchain.measure.summary import figures, p90, path_of, spread
 from toolchain.measure.visit import Visit, from_host, visit
+from toolchain.report import keep as reports
 from toolchain.report import schema
 
 if TYPE_CHECKING:
@@ -177,15 +178,12 @@ def keep(site: Path, before: schema.Report, measurement: schema.Measurement) -> 
     Raises:
         ToolchainError: The site was built anew meanwhile.
     """
-    report = schema.read(site)
-    if report.files != before.files:
-        raise ToolchainError(f"{site} was built anew while it was measured; measure it again")
 
     def sort(one: schema.Measurement) -> tuple[str, str | None, str]:
         return one.network.name, one.host, one.backend
 
-    others = [one for one in report.measurements if sort(one) != sort(measurement)]
-    report = report.model_copy(update={"measurements": (*others, measurement)})
-    written = site / "report.json.part"
-    written.write_text(report.to_json(), "utf-8")
-    written.replace(site / "report.json")
+    def changed(report: schema.Report) -> schema.Report:
+        others = [one for one in report.measurements if sort(one) != sort(measurement)]
+        return report.model_copy(update={"measurements": (*others, measurement)})
+
+    reports.amend(site, before, changed)

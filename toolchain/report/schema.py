@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from toolchain.card import ModelCard, first_fault
+from toolchain.compress.front import Front
 from toolchain.compress.plan import Plan
 from toolchain.errors import BadInputError
 from toolchain.evaluation.metrics import Verdict
+from toolchain.evaluation.record import Evaluation
 from toolchain.graph.facts import GraphFacts
 from toolchain.tfjs.artifacts import Artifacts
 
@@ -183,6 +185,12 @@ class Report(_Part):
     totals: dict[Kind, FileSize]
     measurements: tuple[Measurement, ...] = ()
     """By `toolchain measure`, at most one for each network, host and backend."""
+    evaluation: Evaluation | None = None
+    """By `toolchain evaluate`, the last one."""
+    thumbnails: dict[str, str] = {}
+    """Photos of `evaluation.changed` by their paths there, as `data:` URLs."""
+    front: Front | None = None
+    """By `toolchain tune --site`, of the model that the site was built from."""
 
     def to_json(self) -> str:
         """Return the text of `report.json`."""
@@ -220,12 +228,12 @@ def totals(files: Iterable[SiteFile]) -> dict[Kind, FileSize]:
 
 
 def read(site: Path) -> Report:
-    """Read the report of a built site.
+    """Read the report of a built site: of its folder, or the `report.json` by itself.
 
     Raises:
-        BadInputError: The folder has none, or one of another version.
+        BadInputError: There is none, or one of another version.
     """
-    path = site / "report.json"
+    path = site if site.is_file() else site / "report.json"
     try:
         return Report.model_validate_json(path.read_text("utf-8"))
     except OSError as error:

@@ -61,13 +61,13 @@ def render(
         "notice": notice,
         "toolchain_version": __version__,
     }
-    html = _rendered("index.html.j2", context)
+    html = rendered("index.html.j2", context)
     (site / "index.html").write_text(html, "utf-8")
     context["version"] = digest.of_bytes(html.encode())[:HASH_DIGITS]
     context["later_html"] = (
-        _rendered("index.html.j2", context | {"preview": None}) if preview else None
+        rendered("index.html.j2", context | {"preview": None}) if preview else None
     )
-    (site / "sw.js").write_text(_rendered("sw.js.j2", context), "utf-8")
+    (site / "sw.js").write_text(rendered("sw.js.j2", context), "utf-8")
 
 
 def _model(model: TfjsModel, site: Path, folder: str, contract: str) -> dict[str, object]:
@@ -85,7 +85,12 @@ def _model(model: TfjsModel, site: Path, folder: str, contract: str) -> dict[str
     }
 
 
-def _rendered(template: str, context: dict[str, object]) -> str:
+def rendered(template: str, context: dict[str, object]) -> str:
+    """Fill in a template of `templates/`; what is put in is escaped.
+
+    Raises:
+        BadInputError: The template has a fault; its place is named.
+    """
     import jinja2
 
     environment = jinja2.Environment(

@@ -1,0 +1,51 @@
+"""What a report knows of its model's accuracy, and in which words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from toolchain.evaluation.metrics import Verdict
+    from toolchain.report.schema import Report
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """A verdict, and what it stands on."""
+
+    verdict: Verdict
+    by: str
+    """`250 photos, when it was built`."""
+
+
+def judgements(report: Report) -> tuple[Judgement, ...]:
+    """Return all that compare the model with the one it was built from, the last one first."""
+    found = []
+    evaluation = report.evaluation
+    if evaluation is not None and evaluation.reference is not None:
+        count = evaluation.verdict.photos
+        found.append(
+            Judgement(evaluation.verdict, f"{count} photos of {PurePath(evaluation.folder).name}")
+        )
+    if report.verdict is not None and report.plan is not None:
+        found.append(Judgement(report.verdict, f"{report.plan.judged}, when it was built"))
+    return tuple(found)
+
+
+def measured_drop(report: Report) -> Judgement | None:
+    """Return the last judgement by photos whose right labels are known; None: there is none."""
+    return next((one for one in judgements(report) if one.verdict.drop is not None), None)
+
+
+def words(verdict: Verdict) -> str:
+    """Say what a model lost against another, with the 95 % interval."""
+    if (drop := verdict.drop) is not None:
+        return f"drop of top-1 {drop.points:.1f} points ({drop.low:.1f} … {drop.high:.1f})"
+    if (expected := verdict.expected_drop) is not None:
+        limits = f"{expected.low:.1f} … {expected.high:.1f}"
+        return f"expected drop of top-1 {expected.points:.1f} points ({limits})"
+    if (share := verdict.agreement) is not None:
+        return f"same first label {share.value:.1%} ({share.low:.1%} … {share.high:.1%})"
+    return "not compared"

@@ -1,0 +1,70 @@
+"""What else the visitor could have been given: the converter's weights, and VGG16."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from toolchain.report import accuracy
+from toolchain.sources.catalogue import VGG16
+
+if TYPE_CHECKING:
+    from toolchain.compress.front import Point
+    from toolchain.report.schema import Report
+
+_WIDTHS = {"float16": 2, "uint8": 1}  # bytes of one weight as the converter stores it
+
+
+@dataclass(frozen=True)
+class Alternative:
+    """One way to bring a classifier into a page."""
+
+    name: str
+    bytes: int
+    counted: str
+    """How the bytes were counted."""
+    accuracy: str | None
+    """None: not known."""
+
+
+def alternatives(report: Report) -> tuple[Alternative, ...]:
+    """Return the site's own model first, then what it stands beside."""
+    judged = accuracy.judgements(report)
+    own = Alternative(
+        "This site's model",
+        model_bytes(report),
+        "behind Brotli",
+        f"{accuracy.words(judged[0].verdict)}, by {judged[0].by}" if judged else None,
+    )
+    stored = {point.weights: point for point in report.front.converted} if report.front else {}
+    return (
+        own,
+        *(_converted(name, stored.get(name), report) for name in _WIDTHS),
+        Alternative(
+            "VGG16, float32",
+            VGG16.float32_bytes,
+            f"published: {VGG16.published}",
+            f"top-1 {VGG16.top1:.1f} %, as published",
+        ),
+    )
+
+
+def model_bytes(report: Report) -> int:
+    """Return the bytes of `model.json` and the weights behind Brotli, as `tune` counts them."""
+    artifacts = report.artifacts
+    names = {f"model/{name}" for name in (artifacts.model_json, *artifacts.shards)}
+    return sum(file.brotli for file in report.files if file.path in names)
+
+
+def _converted(name: str, point: Point | None, report: Report) -> Alternative:
+    shown = f"The converter's {name}"
+    if point is None:
+        count = _WIDTHS[name] * report.artifacts.parameters
+        return Alternative(shown, count, f"computed: {_WIDTHS[name]} bytes a weight", None)
+    by = "generated pictures" if report.front and report.front.blind else "photos"
+    return Alternative(
+        shown,
+        point.bytes,
+        "behind Brotli",
+        f"{accuracy.words(point.verdict)}, by {point.verdict.photos} {by}",
+    )

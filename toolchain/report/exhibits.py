@@ -1,0 +1,144 @@
+"""The charts of a report, made from its record alone."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+from toolchain.report import charts
+from toolchain.report.alternatives import alternatives
+from toolchain.report.charts import Mark, Place
+from toolchain.units import duration, size
+
+if TYPE_CHECKING:
+    from toolchain.compress.plan import Plan
+    from toolchain.report.charts import Chart
+    from toolchain.report.schema import Measurement, Report
+
+_LAST = 2  # parts of a layer's path that tell it from others
+
+
+def kinds(report: Report) -> Chart:
+    """Draw the bytes of all files behind Brotli, by kind."""
+    groups = defaultdict(list)
+    for file in report.files:
+        if file.brotli:
+            said = f"{file.kind}: {file.path}, {size(file.brotli)} behind Brotli"
+            label = f"{_short(file.path)}\n{size(file.brotli)}"
+            groups[f"of-{file.kind}"].append(Mark(file.brotli, label, said))
+    return charts.treemap(dict(groups), "Bytes of each file behind Brotli, by kind of file")
+
+
+def layers(plan: Plan) -> Chart:
+    """Draw the bytes that each layer's weights take, by kind of layer."""
+    groups = defaultdict(list)
+    for tensor in plan.tensors:
+        name = layer(tensor.name)
+        said = f"{tensor.name}: {size(tensor.bytes)}, {tensor.bits:.2f} bits a weight"
+        label = f"{name}\n{size(tensor.bytes)}\n{tensor.bits:.1f} bits"
+        groups[f"of-{tensor.kind}"].append(Mark(tensor.bytes, label, said))
+    return charts.treemap(dict(groups), "Bytes of each layer's weights, by kind of layer")
+
+
+def layer(tensor: str) -> str:
+    """Return the part of a tensor's name that tells its layer."""
+    parts = [part for part in tensor.split("/") if part]
+    return parts[max(0, len(parts) - _LAST)]
+
+
+def bits(plan: Plan) -> Chart:
+    """Draw the bits of each layer's weights, in the network's order."""
+    marks = [
+        Mark(tensor.bits, "", f"{layer(tensor.name)}: {tensor.bits:.2f} bits a weight")
+        for tensor in plan.tensors
+    ]
+    return charts.columns(marks, "Bits for each weight, layer by layer", lambda value: f"{value:g}")
+
+
+def errors(plan: Plan) -> Chart:
+    """Draw the rounding error of each layer's weights, in the network's order."""
+    marks = [
+        Mark(100 * tensor.error, "", f"{layer(tensor.name)}: rounding error {tensor.error:.1%}")
+        for tensor in plan.tensors
+    ]
+    described = "Root mean square of the rounding error over that of the weights, layer by layer"
+    return charts.columns(marks, described, lambda value: f"{value:g} %")
+
+
+def front(report: Report) -> Chart | None:
+    """Draw the front of bytes against accuracy; None where none was computed."""
+    found = report.front
+    if found is None or not found.points:
+        return None
+    series = defaultdict(list)
+    for place, point in enumerate(found.points):
+        said = f"{point.bits:.2f} bits a weight: {size(point.bytes)}, drop {point.drop:.1f} points"
+        mark = Mark(point.drop, f"{point.bits:g} bits", said)
+        series["best" if place in found.pareto else "beaten"].append(Place(point.bytes, mark))
+        if place == found.chosen:
+            chosen = Mark(point.drop, "", f"{said}; what auto takes of these")
+            series["chosen"].append(Place(point.bytes, chosen))
+    return charts.dots(
+        dict(series),
+        ("best",),
+        "Bytes behind Brotli against the drop in points",
+        write_x=lambda value: size(round(value)),
+        write_y=lambda value: f"{value:g}",
+    )
+
+
+def load_times(measured: tuple[Measurement, ...]) -> Chart | None:
+    """Draw the first tag's time on each network; None where nothing was measured."""
+    if not measured:
+        return None
+    series: dict[str, list[Mark]] = {"first": [], "second": []}
+    for one in measured:
+        for name, visits in (("first", one.first), ("second", one.repeat)):
+            time = visits.first_tag_ms
+            spread = f"{duration(time.low)} … {duration(time.high)}"
+            said = f"{setting(one)}, {name} visit: {duration(time.median)} ({spread})"
+            series[name].append(Mark(time.median, duration(time.median), said))
+    rows = [setting(one) for one in measured]
+    return charts.bars(rows, series, "Time to the first tag, by network", duration)
+
+
+def waterfall(measured: Measurement) -> Chart:
+    """Draw when each thing had come or ended, on the first visit and on the second."""
+    first, second = measured.first.milestones_ms, measured.repeat.milestones_ms
+    names = [*first, *(name for name in second if name not in first)]
+    series = {
+        kind: [
+            Mark(times[name].median, duration(times[name].median), f"{name}, {kind} visit: by "
+                 f"{duration(times[name].median)}")
+            if name in times
+            else Mark(0, "", f"{name}: not in the {kind} visit")
+            for name in names
+        ]
+        for kind, times in (("first", first), ("second", second))
+    }  # fmt: skip
+    described = f"When each part had come and each stage had ended, {setting(measured)}"
+    return charts.bars(names, series, described, duration)
+
+
+def sizes(report: Report) -> Chart:
+    """Draw the model's bytes beside those of the alternatives."""
+    found = alternatives(report)
+    marks = [Mark(one.bytes, size(one.bytes), f"{one.name}: {size(one.bytes)}") for one in found]
+    rows = [one.name for one in found]
+    described = "Bytes of the model beside others"
+    return charts.bars(rows, {"first": marks}, described, lambda value: size(round(value)))
+
+
+def setting(measured: Measurement) -> str:
+    """Say under which conditions visits were measured, in a few words."""
+    host = {"toolchain": "", "plain": ", plain host", None: ", own host"}[measured.host]
+    backend = "" if measured.backend == "auto" else f", {measured.backend}"
+    return f"{measured.network.name}{backend}{host}"
+
+
+def _short(path: str) -> str:
+    """Return a file's name without folder and hash."""
+    name = PurePosixPath(path).name
+    stem, _, rest = name.partition(".")
+    return f"{stem}.{rest.rpartition('.')[2]}" if rest else stem

@@ -1,0 +1,128 @@
+"""Makes plain SVG of pygal's charts: no script, no style, no comment, nothing to load.
+
+pygal computes where everything stands; the page's own style sheet says what it looks like,
+by classes. What pygal keeps for its script's tooltips becomes a `<title>`, which every
+browser shows, and a text beside the mark where there is room.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+from xml.etree import ElementTree as ET
+
+from markupsafe import Markup
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+Placing = Literal["inside", "after", "above"]
+"""Where a mark's text stands: in it, to the right of it, or over it."""
+
+TEXT = 14.0
+"""Size of all text, in the units of the drawing."""
+_SVG = "{http://www.w3.org/2000/svg}"
+_LETTER = 0.56  # mean width of one, of the text's size
+_LINE = 1.35  # from one line to the next, likewise
+_FEWEST = 6  # letters of a name that still tell something
+_PADDING = 7.0
+# What pygal lets its script fill, and what it says of its own.
+_EMPTY = ("titles", "tooltip-overlay", "text-overlay")
+
+
+def draw(
+    chart: Any, *, described: str, classes: Sequence[str], placing: Placing, tight: bool = False
+) -> Markup:
+    """Draw a chart.
+
+    Args:
+        chart: Of pygal. Each value is a dict with `value`, with `label`, the text beside its
+            mark, and with `formatter`, which gives what is said of it when it is pointed at.
+        described: What it shows, for those who do not see it.
+        classes: Of its series, in their order.
+        placing: Where the labels stand.
+        tight: Whether to cut off all around the marks.
+    """
+    root = ET.fromstring(chart.render())  # noqa: S314 - it is our own
+    box = _box(root) if tight else (0.0, 0.0, float(chart.config.width), float(chart.config.height))
+    for parent, child in _doomed(root):
+        parent.remove(child)
+    for group in root.iter(f"{_SVG}g"):
+        _dress(group, classes, placing)
+    root.attrib.pop("id", None)
+    root.set("viewBox", " ".join(f"{number:.1f}" for number in box))
+    root.set("role", "img")
+    root.set("aria-label", described)
+    ET.register_namespace("", _SVG[1:-1])
+    return Markup(ET.tostring(root, encoding="unicode"))  # noqa: S704 - ElementTree escapes
+
+
+def _doomed(root: ET.Element) -> Iterator[tuple[ET.Element, ET.Element]]:
+    """Give what has no place in the page, with what it stands in."""
+    for parent in list(root.iter()):
+        for child in list(parent):
+            name, kind = child.tag.removeprefix(_SVG), child.get("class", "")
+            of_root = parent is root and name in ("defs", "title")
+            if of_root or kind == "background" or kind.split()[-1:] in [[one] for one in _EMPTY]:
+                yield parent, child
+
+
+def _dress(group: ET.Element, classes: Sequence[str], placing: Placing) -> None:
+    """Give a group its series' class, or a mark its texts."""
+    words = group.get("class", "").split()
+    if words[:1] == ["series"]:
+        group.set("class", f"series {classes[int(words[1].removeprefix('serie-'))]}")
+    said = {
+        (child.get("class") or "").split()[0]: child.text or ""
+        for child in group.findall(f"{_SVG}desc")
+    }
+    for child in group.findall(f"{_SVG}desc"):
+        group.remove(child)
+    shape = next((child for child in group if child.tag in (f"{_SVG}rect", f"{_SVG}circle")), None)
+    if shape is None or "value" not in said:
+        return
+    ET.SubElement(shape, f"{_SVG}title").text = said["value"]
+    if label := said.get("label"):
+        _write(group, shape, label, placing)
+
+
+def _write(group: ET.Element, shape: ET.Element, label: str, placing: Placing) -> None:
+    """Write a mark's label where it belongs, line by line; what has no room is left out."""
+    if placing == "above":
+        x, y = float(shape.get("cx", 0)), float(shape.get("cy", 0)) - 0.9 * TEXT
+        _text(group, x, y, label, "middle")
+        return
+    x, y, width, height = _rectangle(shape)
+    if placing == "after":
+        _text(group, x + width + _PADDING, y + height / 2 + 0.35 * TEXT, label, "start")
+        return
+    letters = int((width - 2 * _PADDING) / (_LETTER * TEXT))
+    for number, line in enumerate(label.split("\n"), start=1):
+        fits = len(line) <= letters
+        if number * _LINE * TEXT + _PADDING > height or not (
+            fits or (number == 1 and letters >= _FEWEST)
+        ):
+            return
+        shown = line if fits else f"{line[: letters - 1]}…"
+        _text(group, x + _PADDING, y + number * _LINE * TEXT, shown, "start")
+
+
+def _text(group: ET.Element, x: float, y: float, words: str, anchor: str) -> None:
+    position = {"x": f"{x:.1f}", "y": f"{y:.1f}", "text-anchor": anchor, "class": "label"}
+    ET.SubElement(group, f"{_SVG}text", position).text = words
+
+
+def _rectangle(shape: ET.Element) -> tuple[float, float, float, float]:
+    x, y, width, height = (float(shape.get(name, 0)) for name in ("x", "y", "width", "height"))
+    return x, y, width, height
+
+
+def _box(root: ET.Element) -> tuple[float, float, float, float]:
+    """Return the least rectangle that holds all marks."""
+    marks = [
+        _rectangle(shape)
+        for shape in root.iter(f"{_SVG}rect")
+        if (shape.get("class") or "").startswith("rect ")
+    ]
+    left, top = (min(mark[axis] for mark in marks) for axis in (0, 1))
+    right, bottom = (max(mark[axis] + mark[axis + 2] for mark in marks) for axis in (0, 1))
+    return left, top, right - left, bottom - top

@@ -1,0 +1,38 @@
+"""Small pictures of photos, as text that stands in the report itself."""
+
+from __future__ import annotations
+
+import base64
+import io
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+_SIDE = 128  # pixels at most: sharp enough at half of it
+_QUALITY = 70
+
+
+def of(folder: Path, photos: Iterable[str]) -> dict[str, str]:
+    """Return photos, by their paths in a folder, as `data:` URLs of small upright JPEGs.
+
+    One that cannot be read any more is left out. Nothing of a photo but its pixels is kept:
+    no place, no time, no camera.
+    """
+    from PIL import Image, ImageOps, UnidentifiedImageError
+
+    found = {}
+    for name in photos:
+        try:
+            with Image.open(folder / name) as image:
+                upright = ImageOps.exif_transpose(image).convert("RGB")
+        except (OSError, UnidentifiedImageError, Image.DecompressionBombError):
+            continue
+        upright.thumbnail((_SIDE, _SIDE))
+        clean = Image.new("RGB", upright.size)
+        clean.paste(upright)
+        written = io.BytesIO()
+        clean.save(written, "JPEG", quality=_QUALITY, optimize=True)
+        found[name] = f"data:image/jpeg;base64,{base64.b64encode(written.getvalue()).decode()}"
+    return found
