@@ -43,9 +43,11 @@ def words(verdict: Verdict) -> str:
     """Say what a model lost against another, with the 95 % interval."""
     if (drop := verdict.drop) is not None:
         return f"drop of top-1 {drop.points:.1f} points ({drop.low:.1f} … {drop.high:.1f})"
+    found = []
     if (expected := verdict.expected_drop) is not None:
         limits = f"{expected.low:.1f} … {expected.high:.1f}"
-        return f"expected drop of top-1 {expected.points:.1f} points ({limits})"
+        found.append(f"expected drop of top-1 {expected.points:.1f} points ({limits})")
     if (share := verdict.agreement) is not None:
-        return f"same first label {share.value:.1%} ({share.low:.1%} … {share.high:.1%})"
-    return "not compared"
+        limits = f"{100 * share.low:.1f} … {100 * share.high:.1f}"
+        found.append(f"same first label {100 * share.value:.1f} % ({limits})")
+    return ", ".join(found) or "not compared"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
@@ -16,7 +17,12 @@ if TYPE_CHECKING:
     from toolchain.report.charts import Chart
     from toolchain.report.schema import Measurement, Report
 
-_LAST = 2  # parts of a layer's path that tell it from others
+_HASH = re.compile(r"\.[0-9a-f]{16}(?=\.)|-[\w-]{8}(?=\.\w+$)")
+_PARTS = 3  # of a layer's path at most
+# Operations and variables, which say nothing of which layer it is.
+_OF_TENSORFLOW = re.compile(
+    r"(?:StatefulPartitionedCall|ReadVariableOp|Conv2D|MatMul|depthwise|weights|kernel|_|\d)*"
+)
 
 
 def kinds(report: Report) -> Chart:
@@ -33,24 +39,34 @@ def kinds(report: Report) -> Chart:
 def layers(plan: Plan) -> Chart:
     """Draw the bytes that each layer's weights take, by kind of layer."""
     groups = defaultdict(list)
+    names = layer_names(plan)
     for tensor in plan.tensors:
-        name = layer(tensor.name)
+        name = names[tensor.name]
         said = f"{tensor.name}: {size(tensor.bytes)}, {tensor.bits:.2f} bits a weight"
         label = f"{name}\n{size(tensor.bytes)}\n{tensor.bits:.1f} bits"
         groups[f"of-{tensor.kind}"].append(Mark(tensor.bytes, label, said))
     return charts.treemap(dict(groups), "Bytes of each layer's weights, by kind of layer")
 
 
-def layer(tensor: str) -> str:
-    """Return the part of a tensor's name that tells its layer."""
-    parts = [part for part in tensor.split("/") if part]
-    return parts[max(0, len(parts) - _LAST)]
+def layer_names(plan: Plan) -> dict[str, str]:
+    """Return for each tensor a short name of its layer, as long as it takes to tell them apart."""
+    parts = {
+        tensor.name: [part for part in tensor.name.split("/") if not _OF_TENSORFLOW.fullmatch(part)]
+        or [tensor.name]
+        for tensor in plan.tensors
+    }
+    for count in range(1, _PARTS + 1):
+        found = {name: "/".join(some[-count:]) for name, some in parts.items()}
+        if len(set(found.values())) == len(found):
+            break
+    return found
 
 
 def bits(plan: Plan) -> Chart:
     """Draw the bits of each layer's weights, in the network's order."""
+    names = layer_names(plan)
     marks = [
-        Mark(tensor.bits, "", f"{layer(tensor.name)}: {tensor.bits:.2f} bits a weight")
+        Mark(tensor.bits, "", f"{names[tensor.name]}: {tensor.bits:.2f} bits a weight")
         for tensor in plan.tensors
     ]
     return charts.columns(marks, "Bits for each weight, layer by layer", lambda value: f"{value:g}")
@@ -58,8 +74,9 @@ def bits(plan: Plan) -> Chart:
 
 def errors(plan: Plan) -> Chart:
     """Draw the rounding error of each layer's weights, in the network's order."""
+    names = layer_names(plan)
     marks = [
-        Mark(100 * tensor.error, "", f"{layer(tensor.name)}: rounding error {tensor.error:.1%}")
+        Mark(100 * tensor.error, "", f"{names[tensor.name]}: rounding error {tensor.error:.1%}")
         for tensor in plan.tensors
     ]
     described = "Root mean square of the rounding error over that of the weights, layer by layer"
@@ -138,7 +155,5 @@ def setting(measured: Measurement) -> str:
 
 
 def _short(path: str) -> str:
-    """Return a file's name without folder and hash."""
-    name = PurePosixPath(path).name
-    stem, _, rest = name.partition(".")
-    return f"{stem}.{rest.rpartition('.')[2]}" if rest else stem
+    """Return a file's name without folder and hash, be it ours or Vite's."""
+    return _HASH.sub("", PurePosixPath(path).name)

@@ -30,15 +30,16 @@ def render(report: Report) -> str:
         MissingToolError: The page's runtime, whose style it has, is not built.
     """
     style = _style()
-    plan = report.plan
+    plan = report.plan if report.plan and report.plan.tensors else None
     measured = _ordered(report.measurements)
     context: dict[str, object] = {
         "report": report,
+        "plan": plan,
         "style": Markup(style),  # noqa: S704 - ours, and an element of text
         "style_hash": base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
         "size": size,
         "duration": duration,
-        "layer": exhibits.layer,
+        "layers": exhibits.layer_names(plan) if plan else {},
         "setting": exhibits.setting,
         "accuracy": accuracy,
         "judged": accuracy.judgements(report),

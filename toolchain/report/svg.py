@@ -21,7 +21,7 @@ Placing = Literal["inside", "after", "above"]
 TEXT = 14.0
 """Size of all text, in the units of the drawing."""
 _SVG = "{http://www.w3.org/2000/svg}"
-_LETTER = 0.56  # mean width of one, of the text's size
+_LETTER = 0.6  # mean width of one, of the text's size
 _LINE = 1.35  # from one line to the next, likewise
 _FEWEST = 6  # letters of a name that still tell something
 _PADDING = 7.0

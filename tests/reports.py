@@ -1,0 +1,150 @@
+"""Reports for tests: real ones of a tiny site, filled with made-up findings."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tests import tiny_models
+from toolchain.build import BuildOptions, build
+from toolchain.card import Declared
+from toolchain.compress.front import Front, Point
+from toolchain.compress.stage import CompressOptions
+from toolchain.evaluation.metrics import Drop, Expected, Share, Verdict
+from toolchain.evaluation.record import Change, Evaluation, Judged, Tag
+from toolchain.measure.networks import NETWORKS
+from toolchain.progress import Silent
+from toolchain.report import schema
+from toolchain.sources.resolve import Request
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from toolchain.store import Store
+
+
+def tiny_site(model: Path, out: Path, store: Store) -> schema.Report:
+    """Build a site of the tiny model by a recipe, so that it has a plan."""
+    options = BuildOptions(
+        Request(str(model), pins=out.with_name("toolchain.lock.json")),
+        out,
+        declared=Declared(labels=tiny_models.names(), value_range=(0.0, 1.0)),
+        compress=CompressOptions("int8"),
+    )
+    return build(options, store=store, progress=Silent())
+
+
+def verdict(drop: float, *, of: int = 100) -> Verdict:
+    """Return a verdict by so many labelled photos."""
+    share = Share(hits=of - 2, of=of, value=1 - 2 / of, low=0.9, high=0.99)
+    return Verdict(
+        photos=of,
+        top1=share,
+        top5=share,
+        reference_top1=share,
+        drop=Drop(points=drop, low=drop - 1, high=drop + 1, lost=3, won=1),
+        agreement=share,
+        score_shift=0.01,
+        expected_drop=Expected(points=0.25, low=0.0, high=0.5),
+    )
+
+
+def evaluation(report: schema.Report, *labels: tuple[str, str], drop: float = 1.5) -> Evaluation:
+    """Return an evaluation that found these labels changed, from the first to the second."""
+    provenance = report.card.provenance
+    judged = Judged(
+        name=provenance.name, source=provenance.source, sha256=provenance.sha256, form="site, int8"
+    )
+    return Evaluation(
+        model=judged,
+        reference=judged.model_copy(update={"form": "SavedModel"}),
+        note=None,
+        folder="photos",
+        broken=0,
+        broken_photos=(),
+        verdict=verdict(drop),
+        changed=tuple(
+            Change(
+                photo=f"{before}/{number}.png",
+                reference=Tag(label=before, score=0.8),
+                model=Tag(label=after, score=0.4),
+                truth=before,
+            )
+            for number, (before, after) in enumerate(labels)
+        ),
+    )
+
+
+def measurement(network: str, first_ms: float, second_ms: float) -> schema.Measurement:
+    """Return a measurement with these times to the first tag."""
+    first = _visits(first_ms)
+    return schema.Measurement(
+        network=NETWORKS[network],
+        host="toolchain",
+        backend="auto",
+        ran_on="wasm",
+        browser="Chromium 1",
+        runs=3,
+        first=first,
+        repeat=_visits(second_ms),
+        repeat_ratio=spread(second_ms / first_ms),
+        inference_ms=spread(9),
+        inference_p90_ms=spread(12),
+        heap_bytes=1_000_000,
+        buffer_bytes=2_000_000,
+        tensors=8,
+    )
+
+
+def spread(value: float) -> schema.Spread:
+    """Return a figure that was the same in every run."""
+    return schema.Spread(median=value, low=value, high=value)
+
+
+def _visits(first_tag_ms: float) -> schema.VisitFigures:
+    return schema.VisitFigures(
+        first_tag_ms=spread(first_tag_ms),
+        milestones_ms={
+            "html": spread(first_tag_ms / 4),
+            "model": spread(first_tag_ms / 2),
+            "first-tag": spread(first_tag_ms),
+        },
+        traffic={kind: schema.Traffic(requests=1, bytes=1000) for kind in schema.KINDS},
+        wire_bytes=6000,
+        limit_ms=spread(first_tag_ms / 2),
+        ratio=spread(2),
+        long_tasks=0,
+        longest_task_ms=0,
+    )
+
+
+def front(report: schema.Report) -> Front:
+    """Return a front of three points, the middle one of them chosen."""
+    provenance = report.card.provenance
+
+    def point(weights: str, bits: float, count: int, drop: float) -> Point:
+        rounded = "64 photos" if weights == "packed" else None
+        return Point(
+            weights=weights,
+            rounded_by=rounded,
+            bits=bits,
+            bytes=count,
+            drop=drop,
+            verdict=verdict(drop),
+        )
+
+    return Front(
+        name=provenance.name,
+        source=provenance.source,
+        sha256=provenance.sha256,
+        blind=False,
+        max_drop=1.0,
+        max_bytes=None,
+        points=(
+            point("packed", 3, 300_000, 4.0),
+            point("packed", 5, 500_000, 0.5),
+            point("packed", 7, 700_000, 0.6),
+        ),
+        converted=(point("float16", 16, 1_600_000, 0.0), point("uint8", 8, 800_000, 56.0)),
+        pareto=(0, 1),
+        chosen=1,
+    )
