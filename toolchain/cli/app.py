@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from toolchain import __version__
+from toolchain.cli import report as reports
 from toolchain.cli.options import (
     Backend,
+    Budget,
     Calibration,
     CropFraction,
     Engine,
@@ -49,6 +51,8 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+
+app.add_typer(reports.app, name="report")
 
 DEFAULT_MODEL = "mobilenet-v2-100-224"
 
@@ -104,13 +108,19 @@ def build(
     sha256: Sha256 = None,
     timeout: Timeout = 600.0,
     lock_file: LockFile = Path("toolchain.lock.json"),
+    budget: Budget = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print warnings and errors only.")] = False,
 ) -> None:
     """Build a site: fetch the model, convert it, render the page, compress the files."""
     from toolchain import build as pipeline
     from toolchain.cli import tables
     from toolchain.cli.console import Terminal
     from toolchain.cli.options import shard_bytes_of, weights_of
+    from toolchain.report import budget as budgets
     from toolchain.store import Store
+
+    limits = None if budget is None else budgets.read(budget)
 
     quantization, compression = weights_of(
         quantize,
@@ -150,10 +160,15 @@ def build(
         fallback=fallback,
         title=title,
     )
-    terminal = Terminal()
+    terminal = Terminal(quiet=quiet)
     tables.warn_of_quantization(options.quantization, terminal)
     report = pipeline.build(options, store=Store.default(), progress=terminal)
-    tables.print_report(report, out)
+    if as_json:
+        typer.echo(report.to_json(), nl=False)
+    elif not quiet:
+        tables.print_report(report, out)
+    if limits is not None:
+        budgets.enforce(budgets.check(report, limits, out), limits)
 
 
 @app.command()

@@ -44,16 +44,22 @@ class _Count:
 
 
 class Terminal:
-    """A :class:`toolchain.progress.Progress` that writes for a person."""
+    """A :class:`toolchain.progress.Progress` that writes for a person.
 
-    def __init__(self) -> None:
+    Args:
+        quiet: Whether to write warnings only.
+    """
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self._quiet = quiet
         # A descriptor of its own: the usual one is diverted while TensorFlow runs.
         stream = os.fdopen(os.dup(sys.stderr.fileno()), "w", encoding="utf-8")
         self._console = Console(file=stream, highlight=False, soft_wrap=True)
 
     def say(self, message: str) -> None:
         """Print one line."""
-        self._console.print(message, markup=False)
+        if not self._quiet:
+            self._console.print(message, markup=False)
 
     def warn(self, message: str) -> None:
         """Print one line that stands out."""
@@ -64,7 +70,7 @@ class Terminal:
         self, label: str, total: int | None = None, unit: Unit = "steps"
     ) -> Iterator[_Bar | _Count]:
         """Draw a bar, or print one line when the work is done."""
-        if self._console.is_terminal:
+        if self._console.is_terminal and not self._quiet:
             amounts = (
                 (DownloadColumn(), TransferSpeedColumn())
                 if unit == "bytes"

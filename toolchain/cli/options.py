@@ -103,6 +103,10 @@ Backend = Annotated[
 Host = Annotated[
     str, typer.Option(help="Who serves a folder: toolchain, or plain, which sends no encodings.")
 ]
+Budget = Annotated[
+    Path | None,
+    typer.Option(help="TOML file of limits; a site over them stays, but the command fails."),
+]
 
 _SMALLEST_SHARD = 64 << 10
 

@@ -1,0 +1,67 @@
+"""The commands of `toolchain report`: compare two reports, hold one to a budget."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    help="Compare the reports of two sites, or hold a site to a budget.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+_Json = Annotated[bool, typer.Option("--json", help="Print the record as JSON.")]
+_Summary = Annotated[
+    bool,
+    typer.Option(
+        "--github-summary",
+        help="Add Markdown to the file that $GITHUB_STEP_SUMMARY names; without one, print it.",
+    ),
+]
+
+
+@app.command()
+def diff(
+    old: Annotated[Path, typer.Argument(help="A built site, or its report.json.")],
+    new: Annotated[Path, typer.Argument(help="The one to compare with it.")],
+    as_json: _Json = False,
+    github_summary: _Summary = False,
+) -> None:
+    """Print what is different: bytes by kind, times to the first tag, accuracy, the plan."""
+    from toolchain.cli import comparison
+    from toolchain.report import diff as differences
+    from toolchain.report import schema
+
+    found = differences.compare(schema.read(old), schema.read(new))
+    if github_summary:
+        comparison.summarise(comparison.markdown_of_comparison(found))
+    elif as_json:
+        typer.echo(found.model_dump_json(indent=2))
+    else:
+        comparison.print_comparison(found)
+
+
+@app.command()
+def check(
+    site: Annotated[Path, typer.Argument(help="A built site, or its report.json.")],
+    budget: Annotated[Path, typer.Option(help="TOML file of limits.")] = Path("budget.toml"),
+    as_json: _Json = False,
+    github_summary: _Summary = False,
+) -> None:
+    """Hold a site to a budget; leave with 1 where it has more than is allowed."""
+    from toolchain.cli import comparison
+    from toolchain.report import budget as budgets
+    from toolchain.report import schema
+
+    limits = budgets.read(budget)
+    checks = budgets.check(schema.read(site), limits, site)
+    if github_summary:
+        comparison.summarise(comparison.markdown_of_checks(checks))
+    elif as_json:
+        typer.echo(comparison.json_of_checks(checks))
+    else:
+        comparison.print_checks(checks)
+    budgets.enforce(checks, limits)

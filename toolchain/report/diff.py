@@ -1,0 +1,103 @@
+"""What is different from one report to another: bytes, times, accuracy, the plan."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from pydantic import BaseModel, ConfigDict
+
+from toolchain.report import accuracy
+from toolchain.report.exhibits import setting
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from toolchain.report.schema import Report
+
+Group = Literal["bytes", "first tag", "accuracy", "plan"]
+Unit = Literal["bytes", "ms", "points", "%", "bits", "words"]
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Difference(_Record):
+    """One figure of two reports; None where a report does not have it."""
+
+    group: Group
+    name: str
+    unit: Unit
+    old: float | str | None
+    new: float | str | None
+    change: float | None
+    """What the new figure is above the old; None where one is missing or is words."""
+    percent: float | None
+    """The change in terms of the old figure; None where there is none, or that is 0."""
+
+
+class Comparison(_Record):
+    """Two reports beside each other; `toolchain report diff --json` prints it."""
+
+    old: str
+    """Name of the model."""
+    new: str
+    differences: tuple[Difference, ...]
+    """All figures that either has, those that stayed too."""
+
+
+class _Key(NamedTuple):
+    group: Group
+    name: str
+    unit: Unit
+
+
+_GROUPS: tuple[Group, ...] = ("bytes", "first tag", "accuracy", "plan")
+
+
+def compare(old: Report, new: Report) -> Comparison:
+    """Compare two reports; bytes are those behind Brotli."""
+    before, after = dict(_figures(old)), dict(_figures(new))
+    # A dict keeps the order of those in both; sorting is stable.
+    keys = sorted({**after, **before}, key=lambda key: _GROUPS.index(key.group))
+    return Comparison(
+        old=old.card.provenance.name,
+        new=new.card.provenance.name,
+        differences=tuple(
+            _difference(key, before.get(key), after.get(key))
+            for key in keys
+            if before.get(key) or after.get(key) or key.unit != "bytes"
+        ),
+    )
+
+
+def _difference(key: _Key, old: float | str | None, new: float | str | None) -> Difference:
+    change = percent = None
+    if isinstance(old, float) and isinstance(new, float):
+        change = new - old
+        percent = 100 * change / abs(old) if old else None
+    return Difference(**key._asdict(), old=old, new=new, change=change, percent=percent)
+
+
+def _figures(report: Report) -> Iterator[tuple[_Key, float | str]]:
+    for kind, size in report.totals.items():
+        yield _Key("bytes", kind, "bytes"), float(size.brotli)
+    total = sum(size.brotli for size in report.totals.values())
+    yield _Key("bytes", "total", "bytes"), float(total)
+    for one in report.measurements:
+        for name, visits in (("first visit", one.first), ("second visit", one.repeat)):
+            yield _Key("first tag", f"{setting(one)}, {name}", "ms"), visits.first_tag_ms.median
+    if found := accuracy.judgements(report):
+        verdict = found[0].verdict
+        if verdict.top1 is not None:
+            yield _Key("accuracy", "top-1", "%"), 100 * verdict.top1.value
+        if verdict.drop is not None:
+            yield _Key("accuracy", "drop of top-1", "points"), verdict.drop.points
+        if verdict.agreement is not None:
+            yield _Key("accuracy", "same first label", "%"), 100 * verdict.agreement.value
+        if verdict.expected_drop is not None:
+            yield _Key("accuracy", "expected drop", "points"), verdict.expected_drop.points
+    yield _Key("plan", "weights", "words"), report.quantization
+    if report.plan is not None:
+        yield _Key("plan", "bits a weight", "bits"), report.plan.bits
+        yield _Key("plan", "rounded by", "words"), report.plan.calibration
