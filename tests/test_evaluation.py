@@ -27,6 +27,7 @@ from toolchain.evaluation.metrics import judge, judge_scores, softmax
 from toolchain.evaluation.record import Evaluation
 from toolchain.evaluation.run import EvaluationOptions, evaluate
 from toolchain.progress import Silent
+from toolchain.report import schema
 from toolchain.sources.resolve import Request
 
 if TYPE_CHECKING:
@@ -299,6 +300,51 @@ def test_a_site_agrees_with_its_own_source(site: Path, folder: Path, session_sto
     assert verdict.score_shift < 1e-5
     assert verdict.top5 is not None
     assert verdict.top5.hits == COUNT  # there are five labels
+
+
+def test_what_a_site_changed_is_kept_in_its_report(
+    site: Path, other: Path, folder: Path, store: Store, tmp_path: Path
+) -> None:
+    copy = tmp_path / "site"
+    shutil.copytree(site, copy)
+    options = EvaluationOptions(Request(str(copy)), folder, reference=Request(str(other)))
+    found = evaluate(options, store=store, progress=Silent())
+    agreement = found.verdict.agreement
+    assert agreement is not None
+    changed = agreement.of - agreement.hits
+    assert changed > 0
+    assert len(found.changed) == min(changed, 60)
+    for change in found.changed:
+        assert change.reference.label != change.model.label
+        assert change.truth == change.photo.partition("/")[0]
+    scores = [change.reference.score for change in found.changed]
+    assert scores == sorted(scores, reverse=True)
+
+    report = schema.read(copy)
+    assert report.evaluation == found
+    assert set(report.thumbnails) == {change.photo for change in found.changed}
+    page = (copy / "report.html").read_text("utf-8")
+    assert page.count('<img src="data:image/jpeg;base64,') == len(found.changed)
+
+
+def test_a_report_that_cannot_be_written_costs_no_evaluation(
+    site: Path, folder: Path, session_store: Store, tmp_path: Path
+) -> None:
+    copy = tmp_path / "site"
+    shutil.copytree(site, copy)
+    # Where a folder is in the way, not even root can write.
+    (copy / "report.json.part").mkdir()
+
+    class Listening(Silent):
+        def warn(self, message: str) -> None:
+            warned.append(message)
+
+    warned: list[str] = []
+    options = EvaluationOptions(Request(str(copy)), folder, limit=16)
+    found = evaluate(options, store=session_store, progress=Listening())
+    assert found.verdict.photos == 16
+    assert any("cannot be written" in message for message in warned)
+    assert schema.read(copy).evaluation is None
 
 
 def test_a_source_that_has_changed_is_no_reference(

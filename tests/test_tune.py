@@ -27,6 +27,7 @@ from toolchain.compress.stage import CompressOptions
 from toolchain.errors import BadInputError
 from toolchain.evaluation.metrics import Verdict
 from toolchain.progress import Silent
+from toolchain.report import schema
 from toolchain.sources.resolve import Request
 from toolchain.store import Store
 
@@ -366,6 +367,31 @@ def test_the_command_prints_a_table_and_a_plot_or_the_record(
     assert plot.count("◆") == 1
     assert "kB behind Brotli" in plot
     assert max(len(line) for line in plot.splitlines()) <= 100
+
+
+def test_a_site_of_the_same_model_gets_the_front(
+    front: Front,
+    cache: Path,
+    model: Path,
+    photos: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("TOOLCHAIN_CACHE", str(cache))
+    site = tmp_path / "site"
+    build = ("build", "-m", model, "-q", "float16", "--out", site, "--quiet")
+    assert run(monkeypatch, capfd, *build) == (0, "", "")
+    words = (*words_for(model, photos), "--site", site)
+    code, record, err = run(monkeypatch, capfd, *words, "--json")
+    assert code == 0, err
+    assert schema.read(site).front == Front.model_validate_json(record)
+    assert str(front.points[0].verdict.photos) in (site / "report.html").read_text("utf-8")
+    # What is no site is said before anything is computed.
+    code, _, err = run(monkeypatch, capfd, *words_for(model, photos), "--site", tmp_path)
+    assert code == 2
+    assert err.count("\n") == 1
+    assert "no report.json" in err
 
 
 def test_without_photos_it_warns_and_judges_by_generated_pictures(

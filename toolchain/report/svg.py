@@ -62,7 +62,7 @@ def _doomed(root: ET.Element) -> Iterator[tuple[ET.Element, ET.Element]]:
         for child in list(parent):
             name, kind = child.tag.removeprefix(_SVG), child.get("class", "")
             of_root = parent is root and name in ("defs", "title")
-            if of_root or kind == "background" or kind.split()[-1:] in [[one] for one in _EMPTY]:
+            if of_root or kind == "background" or kind.endswith(_EMPTY):
                 yield parent, child
 
 
