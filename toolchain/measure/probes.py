@@ -18,11 +18,12 @@ WATCH = """
   seen.tagged = new Promise((resolve) => {
     const look = () => {
       const isTagged = document.querySelector('#tags li') !== null;
+      const now = performance.now();
       if (isTagged) {
-        seen.firstTagMs ??= performance.now();
+        seen.firstTagMs ??= now;
       }
       if (isTagged && document.querySelector('#tags').dataset.model !== 'preview') {
-        seen.fullTagMs = performance.now();
+        seen.fullTagMs = now;
       } else if (document.documentElement?.dataset.state !== 'failed') {
         return;
       }
