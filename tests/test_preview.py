@@ -318,12 +318,12 @@ def test_inspection_keeps_the_two_apart(site: Site, session_store: Store) -> Non
 
 
 def test_measuring_tells_the_first_tag_from_the_full_models(site: Site) -> None:
-    slow = networks.parse("1600kbit,150ms")
+    # Its files come a round trip after the preview's, which is long for any machine.
+    slow = networks.parse("1600kbit,1500ms")
     found = measure(MeasureOptions(str(site.options.out), slow, runs=1), progress=Silent())
     assert found.first.full_tag_ms is not None
-    # Its files are asked for after the preview's.
     assert found.first.full_tag_ms.median > found.first.first_tag_ms.median
-    assert found.first.full_tag_ms.median > found.first.milestones_ms["preview"].median + 150
+    assert found.first.full_tag_ms.median > found.first.milestones_ms["preview"].median + 1500
     assert found.first.traffic["preview"].requests == 2
     assert found.repeat.full_tag_ms is None
     assert found.repeat.traffic["preview"].requests == 0
