@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -101,7 +102,7 @@ def page(browser: Browser) -> Iterator[Page]:
 
 @contextmanager
 def held_back(page: Page, files: str) -> Iterator[None]:
-    """Let no answer to requests for these files come before the block ends."""
+    """Let no answer to requests for these files come before the block ends, and wait for one."""
     waiting: list[Route] = []
     is_over = False
 
@@ -113,8 +114,11 @@ def held_back(page: Page, files: str) -> Iterator[None]:
 
     page.route(files, hold)
     yield
+    deadline = time.monotonic() + DONE / 1000
+    while not waiting:
+        assert time.monotonic() < deadline, f"nobody asked for {files}"
+        page.wait_for_timeout(50)
     is_over = True
-    assert waiting
     for route in waiting:
         with suppress(PlaywrightError):  # the page has given it up meanwhile
             route.continue_()

@@ -103,18 +103,23 @@ export class Session {
     }
   }
 
-  /** Tags a photo in place of every one before it, as soon as a model is there. */
-  tag(file: Blob): void {
+  /**
+   * Tags a photo in place of every one before it, as soon as a model is there.
+   *
+   * @param isAsked - Whether the visitor gave it; after a failure only that is worth another try.
+   */
+  tag(file: Blob, isAsked = true): void {
     this.expect();
     this.#isExpecting = false;
     this.#photo = { id: this.#lastId, file };
-    if (this.#failure) {
+    const isRetry = this.#failure !== undefined && isAsked;
+    if (isRetry) {
       this.#end('full');
     }
     for (const conversation of this.#conversations.values()) {
       conversation.classify(this.#lastId, { kind: 'file', file });
     }
-    if (this.#failure) {
+    if (isRetry) {
       this.start(true);
     }
   }

@@ -120,14 +120,18 @@ export function shown({ session, files, memory, offered, chosen }: Subject): Ses
     session.tag(file);
   }
 
-  async function tagSample(sample: Sample): Promise<void> {
+  async function tagSample(sample: Sample, isAsked = true): Promise<void> {
     clear();
     session.expect();
     const ticket = asked;
     try {
       const file = await fetchSample(sample);
       if (ticket === asked) {
-        tag(file, sample.alt);
+        if (isAsked) {
+          alertBox.clear();
+        }
+        frame.show(file, sample.alt);
+        session.tag(file, isAsked);
       }
     } catch {
       if (ticket === asked) {
@@ -148,7 +152,7 @@ export function shown({ session, files, memory, offered, chosen }: Subject): Ses
   // One photo is tagged unasked, so that a visitor sees at once what the page does.
   const [firstSample] = samples;
   if (firstSample) {
-    void tagSample(firstSample);
+    void tagSample(firstSample, false);
   }
   return events;
 }
