@@ -4,7 +4,8 @@ One network, WebPageTest's 4G, and one photo; pages take turns, so that a machin
 down slows down all of them. The others are `tests/pages`: the tutorial's page on TF.js's
 WebAssembly with the stock converter's weights, and the same model in int8 on
 onnxruntime-web's. Every page is served as ours is, each of its files behind Brotli 11, the
-weights too; that is kinder to them than most hosts are, so they are served plainly as well.
+weights too; that is kinder to them than most hosts are, so the tutorial's is served plainly as
+well.
 
 The model is MobileNetV2 from `../shared` (or `$TOOLCHAIN_SHARED`), rounded by half of the
 photos there, as in `make bench-size`; else the embedded one without photos.
@@ -19,7 +20,7 @@ import subprocess
 import sys
 import tempfile
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,7 +45,6 @@ if TYPE_CHECKING:
 
     from toolchain.report.schema import Host, Spread
     from toolchain.sources.saved_model import Fetched
-    from toolchain.tfjs.convert import Quantization
 
 ROOT = Path(__file__).parents[1]
 SHARED = Path(os.environ.get("TOOLCHAIN_SHARED", ROOT.parent / "shared"))
@@ -99,13 +99,11 @@ def other_page(folder: Path, html: str, modules: Sequence[str], photo: Path) -> 
     return folder
 
 
-def tutorial(
-    folder: Path, photo: Path, fetched: Fetched, quantization: Quantization, store: Store
-) -> Path:
-    """Write the tutorial's page with a model as the stock converter stores it."""
+def tutorial(folder: Path, photo: Path, fetched: Fetched, store: Store) -> Path:
+    """Write the tutorial's page with a model in the stock converter's uint8."""
     other_page(folder, "tutorial.html", TFJS_FILES, photo)
     model = tfjs.run(
-        fetched, quantization=quantization, shard_bytes=SHARD_BYTES, store=store, progress=Silent()
+        fetched, quantization="uint8", shard_bytes=SHARD_BYTES, store=store, progress=Silent()
     )
     artifacts = model.converted.artifacts
     shutil.copyfile(model.folder / artifacts.model_json, folder / "model" / "model.json")
@@ -144,9 +142,10 @@ def onnx(folder: Path, photo: Path, fetched: Fetched, store: Store) -> Path:
 def subjects(scratch: Path, store: Store) -> list[Subject]:
     """Make every page; ours is the first."""
     archive = SHARED / "models" / "mobilenet_v2_100_224.tar.gz"
-    word, declared, calibration = "embedded", Declared(), None
+    word, declared, calibration, small = "embedded", Declared(), None, None
     if archive.is_file():
         word, declared = str(archive), Declared(value_range=(0.0, 1.0))
+        small = resolve.Request(str(SHARED / "models" / "mobilenet_v1_025_224.tar.gz"))
         photos, _ = halves(SHARED / "data" / "imagenet-500")
         calibration = folder_of(photos, scratch / "photos")
     else:
@@ -159,18 +158,18 @@ def subjects(scratch: Path, store: Store) -> list[Subject]:
         declared=declared,
     )
     build(options, store=store, progress=Silent())
+    made = [Subject("ours, mixed", options.out, query="?backend=wasm")]
+    if small is not None:
+        with_small = replace(options, out=scratch / "preview", preview=small)
+        build(with_small, store=store, progress=Silent())
+        made.append(Subject("ours, mixed, preview V1 0.25", with_small.out, query="?backend=wasm"))
     fetched = resolve.fetch(request, store=store, progress=Silent())
-    fetched = type(fetched)(
-        fetched.path, fetched.sha256, fetched.source, declared.over(fetched.declared)
-    )
+    fetched = replace(fetched, declared=declared.over(fetched.declared))
     # Ours tags the first of its samples by itself; the others have that photo too.
     photo = SAMPLES / "cat.jpg"
-    uint8 = tutorial(scratch / "uint8", photo, fetched, "uint8", store)
-    float16 = tutorial(scratch / "float16", photo, fetched, "float16", store)
-    made = [
-        Subject("ours, mixed", options.out, query="?backend=wasm"),
+    uint8 = tutorial(scratch / "uint8", photo, fetched, store)
+    made += [
         Subject("TF.js, uint8", uint8),
-        Subject("TF.js, float16", float16),
         Subject("TF.js, uint8, plain host", uint8, "plain"),
     ]
     try:
@@ -180,7 +179,6 @@ def subjects(scratch: Path, store: Store) -> list[Subject]:
         sys.stdout.write(f"onnxruntime-web is left out, its model could not be made: {reason}\n")
     else:
         made.append(Subject("onnxruntime-web, int8", int8))
-        made.append(Subject("onnxruntime-web, int8, plain host", int8, "plain"))
     return made
 
 

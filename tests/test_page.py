@@ -273,8 +273,9 @@ def test_the_panel_shows_stages_in_their_order(page: Page, url: str) -> None:
         for stage in ("download", "backend", "decode", "warm-up", "first-tag")
     }
     assert all(0 < start <= end for start, end in times.values()), times
-    assert times["download"][1] <= times["decode"][0]
-    assert times["decode"][1] <= times["warm-up"][0]
+    # Weights are decoded while later ones come, and the backend starts meanwhile.
+    assert times["download"][0] <= times["decode"][0]
+    assert max(times["decode"][1], times["backend"][1]) <= times["warm-up"][0]
     assert times["warm-up"][1] <= times["first-tag"][1]
 
 

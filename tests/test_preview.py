@@ -1,4 +1,7 @@
-"""A site with a preview: how it is built, and the upgrade as a visitor sees it."""
+"""A site with a preview: how it is built, and what its report says.
+
+`test_preview_page.py` looks at it as a visitor does.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,8 @@ from toolchain.card import Declared
 from toolchain.compress import stage as compression
 from toolchain.compress.stage import CompressOptions
 from toolchain.errors import BadInputError, UnreachableError
+from toolchain.measure import networks
+from toolchain.measure.run import MeasureOptions, measure
 from toolchain.progress import Silent
 from toolchain.report import schema
 from toolchain.site import contract as contracts
@@ -310,3 +315,16 @@ def test_inspection_keeps_the_two_apart(site: Site, session_store: Store) -> Non
     assert found.preview is not None
     assert found.preview.file_bytes == site.report.totals["preview"].raw
     assert found.preview.preview is None
+
+
+def test_measuring_tells_the_first_tag_from_the_full_models(site: Site) -> None:
+    # Its files come a round trip after the preview's, which is long for any machine.
+    slow = networks.parse("1600kbit,1500ms")
+    found = measure(MeasureOptions(str(site.options.out), slow, runs=1), progress=Silent())
+    assert found.first.full_tag_ms is not None
+    assert found.first.full_tag_ms.median > found.first.first_tag_ms.median
+    assert found.first.full_tag_ms.median > found.first.milestones_ms["preview"].median + 1500
+    assert found.first.traffic["preview"].requests == 2
+    assert found.repeat.full_tag_ms is None
+    assert found.repeat.traffic["preview"].requests == 0
+    assert found.inference_ms is not None

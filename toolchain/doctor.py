@@ -105,7 +105,7 @@ def _node() -> Finding:
 
 
 def _chromium() -> Finding:
-    mend = "install your system's `chromium` package; only the tests need it"
+    mend = "install your system's `chromium` package; only `measure` and the tests need it"
     paths = [os.environ.get("CHROMIUM", ""), *(shutil.which(name) or "" for name in CHROMIUM_NAMES)]
     chromium = next((path for path in paths if path), None)
     if chromium is None:

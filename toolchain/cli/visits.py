@@ -32,6 +32,9 @@ def print_measurement(found: Measurement) -> None:
         ends = (visits.milestones_ms.get(name) for visits in (first, repeat))
         table.add_row(f"{name} by", *("" if end is None else _ms(end.median) for end in ends))
     table.add_row("first tag", _spread_ms(first.first_tag_ms), _spread_ms(repeat.first_tag_ms))
+    if first.full_tag_ms is not None:
+        # A second visit has no preview: its first tag is the full model's.
+        table.add_row("the full model's", _spread_ms(first.full_tag_ms), "")
     table.add_section()
     if first.limit_ms and first.ratio and repeat.limit_ms:
         table.add_row("the wire's limit", _ms(first.limit_ms.median), _ms(repeat.limit_ms.median))

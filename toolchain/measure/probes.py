@@ -3,21 +3,27 @@
 A page can be measured if it shows the tags of a photo as `#tags li`, has the inference's
 milliseconds in the list's `data-inference-ms` until another photo is asked for, and tags
 a sample when its `button[data-sample]` is pressed. What else it says is taken if it is
-there: `data-backend`, stages with `data-end-ms`, and what went wrong in a `[role=alert] p`
+there: `data-model=preview` at the list while its tags are a small model's and others are to
+come, `data-backend`, stages with `data-end-ms`, and what went wrong in a `[role=alert] p`
 under `html[data-state=failed]`.
 """
 
 WATCH = """
 (() => {
-  const seen = { firstTagMs: null, longTasks: [] };
+  const seen = { firstTagMs: null, fullTagMs: null, longTasks: [] };
   globalThis.toolchainVisit = seen;
   new PerformanceObserver((list) => {
     seen.longTasks.push(...list.getEntries().map(({ duration }) => duration));
   }).observe({ type: 'longtask', buffered: true });
   seen.tagged = new Promise((resolve) => {
     const look = () => {
-      if (document.querySelector('#tags li')) {
-        seen.firstTagMs = performance.now();
+      const isTagged = document.querySelector('#tags li') !== null;
+      const now = performance.now();
+      if (isTagged) {
+        seen.firstTagMs ??= now;
+      }
+      if (isTagged && document.querySelector('#tags').dataset.model !== 'preview') {
+        seen.fullTagMs = now;
       } else if (document.documentElement?.dataset.state !== 'failed') {
         return;
       }
@@ -29,20 +35,18 @@ WATCH = """
   });
 })();
 """
-"""Runs before the page's own scripts: notes the first tag and the main thread's long tasks."""
+"""Runs before the page's own scripts: notes the first tags and the main thread's long tasks."""
 
-FIRST_TAG = """
-(deadlineMs) => Promise.race([
-  toolchainVisit.tagged.then(() => ({
-    firstTagMs: toolchainVisit.firstTagMs,
-    fault: document.querySelector('[role=alert] p')?.innerText ?? '',
-  })),
-  new Promise((resolve) => {
-    setTimeout(() => resolve({ firstTagMs: null, fault: '' }), deadlineMs);
-  }),
-])
+FIRST_TAGS = """
+async (deadlineMs) => {
+  const late = new Promise((resolve) => setTimeout(() => resolve('late'), deadlineMs));
+  const isLate = (await Promise.race([toolchainVisit.tagged, late])) === 'late';
+  const { firstTagMs, fullTagMs } = toolchainVisit;
+  const fault = isLate ? '' : document.querySelector('[role=alert] p')?.innerText ?? '';
+  return { firstTagMs, fullTagMs, fault };
+}
 """
-"""Waits for the first tag or for what went wrong."""
+"""Waits for the first tag that is no preview's, or for what went wrong."""
 
 SERVICE_WORKER = """
 async () => {

@@ -40,8 +40,10 @@ def figures(visits: Sequence[Visit], url: str, network: Network) -> VisitFigures
     limits = [limit_ms(network, _bytes_by_first_tag(visit)) for visit in visits]
     known = [limit for limit in limits if limit is not None]
     tasks = [visit.long_tasks_ms for visit in visits]
+    full = [visit.full_tag_ms for visit in visits if visit.full_tag_ms is not None]
     return VisitFigures(
         first_tag_ms=spread(visit.first_tag_ms for visit in visits),
+        full_tag_ms=spread(full) if full else None,
         milestones_ms=_milestones(visits, url),
         traffic=traffic,
         wire_bytes=sum(part.bytes for part in traffic.values()),
@@ -85,7 +87,8 @@ def _milestones(visits: Sequence[Visit], url: str) -> dict[str, Spread]:
     """Return when each thing was there, in the order of their medians."""
     times: dict[str, list[float]] = {}
     for visit in visits:
-        ends = dict(visit.stages_ms)
+        # The preview's stage is the first tag; its name here is that of its files.
+        ends = {stage: end for stage, end in visit.stages_ms.items() if stage != "preview"}
         for transfer in visit.transfers:
             if transfer.end_ms > visit.first_tag_ms:
                 continue

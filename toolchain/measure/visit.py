@@ -50,6 +50,8 @@ class Visit:
     heap_bytes: int
     buffer_bytes: int
     tensors: int | None
+    full_tag_ms: float | None = None
+    """Until the first tag of the full model, where a preview's tag was the first."""
 
 
 def visit(
@@ -73,7 +75,7 @@ def visit(
     try:
         devtools = DevTools(page, network)
         page.add_init_script(probes.WATCH)
-        first_tag_ms = _first_tag(page, url, timeout)
+        first_tag_ms, full_tag_ms = _first_tags(page, url, timeout)
         _settle(page)
         inference = page.evaluate(probes.TAG_AGAIN, tags) if tags else []
         heap, buffers = devtools.heap()
@@ -88,6 +90,7 @@ def visit(
             heap_bytes=heap,
             buffer_bytes=buffers,
             tensors=None if facts["tensors"] is None else int(facts["tensors"]),
+            full_tag_ms=full_tag_ms,
         )
     except Error as error:
         raise ToolchainError(
@@ -105,16 +108,18 @@ def from_host(path: str, body_bytes: int) -> Transfer:
     return Transfer(path, float("inf"), body_bytes + _HEADER_BYTES)
 
 
-def _first_tag(page: Page, url: str, timeout: float) -> float:
+def _first_tags(page: Page, url: str, timeout: float) -> tuple[float, float | None]:
+    """Wait for the full model's first tag; return the first of either, and that one if later."""
     page.goto(url, wait_until="commit", timeout=timeout * 1000)
-    seen: dict[str, Any] = page.evaluate(probes.FIRST_TAG, timeout * 1000)
-    if seen["firstTagMs"] is None:
+    seen: dict[str, Any] = page.evaluate(probes.FIRST_TAGS, timeout * 1000)
+    first, full = seen["firstTagMs"], seen["fullTagMs"]
+    if full is None:
         fault = " ".join(seen["fault"].split()) or f"there was no tag within {timeout:g} s"
+        done = "tagged nothing" if first is None else "tagged by its preview only"
         raise ToolchainError(
-            f"{url} tagged nothing: {fault}; look at it with a browser, or give it longer "
-            "by --timeout"
+            f"{url} {done}: {fault}; look at it with a browser, or give it longer by --timeout"
         )
-    return float(seen["firstTagMs"])
+    return float(first), float(full) if full > first else None
 
 
 def _settle(page: Page) -> None:

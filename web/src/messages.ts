@@ -74,8 +74,12 @@ export type ToWorker =
   /** The photo that was on its way will not come. */
   | { readonly kind: 'no-photo' };
 
-/** The stages from the click on a link to the first tags, in the order they are shown. */
-export const STAGES = ['download', 'backend', 'decode', 'warm-up', 'first-tag'] as const;
+/**
+ * The stages from the click on a link to the first tags, in the order they are shown.
+ *
+ * The first is the small model's first tag; the others are the full model's.
+ */
+export const STAGES = ['preview', 'download', 'backend', 'decode', 'warm-up', 'first-tag'] as const;
 
 /** One of {@link STAGES}. */
 export type Stage = (typeof STAGES)[number];

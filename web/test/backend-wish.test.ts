@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 
 import { BACKENDS } from '../src/messages';
 import { offeredBackends } from '../src/page/backend-offer';
-import { addressWish, rememberedWish, wishInstead } from '../src/page/backend-wish';
+import { addressWish, previewWish, rememberedWish, wishInstead } from '../src/page/backend-wish';
 
 const race = { first: 'wasm', firstMs: 12, gpu: 'webgl', gpuMs: 3 } as const;
 const all = new Set(BACKENDS);
@@ -41,6 +41,24 @@ describe('rememberedWish', () => {
       backend: 'wasm',
       reason: { code: 'chosen-missing', chosen: 'webgpu' },
     });
+  });
+});
+
+describe('previewWish', () => {
+  it('is what a visit starts with, and no comparison', () => {
+    const first = { kind: 'forced', backend: 'wasm', reason: { code: 'first' } };
+    expect(previewWish({ kind: 'compare' }, all)).toEqual(first);
+    expect(previewWish({ kind: 'remembered', race }, all)).toEqual(first);
+    expect(previewWish({ kind: 'compare' }, new Set(['cpu']))).toEqual({
+      kind: 'forced',
+      backend: 'cpu',
+      reason: { code: 'no-wasm' },
+    });
+  });
+
+  it('is what is asked for where one backend is', () => {
+    const forced = { kind: 'forced', backend: 'webgl', reason: { code: 'chosen' } } as const;
+    expect(previewWish(forced, all)).toBe(forced);
   });
 });
 

@@ -5,6 +5,7 @@ import { partOf, type Side, TransferCount } from '../src/page/transfers';
 const site = 'https://example.org/some/sub/';
 const addresses = {
   worker: `${site}assets/worker-1.js`,
+  preview: new Set([`${site}preview/contract.2.bin`]),
   model: new Set([`${site}contract.1.bin`, `${site}model/group1-shard1of1.bin`]),
   photos: new Set([`${site}samples/cat.jpg`]),
 };
@@ -17,6 +18,7 @@ describe('partOf', () => {
     ['assets/worker-1.js', 'page', 'runtime'],
     ['assets/engine-1.js', 'worker', 'runtime'],
     ['assets/tfjs-simd-1.wasm', 'page', 'wasm'],
+    ['preview/contract.2.bin', 'page', 'preview'],
     ['contract.1.bin', 'page', 'model'],
     ['model/group1-shard1of1.bin', 'page', 'model'],
     ['samples/cat.jpg', 'page', 'photos'],

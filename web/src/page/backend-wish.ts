@@ -28,6 +28,19 @@ export function rememberedWish(
   return race ? { kind: 'remembered', race } : { kind: 'compare' };
 }
 
+/**
+ * Returns the wish for a model that is soon replaced: it runs on what is asked for, or on what
+ * a visit starts with, and compares nothing.
+ */
+export function previewWish(wish: BackendWish, offered: ReadonlySet<BackendName>): ForcedWish {
+  if (wish.kind === 'forced') {
+    return wish;
+  }
+  return offered.has('wasm')
+    ? { kind: 'forced', backend: 'wasm', reason: { code: 'first' } }
+    : { kind: 'forced', backend: 'cpu', reason: { code: 'no-wasm' } };
+}
+
 /** Returns the wish for a backend in place of a chosen one, so that there are tags all the same. */
 export function wishInstead(
   reason: Extract<BackendReason, { chosen: BackendName }>,

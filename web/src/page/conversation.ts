@@ -3,7 +3,7 @@
 import workerUrl from '../worker/main.ts?worker&url';
 import type { BackendWish, FromWorker, Photo, ToWorker } from '../messages';
 import { type DownloadEvents, Downloads } from './downloads';
-import type { SiteFiles } from './site-files';
+import type { ModelFiles } from './site-files';
 import { HAS_SIMD, WASM_URL } from './wasm-choice';
 
 /** The address of the worker's script. */
@@ -47,7 +47,7 @@ export class Conversation {
 
   /** Tells the worker to load the model, and loads its files for it. */
   start(
-    { contract, weights }: SiteFiles,
+    { contract, weights }: ModelFiles,
     backend: BackendWish,
     { afresh, keep, expectsPhoto }: StartOptions,
   ): void {

@@ -53,7 +53,8 @@ function held(view: Promise<SessionEvents>): SessionEvents {
     transfers: (transfers) => void view.then((its) => its.transfers(transfers)),
     backend: (report) => void view.then((its) => its.backend(report)),
     compared: (race) => void view.then((its) => its.compared(race)),
-    tagged: (tagging) => void view.then((its) => its.tagged(tagging)),
+    tagged: (tagging, role) => void view.then((its) => its.tagged(tagging, role)),
+    upgraded: () => void view.then((its) => its.upgraded()),
     failed: (sentence, retry) => void view.then((its) => its.failed(sentence, retry)),
   };
 }

@@ -6,6 +6,8 @@ export type PageState =
   | 'ready'
   /** The photo last given is being looked at. */
   | 'tagging'
+  /** The tags shown are the small model's; the full one is on its way. */
+  | 'previewing'
   /** The tags shown are those of the photo last given. */
   | 'tagged'
   /** What was last asked for did not work, and the alert says why. */

@@ -5,12 +5,19 @@ import { byteSize } from './format';
 import { STRINGS } from './strings';
 import { PARTS, type TransferCount } from './transfers';
 
-/** Fills the rows that the template lays out, so that nothing moves when numbers come. */
+/**
+ * Fills the rows that the template lays out, so that nothing moves when numbers come.
+ *
+ * The preview's is only there where there is one.
+ */
 export class PartTable {
   readonly #rows;
 
   constructor(table: HTMLTableElement) {
-    this.#rows = ([...PARTS, 'total'] as const).map((part) => {
+    const parts = ([...PARTS, 'total'] as const).filter(
+      (part) => part !== 'preview' || table.querySelector('[data-part="preview"]'),
+    );
+    this.#rows = parts.map((part) => {
       const row = element(`[data-part="${part}"]`, HTMLTableRowElement, table);
       return {
         part,

@@ -1,4 +1,4 @@
-/** Brings photos and worker together, and keeps what is shown true to the last photo. */
+/** Brings photos and workers together, and keeps what is shown true to the last photo. */
 
 import type {
   BackendName,
@@ -12,11 +12,11 @@ import type {
   Tagging,
   Transfer,
 } from '../messages';
-import { wishInstead } from './backend-wish';
+import { previewWish, wishInstead } from './backend-wish';
 import { Conversation } from './conversation';
 import type { PageState } from './page-state';
 import { keepsDownloads, prepareSecondVisit } from './second-visit';
-import type { SiteFiles } from './site-files';
+import type { ModelFiles, Role, SiteFiles } from './site-files';
 import { failureSentence, STRINGS } from './strings';
 
 /** What the session tells the page. */
@@ -27,24 +27,37 @@ export interface SessionEvents {
   transfers(transfers: readonly Transfer[]): void;
   backend(report: BackendReport): void;
   compared(race: Race): void;
-  tagged(tagging: Tagging): void;
+  tagged(tagging: Tagging, role: Role): void;
+  /** The full model's tags have just taken the place of the preview's. */
+  upgraded(): void;
   /** @param retry - Whether starting anew may help. */
   failed(sentence: string, retry: boolean): void;
 }
 
-/** One visit to the page. */
+/**
+ * One visit to the page.
+ *
+ * On a first visit a preview, if the site has one, answers until the full model does: the full
+ * one starts when the preview's files have come, both get the photos, and the preview is gone
+ * at the full one's first tags.
+ */
 export class Session {
   readonly #files: SiteFiles;
   readonly #offered: ReadonlySet<BackendName>;
   readonly #events: SessionEvents;
+  readonly #conversations = new Map<Role, Conversation>();
+  readonly #ready = new Set<Role>();
   #wish: BackendWish;
-  #conversation: Conversation | undefined;
-  #isReady = false;
+  /** Of the full model. */
   #failure: Failure | undefined;
   #isExpecting = false;
+  /** Whether the full model has. */
   #hasTagged = false;
+  #hasPreviewFailed = false;
   #photo: { readonly id: number; readonly file: Blob } | undefined;
   #lastId = 0;
+  /** The photo whose tags are shown as the preview found them. */
+  #previewedId: number | undefined;
 
   /** @param offered - The backends that may stand in for one that the visitor chose. */
   constructor(
@@ -62,38 +75,22 @@ export class Session {
   /** Starts anew on another backend, with the photo that was last given. */
   switchTo(wish: BackendWish): void {
     this.#wish = wish;
+    this.#end('preview');
     // The files are in the browser's cache, and are right unless one of them was what failed.
     this.start(this.#failure !== undefined && faultOfBackend(this.#failure) === null);
   }
 
-  /** Starts the worker; after a failure anew, with the photo that was last given. */
+  /** Starts the model; after a failure anew, with the photo that was last given. */
   start(afresh = false): void {
-    this.#conversation?.end();
-    this.#isReady = false;
+    this.#end('full');
     this.#failure = undefined;
-    this.#events.state('loading');
-    const { weightBytes } = this.#files;
-    const conversation = new Conversation(
-      (message) => {
-        // What a worker that was ended had still said is no longer of interest.
-        if (conversation === this.#conversation) {
-          this.#hear(message);
-        }
-      },
-      {
-        progress: (receivedBytes) => this.#events.progress(receivedBytes, weightBytes),
-        finished: (span) => this.#showStage('download', span),
-      },
-    );
-    this.#conversation = conversation;
-    conversation.start(this.#files, this.#wish, {
-      afresh,
-      keep: !this.#hasTagged && keepsDownloads(),
-      expectsPhoto: this.#isExpecting || this.#photo !== undefined,
-    });
-    if (this.#photo) {
-      conversation.classify(this.#photo.id, { kind: 'file', file: this.#photo.file });
+    const { preview } = this.#files;
+    if (preview && !this.#conversations.has('preview') && !this.#isPastPreview) {
+      this.#begin('preview', preview, afresh);
+    } else {
+      this.#begin('full', this.#files, afresh);
     }
+    this.#events.state(this.#pendingState);
   }
 
   /** Says that a photo is on its way, so that those before it no longer count. */
@@ -101,20 +98,29 @@ export class Session {
     this.#lastId++;
     this.#photo = undefined;
     this.#isExpecting = true;
-    if (this.#isReady) {
+    if (this.#ready.size > 0) {
       this.#events.state('tagging');
     }
   }
 
-  /** Tags a photo in place of every one before it, as soon as the model is there. */
-  tag(file: Blob): void {
+  /**
+   * Tags a photo in place of every one before it, as soon as a model is there.
+   *
+   * @param isAsked - Whether the visitor gave it; after a failure only that is worth another try.
+   */
+  tag(file: Blob, isAsked = true): void {
     this.expect();
     this.#isExpecting = false;
     this.#photo = { id: this.#lastId, file };
-    if (this.#failure) {
+    const isRetry = this.#failure !== undefined && isAsked;
+    if (isRetry) {
+      this.#end('full');
+    }
+    for (const conversation of this.#conversations.values()) {
+      conversation.classify(this.#lastId, { kind: 'file', file });
+    }
+    if (isRetry) {
       this.start(true);
-    } else {
-      this.#conversation?.classify(this.#lastId, { kind: 'file', file });
     }
   }
 
@@ -122,17 +128,88 @@ export class Session {
   giveUp(sentence: string): void {
     this.#isExpecting = false;
     this.#photo = undefined;
-    this.#conversation?.giveUp();
+    for (const conversation of this.#conversations.values()) {
+      conversation.giveUp();
+    }
     this.#events.failed(sentence, this.#failure !== undefined);
-    if (this.#isReady) {
+    if (this.#ready.size > 0) {
       this.#events.state('failed');
     }
   }
 
-  #hear(message: FromWorker): void {
+  get #isPastPreview(): boolean {
+    return this.#hasTagged || this.#hasPreviewFailed;
+  }
+
+  /** What the page is about as long as the full model has not tagged the last photo. */
+  get #pendingState(): PageState {
+    if (this.#previewedId === this.#lastId) {
+      return 'previewing';
+    }
+    if (this.#ready.size > 0 && (this.#photo || this.#isExpecting)) {
+      return 'tagging';
+    }
+    return this.#ready.has('full') ? 'ready' : 'loading';
+  }
+
+  /** @param afresh - Holds for the full model too where it follows the preview. */
+  #begin(role: Role, files: ModelFiles, afresh: boolean): void {
+    const isFull = role === 'full';
+    const conversation = new Conversation(
+      (message) => {
+        // What a worker that was ended had still said is no longer of interest.
+        if (conversation === this.#conversations.get(role)) {
+          this.#hear(message, role, conversation);
+        }
+      },
+      {
+        progress: (receivedBytes) => this.#events.progress(receivedBytes, files.weightBytes),
+        finished: (span) => {
+          if (isFull) {
+            this.#showStage('download', span);
+          } else {
+            this.#follow(afresh);
+          }
+        },
+      },
+    );
+    this.#conversations.set(role, conversation);
+    const wish = isFull ? this.#wish : previewWish(this.#wish, this.#offered);
+    conversation.start(files, wish, {
+      afresh,
+      keep: isFull && !this.#hasTagged && keepsDownloads(),
+      expectsPhoto: this.#isExpecting || this.#photo !== undefined,
+    });
+    if (this.#photo) {
+      conversation.classify(this.#photo.id, { kind: 'file', file: this.#photo.file });
+    }
+  }
+
+  /** Lets the full model follow the preview. */
+  #follow(afresh: boolean): void {
+    if (!this.#conversations.has('full')) {
+      this.#events.progress(0, this.#files.weightBytes);
+      this.#begin('full', this.#files, afresh);
+    }
+  }
+
+  #end(role: Role): void {
+    this.#conversations.get(role)?.end();
+    this.#conversations.delete(role);
+    this.#ready.delete(role);
+    if (role === 'preview') {
+      this.#previewedId = undefined;
+    }
+  }
+
+  #hear(message: FromWorker, role: Role, conversation: Conversation): void {
     switch (message.kind) {
       case 'stage':
-        this.#showStage(message.stage, message.span);
+        if (role === 'full') {
+          this.#showStage(message.stage, message.span);
+        } else if (message.stage === 'first-tag') {
+          this.#showStage('preview', message.span);
+        }
         break;
       case 'transfers':
         this.#events.transfers(message.transfers);
@@ -144,18 +221,16 @@ export class Session {
         this.#events.compared(message.race);
         break;
       case 'ready':
-        this.#isReady = true;
-        this.#events.state(this.#photo || this.#isExpecting ? 'tagging' : 'ready');
+        this.#ready.add(role);
+        if (!this.#failure && this.#pendingState !== 'loading') {
+          this.#events.state(this.#pendingState);
+        }
         break;
       case 'tagged':
-        if (message.id === this.#lastId) {
-          this.#events.tagged(message.tagging);
-          this.#events.state('tagged');
-        }
-        this.#firstTagged();
+        this.#show(message, role);
         break;
       case 'pixels-wanted':
-        void this.#sendPixels(message);
+        void this.#sendPixels(message, conversation);
         break;
       case 'refused':
         if (message.id === this.#lastId) {
@@ -163,8 +238,44 @@ export class Session {
         }
         break;
       case 'failed':
-        this.#fail(message.failure);
+        if (role === 'full') {
+          this.#fail(message.failure);
+        } else {
+          this.#dropPreview(message.failure);
+        }
         break;
+    }
+  }
+
+  #show({ id, tagging }: Extract<FromWorker, { kind: 'tagged' }>, role: Role): void {
+    const isLast = id === this.#lastId;
+    const isUpgrade = isLast && role === 'full' && this.#previewedId === id;
+    if (isLast) {
+      this.#events.tagged(tagging, role);
+    }
+    if (role === 'full') {
+      this.#end('preview');
+      this.#firstTagged();
+    } else if (isLast) {
+      this.#previewedId = id;
+    }
+    // What went wrong with the full model is no better for the preview's tags.
+    if (isLast && !this.#failure) {
+      this.#events.state(role === 'full' ? 'tagged' : 'previewing');
+    }
+    if (isUpgrade) {
+      this.#events.upgraded();
+    }
+  }
+
+  /** Goes on without the preview, of which nothing need be said: the full model is coming. */
+  #dropPreview(failure: Failure): void {
+    console.info('The page does without its preview.', failure);
+    this.#hasPreviewFailed = true;
+    this.#end('preview');
+    this.#follow(false);
+    if (!this.#failure) {
+      this.#events.state(this.#pendingState);
     }
   }
 
@@ -177,7 +288,7 @@ export class Session {
       this.switchTo(wishInstead(reason, this.#offered));
       return;
     }
-    this.#isReady = false;
+    this.#ready.delete('full');
     this.#failure = failure;
     this.#events.failed(failureSentence(failure), true);
     this.#events.state('failed');
@@ -192,13 +303,17 @@ export class Session {
 
   /** The second visit is made ready once there are tags: it must not keep them waiting. */
   #firstTagged(): void {
-    if (!this.#hasTagged && this.#conversation) {
+    const conversation = this.#conversations.get('full');
+    if (!this.#hasTagged && conversation) {
       this.#hasTagged = true;
-      void prepareSecondVisit(this.#conversation.downloaded);
+      void prepareSecondVisit(conversation.downloaded);
     }
   }
 
-  async #sendPixels({ id, input }: Extract<FromWorker, { kind: 'pixels-wanted' }>): Promise<void> {
+  async #sendPixels(
+    { id, input }: Extract<FromWorker, { kind: 'pixels-wanted' }>,
+    conversation: Conversation,
+  ): Promise<void> {
     const file = this.#photo?.id === id ? this.#photo.file : undefined;
     if (!file) {
       return;
@@ -207,7 +322,7 @@ export class Session {
     try {
       const photo = await decodeForWorker(file, input);
       if (id === this.#lastId) {
-        this.#conversation?.classify(id, photo);
+        conversation.classify(id, photo);
       }
     } catch {
       if (id === this.#lastId) {

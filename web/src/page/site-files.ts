@@ -1,11 +1,19 @@
 /** What the template says of the site's own files. */
 
-/** Addresses, absolute as requests name them. */
-export interface SiteFiles {
+/** Which of the site's models: the small one that answers first, or the one it is about. */
+export type Role = 'preview' | 'full';
+
+/** A model's addresses, absolute as requests name them. */
+export interface ModelFiles {
   readonly contract: string;
   readonly weights: readonly string[];
   /** Of all files of weights, as they are stored. */
   readonly weightBytes: number;
+}
+
+/** Those of the full model, and what else there is. */
+export interface SiteFiles extends ModelFiles {
+  readonly preview: ModelFiles | null;
   /** Whether a sample photo is to be tagged unasked. */
   readonly hasSamples: boolean;
 }
@@ -13,15 +21,30 @@ export interface SiteFiles {
 /** Reads the addresses from the document's element. */
 export function siteFiles({ dataset }: HTMLElement): SiteFiles {
   const { contract, weights, weightBytes, samples } = dataset;
-  if (!contract || !weights || !weightBytes) {
+  const { previewContract, previewWeights, previewWeightBytes } = dataset;
+  const full = modelFiles(contract, weights, weightBytes);
+  if (!full) {
     throw new Error("the page's template does not name the model's files");
   }
   return {
-    contract: absolute(contract),
-    weights: (JSON.parse(weights) as string[]).map(absolute),
-    weightBytes: Number(weightBytes),
+    ...full,
+    preview: modelFiles(previewContract, previewWeights, previewWeightBytes),
     hasSamples: Number(samples) > 0,
   };
+}
+
+function modelFiles(
+  contract: string | undefined,
+  weights: string | undefined,
+  weightBytes: string | undefined,
+): ModelFiles | null {
+  return contract && weights && weightBytes
+    ? {
+        contract: absolute(contract),
+        weights: (JSON.parse(weights) as string[]).map(absolute),
+        weightBytes: Number(weightBytes),
+      }
+    : null;
 }
 
 /** Returns an address as requests name it. */

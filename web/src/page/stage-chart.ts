@@ -4,7 +4,7 @@ import { type Span, type Stage, STAGES } from '../messages';
 import { element } from './elements';
 import { duration } from './format';
 
-/** Fills the rows that the template lays out. */
+/** Fills the rows that the template lays out; that of the preview only where there is one. */
 export class StageChart {
   readonly #spans = new Map<Stage, Span>();
   readonly #rows;
@@ -12,7 +12,10 @@ export class StageChart {
 
   constructor(chart: HTMLElement, end: HTMLElement) {
     this.#end = end;
-    this.#rows = STAGES.map((stage) => {
+    const stages = STAGES.filter(
+      (stage) => stage !== 'preview' || chart.querySelector('[data-stage="preview"]'),
+    );
+    this.#rows = stages.map((stage) => {
       const row = element(`[data-stage="${stage}"]`, HTMLElement, chart);
       return {
         stage,

@@ -8,8 +8,15 @@ const TEXTS: Readonly<Record<PageState, string>> = {
   loading: STRINGS.loadingModel,
   ready: STRINGS.ready,
   tagging: STRINGS.tagging,
+  previewing: STRINGS.previewing,
   tagged: '',
   failed: '',
+};
+
+/** The text of states in which a model comes, once it has come. */
+const TEXTS_AFTER_DOWNLOAD: Readonly<Partial<Record<PageState, string>>> = {
+  loading: STRINGS.preparing,
+  previewing: STRINGS.previewingReady,
 };
 
 /** What the line is made of. */
@@ -24,6 +31,8 @@ export interface StatusElements {
 /** Keeps its place on the page when it has nothing to say. */
 export class StatusLine {
   readonly #elements: StatusElements;
+  #state: PageState = 'loading';
+  #download: { readonly receivedBytes: number; readonly totalBytes: number } | undefined;
 
   constructor(elements: StatusElements) {
     this.#elements = elements;
@@ -31,25 +40,40 @@ export class StatusLine {
 
   /** Says what the state is. */
   show(state: PageState): void {
-    const { text, amount, bar } = this.#elements;
-    text.textContent = TEXTS[state];
-    amount.textContent = '';
+    this.#state = state;
     if (state === 'loading') {
+      this.#download = undefined;
       // Without a value the bar says that it is not known yet how much there is.
-      bar.removeAttribute('value');
+      this.#elements.bar.removeAttribute('value');
     }
+    this.#write();
   }
 
   /** Says how much of the model has come. */
   progress(receivedBytes: number, totalBytes: number): void {
-    const { text, amount, bar } = this.#elements;
+    const { bar } = this.#elements;
     bar.max = Math.max(1, totalBytes);
     bar.value = receivedBytes;
-    if (receivedBytes < totalBytes) {
-      amount.textContent = downloadProgress(receivedBytes, totalBytes);
-    } else {
-      text.textContent = STRINGS.preparing;
-      amount.textContent = '';
+    this.#download = { receivedBytes, totalBytes };
+    this.#write();
+  }
+
+  /** Says that the tags are the full model's now. */
+  upgraded(): void {
+    this.#elements.text.textContent = STRINGS.upgraded;
+  }
+
+  #write(): void {
+    const { text, amount } = this.#elements;
+    const after = TEXTS_AFTER_DOWNLOAD[this.#state];
+    const download = after === undefined ? undefined : this.#download;
+    const isComing = download && download.receivedBytes < download.totalBytes;
+    const sentence = download && !isComing && after ? after : TEXTS[this.#state];
+    if (text.textContent !== sentence) {
+      text.textContent = sentence;
     }
+    amount.textContent = isComing
+      ? downloadProgress(download.receivedBytes, download.totalBytes)
+      : '';
   }
 }

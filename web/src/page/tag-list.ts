@@ -2,6 +2,7 @@
 
 import type { Tag, Tagging } from '../messages';
 import { percent } from './format';
+import type { Role } from './site-files';
 import { tagSpoken, taggedIn } from './strings';
 
 /** The list of tags with the line below it. */
@@ -15,9 +16,10 @@ export class TagList {
   }
 
   /** Shows the tags and what they took; the facts in full precision lie in the markup. */
-  show(tagging: Tagging): void {
+  show(tagging: Tagging, role: Role): void {
     this.#list.replaceChildren(...tagging.tags.map(row));
     const { dataset } = this.#list;
+    dataset['model'] = role;
     dataset['inferenceMs'] = String(tagging.inferenceMs);
     dataset['preprocessMs'] = String(tagging.preprocessMs);
     dataset['tensors'] = String(tagging.tensors);
@@ -27,7 +29,7 @@ export class TagList {
   /** Shows no tags, for they would be those of another photo. */
   clear(): void {
     this.#list.replaceChildren();
-    for (const fact of ['inferenceMs', 'preprocessMs', 'tensors']) {
+    for (const fact of ['model', 'inferenceMs', 'preprocessMs', 'tensors']) {
       delete this.#list.dataset[fact];
     }
     this.#timing.textContent = '';

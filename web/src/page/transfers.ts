@@ -3,7 +3,7 @@
 import type { Transfer } from '../messages';
 
 /** The parts of the page, in the order they are shown. */
-export const PARTS = ['page', 'runtime', 'wasm', 'model', 'photos'] as const;
+export const PARTS = ['page', 'runtime', 'wasm', 'preview', 'model', 'photos'] as const;
 
 /** One of {@link PARTS}. */
 export type Part = (typeof PARTS)[number];
@@ -16,6 +16,8 @@ export interface Addresses {
   readonly worker: string;
   /** The contract among them, and the rest as far as the page names them. */
   readonly model: ReadonlySet<string>;
+  /** Likewise, and empty where there is none. */
+  readonly preview: ReadonlySet<string>;
   readonly photos: ReadonlySet<string>;
 }
 
@@ -36,6 +38,9 @@ export function partOf(url: string, side: Side, addresses: Addresses): Part | nu
   const { pathname } = new URL(url);
   if (pathname.endsWith('.wasm')) {
     return 'wasm';
+  }
+  if (addresses.preview.has(url)) {
+    return 'preview';
   }
   if (addresses.model.has(url)) {
     return 'model';

@@ -60,6 +60,7 @@ export function shown({ session, files, memory, offered, chosen }: Subject): Ses
 
   const transfers = new TransferCount({
     worker: WORKER_URL,
+    preview: new Set(files.preview && [files.preview.contract, ...files.preview.weights]),
     model: new Set([files.contract, ...files.weights]),
     photos: new Set(samples.map(({ url }) => absolute(url))),
   });
@@ -82,7 +83,7 @@ export function shown({ session, files, memory, offered, chosen }: Subject): Ses
       status.show(state);
       if (state === 'loading') {
         clearBackend(backend);
-      } else {
+      } else if (state !== 'tagging' && state !== 'previewing') {
         showThumbnails(document);
       }
     },
@@ -96,14 +97,12 @@ export function shown({ session, files, memory, offered, chosen }: Subject): Ses
     compared: (race) => {
       memory.race = race;
     },
-    tagged: (tagging) => {
+    tagged: (tagging, role) => {
       frame.showCrop(tagging.view);
-      tags.show(tagging);
+      tags.show(tagging, role);
     },
-    failed: (sentence, retry) => {
-      tags.clear();
-      alertBox.show(sentence, retry);
-    },
+    upgraded: () => status.upgraded(),
+    failed: (sentence, retry) => alertBox.show(sentence, retry),
   };
 
   /** Counts what was asked for, so that a sample that comes late does not come in between. */
@@ -121,14 +120,18 @@ export function shown({ session, files, memory, offered, chosen }: Subject): Ses
     session.tag(file);
   }
 
-  async function tagSample(sample: Sample): Promise<void> {
+  async function tagSample(sample: Sample, isAsked = true): Promise<void> {
     clear();
     session.expect();
     const ticket = asked;
     try {
       const file = await fetchSample(sample);
       if (ticket === asked) {
-        tag(file, sample.alt);
+        if (isAsked) {
+          alertBox.clear();
+        }
+        frame.show(file, sample.alt);
+        session.tag(file, isAsked);
       }
     } catch {
       if (ticket === asked) {
@@ -149,7 +152,7 @@ export function shown({ session, files, memory, offered, chosen }: Subject): Ses
   // One photo is tagged unasked, so that a visitor sees at once what the page does.
   const [firstSample] = samples;
   if (firstSample) {
-    void tagSample(firstSample);
+    void tagSample(firstSample, false);
   }
   return events;
 }
