@@ -29,9 +29,6 @@ export { OperationMapper } from '@tensorflow/tfjs-converter/dist/operations/oper
 export { io, memory, tensor, tensor4d } from '@tensorflow/tfjs-core';
 export type { Tensor };
 
-/** What the WebAssembly backend calls. */
-export type WasmModule = ConstructorParameters<typeof BackendWasm>[0];
-
 enableProdMode();
 
 /** Makes a backend the one that computes, starting it if it has not been started. */

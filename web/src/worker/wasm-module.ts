@@ -5,7 +5,10 @@
  * this one needs memory that grows, a way to call functions, and a voice for its warnings.
  */
 
-import type { WasmModule } from './tfjs';
+import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm/dist/backend_wasm';
+
+/** What the WebAssembly backend calls. */
+type WasmModule = ConstructorParameters<typeof BackendWasm>[0];
 
 /** What the binary exports besides its kernels, under the names of its source. */
 interface Exports {
