@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from PIL import Image
 
 from toolchain.doctor import CHROMIUM_NAMES
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser, Page
 
+SAMPLES = Path(__file__).parents[1] / "templates" / "samples"
 FLAGS = (
     "--no-sandbox",
     "--disable-quic",
@@ -125,3 +127,11 @@ def toolchain_serve(site: Path) -> Iterator[str]:
     finally:
         server.close()
         thread.join(timeout=10)
+
+
+def sample_png(name: str, folder: Path) -> Path:
+    """Return one of the page's samples as a PNG, which every decoder reads to the same pixels."""
+    target = folder / f"{name}.png"
+    with Image.open(SAMPLES / f"{name}.jpg") as image:
+        image.convert("RGB").save(target)
+    return target

@@ -7,19 +7,18 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from PIL import Image
 from playwright.sync_api import Error as PlaywrightError
 
 from tests import tiny_models
-from tests.browser import chromium, toolchain_serve
+from tests.browser import chromium, sample_png, toolchain_serve
 from toolchain import tf as tensorflow
 from toolchain.build import BuildOptions, build
 from toolchain.card import Declared
+from toolchain.evaluation.metrics import softmax
 from toolchain.graph import preprocess
 from toolchain.progress import Silent
 from toolchain.report import schema
@@ -28,6 +27,7 @@ from toolchain.tfjs import execute
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from playwright.sync_api import Browser, BrowserContext, Page, Route
 
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.xdist_group("page")
 
-SAMPLES = Path(__file__).parents[1] / "templates" / "samples"
 LOADED = 120_000  # milliseconds; graphics in software take seconds to start
 SAME_PIXELS = 1e-3  # as in test_page.py
 WEBGPU_IN_SOFTWARE = ("--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader")
@@ -105,10 +104,7 @@ def url(site: Path) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A sample as a PNG, which every decoder reads to the same pixels."""
-    target = tmp_path_factory.mktemp("photo") / "palace.png"
-    with Image.open(SAMPLES / "palace.jpg") as image:
-        image.convert("RGB").save(target)
-    return target
+    return sample_png("palace", tmp_path_factory.mktemp("photo"))
 
 
 @pytest.fixture(scope="module")
@@ -116,9 +112,7 @@ def expected(site: Path, photo: Path) -> Tags:
     """The best five of the same weights, by TensorFlow in Python."""
     report = schema.read(site)
     run = execute.load(site / "model", report.artifacts.model_json)
-    logits = run(preprocess.load(photo, report.card.input)[None])[0].astype(np.float64)
-    scores = np.exp(logits - logits.max())
-    scores /= scores.sum()
+    scores = softmax(run(preprocess.load(photo, report.card.input)[None]))[0]
     best = np.argsort(-scores)[:6]
     # Else the order of the labels would be that of the last digits.
     assert np.diff(-scores[best]).min() > 4 * SAME_PIXELS

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import time
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from PIL import Image
 from playwright.sync_api import Error as PlaywrightError
 
 from tests import tiny_models
-from tests.browser import chromium, toolchain_serve
+from tests.browser import chromium, sample_png, toolchain_serve
 from toolchain.build import BuildOptions, build
 from toolchain.card import Declared
+from toolchain.evaluation.metrics import softmax
 from toolchain.graph import preprocess
 from toolchain.progress import Silent
 from toolchain.report import schema
@@ -24,6 +23,7 @@ from toolchain.tfjs import execute
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from playwright.sync_api import Browser, Page, Route
 
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.xdist_group("page")
 
-SAMPLES = Path(__file__).parents[1] / "templates" / "samples"
 SAME_PIXELS = 1e-3  # as in test_page.py
 DONE = 90_000  # milliseconds
 PREVIEWING = "html[data-state=previewing] #tags[data-model=preview] li"
@@ -58,10 +57,7 @@ def site(tiny: Path, session_store: Store, tmp_path_factory: pytest.TempPathFact
 @pytest.fixture(scope="module")
 def photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A sample as a PNG, which every decoder reads to the same pixels."""
-    target = tmp_path_factory.mktemp("photo") / "palace.png"
-    with Image.open(SAMPLES / "palace.jpg") as image:
-        image.convert("RGB").save(target)
-    return target
+    return sample_png("palace", tmp_path_factory.mktemp("photo"))
 
 
 @pytest.fixture(scope="module")
@@ -72,9 +68,7 @@ def expected(site: Path, photo: Path) -> dict[str, Tags]:
 
     def tags(folder: str, model: schema.Report | schema.Preview) -> Tags:
         run = execute.load(site / folder, model.artifacts.model_json)
-        logits = run(preprocess.load(photo, model.card.input)[None])[0].astype(np.float64)
-        scores = np.exp(logits - logits.max())
-        scores /= scores.sum()
+        scores = softmax(run(preprocess.load(photo, model.card.input)[None]))[0]
         return [(int(index), float(scores[index])) for index in np.argsort(-scores)]
 
     return {"preview": tags("preview", report.preview), "full": tags("model", report)}

@@ -7,15 +7,13 @@ them is run here on every backend that this Chromium has, and compared with Tens
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from tests import tiny_models
-from tests.browser import chromium, toolchain_serve
+from tests.browser import chromium, sample_png, toolchain_serve
 from toolchain import tf as tensorflow
 from toolchain.build import BuildOptions, build
 from toolchain.card import Declared
@@ -29,6 +27,7 @@ from toolchain.tfjs import execute
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from playwright.sync_api import Browser, BrowserContext
 
@@ -36,7 +35,6 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.xdist_group("page")
 
-SAMPLES = Path(__file__).parents[1] / "templates" / "samples"
 LOADED = 120_000  # milliseconds; graphics in software take seconds an inference
 SAME_PIXELS = 1e-3  # as in test_page.py
 # The name that the page shows for each.
@@ -97,14 +95,6 @@ def all_operations(folder: Path) -> Path:
         return {"scores": tf.nn.softmax(x @ kept["judge"])}
 
     return tiny_models.save(folder, call, {"image": tiny_models.IMAGE}, *kept.values())
-
-
-def photo_of(name: str, folder: Path) -> Path:
-    """Return a sample as a PNG, which every decoder reads to the same pixels."""
-    target = folder / f"{name}.png"
-    with Image.open(SAMPLES / f"{name}.jpg") as image:
-        image.convert("RGB").save(target)
-    return target
 
 
 def site_of(
@@ -178,7 +168,7 @@ def test_the_graph_of_every_operation_has_every_operation(every_operation: Path)
 def test_every_operation_of_a_runtime_is_right(
     browser: Browser, every_operation: Path, tmp_path: Path, backend: str
 ) -> None:
-    assert_right(browser, every_operation, backend, photo_of("cat", tmp_path))
+    assert_right(browser, every_operation, backend, sample_png("cat", tmp_path))
 
 
 def beyond_the_family(folder: Path) -> Path:
@@ -200,7 +190,7 @@ def test_other_operations_get_the_full_runtime(
     request = Request(str(beyond_the_family(tmp_path / "model")))
     site = site_of(request, declared, tmp_path / "site", session_store)
     assert parts.runtime_for(schema.read(site).artifacts.ops).name == "full"
-    assert_right(browser, site, backend, photo_of("cat", tmp_path))
+    assert_right(browser, site, backend, sample_png("cat", tmp_path))
 
 
 # The archives lie among the real models, and say nothing of the values they want.
@@ -228,7 +218,7 @@ def test_a_real_network_is_right_on_the_smallest_runtime(
     browser: Browser, real: Path, tmp_path: Path, backend: str
 ) -> None:
     assert parts.runtime_for(schema.read(real).artifacts.ops).name == "core"
-    assert_right(browser, real, backend, photo_of("espresso", tmp_path))
+    assert_right(browser, real, backend, sample_png("espresso", tmp_path))
 
 
 def test_without_web_assembly_the_page_runs_on_javascript(
