@@ -277,7 +277,8 @@ def test_a_fault_in_the_template_is_a_sentence_and_leaves_the_site(
     out = site.copy(tmp_path / "site")
     files = contents(out)
     templates = tmp_path / "package" / "templates"
-    shutil.copytree(parts.templates_dir() / "samples", templates / "samples")
+    for folder in ("samples", "strings"):
+        shutil.copytree(parts.templates_dir() / folder, templates / folder)
     if template is not None:
         (templates / "index.html.j2").write_text(template, "utf-8")
     monkeypatch.setattr(parts, "_PACKAGE", templates.parent)

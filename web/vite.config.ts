@@ -19,7 +19,7 @@ const PACKAGE = /\/node_modules\/(?:@tensorflow\/tfjs-backend-)?([\w-]+)\/(?!.*\
 /** `vite build --mode NAME` makes one of `build/runtimes.ts`. */
 export default defineConfig(async ({ command, mode }): Promise<ViteUserConfig> => {
   if (command !== 'build') {
-    return { test: { include: ['test/**/*.test.ts'] } };
+    return { test: { include: ['test/**/*.test.ts'], setupFiles: ['test/english.ts'] } };
   }
   if (!isRuntime(mode)) {
     throw new Error(`there is no runtime ${mode}, but ${Object.keys(RUNTIMES).join(', ')}`);

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from toolchain import __version__, digest
 from toolchain.errors import BadInputError
 from toolchain.site import contract as contracts
-from toolchain.site import parts
+from toolchain.site import parts, strings
 from toolchain.tfjs.artifacts import HASH_DIGITS, name_after_content
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ def render(
     *,
     preview: TfjsModel | None = None,
     title: str | None = None,
+    language: str = strings.ENGLISH,
     notice: str | None = None,
 ) -> None:
     """Write the whole site into an existing empty folder.
@@ -38,11 +39,12 @@ def render(
         site: Where to write.
         preview: The model that answers a first visit until the other one is there, if any.
         title: Heading of the page; by default it names the model.
+        language: Tag of the language that the page speaks.
         notice: A sentence the visitor should read, if any.
 
     Raises:
         BadInputError: The template has a fault; its place is named. Or a graph has an
-            operation that TF.js has not.
+            operation that TF.js has not, or there are no texts in the language.
         MissingToolError: The page's runtime is not built.
     """
     models = [model] if preview is None else [model, preview]
@@ -50,10 +52,13 @@ def render(
     for file in runtime.files:
         _copy(parts.runtime_dir() / file, site / file)
     name = model.converted.card.provenance.name
+    texts = strings.load(language)
     context = {
-        "title": title or f"Tag photos with {name}",
-        "description": f"Tags photos with {name} inside your browser.",
-        "lang": "en",
+        "title": title or strings.filled(texts.page["title"], name=name),
+        "description": strings.filled(texts.page["description"], name=name),
+        "language": texts.language,
+        "text": texts.page,
+        "script_text": texts.script,
         **_model(model, site, "model", "contract.bin"),
         "preview": (_model(preview, site, "preview", "preview/contract.bin") if preview else None),
         "runtime": runtime,
@@ -100,6 +105,7 @@ def rendered(template: str, context: dict[str, object]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["filled"] = strings.filled
     try:
         return environment.get_template(template).render(context)
     except jinja2.TemplateSyntaxError as error:

@@ -3,7 +3,7 @@
  *
  * Every message is plain data with a `kind`, so that the structured clone carries it and
  * the compiler knows when one of them is not handled. Sentences for people are not made
- * here: the worker reports facts, and `page/strings.ts` puts them into words.
+ * here: the worker reports facts, and `page/sentences.ts` puts them into words.
  */
 
 import type { ContractFault, InputSpec } from './contract';

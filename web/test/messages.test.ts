@@ -1,7 +1,7 @@
 import { describe, expect, expectTypeOf, it } from 'vitest';
 
 import type { Failure, FromWorker, Tagging, ToWorker } from '../src/messages';
-import { backendReason, failureSentence } from '../src/page/strings';
+import { backendReason, failureSentence } from '../src/page/sentences';
 
 const tagging: Tagging = {
   tags: [{ classIndex: 3, label: 'a label', score: 0.12345678901234567 }],

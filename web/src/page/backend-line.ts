@@ -1,7 +1,8 @@
 /** Says which backend runs and why. */
 
 import type { BackendReport } from '../messages';
-import { backendName, backendReason, STRINGS } from './strings';
+import { say } from './language';
+import { backendName, backendReason } from './sentences';
 
 /** Shows the backend in use. */
 export function showBackend(line: HTMLElement, report: BackendReport): void {
@@ -9,12 +10,12 @@ export function showBackend(line: HTMLElement, report: BackendReport): void {
   line.dataset['reason'] = report.reason.code;
   const name = document.createElement('strong');
   name.textContent = backendName(report);
-  line.replaceChildren(name, ` – ${backendReason(report)}.`);
+  line.replaceChildren(name, say('backendLine', { reason: backendReason(report) }));
 }
 
 /** Says that none runs yet. */
 export function clearBackend(line: HTMLElement): void {
   delete line.dataset['backend'];
   delete line.dataset['reason'];
-  line.textContent = STRINGS.startingBackend;
+  line.textContent = say('startingBackend');
 }

@@ -1,6 +1,6 @@
-/** Numbers as people read them. The page speaks English, whatever the browser's language. */
+/** Numbers as people read them, in the page's language, whatever the browser's is. */
 
-const LOCALE = 'en';
+import { language } from './language';
 
 /** Returns bytes in the largest decimal unit that keeps them above 1, as in `935 kB`. */
 export function byteSize(bytes: number): string {
@@ -12,8 +12,7 @@ export function byteSize(bytes: number): string {
 
 /** Returns bytes in megabytes, as in `0.9 MB`. */
 export function megabytes(bytes: number): string {
-  const size = bytes / 1e6;
-  return `${size.toLocaleString(LOCALE, { minimumFractionDigits: 1, maximumFractionDigits: 1 })} MB`;
+  return `${rounded(bytes / 1e6, 1, 1)} MB`;
 }
 
 /** Returns a duration with two or three digits, as in `8.4 ms`, `120 ms` or `1.25 s`. */
@@ -27,9 +26,13 @@ export function duration(ms: number): string {
 /** Returns a share of one in per cent, as in `12.5 %`. */
 export function percent(share: number): string {
   const value = share * 100;
-  return value > 0 && value < 0.05 ? '< 0.1 %' : `${value.toFixed(1)} %`;
+  return value > 0 && value < 0.05 ? `< ${rounded(0.1, 1)} %` : `${rounded(value, 1, 1)} %`;
 }
 
-function rounded(value: number, digits: number): string {
-  return value.toLocaleString(LOCALE, { maximumFractionDigits: digits });
+/** @param least - Digits after the point that are written even if they are 0. */
+function rounded(value: number, digits: number, least = 0): string {
+  return value.toLocaleString(language().tag, {
+    minimumFractionDigits: least,
+    maximumFractionDigits: digits,
+  });
 }

@@ -2,7 +2,7 @@
 
 import { element } from './elements';
 import { byteSize } from './format';
-import { STRINGS } from './strings';
+import { say } from './language';
 import { PARTS, type TransferCount } from './transfers';
 
 /**
@@ -35,7 +35,7 @@ export class PartTable {
       row.dataset['wireBytes'] = String(wireBytes);
       row.dataset['decodedBytes'] = String(decodedBytes);
       if (decodedBytes > 0) {
-        wire.textContent = wireBytes > 0 ? byteSize(wireBytes) : STRINGS.fromCache;
+        wire.textContent = wireBytes > 0 ? byteSize(wireBytes) : say('fromCache');
         decoded.textContent = byteSize(decodedBytes);
       }
     }

@@ -14,10 +14,11 @@ import type {
 } from '../messages';
 import { previewWish, wishInstead } from './backend-wish';
 import { Conversation } from './conversation';
+import { say } from './language';
 import type { PageState } from './page-state';
 import { keepsDownloads, prepareSecondVisit } from './second-visit';
 import type { ModelFiles, Role, SiteFiles } from './site-files';
-import { failureSentence, STRINGS } from './strings';
+import { failureSentence } from './sentences';
 
 /** What the session tells the page. */
 export interface SessionEvents {
@@ -234,7 +235,7 @@ export class Session {
         break;
       case 'refused':
         if (message.id === this.#lastId) {
-          this.giveUp(STRINGS.notAPicture);
+          this.giveUp(say('notAPicture'));
         }
         break;
       case 'failed':
@@ -326,7 +327,7 @@ export class Session {
       }
     } catch {
       if (id === this.#lastId) {
-        this.giveUp(STRINGS.notAPicture);
+        this.giveUp(say('notAPicture'));
       }
     }
   }

@@ -1,22 +1,23 @@
 /** The line that says what the page is doing, with the progress of the download. */
 
+import { megabytes } from './format';
+import { say, type TextName } from './language';
 import type { PageState } from './page-state';
-import { downloadProgress, STRINGS } from './strings';
 
 /** The text of each state that does not say more elsewhere. */
-const TEXTS: Readonly<Record<PageState, string>> = {
-  loading: STRINGS.loadingModel,
-  ready: STRINGS.ready,
-  tagging: STRINGS.tagging,
-  previewing: STRINGS.previewing,
-  tagged: '',
-  failed: '',
+const TEXTS: Readonly<Record<PageState, TextName | null>> = {
+  loading: 'loadingModel',
+  ready: 'ready',
+  tagging: 'tagging',
+  previewing: 'previewing',
+  tagged: null,
+  failed: null,
 };
 
 /** The text of states in which a model comes, once it has come. */
-const TEXTS_AFTER_DOWNLOAD: Readonly<Partial<Record<PageState, string>>> = {
-  loading: STRINGS.preparing,
-  previewing: STRINGS.previewingReady,
+const TEXTS_AFTER_DOWNLOAD: Readonly<Partial<Record<PageState, TextName>>> = {
+  loading: 'preparing',
+  previewing: 'previewingReady',
 };
 
 /** What the line is made of. */
@@ -60,7 +61,7 @@ export class StatusLine {
 
   /** Says that the tags are the full model's now. */
   upgraded(): void {
-    this.#elements.text.textContent = STRINGS.upgraded;
+    this.#elements.text.textContent = say('upgraded');
   }
 
   #write(): void {
@@ -68,12 +69,16 @@ export class StatusLine {
     const after = TEXTS_AFTER_DOWNLOAD[this.#state];
     const download = after === undefined ? undefined : this.#download;
     const isComing = download && download.receivedBytes < download.totalBytes;
-    const sentence = download && !isComing && after ? after : TEXTS[this.#state];
+    const name = download && !isComing && after ? after : TEXTS[this.#state];
+    const sentence = name ? say(name) : '';
     if (text.textContent !== sentence) {
       text.textContent = sentence;
     }
     amount.textContent = isComing
-      ? downloadProgress(download.receivedBytes, download.totalBytes)
+      ? say('downloaded', {
+          received: megabytes(download.receivedBytes),
+          total: megabytes(download.totalBytes),
+        })
       : '';
   }
 }

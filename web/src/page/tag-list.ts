@@ -1,9 +1,9 @@
 /** Shows the tags of a photo. */
 
 import type { Tag, Tagging } from '../messages';
-import { percent } from './format';
+import { duration, percent } from './format';
+import { say } from './language';
 import type { Role } from './site-files';
-import { tagSpoken, taggedIn } from './strings';
 
 /** The list of tags with the line below it. */
 export class TagList {
@@ -23,7 +23,10 @@ export class TagList {
     dataset['inferenceMs'] = String(tagging.inferenceMs);
     dataset['preprocessMs'] = String(tagging.preprocessMs);
     dataset['tensors'] = String(tagging.tensors);
-    this.#timing.textContent = taggedIn(tagging.inferenceMs, tagging.preprocessMs);
+    this.#timing.textContent = say('taggedIn', {
+      inference: duration(tagging.inferenceMs),
+      preprocessing: duration(tagging.preprocessMs),
+    });
   }
 
   /** Shows no tags, for they would be those of another photo. */
@@ -47,7 +50,7 @@ function row({ classIndex, label, score }: Tag): HTMLLIElement {
   const bar = part('tag-bar', '');
   bar.style.setProperty('--score', String(Math.min(1, Math.max(0, score))));
   // The parts would be read one by one; this is read as one.
-  const spoken = part('spoken', tagSpoken(label, score));
+  const spoken = part('spoken', say('tagSpoken', { label, share: percent(score) }));
   for (const seen of [name, share, bar]) {
     seen.setAttribute('aria-hidden', 'true');
   }

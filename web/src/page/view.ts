@@ -8,6 +8,7 @@ import { BackendSwitch } from './backend-switch';
 import { rememberedWish } from './backend-wish';
 import { WORKER_URL } from './conversation';
 import { element } from './elements';
+import { say } from './language';
 import { showState } from './page-state';
 import { PartTable } from './part-table';
 import { PhotoFrame } from './photo-frame';
@@ -17,7 +18,6 @@ import type { Session, SessionEvents } from './session';
 import { absolute, type SiteFiles } from './site-files';
 import { StageChart } from './stage-chart';
 import { StatusLine } from './status-line';
-import { sampleFailed, STRINGS } from './strings';
 import { TagList } from './tag-list';
 import { TransferCount, watchPageTransfers } from './transfers';
 
@@ -136,14 +136,14 @@ export function shown({ session, files, memory, offered, chosen }: Subject): Ses
     } catch {
       if (ticket === asked) {
         frame.clear();
-        session.giveUp(sampleFailed(sample.alt));
+        session.giveUp(say('sampleFailed', { name: sample.alt }));
       }
     }
   }
 
   takePhotos(element('#file', HTMLInputElement), document.documentElement, {
-    photo: (file) => tag(file, file.name || STRINGS.unnamedPhoto),
-    nothing: () => alertBox.show(STRINGS.noFileDropped, false),
+    photo: (file) => tag(file, file.name || say('unnamedPhoto')),
+    nothing: () => alertBox.show(say('noFileDropped'), false),
   });
   watchPageTransfers((list) => {
     transfers.add(list, 'page');

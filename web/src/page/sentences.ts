@@ -1,0 +1,127 @@
+/** The sentences that say more than one thing, put together of the language's texts. */
+
+import type { BackendName, BackendReason, BackendReport, Failure, WeightFault } from '../messages';
+import { duration } from './format';
+import { say } from './language';
+
+const BACKEND_NAMES: Readonly<Record<BackendName, string>> = {
+  wasm: 'WebAssembly',
+  cpu: 'JavaScript',
+  webgpu: 'WebGPU',
+  webgl: 'WebGL',
+};
+
+/** Names the backend in use. */
+export function backendName(report: BackendReport): string {
+  return report.active === 'wasm' && report.simd
+    ? 'WebAssembly SIMD'
+    : BACKEND_NAMES[report.active];
+}
+
+/** Says why that backend is in use. */
+export function backendReason(report: BackendReport): string {
+  const reason: BackendReason = report.reason;
+  switch (reason.code) {
+    case 'first':
+      return say('backendFirst');
+    case 'forced':
+      return say('backendForced');
+    case 'chosen':
+      return say('backendChosen');
+    case 'chosen-missing':
+      return say('backendChosenMissing', { chosen: BACKEND_NAMES[reason.chosen] });
+    case 'chosen-failed':
+      return say('backendChosenFailed', {
+        chosen: BACKEND_NAMES[reason.chosen],
+        detail: aside(reason.detail),
+      });
+    case 'no-wasm':
+      return say('backendNoWasm');
+    case 'no-gpu':
+      return say('backendNoGpu');
+    case 'software-renderer':
+      return say('backendSoftware', { gpu: BACKEND_NAMES[reason.gpu] });
+    case 'half-precision':
+      return say('backendHalfPrecision', { gpu: BACKEND_NAMES[reason.gpu] });
+    case 'other-answer':
+      return say('backendOtherAnswer', { gpu: BACKEND_NAMES[reason.gpu] });
+    case 'gpu-failed':
+      return say('backendGpuFailed', {
+        gpu: BACKEND_NAMES[reason.gpu],
+        detail: aside(reason.detail),
+      });
+    case 'measured':
+    case 'remembered':
+      return say(reason.code === 'measured' ? 'backendMeasured' : 'backendRemembered', {
+        gpu: BACKEND_NAMES[reason.gpu],
+        gpuTime: duration(reason.gpuMs),
+        first: BACKEND_NAMES[reason.first],
+        firstTime: duration(reason.firstMs),
+      });
+  }
+}
+
+/** A cause, which may be a sentence of its own, inside another sentence. */
+function aside(detail: string): string {
+  return detail.trim().replace(/\.$/, '');
+}
+
+/** Says in one sentence what failed. */
+export function failureSentence(failure: Failure): string {
+  switch (failure.code) {
+    case 'network':
+      return say('failedNetwork', { file: failure.file });
+    case 'http':
+      return say('failedHttp', { file: failure.file, status: failure.status });
+    case 'html':
+      return say('failedHtml', { file: failure.file });
+    case 'compression':
+      return say('failedCompression', { file: failure.file, detail: failure.detail });
+    case 'not-json':
+      return say('failedNotJson', { file: failure.file });
+    case 'length':
+      return say('failedLength', {
+        file: failure.file,
+        received: failure.received,
+        expected: failure.expected,
+      });
+    case 'contract': {
+      const { file, fault } = failure;
+      return fault.kind === 'schema'
+        ? say('failedSchema', { file, found: fault.found, known: fault.known })
+        : say('failedContract', { file, path: fault.path, expected: fault.expected });
+    }
+    case 'manifest':
+      return say('failedManifest', { file: failure.file });
+    case 'weight':
+      return say('failedWeight', { weight: failure.weight, fault: weightFault(failure.fault) });
+    case 'graph':
+      return say('failedGraph', { file: failure.file, detail: failure.detail });
+    case 'outputs':
+      return say('failedOutputs', { found: failure.found, expected: failure.expected });
+    case 'backend':
+      return say('failedBackend', {
+        backend: BACKEND_NAMES[failure.backend],
+        detail: failure.detail,
+      });
+    case 'worker':
+      return say('failedWorker', { detail: failure.detail });
+  }
+}
+
+function weightFault(fault: WeightFault): string {
+  switch (fault.kind) {
+    case 'schema':
+      return say('weightSchema', { found: fault.found, known: fault.known });
+    case 'encoding':
+      return say('weightEncoding', { found: fault.found });
+    case 'scales':
+      return say('weightScales', { most: fault.most });
+    case 'dtype':
+      return say('weightDtype', { found: fault.found });
+    case 'channels':
+      return say('weightChannels', { values: fault.values, found: fault.found });
+    case 'index':
+      return say('weightIndex', { index: fault.index, scales: fault.scales });
+  }
+}
