@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from toolchain import imagenet
-from toolchain.cli import app
+from toolchain.cli import build
 from toolchain.sources import kaggle, tfhub
 from toolchain.sources.catalogue import DEFAULT, EMBEDDED, ENTRIES, VGG16, Entry
 from toolchain.sources.resolve import Kind, kind_of
@@ -48,7 +48,7 @@ def test_handles_are_as_their_hosts_know_them(entry: Entry) -> None:
 
 def test_the_default_is_in_it_and_the_same_everywhere() -> None:
     assert DEFAULT in ENTRIES
-    assert app.DEFAULT_MODEL == DEFAULT
+    assert build.DEFAULT_MODEL == DEFAULT
 
 
 def test_what_a_name_declares_settles_the_whole_card() -> None:

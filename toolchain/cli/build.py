@@ -1,0 +1,132 @@
+"""The command that builds a site."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from toolchain.cli.options import (
+    Budget,
+    Calibration,
+    CropFraction,
+    EvaluationPhotos,
+    Form,
+    InputSize,
+    LabelOffset,
+    Labels,
+    Licence,
+    LockFile,
+    MaxBytes,
+    MaxDrop,
+    Mirror,
+    Model,
+    Preview,
+    Quantize,
+    Sha256,
+    ShardSize,
+    Timeout,
+    ValueRange,
+    declared_by,
+    request_for,
+    shard_bytes_of,
+    weights_of,
+)
+
+if TYPE_CHECKING:
+    from toolchain.sources.resolve import Request
+
+
+DEFAULT_MODEL = "mobilenet-v2-100-224"
+
+
+def build(
+    model: Model = DEFAULT_MODEL,
+    preview: Preview = None,
+    quantize: Quantize = "auto",
+    form: Form = "packed",
+    calibration: Calibration = None,
+    evaluation: EvaluationPhotos = None,
+    max_drop: MaxDrop = 1.0,
+    max_bytes: MaxBytes = None,
+    out: Annotated[Path, typer.Option(help="The folder to write the site to.")] = Path("dist"),
+    shard_size: ShardSize = "4MiB",
+    title: Annotated[str | None, typer.Option(help="Heading of the page.")] = None,
+    fallback: Annotated[
+        bool,
+        typer.Option(
+            help="Build the embedded model when the model's hosts are out of reach, and no preview "
+            "when the preview's are."
+        ),
+    ] = True,
+    labels: Labels = None,
+    label_offset: LabelOffset = None,
+    input_size: InputSize = None,
+    value_range: ValueRange = None,
+    crop_fraction: CropFraction = None,
+    licence: Licence = None,
+    mirror: Mirror = None,
+    sha256: Sha256 = None,
+    timeout: Timeout = 600.0,
+    lock_file: LockFile = Path("toolchain.lock.json"),
+    budget: Budget = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print warnings and errors only.")] = False,
+) -> None:
+    """Build a site: fetch the model, convert it, render the page, compress the files."""
+    from toolchain import build as pipeline
+    from toolchain.cli import tables
+    from toolchain.cli.console import Terminal
+    from toolchain.report import budget as budgets
+    from toolchain.store import Store
+
+    limits = None if budget is None else budgets.read(budget)
+
+    quantization, compression = weights_of(
+        quantize,
+        form=form,
+        calibration=calibration,
+        evaluation=evaluation,
+        max_drop=max_drop,
+        max_bytes=max_bytes,
+        shard_bytes=shard_bytes_of(shard_size),
+    )
+
+    def ask(word: str, sha256: str | None = None) -> Request:
+        return request_for(
+            word,
+            mirror=mirror,
+            sha256=sha256,
+            timeout=timeout,
+            pins=lock_file,
+            patient=not fallback,
+        )
+
+    options = pipeline.BuildOptions(
+        request=ask(model, sha256),
+        preview=None if preview is None else ask(preview),
+        out=out,
+        quantization=quantization,
+        compress=compression,
+        shard_bytes=shard_bytes_of(shard_size),
+        declared=declared_by(
+            labels=labels,
+            label_offset=label_offset,
+            input_size=input_size,
+            value_range=value_range,
+            crop_fraction=crop_fraction,
+            licence=licence,
+        ),
+        fallback=fallback,
+        title=title,
+    )
+    terminal = Terminal(quiet=quiet)
+    tables.warn_of_quantization(options.quantization, terminal)
+    report = pipeline.build(options, store=Store.default(), progress=terminal)
+    if as_json:
+        typer.echo(report.to_json(), nl=False)
+    elif not quiet:
+        tables.print_report(report, out)
+    if limits is not None:
+        budgets.enforce(budgets.check(report, limits, out), limits)

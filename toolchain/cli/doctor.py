@@ -1,0 +1,20 @@
+"""The command that looks whether this machine has what the others need."""
+
+from __future__ import annotations
+
+import typer
+
+
+def doctor() -> None:
+    """Check versions, Node, Chromium, the cache and the network, and say how to mend each."""
+    from toolchain import doctor as checks
+    from toolchain.cli import tables
+    from toolchain.sources.network import NetworkPolicy
+    from toolchain.store import Store
+
+    healthy = True
+    for finding in checks.examine(Store.default(), NetworkPolicy()):
+        tables.print_finding(finding)
+        healthy &= finding.good or not finding.needed
+    if not healthy:
+        raise typer.Exit(1)

@@ -1,0 +1,66 @@
+"""The commands for a built site: serve it, measure what a visit costs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from toolchain.cli.options import (
+    Backend,
+    Host,
+    Network,
+    backend_of,
+    host_of,
+)
+
+
+def serve(
+    site: Annotated[Path, typer.Argument(help="The built site.")] = Path("dist"),
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8000,
+) -> None:
+    """Serve a built site on 127.0.0.1 until interrupted."""
+    from toolchain import serve as server
+
+    def announce(url: str) -> None:
+        typer.echo(f"Serving {site} at {url} (Ctrl-C ends it)")
+
+    server.serve(site, port, ready=announce)
+
+
+def measure(
+    site: Annotated[
+        str, typer.Argument(metavar="DIR|URL", help="The built site, or a page's address.")
+    ] = "dist",
+    network: Network = "4g",
+    backend: Backend = "auto",
+    host: Host = "toolchain",
+    runs: Annotated[int, typer.Option(min=1, help="First visits, each with a second one.")] = 5,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the record as JSON.")] = False,
+    chromium: Annotated[
+        Path | None, typer.Option(help="The Chromium to use; by default the system's.")
+    ] = None,
+    timeout: Annotated[
+        float, typer.Option(min=1, help="Seconds that a visit's first tag may take.")
+    ] = 300.0,
+) -> None:
+    """Visit a site in Chromium: bytes, time to the first tag, memory; into its report.json."""
+    from toolchain.cli import visits
+    from toolchain.cli.console import Terminal
+    from toolchain.measure import networks, run
+
+    options = run.MeasureOptions(
+        site=site,
+        network=networks.parse(network),
+        backend=backend_of(backend),
+        host=host_of(host),
+        runs=runs,
+        timeout=timeout,
+        chromium=chromium,
+    )
+    found = run.measure(options, progress=Terminal())
+    if as_json:
+        typer.echo(found.model_dump_json(indent=2))
+    else:
+        visits.print_measurement(found)
