@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import colorsys
 import re
 import sys
 from pathlib import Path
@@ -185,6 +186,10 @@ def test_any_accent_can_be_read_in_both_themes(colour: accent.RGB) -> None:
         shown = accent.fitted(colour, theme)
         assert min(accent.contrast(shown, side) for side in (theme.paper, theme.sheet)) >= 4.5
         assert accent.fitted(shown, theme) == shown
+        hues = [colorsys.rgb_to_hsv(*parts)[0] for parts in (colour, shown)]
+        if min(max(parts) - min(parts) for parts in (colour, shown)) > 60:
+            turned = abs(hues[0] - hues[1])
+            assert min(turned, 1 - turned) < 0.01
     for light, dark in [(colour, None), (WHITE, colour)]:
         for block in accent.Accent(light, dark).stylesheet().splitlines():
             found = dict(re.findall(r"--([\w-]+):(#[0-9a-f]{6})", block))

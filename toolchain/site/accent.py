@@ -78,11 +78,12 @@ def _linear(part: float) -> float:
 
 def fitted(colour: RGB, theme: Theme) -> RGB:
     """Return the colour, or the nearest one that text can have in this theme."""
-    while min(contrast(colour, behind) for behind in (theme.paper, theme.sheet)) < TEXT_CONTRAST:
-        moved = _lighter(colour, theme.away * _STEP)
-        # A step can be less than a byte.
-        colour = moved if moved != colour else _lighter(colour, theme.away * 4 * _STEP)
-    return colour
+    shown, moved = colour, 0.0
+    while min(contrast(shown, behind) for behind in (theme.paper, theme.sheet)) < TEXT_CONTRAST:
+        moved += theme.away * _STEP
+        # From the first colour each time, or rounding to bytes would turn the hue.
+        shown = _lighter(colour, moved)
+    return shown
 
 
 def _lighter(colour: RGB, by: float) -> RGB:
