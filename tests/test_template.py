@@ -133,6 +133,8 @@ def test_a_template_may_replace_the_page_and_include_others(
 FAULTS = [
     ("{% block footer %}\n{{ titel }}\n{% endblock %}", ", line 3: 'titel' is undefined; mend"),
     ("{% block footer %}", ", line 2: Unexpected end of template."),
+    ("{% include 'index.html.j2' %}", ", line 2: maximum recursion depth exceeded"),
+    ("{% block footer %}{{ asset(3) }}{% endblock %}", ", line 2: "),
     ("{% block footer %}{{ 1 | shout }}{% endblock %}", ", line 2: No filter named 'shout'"),
     ("{% block footer %}{{ 1 / 0 }}{% endblock %}", ", line 2: division by zero; mend"),
     (
@@ -245,19 +247,19 @@ def test_a_style_sheets_files_are_found_however_it_names_them(
         "a { background: url( 'my%20logo.svg#part' ), url(data:image/png;base64,AA), url(#here) }\n"
         "b { background: url(//elsewhere.example/x.png), url(/x.png), url('logo.svg?1') }\n"
     )
-    template = EXTENDS + "{% block head_extra %}{{ asset('css/all.css') }}{% endblock %}"
+    template = EXTENDS + "{% block head_extra %}{{ asset('my css/all.css') }}{% endblock %}"
     folder = folder_of(
         tmp_path / "page",
         {
             "index.html.j2": template,
-            "css/all.css": css,
-            "css/more.css": "c { color: red }",
-            "css/logo.svg": LOGO,
-            "css/my logo.svg": LOGO,
+            "my css/all.css": css,
+            "my css/more.css": "c { color: red }",
+            "my css/logo.svg": LOGO,
+            "my css/my logo.svg": LOGO,
         },
     )
     rendered(tiny_model, folder, tmp_path / "site")
-    (sheet,) = tmp_path.glob("site/own/css/all.*.css")
+    (sheet,) = tmp_path.glob("site/own/my css/all.*.css")
     text = re.sub(r"\.[0-9a-f]{16}", "", sheet.read_text("utf-8"))
     assert text == (
         '/* url(gone.png) */ @import url("more.css");\n@import url("more.css") print;\n'

@@ -10,7 +10,7 @@ import difflib
 import posixpath
 import re
 from typing import TYPE_CHECKING
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from toolchain.site.files import write_named
 
@@ -25,6 +25,7 @@ _COMMENT = r"/\*.*?\*/"
 _NAMED = r"""url\(\s*(?:"(?P<u1>[^"]*)"|'(?P<u2>[^']*)'|(?P<u3>[^\s"')]+))\s*\)"""
 _IMPORTED = r"""(?P<rule>@import\s+)(?:"(?P<i1>[^"]*)"|'(?P<i2>[^']*)')"""
 _ADDRESSES = re.compile(f"{_COMMENT}|{_NAMED}|{_IMPORTED}", re.DOTALL)
+_GROUPS = ("u1", "u2", "u3", "i1", "i2")
 _PARTS = re.compile(r"^([^?#]*)([?#]?)(.*)$", re.DOTALL)
 # A scheme, another host, the site's root, or a part of the same file.
 _ELSEWHERE = re.compile(r"(?:[A-Za-z][\w+.-]*:|/|#|$)")
@@ -110,7 +111,7 @@ class Assets:
                 url = self.url(posixpath.join(here, unquote(file)))
             except AssetError as error:
                 raise AssetError(f"{name} names {address}: {error}") from None
-            relative = posixpath.relpath(url, posixpath.join(FOLDER, here))
+            relative = posixpath.relpath(url, quote(posixpath.join(FOLDER, here)))
             return f'{found["rule"] or ""}url("{relative}{mark}{part}")'
 
         try:
@@ -118,6 +119,3 @@ class Assets:
         except UnicodeDecodeError as error:
             raise AssetError(f"{name} is no UTF-8 text; save it as such") from error
         return _ADDRESSES.sub(named, text).encode()
-
-
-_GROUPS = ("u1", "u2", "u3", "i1", "i2")
