@@ -16,8 +16,10 @@ from toolchain.errors import BadInputError
 from toolchain.site import contract as contracts
 from toolchain.site import parts
 from toolchain.tfjs.artifacts import HASH_DIGITS, name_after_content
+from toolchain.tfjs.packing import EARLY_BYTES
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from toolchain.tfjs.stage import TfjsModel
@@ -81,8 +83,19 @@ def _model(model: TfjsModel, site: Path, folder: str, contract: str) -> dict[str
         "quantization": model.converted.quantization,
         "contract": _write_named(site, contract, content),
         "weight_urls": [f"{folder}/{shard}" for shard in artifacts.shards],
+        "early_weights": [f"{folder}/{shard}" for shard in _early(model)],
         "weight_bytes": artifacts.weight_bytes,
     }
+
+
+def _early(model: TfjsModel) -> Iterator[str]:
+    """Name the first files of weights as far as they are small enough to be asked for early."""
+    total = 0
+    for shard in model.converted.artifacts.shards:
+        total += (model.folder / shard).stat().st_size
+        if total > EARLY_BYTES:
+            return
+        yield shard
 
 
 def rendered(template: str, context: dict[str, object]) -> str:
