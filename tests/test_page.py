@@ -9,17 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from filelock import FileLock
 from PIL import Image
 
 from tests.browser import chromium, logits_in_stock_tfjs, plain_host, toolchain_serve
 from toolchain import tf as tensorflow
-from toolchain.build import BuildOptions, build
 from toolchain.graph import preprocess
 from toolchain.progress import Silent
 from toolchain.report import schema
 from toolchain.site import contract as contracts
-from toolchain.sources.resolve import Request
 from toolchain.tfjs import execute
 
 if TYPE_CHECKING:
@@ -46,13 +43,8 @@ Tags = list[tuple[int, float]]
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory, session_store: Store) -> Path:
-    """The embedded model's site, built once for all workers."""
-    out = tmp_path_factory.getbasetemp().parent / "embedded-site"
-    with FileLock(f"{out}.lock"):
-        options = BuildOptions(request=Request("embedded"), out=out)
-        build(options, store=session_store, progress=Silent())
-    return out
+def site(embedded_site: Path) -> Path:
+    return embedded_site
 
 
 @pytest.fixture(scope="module")

@@ -133,7 +133,7 @@ def test_the_page_asks_for_the_preview_and_not_yet_for_the_model(site: Site) -> 
     runtime = parts.runtime_for(site.report.artifacts.ops)
     scripts = [file for file in runtime.preload if file.endswith(".js")]
     asked = preloads(html)
-    *code, contract, wasm, weights, photo = asked
+    photo, *code, wasm, weights, contract = asked
     assert code == scripts
     assert re.fullmatch(r"preview/contract\.[0-9a-f]{16}\.bin", contract)
     assert wasm == runtime.wasm.simd
@@ -142,6 +142,7 @@ def test_the_page_asks_for_the_preview_and_not_yet_for_the_model(site: Site) -> 
     told = dict(re.findall(r'(data-preview[a-z-]*)="([^"]+)"', html))
     assert told["data-preview-contract"] == contract
     assert weights in told["data-preview-weights"]
+    assert told["data-preview-early-weights"] == "1"
     assert told["data-preview-weight-bytes"] == str(site.preview.artifacts.weight_bytes)
     assert 'data-part="preview"' in html
     assert 'data-stage="preview"' in html

@@ -17,9 +17,10 @@ from toolchain.site.assets import Assets
 from toolchain.site.configuration import PageOptions
 from toolchain.site.files import copy, write_named
 from toolchain.tfjs.artifacts import HASH_DIGITS
+from toolchain.tfjs.packing import EARLY_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from toolchain.tfjs.stage import TfjsModel
@@ -121,6 +122,7 @@ def _model(model: TfjsModel, site: Path, folder: str, contract: str) -> dict[str
         "quantization": model.converted.quantization,
         "contract": write_named(site, contract, content),
         "weight_urls": [f"{folder}/{shard}" for shard in artifacts.shards],
+        "early_weights": [f"{folder}/{shard}" for shard in _early(model)],
         "weight_bytes": artifacts.weight_bytes,
     }
 
@@ -130,6 +132,16 @@ def _accent(page: PageOptions, site: Path) -> list[str]:
     if page.colours is None:
         return []
     return [write_named(site, "assets/accent.css", page.colours.stylesheet().encode())]
+
+
+def _early(model: TfjsModel) -> Iterator[str]:
+    """Name the first files of weights as far as they are small enough to be asked for early."""
+    total = 0
+    for shard in model.converted.artifacts.shards:
+        total += (model.folder / shard).stat().st_size
+        if total > EARLY_BYTES:
+            return
+        yield shard
 
 
 def _samples(folder: Path | None, site: Path) -> list[dict[str, object]]:

@@ -15,6 +15,7 @@ where the first inference runs within `tf.tidy`.
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
@@ -23,7 +24,7 @@ from toolchain import tf as tensorflow
 from toolchain.errors import BadInputError
 from toolchain.tfjs import execute, packing
 from toolchain.tfjs.fuse import fuse
-from toolchain.tfjs.packing import MAX_SCALES, ZERO
+from toolchain.tfjs.packing import EARLY_BYTES, MAX_SCALES, ZERO
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -61,7 +62,8 @@ def write(
             as they are where they hold integers.
         folder: Where to write.
         form: For our page, or for any TF.js.
-        shard_bytes: The largest size of one weight file.
+        shard_bytes: The largest size of one weight file. The first one of packed weights is
+            smaller, for the page asks for it before the others.
     """
     from google.protobuf import json_format
     from tensorflow.core.framework import graph_pb2
@@ -97,7 +99,9 @@ def write(
         if node.op == "Const" and node.name in network.weights:
             node.attr["value"].Clear()
     data = packing.compress(chunks) if scales else b"".join(chunks)
-    shards = [data[at : at + shard_bytes] for at in range(0, len(data), shard_bytes)]
+    head = min(shard_bytes, EARLY_BYTES) if scales else shard_bytes
+    cuts = [0, *range(head, len(data), shard_bytes), len(data)]
+    shards = [data[start:end] for start, end in pairwise(cuts)]
     names = [f"group1-shard{n}of{len(shards)}.bin" for n in range(1, len(shards) + 1)]
     for name, shard in zip(names, shards, strict=True):
         (folder / name).write_bytes(shard)

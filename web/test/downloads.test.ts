@@ -9,7 +9,13 @@ const files = { contract: `${site}contract.bin`, weights: [`${site}a.bin`], wasm
 /** Downloads from stand-ins for the host's answers. */
 async function download(
   answer: (file: string) => Response,
-  { wasm = null as string | null, afresh = false, keep = false } = {},
+  {
+    wasm = null as string | null,
+    afresh = false,
+    keep = false,
+    earlyWeights = 0,
+    weightsAfter = Promise.resolve(),
+  } = {},
 ) {
   const fetched = vi.fn(async (file: string) => answer(file));
   vi.stubGlobal('fetch', fetched);
@@ -20,7 +26,7 @@ async function download(
     progress: (bytes) => progress.push(bytes),
     finished,
   });
-  await downloads.start({ ...files, wasm }, afresh, keep);
+  await downloads.start({ ...files, wasm }, earlyWeights, { afresh, keep, weightsAfter });
   return { fetched, posted, progress, finished, downloads };
 }
 
@@ -53,6 +59,28 @@ describe('Downloads', () => {
     expect(progress).toEqual([2, 3]);
     expect(finished).toHaveBeenCalledTimes(1);
     expect(fetched.mock.calls.map(([file]) => file)).toEqual([files.contract, files.weights[0]]);
+  });
+
+  it('lets all weights but the early ones wait', async () => {
+    let paint = (): void => undefined;
+    const weightsAfter = new Promise<void>((resolve) => {
+      paint = resolve;
+    });
+    const fetched = vi.fn(async () => new Response('{}'));
+    vi.stubGlobal('fetch', fetched);
+    const asked = () => fetched.mock.calls.map(([file]: unknown[]) => file);
+    const downloads = new Downloads(vi.fn(), { progress: vi.fn(), finished: vi.fn() });
+    const weights = [`${site}a.bin`, `${site}b.bin`];
+    const done = downloads.start({ ...files, weights }, 1, {
+      afresh: false,
+      keep: false,
+      weightsAfter,
+    });
+    await new Promise((settled) => setTimeout(settled));
+    expect(asked()).toEqual([files.contract, weights[0]]);
+    paint();
+    await done;
+    expect(asked()).toEqual([files.contract, ...weights]);
   });
 
   it.each(['application/wasm', 'application/octet-stream'])(

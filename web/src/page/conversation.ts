@@ -2,7 +2,7 @@
 
 import workerUrl from '../worker/main.ts?worker&url';
 import type { BackendWish, FromWorker, Photo, ToWorker } from '../messages';
-import { type DownloadEvents, Downloads } from './downloads';
+import { type DownloadEvents, type DownloadOptions, Downloads } from './downloads';
 import type { ModelFiles } from './site-files';
 import { HAS_SIMD, WASM_URL } from './wasm-choice';
 
@@ -10,11 +10,7 @@ import { HAS_SIMD, WASM_URL } from './wasm-choice';
 export const WORKER_URL = new URL(workerUrl, import.meta.url).href;
 
 /** How to start. */
-export interface StartOptions {
-  /** Whether to ask for the files past the browser's cache. */
-  readonly afresh: boolean;
-  /** Whether to keep the answers for {@link Conversation.downloaded}. */
-  readonly keep: boolean;
+export interface StartOptions extends DownloadOptions {
   /** Whether a photo is on its way: {@link Conversation.classify} or `giveUp` will be called. */
   readonly expectsPhoto: boolean;
 }
@@ -47,14 +43,14 @@ export class Conversation {
 
   /** Tells the worker to load the model, and loads its files for it. */
   start(
-    { contract, weights }: ModelFiles,
+    { contract, weights, earlyWeights }: ModelFiles,
     backend: BackendWish,
-    { afresh, keep, expectsPhoto }: StartOptions,
+    { expectsPhoto, ...options }: StartOptions,
   ): void {
     const wasm = backend.kind === 'forced' && backend.backend !== 'wasm' ? null : WASM_URL;
     const files = { contract, weights, wasm };
     this.#post({ kind: 'start', files, backend, simd: HAS_SIMD, expectsPhoto });
-    void this.#downloads.start(files, afresh, keep);
+    void this.#downloads.start(files, earlyWeights, options);
   }
 
   /** Answers that were kept, by their addresses. */

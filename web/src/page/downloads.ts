@@ -1,11 +1,22 @@
 /**
  * Fetches what the worker needs and hands it over piece by piece.
  *
- * The document names these files as preloads, so they are on their way before any script
- * runs; what is preloaded goes to the page only, hence the page fetches for the worker.
+ * The document names these files as preloads, all but most of the weights, so they are on
+ * their way before any script runs; what is preloaded goes to the page only, hence the page
+ * fetches for the worker.
  */
 
 import type { Failure, Span, ToWorker, WorkerFiles } from '../messages';
+
+/** How to download. */
+export interface DownloadOptions {
+  /** Whether to pass over what the browser's cache holds. */
+  readonly afresh: boolean;
+  /** Whether to keep the answers, for {@link Downloads.kept}. */
+  readonly keep: boolean;
+  /** What all weights but the early ones wait for. */
+  readonly weightsAfter: Promise<void>;
+}
 
 /** What the page hears of the downloads. */
 export interface DownloadEvents {
@@ -45,22 +56,26 @@ export class Downloads {
   }
 
   /**
-   * Fetches all files at once.
+   * Fetches all files: at once, or when the weights may come.
    *
-   * @param afresh - Whether to pass over what the browser's cache holds.
-   * @param keep - Whether to keep the answers, for {@link kept}.
+   * @param earlyWeights - How many files of weights do not wait.
    */
   async start(
     { contract, weights, wasm }: WorkerFiles,
-    afresh: boolean,
-    keep: boolean,
+    earlyWeights: number,
+    { afresh, keep, weightsAfter }: DownloadOptions,
   ): Promise<void> {
     const start = performance.timeOrigin + performance.now();
     const deliver = (file: string, hand: Hand): Promise<boolean> =>
       this.#deliver(file, hand, afresh, keep);
     const model = [
       deliver(contract, (answer) => this.#handPieces(contract, answer, false)),
-      ...weights.map((file) => deliver(file, (answer) => this.#handPieces(file, answer, true))),
+      ...weights.map(async (file, index) => {
+        if (index >= earlyWeights) {
+          await weightsAfter;
+        }
+        return deliver(file, (answer) => this.#handPieces(file, answer, true));
+      }),
     ];
     if (wasm !== null) {
       void deliver(wasm, (answer) => this.#handModule(wasm, answer));

@@ -10,6 +10,7 @@ import './styles/index.css';
 import { BackendMemory } from './backend-memory';
 import { offeredBackends } from './backend-offer';
 import { addressWish, rememberedWish } from './backend-wish';
+import { firstPaint } from './first-paint';
 import { Session, type SessionEvents } from './session';
 import { siteFiles } from './site-files';
 import { shown } from './view';
@@ -23,6 +24,7 @@ const session = new Session(
   files,
   addressed ?? rememberedWish(memory, offered),
   offered,
+  firstPaint(parsed().then(() => document.querySelector<HTMLImageElement>('#photo img[src]'))),
   held(
     parsed().then(() => {
       const chosen = addressed?.backend ?? memory.choice;

@@ -14,12 +14,16 @@ export class PhotoFrame {
     this.#frame = frame;
     this.#image = element('img', HTMLImageElement, frame);
     this.#crop = element('[data-crop]', HTMLElement, frame);
-    this.#image.addEventListener('load', () => {
-      const { naturalWidth, naturalHeight } = this.#image;
-      frame.style.setProperty('--aspect', String(naturalWidth / naturalHeight));
-      frame.dataset['photo'] = 'shown';
-    });
+    this.#image.addEventListener('load', () => this.#fit());
     this.#image.addEventListener('error', () => this.clear());
+    // The document's own photo may have come, or failed, before anybody listened.
+    if (this.#image.complete && this.#image.src) {
+      if (this.#image.naturalWidth > 0) {
+        this.#fit();
+      } else {
+        this.clear();
+      }
+    }
   }
 
   /** Shows a photo, without the crop of the one before, which stays until this one is there. */
@@ -47,6 +51,13 @@ export class PhotoFrame {
     delete this.#frame.dataset['photo'];
     this.#image.removeAttribute('src');
     this.#release();
+  }
+
+  /** Takes the photo's aspect; the document's own one is seen already, others appear now. */
+  #fit(): void {
+    const { naturalWidth, naturalHeight } = this.#image;
+    this.#frame.style.setProperty('--aspect', String(naturalWidth / naturalHeight));
+    this.#frame.dataset['photo'] = this.#url === undefined ? 'first' : 'shown';
   }
 
   #release(): void {

@@ -29,9 +29,13 @@ export function showThumbnails(container: ParentNode): void {
   }
 }
 
-/** Fetches a sample photo; the first is a preload of the document. */
-export async function fetchSample({ url }: Sample): Promise<Blob> {
-  const response = await fetch(url);
+/**
+ * Fetches a sample photo.
+ *
+ * @param isInDocument - Whether the document shows it, so that the browser has it or soon will.
+ */
+export async function fetchSample({ url }: Sample, isInDocument: boolean): Promise<Blob> {
+  const response = await fetch(url, { cache: isInDocument ? 'force-cache' : 'default' });
   if (!response.ok) {
     throw new Error(`status ${response.status}`);
   }

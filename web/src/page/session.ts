@@ -45,6 +45,7 @@ export interface SessionEvents {
 export class Session {
   readonly #files: SiteFiles;
   readonly #offered: ReadonlySet<BackendName>;
+  readonly #firstPaint: Promise<void>;
   readonly #events: SessionEvents;
   readonly #conversations = new Map<Role, Conversation>();
   readonly #ready = new Set<Role>();
@@ -60,16 +61,21 @@ export class Session {
   /** The photo whose tags are shown as the preview found them. */
   #previewedId: number | undefined;
 
-  /** @param offered - The backends that may stand in for one that the visitor chose. */
+  /**
+   * @param offered - The backends that may stand in for one that the visitor chose.
+   * @param firstPaint - What most of the weights wait for.
+   */
   constructor(
     files: SiteFiles,
     wish: BackendWish,
     offered: ReadonlySet<BackendName>,
+    firstPaint: Promise<void>,
     events: SessionEvents,
   ) {
     this.#files = files;
     this.#wish = wish;
     this.#offered = offered;
+    this.#firstPaint = firstPaint;
     this.#events = events;
   }
 
@@ -179,6 +185,7 @@ export class Session {
     conversation.start(files, wish, {
       afresh,
       keep: isFull && !this.#hasTagged && keepsDownloads(),
+      weightsAfter: this.#firstPaint,
       expectsPhoto: this.#isExpecting || this.#photo !== undefined,
     });
     if (this.#photo) {

@@ -7,6 +7,8 @@ export type Role = 'preview' | 'full';
 export interface ModelFiles {
   readonly contract: string;
   readonly weights: readonly string[];
+  /** How many of these, the first, the document asks for; the others wait for the first paint. */
+  readonly earlyWeights: number;
   /** Of all files of weights, as they are stored. */
   readonly weightBytes: number;
 }
@@ -20,15 +22,15 @@ export interface SiteFiles extends ModelFiles {
 
 /** Reads the addresses from the document's element. */
 export function siteFiles({ dataset }: HTMLElement): SiteFiles {
-  const { contract, weights, weightBytes, samples } = dataset;
-  const { previewContract, previewWeights, previewWeightBytes } = dataset;
-  const full = modelFiles(contract, weights, weightBytes);
+  const { contract, weights, earlyWeights, weightBytes, samples } = dataset;
+  const { previewContract, previewWeights, previewEarlyWeights, previewWeightBytes } = dataset;
+  const full = modelFiles(contract, weights, earlyWeights, weightBytes);
   if (!full) {
     throw new Error("the page's template does not name the model's files");
   }
   return {
     ...full,
-    preview: modelFiles(previewContract, previewWeights, previewWeightBytes),
+    preview: modelFiles(previewContract, previewWeights, previewEarlyWeights, previewWeightBytes),
     hasSamples: Number(samples) > 0,
   };
 }
@@ -36,12 +38,14 @@ export function siteFiles({ dataset }: HTMLElement): SiteFiles {
 function modelFiles(
   contract: string | undefined,
   weights: string | undefined,
+  earlyWeights: string | undefined,
   weightBytes: string | undefined,
 ): ModelFiles | null {
   return contract && weights && weightBytes
     ? {
         contract: absolute(contract),
         weights: (JSON.parse(weights) as string[]).map(absolute),
+        earlyWeights: Number(earlyWeights),
         weightBytes: Number(weightBytes),
       }
     : null;

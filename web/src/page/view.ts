@@ -125,12 +125,12 @@ export function shown({ session, files, memory, offered, chosen }: Subject): Ses
     session.expect();
     const ticket = asked;
     try {
-      const file = await fetchSample(sample);
+      const file = await fetchSample(sample, !isAsked);
       if (ticket === asked) {
         if (isAsked) {
           alertBox.clear();
+          frame.show(file, sample.alt);
         }
-        frame.show(file, sample.alt);
         session.tag(file, isAsked);
       }
     } catch {
@@ -149,7 +149,7 @@ export function shown({ session, files, memory, offered, chosen }: Subject): Ses
     transfers.add(list, 'page');
     parts.show(transfers);
   });
-  // One photo is tagged unasked, so that a visitor sees at once what the page does.
+  // The one that the document shows is tagged unasked: a visitor sees at once what the page does.
   const [firstSample] = samples;
   if (firstSample) {
     void tagSample(firstSample, false);
