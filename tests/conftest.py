@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from filelock import FileLock
 
 from toolchain import tf as tensorflow
 from toolchain.store import Store
@@ -51,6 +52,21 @@ def store(tmp_path: Path) -> Store:
 def session_store(cache_of_the_session: Path) -> Store:
     """Return the store that the session shares, so that costly results are made once."""
     return Store(cache_of_the_session)
+
+
+@pytest.fixture(scope="session")
+def embedded_site(session_folder: Path, session_store: Store) -> Path:
+    """Return the embedded model's site, built once for all of xdist's workers."""
+    from toolchain.build import BuildOptions, build
+    from toolchain.progress import Silent
+    from toolchain.sources.resolve import Request
+
+    out = session_folder / "embedded-site"
+    with FileLock(f"{out}.lock"):
+        if not out.is_dir():
+            options = BuildOptions(request=Request("embedded"), out=out)
+            build(options, store=session_store, progress=Silent())
+    return out
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ export class PhotoFrame {
   readonly #image: HTMLImageElement;
   readonly #crop: HTMLElement;
   #url: string | undefined;
+  #video: HTMLVideoElement | undefined;
 
   constructor(frame: HTMLElement) {
     this.#frame = frame;
@@ -16,8 +17,9 @@ export class PhotoFrame {
     this.#crop = element('[data-crop]', HTMLElement, frame);
     this.#image.addEventListener('load', () => {
       const { naturalWidth, naturalHeight } = this.#image;
-      frame.style.setProperty('--aspect', String(naturalWidth / naturalHeight));
+      this.#shape(naturalWidth, naturalHeight);
       frame.dataset['photo'] = 'shown';
+      this.#removeVideo();
     });
     this.#image.addEventListener('error', () => this.clear());
   }
@@ -29,6 +31,18 @@ export class PhotoFrame {
     this.#url = URL.createObjectURL(file);
     this.#image.src = this.#url;
     this.#image.alt = alt;
+  }
+
+  /** Shows the camera's picture, until another photo is there. */
+  showVideo(video: HTMLVideoElement): void {
+    this.clear();
+    this.#video = video;
+    this.#image.after(video);
+    this.#frame.dataset['photo'] = 'live';
+    // It changes when a phone is turned.
+    const shape = (): void => this.#shape(video.videoWidth, video.videoHeight);
+    video.addEventListener('resize', shape);
+    shape();
   }
 
   /** Frames what the model saw. */
@@ -46,7 +60,17 @@ export class PhotoFrame {
     this.#crop.hidden = true;
     delete this.#frame.dataset['photo'];
     this.#image.removeAttribute('src');
+    this.#removeVideo();
     this.#release();
+  }
+
+  #shape(width: number, height: number): void {
+    this.#frame.style.setProperty('--aspect', String(width / height));
+  }
+
+  #removeVideo(): void {
+    this.#video?.remove();
+    this.#video = undefined;
   }
 
   #release(): void {

@@ -30,8 +30,8 @@ export function showThumbnails(container: ParentNode): void {
 }
 
 /** Fetches a sample photo; the first is a preload of the document. */
-export async function fetchSample({ url }: Sample): Promise<Blob> {
-  const response = await fetch(url);
+export async function fetchSample({ url }: Sample, signal: AbortSignal): Promise<Blob> {
+  const response = await fetch(url, { signal });
   if (!response.ok) {
     throw new Error(`status ${response.status}`);
   }
