@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     Plane = np.ndarray[Any, np.dtype[np.float64]]
 
-CAMERA = (960, 720)
+CAMERA = (640, 480)
 """What the page asks of a camera, so that no browser scales its picture."""
 
 
@@ -48,7 +48,8 @@ def picture_of(film: Path, target: Path) -> Path:
 
 def _halved(plane: Plane) -> Plane:
     height, width = plane.shape
-    return plane.reshape(height // 2, 2, width // 2, 2).mean((1, 3))
+    halved: Plane = plane.reshape(height // 2, 2, width // 2, 2).mean((1, 3))
+    return halved
 
 
 def _bytes(plane: Plane) -> bytes:

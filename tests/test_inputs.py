@@ -16,7 +16,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from PIL import Image, features
 
-from tests.browser import SAMPLES, chromium, plain_host, sample_png, toolchain_serve
+from tests.browser import (
+    FLAGS,
+    SAMPLES,
+    chromium,
+    chromium_path,
+    plain_host,
+    sample_png,
+    toolchain_serve,
+)
 from tests.films import film_of, picture_of
 from tests.other_site import other_site
 from tests.page_driver import (
@@ -243,7 +251,11 @@ def test_the_camera_waits_for_the_model_and_stays_through_another_backend(
     page: Page, url: str
 ) -> None:
     held: list[Any] = []
-    page.route("**/*shard1of*", lambda route: held.append(route))
+
+    def hold(route: Any) -> None:
+        held.append(route)
+
+    page.route("**/*shard1of*", hold)
     page.goto(url)
     page.click("#camera")
     page.wait_for_selector("#photo[data-photo=live] video")
@@ -278,13 +290,14 @@ def test_a_camera_that_is_not_allowed_gets_a_sentence(browser: Browser, url: str
     context.close()
 
 
-def test_where_there_is_no_camera_the_page_says_so(url: str) -> None:
-    with chromium() as without:
-        context = without.new_context(permissions=["camera"])
-        page = context.new_page()
-        open_page(page, url)
-        page.click("#camera")
-        assert "no camera" in alert(page)
+def test_where_there_is_no_camera_the_page_says_so(browser: Browser, url: str) -> None:
+    # One Playwright cannot be started within another.
+    without = browser.browser_type.launch(executable_path=chromium_path(), args=[*FLAGS])
+    page = without.new_context(permissions=["camera"]).new_page()
+    open_page(page, url)
+    page.click("#camera")
+    assert "no camera" in alert(page)
+    without.close()
 
 
 # ------------------------------------------------------------------------- addresses
@@ -344,7 +357,7 @@ def test_an_address_that_gives_no_photo_gets_a_sentence(
         (f"{elsewhere.url}open/notes.txt", "text/plain"),
         (f"{elsewhere.url}open/broken.jpg", "“broken.jpg” is damaged"),
         ("http://127.0.0.1:1/nobody.png", "cannot be reached"),
-        ("data:image/png;base64,###", "damaged"),
+        ("data:image/png;base64,!!!", "damaged"),
         ("palace", "should begin with https://"),
     ):
         page.evaluate("document.querySelector('#alert').hidden = true")

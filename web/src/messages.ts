@@ -48,7 +48,7 @@ export type Photo =
       readonly thumbnailSide?: number;
     }
   /** A picture of a camera; whoever has it last closes it. */
-  | { readonly kind: 'frame'; readonly frame: ImageBitmap }
+  | { readonly kind: 'frame'; readonly frame: ImageBitmap | VideoFrame }
   | { readonly kind: 'pixels'; readonly pixels: ImageData; readonly view: PhotoView };
 
 /** The files that the page fetches for its worker, by their addresses. */

@@ -38,17 +38,24 @@ export async function croppedPhoto(photo: Photo, input: InputSpec): Promise<Crop
   }
   const bitmap = photo.kind === 'frame' ? photo.frame : await decoded(photo.file);
   try {
-    const { width, height } = bitmap;
+    const { width, height } = sizeOf(bitmap);
     const view = { width, height, crop: centralCrop(width, height, input) };
     const pixels = readCrop(bitmap, view.crop, (canvasWidth, canvasHeight) =>
       new OffscreenCanvas(canvasWidth, canvasHeight).getContext('2d', { willReadFrequently: true }),
     );
-    return photo.kind === 'file' && photo.thumbnailSide
-      ? { pixels, view, thumbnail: await thumbnail(bitmap, photo.thumbnailSide) }
+    const side = photo.kind === 'file' ? photo.thumbnailSide : undefined;
+    return side
+      ? { pixels, view, thumbnail: await thumbnail(bitmap, view, side) }
       : { pixels, view };
   } finally {
     bitmap.close();
   }
+}
+
+function sizeOf(picture: ImageBitmap | VideoFrame): { width: number; height: number } {
+  return 'displayWidth' in picture
+    ? { width: picture.displayWidth, height: picture.displayHeight }
+    : picture;
 }
 
 async function decoded(file: Blob): Promise<ImageBitmap> {
@@ -64,8 +71,11 @@ async function decoded(file: Blob): Promise<ImageBitmap> {
 }
 
 /** Made here, of what is decoded already: a photo of 50 megapixels takes 200 MB for that. */
-function thumbnail(photo: ImageBitmap, longerSide: number): Promise<ImageBitmap> {
-  const { width, height } = photo;
+function thumbnail(
+  photo: ImageBitmapSource,
+  { width, height }: PhotoView,
+  longerSide: number,
+): Promise<ImageBitmap> {
   const scale = Math.min(1, longerSide / Math.max(width, height));
   return createImageBitmap(photo, {
     resizeWidth: Math.max(1, Math.round(width * scale)),

@@ -2,8 +2,8 @@
 
 import { say } from '../language';
 
-/** More than a model sees; less than what takes long to read back. */
-const WANTED = { width: { ideal: 960 }, height: { ideal: 720 } };
+/** More than a model sees: what is beyond that costs time in every frame. */
+const WANTED = { width: { ideal: 640 }, height: { ideal: 480 } };
 
 /** Why there is no camera, as a sentence. */
 export class CameraError extends Error {

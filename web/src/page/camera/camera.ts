@@ -146,6 +146,8 @@ export class Camera {
     const run = this.#run;
     const other = run && (await otherCamera(run.stream).catch(() => null));
     if (other && this.#run === run) {
+      // Where the other one cannot be had, this one's picture stays.
+      this.#keepLast();
       await this.#start(other);
     }
   }

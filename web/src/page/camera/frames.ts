@@ -1,5 +1,8 @@
 /** The frames of a camera, of which only the newest counts. */
 
+/** A picture that can be handed to a worker; it has to be closed. */
+export type Frame = ImageBitmap | VideoFrame;
+
 /** Watches a video for frames that have not been taken yet. */
 export class Frames {
   readonly #video: HTMLVideoElement;
@@ -22,7 +25,7 @@ export class Frames {
   }
 
   /** Returns the frame on show, when it is one that was not returned before; null at the end. */
-  async next(): Promise<ImageBitmap | null> {
+  async next(): Promise<Frame | null> {
     while (!this.#signal.aborted) {
       if (!this.#isNew) {
         await new Promise<void>((resolve) => {
@@ -32,7 +35,7 @@ export class Frames {
       }
       this.#isNew = false;
       // A video whose camera goes away just now has no picture to give.
-      const frame = await createImageBitmap(this.#video).catch(() => null);
+      const frame = await frameOf(this.#video).catch(() => null);
       if (frame && !this.#signal.aborted) {
         return frame;
       }
@@ -57,4 +60,17 @@ export class Frames {
       requestAnimationFrame(seen);
     }
   }
+}
+
+/** Returns what the video shows, upright. */
+async function frameOf(video: HTMLVideoElement): Promise<Frame> {
+  if ('VideoFrame' in self) {
+    // The camera's own picture, for which nothing is drawn here; but a phone's may lie on its side.
+    const frame = new VideoFrame(video);
+    if (frame.displayWidth === video.videoWidth && frame.displayHeight === video.videoHeight) {
+      return frame;
+    }
+    frame.close();
+  }
+  return createImageBitmap(video);
 }
