@@ -24,6 +24,18 @@ LOADED = 90 * SECONDS
 # convolutions). 1e-3 in a probability is ten times the largest difference seen.
 SAME_PIXELS = 1e-3
 
+# Chromium's decoders of films and of lossy pictures round in other places than Python's.
+OTHER_DECODER = 0.03
+# What the visitor would feel; a browser calls a task long from 50 ms on.
+LONGEST_TASK_MS = 200
+WATCH_TASKS = """
+window.tasks = [];
+new PerformanceObserver((list) => window.tasks.push(...list.getEntries().map((e) => e.duration)))
+  .observe({type: 'longtask'});
+"""
+
+HEIC = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(100)
+
 Tags = list[tuple[int, float]]
 """Classes with their scores, best first."""
 
@@ -73,3 +85,23 @@ def assert_same(shown: Tags, expected: Tags, tolerance: float) -> None:
     assert [index for index, _ in shown] == [index for index, _ in expected]
     differences = [abs(one - other) for (_, one), (_, other) in zip(shown, expected, strict=True)]
     assert max(differences) < tolerance, differences
+
+
+def tagged_anew(page: Page) -> Tags:
+    """Wait for the tags of what was just given, and return them."""
+    page.wait_for_selector("html[data-state=tagged] #tags li", timeout=30 * SECONDS)
+    return shown_tags(page)
+
+
+def alert(page: Page) -> str:
+    """Wait for a sentence about what went wrong."""
+    page.wait_for_selector("[role=alert]:visible", timeout=30 * SECONDS)
+    return page.inner_text("#alert-text")
+
+
+def until_done(page: Page, count: int) -> None:
+    """Wait until a gallery of so many photos is done."""
+    page.wait_for_selector(
+        f"#gallery[data-gallery=still]:has(.cell:nth-child({count}))", timeout=LOADED
+    )
+    assert page.inner_text("#gallery-count") == f"{count} of {count}"

@@ -284,7 +284,7 @@ export class Session {
         void this.#sendPixels(message, conversation);
         break;
       case 'refused':
-        this.#refuse(message.id);
+        void this.#refuse(message.id);
         break;
       case 'failed':
         if (role === 'full') {
@@ -377,20 +377,16 @@ export class Session {
         conversation.classify(id, photo);
       }
     } catch {
-      this.#refuse(id);
+      void this.#refuse(id);
     }
   }
 
-  #refuse(id: number): void {
+  /** Answers for a file that is no picture, or says so. */
+  async #refuse(id: number): Promise<void> {
     if (this.#requests.side.settle(id, { kind: 'refused' })) {
       this.#serveSide();
-    } else {
-      void this.#explain(id);
+      return;
     }
-  }
-
-  /** Says why a file is refused. */
-  async #explain(id: number): Promise<void> {
     const file = this.#requests.file(id);
     const sentence = file && (await refusalSentence(file));
     // The preview's worker refuses it too.
