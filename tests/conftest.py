@@ -66,8 +66,9 @@ def embedded_site(session_folder: Path, session_store: Store) -> Path:
 
     out = session_folder / "embedded-site"
     with FileLock(f"{out}.lock"):
-        options = BuildOptions(request=Request("embedded"), out=out)
-        build(options, store=session_store, progress=Silent())
+        if not out.is_dir():
+            options = BuildOptions(request=Request("embedded"), out=out)
+            build(options, store=session_store, progress=Silent())
     return out
 
 

@@ -12,12 +12,23 @@ import pytest
 from PIL import Image
 
 from tests.browser import chromium, logits_in_stock_tfjs, plain_host, toolchain_serve
+from tests.page_driver import (
+    LOADED,
+    SAME_PIXELS,
+    SECONDS,
+    Tags,
+    assert_same,
+    give,
+    open_page,
+    reference_of,
+    shown_tags,
+    top_five,
+)
 from toolchain import tf as tensorflow
 from toolchain.graph import preprocess
 from toolchain.progress import Silent
 from toolchain.report import schema
 from toolchain.site import contract as contracts
-from toolchain.tfjs import execute
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -29,17 +40,8 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.xdist_group("page")
 
 SAMPLES = Path(__file__).parents[1] / "templates" / "samples"
-SECONDS = 1000  # in the milliseconds that Playwright counts in
-LOADED = 90 * SECONDS
-
-# Both sides read the same decoded pixels. What differs is the order of float32 sums (in
-# the resize, 3e-3 of 255 measured against TensorFlow's own; in XNNPACK's and Eigen's
-# convolutions). 1e-3 in a probability is ten times the largest difference seen.
-SAME_PIXELS = 1e-3
 # float16 weights against the float32 SavedModel: relative 2^-11 in every weight.
 FLOAT16 = 0.02
-
-Tags = list[tuple[int, float]]
 
 
 @pytest.fixture(scope="module")
@@ -79,46 +81,7 @@ def page(browser: Browser) -> Iterator[Page]:
 
 @pytest.fixture(scope="module")
 def reference(site: Path) -> Callable[[Path], Tags]:
-    """The same graph with the same stored weights, run by TensorFlow in Python."""
-    report = schema.read(site)
-    run = execute.load(site / "model", report.artifacts.model_json)
-
-    def tags(photo: Path) -> Tags:
-        logits = run(preprocess.load(photo, report.card.input)[None])[0]
-        return top_five(logits)
-
-    return tags
-
-
-def top_five(logits: np.ndarray[Any, Any]) -> Tags:
-    exponentials = np.exp(logits.astype(np.float64) - logits.max())
-    scores = exponentials / exponentials.sum()
-    return [(int(index), float(scores[index])) for index in np.argsort(-scores)[:5]]
-
-
-def open_page(page: Page, url: str) -> None:
-    page.goto(url)
-    page.wait_for_selector("html[data-state=tagged]", timeout=LOADED)
-
-
-def shown_tags(page: Page) -> Tags:
-    rows: list[dict[str, str]] = page.eval_on_selector_all(
-        "#tags li", "rows => rows.map(row => ({...row.dataset}))"
-    )
-    return [(int(row["classIndex"]), float(row["score"])) for row in rows]
-
-
-def give(page: Page, photo: Path | dict[str, Any]) -> None:
-    """Choose a file and wait for its tags."""
-    page.evaluate("document.querySelector('#tags').textContent = ''")
-    page.set_input_files("#file", photo)  # type: ignore[arg-type]
-    page.wait_for_selector("html[data-state=tagged] #tags li", timeout=30 * SECONDS)
-
-
-def assert_same(shown: Tags, expected: Tags, tolerance: float) -> None:
-    assert [index for index, _ in shown] == [index for index, _ in expected]
-    differences = [abs(one - other) for (_, one), (_, other) in zip(shown, expected, strict=True)]
-    assert max(differences) < tolerance, differences
+    return reference_of(site)
 
 
 def lossless(photo: Path, folder: Path) -> Path:

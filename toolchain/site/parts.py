@@ -44,6 +44,8 @@ class Runtime(BaseModel):
     styles: tuple[str, ...]
     wasm: WasmFiles
     preload: tuple[str, ...]
+    features: tuple[str, ...]
+    """Parts of the page that load when a visitor asks for what they do."""
     files: tuple[str, ...]
 
 

@@ -21,6 +21,8 @@ export interface RuntimeFacts {
   readonly wasm: { readonly simd: string; readonly plain: string };
   /** What is needed before the first tag on WebAssembly with SIMD, besides the entry. */
   readonly preload: readonly string[];
+  /** Parts of the page that load when a visitor asks for what they do. */
+  readonly features: readonly string[];
   readonly files: readonly string[];
 }
 
@@ -67,6 +69,7 @@ export function runtimeManifest(runtime: string, ops: ReadonlySet<string>): Runt
           names.filter((name) => name.endsWith('.wasm') && name !== simd),
           'plain wasm',
         );
+        const imported = staticImports(entry.fileName, bundle);
         const facts: RuntimeFacts = {
           name: runtime,
           ops: [...ops].sort(),
@@ -74,7 +77,11 @@ export function runtimeManifest(runtime: string, ops: ReadonlySet<string>): Runt
           worker,
           styles: names.filter((name) => name.endsWith('.css')),
           wasm: { simd, plain },
-          preload: [...staticImports(entry.fileName, bundle), ...workerFiles, simd],
+          preload: [...imported, ...workerFiles, simd],
+          features: chunks(bundle)
+            .map(({ fileName }) => fileName)
+            .filter((name) => name !== entry.fileName && !imported.includes(name))
+            .sort(),
           files: names,
         };
         const others = presentRuntimes(dir).filter(({ name }) => name !== runtime);

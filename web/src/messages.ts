@@ -39,9 +39,16 @@ export type BackendWish =
   | { readonly kind: 'remembered'; readonly race: Race }
   | { readonly kind: 'compare' };
 
-/** What is to be tagged: a file, or its crop where the worker cannot decode files. */
+/** What is to be tagged: a file, or its crop where the worker cannot decode files, or a camera's. */
 export type Photo =
-  | { readonly kind: 'file'; readonly file: Blob }
+  | {
+      readonly kind: 'file';
+      readonly file: Blob;
+      /** Asks for a small picture of it, of which this is the longer side in pixels. */
+      readonly thumbnailSide?: number;
+    }
+  /** A picture of a camera; whoever has it last closes it. */
+  | { readonly kind: 'frame'; readonly frame: ImageBitmap | VideoFrame }
   | { readonly kind: 'pixels'; readonly pixels: ImageData; readonly view: PhotoView };
 
 /** The files that the page fetches for its worker, by their addresses. */
@@ -179,7 +186,15 @@ export type FromWorker =
   | { readonly kind: 'ready' }
   | { readonly kind: 'backend'; readonly report: BackendReport }
   | { readonly kind: 'compared'; readonly race: Race }
-  | { readonly kind: 'tagged'; readonly id: number; readonly tagging: Tagging }
+  | {
+      readonly kind: 'tagged';
+      readonly id: number;
+      readonly tagging: Tagging;
+      /** Where one was asked for. */
+      readonly thumbnail: ImageBitmap | null;
+    }
+  /** The photo was not looked at, for a newer one had come. */
+  | { readonly kind: 'passed-over'; readonly id: number }
   /** This worker cannot draw; the page shall decode the photo and send its pixels. */
   | { readonly kind: 'pixels-wanted'; readonly id: number; readonly input: InputSpec }
   /** The file is no picture that this browser reads. */

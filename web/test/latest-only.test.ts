@@ -38,8 +38,8 @@ describe('LatestOnly', () => {
     queue.open();
     queue.put('a');
     expect(queue.hasNewer).toBe(false);
-    queue.put('b');
-    queue.put('c');
+    expect(queue.put('b')).toBeUndefined();
+    expect(queue.put('c')).toBe('b');
     expect(queue.hasNewer).toBe(true);
     await turns(6);
     expect(log).toEqual(['begin a', 'end a', 'begin c', 'end c']);

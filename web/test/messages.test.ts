@@ -56,7 +56,8 @@ describe('messages', () => {
         expectsPhoto: false,
       },
       { kind: 'piece', file: 'a.bin', bytes: Uint8Array.of(1, 2) },
-      { kind: 'tagged', id: 1, tagging },
+      { kind: 'tagged', id: 1, tagging, thumbnail: null },
+      { kind: 'passed-over', id: 2 },
       ...failures.map((failure) => ({ kind: 'failed', failure }) as const),
     ];
     expect(structuredClone(messages)).toEqual(messages);

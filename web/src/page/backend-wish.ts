@@ -1,6 +1,12 @@
 /** Decides what the worker is asked to run on: by the address, then the visitor, then itself. */
 
-import { BACKENDS, type BackendName, type BackendReason, type BackendWish } from '../messages';
+import {
+  BACKENDS,
+  type BackendName,
+  type BackendReason,
+  type BackendWish,
+  type Failure,
+} from '../messages';
 import type { BackendMemory } from './backend-memory';
 
 const PARAMETER = 'backend';
@@ -48,4 +54,16 @@ export function wishInstead(
 ): ForcedWish {
   const backend = reason.chosen !== 'wasm' && offered.has('wasm') ? 'wasm' : 'cpu';
   return { kind: 'forced', backend, reason };
+}
+
+/** Returns what went wrong where another backend may do better, or null. */
+export function faultOfBackend(failure: Failure): string | null {
+  switch (failure.code) {
+    case 'backend':
+    case 'graph':
+    case 'worker':
+      return failure.detail;
+    default:
+      return null;
+  }
 }

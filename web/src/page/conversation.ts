@@ -60,10 +60,7 @@ export class Conversation {
 
   /** Asks for the tags of a photo; the worker may pass over it for a newer one. */
   classify(id: number, photo: Photo): void {
-    this.#post(
-      { kind: 'classify', id, photo },
-      photo.kind === 'pixels' ? [photo.pixels.data.buffer] : [],
-    );
+    this.#post({ kind: 'classify', id, photo }, transferOf(photo));
   }
 
   /** Says that the expected photo will not come. */
@@ -79,5 +76,16 @@ export class Conversation {
 
   #post(message: ToWorker, transfer: Transferable[] = []): void {
     this.#worker.postMessage(message, transfer);
+  }
+}
+
+function transferOf(photo: Photo): Transferable[] {
+  switch (photo.kind) {
+    case 'file':
+      return [];
+    case 'frame':
+      return [photo.frame];
+    case 'pixels':
+      return [photo.pixels.data.buffer];
   }
 }

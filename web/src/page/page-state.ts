@@ -10,6 +10,8 @@ export type PageState =
   | 'previewing'
   /** The tags shown are those of the photo last given. */
   | 'tagged'
+  /** The tags shown are those of what the camera sees, again and again. */
+  | 'live'
   /** What was last asked for did not work, and the alert says why. */
   | 'failed';
 

@@ -9,6 +9,7 @@ export class PhotoFrame {
   readonly #image: HTMLImageElement;
   readonly #crop: HTMLElement;
   #url: string | undefined;
+  #video: HTMLVideoElement | undefined;
 
   constructor(frame: HTMLElement) {
     this.#frame = frame;
@@ -35,6 +36,18 @@ export class PhotoFrame {
     this.#image.alt = alt;
   }
 
+  /** Shows the camera's picture, until another photo is there. */
+  showVideo(video: HTMLVideoElement): void {
+    this.clear();
+    this.#video = video;
+    this.#image.after(video);
+    this.#frame.dataset['photo'] = 'live';
+    // It changes when a phone is turned.
+    const shape = (): void => this.#shape(video.videoWidth, video.videoHeight);
+    video.addEventListener('resize', shape);
+    shape();
+  }
+
   /** Frames what the model saw. */
   showCrop({ width, height, crop }: PhotoView): void {
     const { style } = this.#crop;
@@ -50,14 +63,25 @@ export class PhotoFrame {
     this.#crop.hidden = true;
     delete this.#frame.dataset['photo'];
     this.#image.removeAttribute('src');
+    this.#removeVideo();
     this.#release();
   }
 
   /** Takes the photo's aspect; the document's own one is seen already, others appear now. */
   #fit(): void {
     const { naturalWidth, naturalHeight } = this.#image;
-    this.#frame.style.setProperty('--aspect', String(naturalWidth / naturalHeight));
+    this.#shape(naturalWidth, naturalHeight);
     this.#frame.dataset['photo'] = this.#url === undefined ? 'first' : 'shown';
+    this.#removeVideo();
+  }
+
+  #shape(width: number, height: number): void {
+    this.#frame.style.setProperty('--aspect', String(width / height));
+  }
+
+  #removeVideo(): void {
+    this.#video?.remove();
+    this.#video = undefined;
   }
 
   #release(): void {

@@ -1,9 +1,15 @@
 /** Takes photos from the visitor: chosen, dropped anywhere, or pasted. */
 
+import { draggedAddress, pictureAddress } from './picture-address';
+
 /** What happens with what was given. */
 export interface Intake {
-  photo(file: File): void;
-  /** Something was dropped that holds no file. */
+  /** @param files - At least one. */
+  files(files: readonly File[]): void;
+  /** Something was dropped that may hold folders. */
+  entries(entries: readonly FileSystemEntry[]): void;
+  address(address: string): void;
+  /** Something was dropped that holds neither a file nor an address. */
   nothing(): void;
 }
 
@@ -15,9 +21,9 @@ export interface Intake {
  */
 export function takePhotos(chooser: HTMLInputElement, dropMark: HTMLElement, intake: Intake): void {
   chooser.addEventListener('change', () => {
-    const [file] = chooser.files ?? [];
-    if (file) {
-      intake.photo(file);
+    const files = [...(chooser.files ?? [])];
+    if (files.length > 0) {
+      intake.files(files);
       // Else choosing the same file again would not count as a change.
       chooser.value = '';
     }
@@ -35,19 +41,40 @@ export function takePhotos(chooser: HTMLInputElement, dropMark: HTMLElement, int
   document.addEventListener('drop', (event) => {
     event.preventDefault();
     hang(-depth);
-    const [file] = event.dataTransfer?.files ?? [];
-    if (file) {
-      intake.photo(file);
-    } else {
-      intake.nothing();
+    if (event.dataTransfer) {
+      drop(event.dataTransfer, intake);
     }
   });
 
   document.addEventListener('paste', (event) => {
-    const [file] = event.clipboardData?.files ?? [];
-    if (file) {
+    const files = [...(event.clipboardData?.files ?? [])];
+    // Text that is pasted into a field belongs there.
+    const isInField = event.target instanceof HTMLInputElement;
+    const text = isInField ? '' : (event.clipboardData?.getData('text/plain') ?? '');
+    const address = pictureAddress(text);
+    if (files.length > 0) {
       event.preventDefault();
-      intake.photo(file);
+      intake.files(files);
+    } else if (address) {
+      event.preventDefault();
+      intake.address(address);
     }
   });
+}
+
+function drop(transfer: DataTransfer, intake: Intake): void {
+  const files = [...transfer.files];
+  const entries = [...transfer.items].flatMap((item) => item.webkitGetAsEntry() ?? []);
+  if (entries.some(({ isDirectory }) => isDirectory)) {
+    intake.entries(entries);
+    return;
+  }
+  const address = files.length > 0 ? null : draggedAddress(transfer);
+  if (files.length > 0) {
+    intake.files(files);
+  } else if (address) {
+    intake.address(address);
+  } else {
+    intake.nothing();
+  }
 }

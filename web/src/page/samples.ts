@@ -34,8 +34,12 @@ export function showThumbnails(container: ParentNode): void {
  *
  * @param isInDocument - Whether the document shows it, so that the browser has it or soon will.
  */
-export async function fetchSample({ url }: Sample, isInDocument: boolean): Promise<Blob> {
-  const response = await fetch(url, { cache: isInDocument ? 'force-cache' : 'default' });
+export async function fetchSample(
+  { url }: Sample,
+  isInDocument: boolean,
+  signal: AbortSignal,
+): Promise<Blob> {
+  const response = await fetch(url, { cache: isInDocument ? 'force-cache' : 'default', signal });
   if (!response.ok) {
     throw new Error(`status ${response.status}`);
   }

@@ -125,3 +125,11 @@ function weightFault(fault: WeightFault): string {
       return say('weightIndex', { index: fault.index, scales: fault.scales });
   }
 }
+
+/** Says why a file is no picture that can be tagged. */
+export function refusalSentence(file: Blob): Promise<string> {
+  return import('./refusal').then(
+    ({ refusal }) => refusal(file),
+    () => say('notAPicture'),
+  );
+}

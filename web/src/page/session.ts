@@ -6,19 +6,21 @@ import type {
   BackendWish,
   Failure,
   FromWorker,
+  Photo,
   Race,
   Span,
   Stage,
   Tagging,
   Transfer,
 } from '../messages';
-import { previewWish, wishInstead } from './backend-wish';
+import { faultOfBackend, previewWish, wishInstead } from './backend-wish';
 import { Conversation } from './conversation';
-import { say } from './language';
 import type { PageState } from './page-state';
+import { Requests } from './requests';
 import { keepsDownloads, prepareSecondVisit } from './second-visit';
 import type { ModelFiles, Role, SiteFiles } from './site-files';
-import { failureSentence } from './sentences';
+import { failureSentence, refusalSentence } from './sentences';
+import type { SideAnswer } from './side-questions';
 
 /** What the session tells the page. */
 export interface SessionEvents {
@@ -52,12 +54,10 @@ export class Session {
   #wish: BackendWish;
   /** Of the full model. */
   #failure: Failure | undefined;
-  #isExpecting = false;
   /** Whether the full model has. */
   #hasTagged = false;
   #hasPreviewFailed = false;
-  #photo: { readonly id: number; readonly file: Blob } | undefined;
-  #lastId = 0;
+  readonly #requests = new Requests();
   /** The photo whose tags are shown as the preview found them. */
   #previewedId: number | undefined;
 
@@ -102,12 +102,38 @@ export class Session {
 
   /** Says that a photo is on its way, so that those before it no longer count. */
   expect(): void {
-    this.#lastId++;
-    this.#photo = undefined;
-    this.#isExpecting = true;
+    this.#requests.replace('expected');
     if (this.#ready.size > 0) {
       this.#events.state('tagging');
     }
+  }
+
+  /** Says that the camera's frames come in place of a photo, by {@link ask}. */
+  goLive(): void {
+    this.#requests.replace('live');
+    for (const conversation of this.#conversations.values()) {
+      conversation.giveUp();
+    }
+    this.recover();
+    this.#events.state(this.#pendingState);
+  }
+
+  /** Starts anew if the model has failed. */
+  recover(): void {
+    if (this.#failure) {
+      this.start(true);
+    }
+  }
+
+  /**
+   * Tags a photo beside the one on show, by the full model when it is there and has time.
+   *
+   * @param signal - Withdraws it.
+   */
+  ask(photo: Photo, signal: AbortSignal): Promise<SideAnswer> {
+    const answer = this.#requests.side.put(photo, signal);
+    this.#serveSide();
+    return answer;
   }
 
   /**
@@ -117,14 +143,13 @@ export class Session {
    */
   tag(file: Blob, isAsked = true): void {
     this.expect();
-    this.#isExpecting = false;
-    this.#photo = { id: this.#lastId, file };
+    this.#requests.show(file);
     const isRetry = this.#failure !== undefined && isAsked;
     if (isRetry) {
       this.#end('full');
     }
-    for (const conversation of this.#conversations.values()) {
-      conversation.classify(this.#lastId, { kind: 'file', file });
+    for (const role of this.#conversations.keys()) {
+      this.#handOn(role);
     }
     if (isRetry) {
       this.start(true);
@@ -133,14 +158,33 @@ export class Session {
 
   /** Says that there is nothing to tag after all. */
   giveUp(sentence: string): void {
-    this.#isExpecting = false;
-    this.#photo = undefined;
+    this.#requests.forget();
     for (const conversation of this.#conversations.values()) {
       conversation.giveUp();
     }
     this.#events.failed(sentence, this.#failure !== undefined);
     if (this.#ready.size > 0) {
       this.#events.state('failed');
+    }
+    this.#serveSide();
+  }
+
+  /** Hands the photo on show to a model. */
+  #handOn(role: Role): void {
+    const { photo, shownId } = this.#requests;
+    if (photo) {
+      this.#conversations.get(role)?.classify(shownId, { kind: 'file', file: photo });
+      if (role === 'full') {
+        this.#requests.handedOn();
+      }
+    }
+  }
+
+  /** Hands on the next of the photos beside the one on show, if it is their turn. */
+  #serveSide(): void {
+    const next = this.#ready.has('full') ? this.#requests.next() : undefined;
+    if (next) {
+      this.#conversations.get('full')?.classify(next.id, next.photo);
     }
   }
 
@@ -150,13 +194,13 @@ export class Session {
 
   /** What the page is about as long as the full model has not tagged the last photo. */
   get #pendingState(): PageState {
-    if (this.#previewedId === this.#lastId) {
+    if (this.#previewedId === this.#requests.shownId) {
       return 'previewing';
     }
-    if (this.#ready.size > 0 && (this.#photo || this.#isExpecting)) {
+    if (this.#ready.size > 0 && this.#requests.hasPhoto) {
       return 'tagging';
     }
-    return this.#ready.has('full') ? 'ready' : 'loading';
+    return this.#ready.has('full') ? (this.#requests.isLive ? 'live' : 'ready') : 'loading';
   }
 
   /** @param afresh - Holds for the full model too where it follows the preview. */
@@ -186,11 +230,9 @@ export class Session {
       afresh,
       keep: isFull && !this.#hasTagged && keepsDownloads(),
       weightsAfter: this.#firstPaint,
-      expectsPhoto: this.#isExpecting || this.#photo !== undefined,
+      expectsPhoto: this.#requests.hasPhoto,
     });
-    if (this.#photo) {
-      conversation.classify(this.#photo.id, { kind: 'file', file: this.#photo.file });
-    }
+    this.#handOn(role);
   }
 
   /** Lets the full model follow the preview. */
@@ -207,6 +249,8 @@ export class Session {
     this.#ready.delete(role);
     if (role === 'preview') {
       this.#previewedId = undefined;
+    } else {
+      this.#requests.side.abandon({ kind: 'lost' });
     }
   }
 
@@ -233,17 +277,21 @@ export class Session {
         if (!this.#failure && this.#pendingState !== 'loading') {
           this.#events.state(this.#pendingState);
         }
+        this.#serveSide();
         break;
       case 'tagged':
         this.#show(message, role);
+        this.#serveSide();
+        break;
+      case 'passed-over':
+        this.#requests.side.settle(message.id, { kind: 'lost' });
+        this.#serveSide();
         break;
       case 'pixels-wanted':
         void this.#sendPixels(message, conversation);
         break;
       case 'refused':
-        if (message.id === this.#lastId) {
-          this.giveUp(say('notAPicture'));
-        }
+        void this.#refuse(message.id);
         break;
       case 'failed':
         if (role === 'full') {
@@ -255,13 +303,15 @@ export class Session {
     }
   }
 
-  #show({ id, tagging }: Extract<FromWorker, { kind: 'tagged' }>, role: Role): void {
-    const isLast = id === this.#lastId;
+  #show({ id, tagging, thumbnail }: Extract<FromWorker, { kind: 'tagged' }>, role: Role): void {
+    this.#requests.side.settle(id, { kind: 'tagged', tagging, thumbnail });
+    const isLast = id === this.#requests.shownId;
     const isUpgrade = isLast && role === 'full' && this.#previewedId === id;
     if (isLast) {
       this.#events.tagged(tagging, role);
     }
     if (role === 'full') {
+      this.#requests.answered(id);
       this.#end('preview');
       this.#firstTagged();
     } else if (isLast) {
@@ -297,6 +347,7 @@ export class Session {
       return;
     }
     this.#ready.delete('full');
+    this.#requests.side.abandon({ kind: 'failed' });
     this.#failure = failure;
     this.#events.failed(failureSentence(failure), true);
     this.#events.state('failed');
@@ -322,32 +373,32 @@ export class Session {
     { id, input }: Extract<FromWorker, { kind: 'pixels-wanted' }>,
     conversation: Conversation,
   ): Promise<void> {
-    const file = this.#photo?.id === id ? this.#photo.file : undefined;
+    const file = this.#requests.file(id);
     if (!file) {
       return;
     }
     const { decodeForWorker } = await import('./decode-for-worker');
     try {
       const photo = await decodeForWorker(file, input);
-      if (id === this.#lastId) {
+      if (this.#requests.file(id)) {
         conversation.classify(id, photo);
       }
     } catch {
-      if (id === this.#lastId) {
-        this.giveUp(say('notAPicture'));
-      }
+      void this.#refuse(id);
     }
   }
-}
 
-/** Returns what went wrong where another backend may do better, or null. */
-function faultOfBackend(failure: Failure): string | null {
-  switch (failure.code) {
-    case 'backend':
-    case 'graph':
-    case 'worker':
-      return failure.detail;
-    default:
-      return null;
+  /** Answers for a file that is no picture, or says so. */
+  async #refuse(id: number): Promise<void> {
+    if (this.#requests.side.settle(id, { kind: 'refused' })) {
+      this.#serveSide();
+      return;
+    }
+    const file = this.#requests.file(id);
+    const sentence = file && (await refusalSentence(file));
+    // The preview's worker refuses it too.
+    if (sentence && this.#requests.file(id)) {
+      this.giveUp(sentence);
+    }
   }
 }

@@ -11,6 +11,7 @@ const TEXTS: Readonly<Record<PageState, TextName | null>> = {
   tagging: 'tagging',
   previewing: 'previewing',
   tagged: null,
+  live: null,
   failed: null,
 };
 

@@ -17,16 +17,40 @@ export class TagList {
 
   /** Shows the tags and what they took; the facts in full precision lie in the markup. */
   show(tagging: Tagging, role: Role): void {
-    this.#list.replaceChildren(...tagging.tags.map(row));
+    this.#list.replaceChildren(...tagging.tags.map((tag) => fill(row(), tag)));
+    this.#note(tagging, role);
+    this.#timing.textContent = say('taggedIn', {
+      inference: duration(tagging.inferenceMs),
+      preprocessing: duration(tagging.preprocessMs),
+    });
+  }
+
+  /**
+   * Shows other tags in the same rows, so that nothing flickers while a camera runs.
+   *
+   * @param timing - What to say of the time; null to leave what is said.
+   */
+  update(tagging: Tagging, timing: string | null): void {
+    tagging.tags.forEach((tag, rank) => {
+      const item = this.#list.children[rank];
+      if (item instanceof HTMLLIElement) {
+        fill(item, tag);
+      } else {
+        this.#list.append(fill(row(), tag));
+      }
+    });
+    this.#note(tagging, 'full');
+    if (timing !== null) {
+      this.#timing.textContent = timing;
+    }
+  }
+
+  #note(tagging: Tagging, role: Role): void {
     const { dataset } = this.#list;
     dataset['model'] = role;
     dataset['inferenceMs'] = String(tagging.inferenceMs);
     dataset['preprocessMs'] = String(tagging.preprocessMs);
     dataset['tensors'] = String(tagging.tensors);
-    this.#timing.textContent = say('taggedIn', {
-      inference: duration(tagging.inferenceMs),
-      preprocessing: duration(tagging.preprocessMs),
-    });
   }
 
   /** Shows no tags, for they would be those of another photo. */
@@ -39,28 +63,36 @@ export class TagList {
   }
 }
 
-function row({ classIndex, label, score }: Tag): HTMLLIElement {
-  const item = document.createElement('li');
-  item.dataset['classIndex'] = String(classIndex);
-  item.dataset['label'] = label;
-  item.dataset['score'] = String(score);
+const PARTS = ['spoken', 'tag-name', 'tag-share', 'tag-bar'] as const;
 
-  const name = part('tag-name', label);
-  const share = part('tag-share', percent(score));
-  const bar = part('tag-bar', '');
-  bar.style.setProperty('--score', String(Math.min(1, Math.max(0, score))));
-  // The parts would be read one by one; this is read as one.
-  const spoken = part('spoken', say('tagSpoken', { label, share: percent(score) }));
-  for (const seen of [name, share, bar]) {
-    seen.setAttribute('aria-hidden', 'true');
+function row(): HTMLLIElement {
+  const item = document.createElement('li');
+  for (const part of PARTS) {
+    const span = document.createElement('span');
+    span.className = part;
+    // The parts would be read one by one; the first is read as one.
+    if (part !== 'spoken') {
+      span.setAttribute('aria-hidden', 'true');
+    }
+    item.append(span);
   }
-  item.append(spoken, name, share, bar);
   return item;
 }
 
-function part(className: string, text: string): HTMLSpanElement {
-  const span = document.createElement('span');
-  span.className = className;
-  span.textContent = text;
-  return span;
+function fill(item: HTMLLIElement, { classIndex, label, score }: Tag): HTMLLIElement {
+  item.dataset['classIndex'] = String(classIndex);
+  item.dataset['label'] = label;
+  item.dataset['score'] = String(score);
+  const [spoken, name, share, bar] = item.children as HTMLCollectionOf<HTMLElement>;
+  write(spoken, say('tagSpoken', { label, share: percent(score) }));
+  write(name, label);
+  write(share, percent(score));
+  bar?.style.setProperty('--score', String(Math.min(1, Math.max(0, score))));
+  return item;
+}
+
+function write(part: HTMLElement | undefined, text: string): void {
+  if (part && part.textContent !== text) {
+    part.textContent = text;
+  }
 }

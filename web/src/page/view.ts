@@ -12,7 +12,7 @@ import { say } from './language';
 import { showState } from './page-state';
 import { PartTable } from './part-table';
 import { PhotoFrame } from './photo-frame';
-import { takePhotos } from './photo-intake';
+import { listenToSources } from './photo-sources';
 import { fetchSample, listenToSamples, type Sample, showThumbnails } from './samples';
 import type { Session, SessionEvents } from './session';
 import { absolute, type SiteFiles } from './site-files';
@@ -107,9 +107,12 @@ export function shown({ session, files, memory, offered, chosen }: Subject): Ses
 
   /** Counts what was asked for, so that a sample that comes late does not come in between. */
   let asked = 0;
+  let coming: AbortController | undefined;
 
   function clear(): void {
     asked++;
+    coming?.abort();
+    endCamera();
     alertBox.clear();
     tags.clear();
   }
@@ -120,30 +123,51 @@ export function shown({ session, files, memory, offered, chosen }: Subject): Ses
     session.tag(file);
   }
 
-  async function tagSample(sample: Sample, isAsked = true): Promise<void> {
+  async function tagComing(
+    fetched: (signal: AbortSignal) => Promise<Blob>,
+    alt: string,
+    failed: (error: unknown) => string,
+    isAsked = true,
+  ): Promise<void> {
     clear();
     session.expect();
     const ticket = asked;
+    coming = new AbortController();
     try {
-      const file = await fetchSample(sample, !isAsked);
+      const file = await fetched(coming.signal);
       if (ticket === asked) {
         if (isAsked) {
           alertBox.clear();
-          frame.show(file, sample.alt);
+          frame.show(file, alt);
         }
         session.tag(file, isAsked);
       }
-    } catch {
+    } catch (error) {
       if (ticket === asked) {
         frame.clear();
-        session.giveUp(say('sampleFailed', { name: sample.alt }));
+        session.giveUp(failed(error));
       }
     }
   }
 
-  takePhotos(element('#file', HTMLInputElement), document.documentElement, {
-    photo: (file) => tag(file, file.name || say('unnamedPhoto')),
-    nothing: () => alertBox.show(say('noFileDropped'), false),
+  function tagSample(sample: Sample, isAsked = true): Promise<void> {
+    const failed = (): string => say('sampleFailed', { name: sample.alt });
+    return tagComing(
+      (signal) => fetchSample(sample, !isAsked, signal),
+      sample.alt,
+      failed,
+      isAsked,
+    );
+  }
+
+  const endCamera = listenToSources({
+    session,
+    frame,
+    tags,
+    clear,
+    tag,
+    tagComing,
+    alert: (sentence) => alertBox.show(sentence, false),
   });
   watchPageTransfers((list) => {
     transfers.add(list, 'page');

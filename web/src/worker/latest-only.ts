@@ -22,10 +22,12 @@ export class LatestOnly<Item> {
     this.#next();
   }
 
-  /** Puts an item, in place of one that still waits. */
-  put(item: Item): void {
+  /** Puts an item, in place of one that still waits; returns that one. */
+  put(item: Item): Item | undefined {
+    const replaced = this.#waiting?.item;
     this.#waiting = { item };
     this.#next();
+    return replaced;
   }
 
   /** Runs other work between two items; it never rejects. */

@@ -1,7 +1,7 @@
 /** The worker's entry: listens to the page. */
 
 import type { InputSpec } from '../contract';
-import type { FromWorker, Tagging, ToWorker } from '../messages';
+import type { FromWorker, ToWorker } from '../messages';
 import { failureOf } from './failure-error';
 import { tryGpus } from './gpu-trial';
 import { Incoming } from './incoming';
@@ -55,13 +55,23 @@ addEventListener('message', ({ data }: MessageEvent<ToWorker>) => {
         decidePhoto?.();
         void earlyPhoto();
       }
-      queue.put(data);
+      passOver(queue.put(data));
       break;
   }
 });
 
-function post(message: FromWorker): void {
-  postMessage(message);
+function post(message: FromWorker, transfer: Transferable[] = []): void {
+  postMessage(message, { transfer });
+}
+
+/** Lets a photo be, for a newer one has come. */
+function passOver(given: ClassifyOrder | undefined): void {
+  if (given) {
+    if (given.photo.kind === 'frame') {
+      given.photo.frame.close();
+    }
+    post({ kind: 'passed-over', id: given.id });
+  }
 }
 
 async function begin(startOrder: StartOrder): Promise<void> {
@@ -115,18 +125,25 @@ async function classify(given: ClassifyOrder): Promise<void> {
     post({ kind: 'pixels-wanted', id, input: tagger.input });
     return;
   }
-  const tag = async (): Promise<Tagging | null> => {
+  const tag = async (): Promise<Extract<FromWorker, { kind: 'tagged' }> | null> => {
     const ready = await prepare(given, tagger.input);
-    return queue.hasNewer ? null : tagger.tag(ready);
+    const { thumbnail } = ready;
+    if (queue.hasNewer) {
+      thumbnail?.close();
+      return null;
+    }
+    return { kind: 'tagged', id, tagging: await tagger.tag(ready), thumbnail };
   };
   try {
-    const tagging = hasTagged
+    const answer = hasTagged
       ? await tag()
       : await timed('first-tag', (stage, span) => post({ kind: 'stage', stage, span }), tag);
-    if (tagging) {
+    if (answer) {
       hasTagged = true;
-      post({ kind: 'tagged', id, tagging });
+      post(answer, answer.thumbnail ? [answer.thumbnail] : []);
       idleTimer = setTimeout(improveBackend, IDLE_MS);
+    } else {
+      passOver(given);
     }
   } catch (error) {
     post(

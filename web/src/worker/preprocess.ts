@@ -15,6 +15,8 @@ export class NotAPictureError extends Error {
 export interface CroppedPhoto {
   readonly pixels: RgbaPixels;
   readonly view: PhotoView;
+  /** Where one was asked for. */
+  readonly thumbnail?: ImageBitmap;
 }
 
 /** Says whether this worker can decode a photo itself; Safari learnt it with 16.4. */
@@ -34,9 +36,31 @@ export async function croppedPhoto(photo: Photo, input: InputSpec): Promise<Crop
   if (photo.kind === 'pixels') {
     return photo;
   }
-  let bitmap: ImageBitmap;
+  const bitmap = photo.kind === 'frame' ? photo.frame : await decoded(photo.file);
   try {
-    bitmap = await createImageBitmap(photo.file, {
+    const { width, height } = sizeOf(bitmap);
+    const view = { width, height, crop: centralCrop(width, height, input) };
+    const pixels = readCrop(bitmap, view.crop, (canvasWidth, canvasHeight) =>
+      new OffscreenCanvas(canvasWidth, canvasHeight).getContext('2d', { willReadFrequently: true }),
+    );
+    const side = photo.kind === 'file' ? photo.thumbnailSide : undefined;
+    return side
+      ? { pixels, view, thumbnail: await thumbnail(bitmap, view, side) }
+      : { pixels, view };
+  } finally {
+    bitmap.close();
+  }
+}
+
+function sizeOf(picture: ImageBitmap | VideoFrame): { width: number; height: number } {
+  return 'displayWidth' in picture
+    ? { width: picture.displayWidth, height: picture.displayHeight }
+    : picture;
+}
+
+async function decoded(file: Blob): Promise<ImageBitmap> {
+  try {
+    return await createImageBitmap(file, {
       imageOrientation: 'from-image',
       colorSpaceConversion: 'default',
       premultiplyAlpha: 'none',
@@ -44,22 +68,27 @@ export async function croppedPhoto(photo: Photo, input: InputSpec): Promise<Crop
   } catch (error) {
     throw new NotAPictureError('not a picture', { cause: error });
   }
-  try {
-    const { width, height } = bitmap;
-    const view = { width, height, crop: centralCrop(width, height, input) };
-    const pixels = readCrop(bitmap, view.crop, (canvasWidth, canvasHeight) =>
-      new OffscreenCanvas(canvasWidth, canvasHeight).getContext('2d', { willReadFrequently: true }),
-    );
-    return { pixels, view };
-  } finally {
-    bitmap.close();
-  }
+}
+
+/** Made here, of what is decoded already: a photo of 50 megapixels takes 200 MB for that. */
+function thumbnail(
+  photo: ImageBitmapSource,
+  { width, height }: PhotoView,
+  longerSide: number,
+): Promise<ImageBitmap> {
+  const scale = Math.min(1, longerSide / Math.max(width, height));
+  return createImageBitmap(photo, {
+    resizeWidth: Math.max(1, Math.round(width * scale)),
+    resizeHeight: Math.max(1, Math.round(height * scale)),
+    resizeQuality: 'medium',
+  });
 }
 
 /** A photo that is ready for the model. */
 export interface PreparedPhoto {
   readonly input: Float32Array;
   readonly view: PhotoView;
+  readonly thumbnail: ImageBitmap | null;
   readonly preprocessMs: number;
 }
 
@@ -70,8 +99,9 @@ export interface PreparedPhoto {
  */
 export async function preparedPhoto(photo: Photo, input: InputSpec): Promise<PreparedPhoto> {
   const begin = performance.now();
-  const { pixels, view } = await croppedPhoto(photo, input);
-  return { input: modelInput(pixels, input), view, preprocessMs: performance.now() - begin };
+  const { pixels, view, thumbnail = null } = await croppedPhoto(photo, input);
+  const values = modelInput(pixels, input);
+  return { input: values, view, thumbnail, preprocessMs: performance.now() - begin };
 }
 
 /** Returns a crop's pixels at the model's size and in its range of values, HWC in RGB. */

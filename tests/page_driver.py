@@ -1,0 +1,107 @@
+"""Drives the built page as a visitor does, and reads its tags."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from toolchain.graph import preprocess
+from toolchain.report import schema
+from toolchain.tfjs import execute
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from playwright.sync_api import Page
+
+SECONDS = 1000  # in the milliseconds that Playwright counts in
+LOADED = 90 * SECONDS
+
+# Both sides read the same decoded pixels. What differs is the order of float32 sums (in
+# the resize, 3e-3 of 255 measured against TensorFlow's own; in XNNPACK's and Eigen's
+# convolutions). 1e-3 in a probability is ten times the largest difference seen.
+SAME_PIXELS = 1e-3
+
+# Chromium's decoders of films and of lossy pictures round in other places than Python's.
+OTHER_DECODER = 0.03
+# What the visitor would feel; a browser calls a task long from 50 ms on.
+LONGEST_TASK_MS = 200
+WATCH_TASKS = """
+window.tasks = [];
+new PerformanceObserver((list) => window.tasks.push(...list.getEntries().map((e) => e.duration)))
+  .observe({type: 'longtask'});
+"""
+
+HEIC = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(100)
+
+Tags = list[tuple[int, float]]
+"""Classes with their scores, best first."""
+
+
+def reference_of(site: Path) -> Callable[[Path], Tags]:
+    """Return what tags a photo by the same graph and stored weights, run by TensorFlow."""
+    report = schema.read(site)
+    run = execute.load(site / "model", report.artifacts.model_json)
+
+    def tags(photo: Path) -> Tags:
+        logits = run(preprocess.load(photo, report.card.input)[None])[0]
+        return top_five(logits)
+
+    return tags
+
+
+def top_five(logits: np.ndarray[Any, Any]) -> Tags:
+    """Return the five best classes of an output."""
+    exponentials = np.exp(logits.astype(np.float64) - logits.max())
+    scores = exponentials / exponentials.sum()
+    return [(int(index), float(scores[index])) for index in np.argsort(-scores)[:5]]
+
+
+def open_page(page: Page, url: str) -> None:
+    """Visit the page and wait for the first tags."""
+    page.goto(url)
+    page.wait_for_selector("html[data-state=tagged]", timeout=LOADED)
+
+
+def shown_tags(page: Page) -> Tags:
+    """Return the tags that the page shows."""
+    rows: list[dict[str, str]] = page.eval_on_selector_all(
+        "#tags li", "rows => rows.map(row => ({...row.dataset}))"
+    )
+    return [(int(row["classIndex"]), float(row["score"])) for row in rows]
+
+
+def give(page: Page, photo: Path | dict[str, Any]) -> None:
+    """Choose a file and wait for its tags."""
+    page.evaluate("document.querySelector('#tags').textContent = ''")
+    page.set_input_files("#file", photo)  # type: ignore[arg-type]
+    page.wait_for_selector("html[data-state=tagged] #tags li", timeout=30 * SECONDS)
+
+
+def assert_same(shown: Tags, expected: Tags, tolerance: float) -> None:
+    """Compare tags: the same classes in the same order, scores within a tolerance."""
+    assert [index for index, _ in shown] == [index for index, _ in expected]
+    differences = [abs(one - other) for (_, one), (_, other) in zip(shown, expected, strict=True)]
+    assert max(differences) < tolerance, differences
+
+
+def tagged_anew(page: Page) -> Tags:
+    """Wait for the tags of what was just given, and return them."""
+    page.wait_for_selector("html[data-state=tagged] #tags li", timeout=30 * SECONDS)
+    return shown_tags(page)
+
+
+def alert(page: Page) -> str:
+    """Wait for a sentence about what went wrong."""
+    page.wait_for_selector("[role=alert]:visible", timeout=30 * SECONDS)
+    return page.inner_text("#alert-text")
+
+
+def until_done(page: Page, count: int) -> None:
+    """Wait until a gallery of so many photos is done."""
+    page.wait_for_selector(
+        f"#gallery[data-gallery=still]:has(.cell:nth-child({count}))", timeout=LOADED
+    )
+    assert page.inner_text("#gallery-count") == f"{count} of {count}"

@@ -1,0 +1,408 @@
+"""The ways to give photos to the page, each used as a visitor does, in a real Chromium."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import io
+import json
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from PIL import Image, features
+
+from tests.browser import (
+    SAMPLES,
+    chromium,
+    sample_png,
+    toolchain_serve,
+)
+from tests.other_site import other_site
+from tests.page_driver import (
+    HEIC,
+    LONGEST_TASK_MS,
+    OTHER_DECODER,
+    SAME_PIXELS,
+    SECONDS,
+    WATCH_TASKS,
+    Tags,
+    alert,
+    assert_same,
+    give,
+    open_page,
+    reference_of,
+    shown_tags,
+    tagged_anew,
+    until_done,
+)
+from toolchain.report import schema
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from playwright.sync_api import Browser, BrowserContext, Page
+
+pytestmark = pytest.mark.xdist_group("inputs")
+
+TAGGED = 30 * SECONDS
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def url(embedded_site: Path) -> Iterator[str]:
+    with toolchain_serve(embedded_site) as served:
+        yield served
+
+
+@pytest.fixture(scope="module")
+def reference(embedded_site: Path) -> Callable[[Path], Tags]:
+    return reference_of(embedded_site)
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    """A profile of its own, which may use the clipboard."""
+    made = browser.new_context(permissions=["clipboard-read", "clipboard-write"])
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def page(context: BrowserContext) -> Iterator[Page]:
+    """A page whose script may not fail."""
+    opened = context.new_page()
+    errors: list[str] = []
+    opened.on("pageerror", lambda error: errors.append(str(error)))
+    yield opened
+    assert errors == []
+
+
+def drop_files(page: Page, *paths: Path) -> None:
+    """Drop files or folders from outside the browser."""
+    session = page.context.new_cdp_session(page)
+    data = {"items": [], "files": [str(path) for path in paths], "dragOperationsMask": 1}
+    for kind in ("dragEnter", "dragOver", "drop"):
+        session.send("Input.dispatchDragEvent", {"type": kind, "x": 200, "y": 200, "data": data})
+
+
+# ------------------------------------------------------------------------- addresses
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path) -> Iterator[Any]:
+    files = {
+        "palace.png": ("image/png", sample_png("palace", tmp_path).read_bytes()),
+        "album.html": ("text/html; charset=utf-8", b"<!doctype html><p>An album</p>"),
+        "notes.txt": ("text/plain", b"notes"),
+        "broken.jpg": ("image/jpeg", b"\xff\xd8\xff\xe0 and no more"),
+    }
+    with other_site(files) as site:
+        yield site
+
+
+def fetch_address(page: Page, address: str) -> None:
+    if page.locator("#address").is_hidden():
+        page.click(".by-address summary")
+    page.fill("#address", address)
+    page.evaluate("document.querySelector('#tags').textContent = ''")
+    page.press("#address", "Enter")
+
+
+def test_a_photo_is_fetched_by_its_address_and_nothing_is_told(
+    page: Page, url: str, elsewhere: Any, reference: Callable[[Path], Tags], tmp_path: Path
+) -> None:
+    open_page(page, url)
+    fetch_address(page, f"{elsewhere.url}open/palace.png")
+    assert_same(tagged_anew(page), reference(tmp_path / "palace.png"), SAME_PIXELS)
+    assert page.get_attribute("#photo img", "alt") == "palace.png"
+    (headers,) = elsewhere.headers
+    assert {"cookie", "referer", "authorization"} & set(headers) == set()
+
+
+def test_a_data_address_is_a_photo_too(
+    page: Page, url: str, reference: Callable[[Path], Tags], tmp_path: Path
+) -> None:
+    photo = tmp_path / "small.png"
+    with Image.open(SAMPLES / "cat.jpg") as image:
+        image.resize((64, 64)).save(photo)
+    open_page(page, url)
+    encoded = base64.b64encode(photo.read_bytes()).decode()
+    fetch_address(page, f"data:image/png;base64,{encoded}")
+    assert_same(tagged_anew(page), reference(photo), SAME_PIXELS)
+
+
+def test_an_address_that_gives_no_photo_gets_a_sentence(
+    page: Page, url: str, elsewhere: Any
+) -> None:
+    open_page(page, url)
+    for address, said in (
+        (f"{elsewhere.url}closed/palace.png", "CORS"),
+        (f"{elsewhere.url}open/nothing.png", "status 404"),
+        (f"{elsewhere.url}open/album.html", "web page"),
+        (f"{elsewhere.url}open/notes.txt", "text/plain"),
+        (f"{elsewhere.url}open/broken.jpg", "“broken.jpg” is damaged"),
+        ("http://127.0.0.1:1/nobody.png", "cannot be reached"),
+        ("data:image/png;base64,!!!", "damaged"),
+        ("palace", "should begin with https://"),
+    ):
+        page.evaluate("document.querySelector('#alert').hidden = true")
+        fetch_address(page, address)
+        assert said in alert(page), address
+        assert page.locator("#tags li[data-score]").count() == 0
+
+
+def test_an_address_can_be_pasted_or_dragged(
+    page: Page, url: str, elsewhere: Any, reference: Callable[[Path], Tags], tmp_path: Path
+) -> None:
+    address = f"{elsewhere.url}open/palace.png"
+    open_page(page, url)
+    expected = reference(tmp_path / "palace.png")
+    page.evaluate("document.querySelector('#tags').textContent = ''")
+    page.evaluate("text => navigator.clipboard.writeText(text)", address)
+    page.keyboard.press("Control+V")
+    assert_same(tagged_anew(page), expected, SAME_PIXELS)
+    page.evaluate("document.querySelector('#tags').textContent = ''")
+    transfer = page.evaluate_handle(
+        """address => {
+            const transfer = new DataTransfer();
+            transfer.setData('text/uri-list', `# a picture\\r\\n${address}`);
+            return transfer;
+        }""",
+        address,
+    )
+    page.dispatch_event("body", "drop", {"dataTransfer": transfer})
+    assert_same(tagged_anew(page), expected, SAME_PIXELS)
+    assert len(elsewhere.headers) == 2
+
+
+# ------------------------------------------------------------------ clipboard and drop
+
+
+def test_a_picture_comes_from_the_clipboard(
+    page: Page, url: str, reference: Callable[[Path], Tags], tmp_path: Path
+) -> None:
+    photo = sample_png("rocket", tmp_path)
+    open_page(page, url)
+    page.evaluate("document.querySelector('#tags').textContent = ''")
+    page.evaluate(
+        """async (base64) => {
+            const blob = await (await fetch(`data:image/png;base64,${base64}`)).blob();
+            await navigator.clipboard.write([new ClipboardItem({'image/png': blob})]);
+        }""",
+        base64.b64encode(photo.read_bytes()).decode(),
+    )
+    page.keyboard.press("Control+V")
+    assert_same(tagged_anew(page), reference(photo), SAME_PIXELS)
+
+
+def test_a_dropped_folder_gives_the_pictures_in_it(page: Page, url: str, tmp_path: Path) -> None:
+    folder = tmp_path / "holidays"
+    (folder / "first day").mkdir(parents=True)
+    shutil.copyfile(SAMPLES / "cat.jpg", folder / "cat.jpg")
+    shutil.copyfile(SAMPLES / "palace.jpg", folder / "first day" / "palace.jpg")
+    (folder / "desktop.ini").write_text("no picture", "utf-8")
+    open_page(page, url)
+    drop_files(page, folder)
+    until_done(page, 2)
+    assert page.locator(".cell-name").all_inner_texts() == ["cat.jpg", "palace.jpg"]
+
+
+def test_a_dropped_file_is_the_photo(
+    page: Page, url: str, reference: Callable[[Path], Tags], tmp_path: Path
+) -> None:
+    photo = sample_png("palace", tmp_path)
+    open_page(page, url)
+    page.evaluate("document.querySelector('#tags').textContent = ''")
+    drop_files(page, photo)
+    assert_same(tagged_anew(page), reference(photo), SAME_PIXELS)
+    assert page.locator("#gallery").is_hidden()
+
+
+# ---------------------------------------------------------------------- many photos
+
+
+def saved(page: Page, button: str) -> bytes:
+    """Press a button that saves a file, and return that."""
+    with page.expect_download() as download:
+        page.click(button)
+    return Path(download.value.path()).read_bytes()
+
+
+def saved_record(page: Page) -> Any:
+    return json.loads(saved(page, "#gallery-json"))
+
+
+def test_many_photos_are_a_grid_that_can_be_saved(
+    page: Page,
+    url: str,
+    embedded_site: Path,
+    reference: Callable[[Path], Tags],
+    tmp_path: Path,
+) -> None:
+    cat, palace = sample_png("cat", tmp_path), sample_png("palace", tmp_path)
+    formula = palace.rename(tmp_path / "=1+1,\u00a0“Palast”.png")
+    files = {
+        "cat.png": cat.read_bytes(),
+        formula.name: formula.read_bytes(),
+        "notes.png": b"no picture at all",
+        "cut.jpg": (SAMPLES / "rocket.jpg").read_bytes()[:20],
+        "phone.heic": HEIC,
+        "empty.jpg": b"",
+    }
+    for name, content in files.items():
+        (tmp_path / name).write_bytes(content)
+    open_page(page, url)
+    page.set_input_files("#file", [tmp_path / name for name in files])
+    until_done(page, len(files))
+    assert page.inner_text("#gallery-done") == ("6 photos are done; 4 of them could not be tagged.")
+
+    provenance = schema.read(embedded_site).card.provenance
+    record = saved_record(page)
+    assert record["schema"] == 1
+    assert record["model"] == {"name": provenance.name, "sha256": provenance.sha256}
+    photos = {photo["file"]: photo for photo in record["photos"]}
+    assert list(photos) == list(files)
+    for photo in (cat, formula):
+        tags = [(tag["index"], tag["score"]) for tag in photos[photo.name]["tags"]]
+        assert_same(tags, reference(photo), SAME_PIXELS)
+        assert photos[photo.name]["error"] is None
+    for name, said in (
+        ("notes.png", "not a picture"),
+        ("cut.jpg", "damaged"),
+        ("phone.heic", "HEIC"),
+        ("empty.jpg", "empty"),
+    ):
+        assert said in photos[name]["error"]
+        assert photos[name]["tags"] == []
+
+    table = saved(page, "#gallery-csv")
+    assert table.startswith(b"\xef\xbb\xbf")
+    rows = list(csv.DictReader(io.StringIO(table.decode("utf-8-sig"), newline="")))
+    assert [row["file"] for row in rows] == [
+        f"'{name}" if name.startswith("=") else name for name in files
+    ]
+    for row, photo in zip(rows, record["photos"], strict=True):
+        assert row["error"] == (photo["error"] or "")
+        assert row["sha256"] == provenance.sha256
+        for rank, tag in enumerate(photo["tags"], 1):
+            assert row[f"label_{rank}"] == tag["label"]
+            assert int(row[f"index_{rank}"]) == tag["index"]
+            assert float(row[f"score_{rank}"]) == tag["score"]
+
+    assert page.locator(".cell[data-thumbnail=shown]").count() == 2
+    # A photo of the grid can be looked at by itself, by keys alone.
+    page.focus(".cell:nth-child(2) button")
+    page.evaluate("document.querySelector('#tags').textContent = ''")
+    page.keyboard.press("Enter")
+    assert_same(tagged_anew(page), reference(formula), SAME_PIXELS)
+    page.click("#gallery-clear")
+    assert page.locator("#gallery").is_hidden()
+
+
+def test_a_gallery_gives_way_to_a_photo_pauses_and_goes_on(
+    page: Page, url: str, reference: Callable[[Path], Tags], tmp_path: Path
+) -> None:
+    many = [tmp_path / f"{number}.png" for number in range(24)]
+    with Image.open(SAMPLES / "cat.jpg") as image:
+        for photo in many:
+            image.resize((96, 96)).save(photo)
+    open_page(page, url)
+    page.set_input_files("#file", many)
+    page.wait_for_selector(".cell[data-cell=tagged]", timeout=TAGGED)
+    page.click("#gallery-pause")
+    count = page.inner_text("#gallery-count")
+    assert page.inner_text("#gallery-pause") == "Go on"
+    single = sample_png("espresso", tmp_path)
+    give(page, single)
+    assert_same(shown_tags(page), reference(single), SAME_PIXELS)
+    assert page.inner_text("#gallery-count") == count
+    page.click("#gallery-pause")
+    give(page, sample_png("palace", tmp_path))
+    assert page.get_attribute("#gallery", "data-gallery") == "tagging"
+    until_done(page, len(many))
+    assert_same(shown_tags(page), reference(tmp_path / "palace.png"), SAME_PIXELS)
+    firsts = {photo["tags"][0]["index"] for photo in saved_record(page)["photos"]}
+    assert firsts == {reference(many[0])[0][0]}
+
+
+# ------------------------------------------------------------------ formats and sizes
+
+
+def test_every_exif_orientation_and_format_shows_the_same_photo(
+    page: Page, url: str, reference: Callable[[Path], Tags], tmp_path: Path
+) -> None:
+    upright = sample_png("espresso", tmp_path)
+    # What undoes each of EXIF's orientations, from 1 on.
+    turns = (
+        None,
+        Image.Transpose.FLIP_LEFT_RIGHT,
+        Image.Transpose.ROTATE_180,
+        Image.Transpose.FLIP_TOP_BOTTOM,
+        Image.Transpose.TRANSPOSE,
+        Image.Transpose.ROTATE_90,
+        Image.Transpose.TRANSVERSE,
+        Image.Transpose.ROTATE_270,
+    )
+    expected = {}
+    with Image.open(upright) as image:
+        for orientation, turn in enumerate(turns, 1):
+            exif = Image.Exif()
+            exif[0x0112] = orientation
+            turned = image if turn is None else image.transpose(turn)
+            turned.save(tmp_path / f"{orientation}.png", exif=exif)
+            expected[f"{orientation}.png"] = (upright, SAME_PIXELS)
+            turned.save(tmp_path / f"{orientation}.jpg", exif=exif, quality=95)
+            expected[f"{orientation}.jpg"] = (tmp_path / f"{orientation}.jpg", OTHER_DECODER)
+        for kind, settings, tolerance in (
+            ("webp", {"lossless": True}, SAME_PIXELS),
+            ("avif", {"quality": 95}, OTHER_DECODER),
+        ):
+            if features.check(kind):
+                image.save(tmp_path / f"photo.{kind}", **settings)
+                expected[f"photo.{kind}"] = (tmp_path / f"photo.{kind}", tolerance)
+    open_page(page, url)
+    page.set_input_files("#file", [tmp_path / name for name in expected])
+    until_done(page, len(expected))
+    photos = {photo["file"]: photo["tags"] for photo in saved_record(page)["photos"]}
+    for name, (photo, tolerance) in expected.items():
+        tags = [(tag["index"], tag["score"]) for tag in photos[name]]
+        assert_same(tags[:1], reference(photo)[:1], tolerance)
+    if not features.check("avif"):
+        pytest.skip("all but AVIF was checked: this Pillow cannot write it")
+
+
+def test_a_heic_photo_is_named_with_the_way_out(page: Page, url: str) -> None:
+    open_page(page, url)
+    # The name says JPEG, the bytes do not: so phones and messengers rename them.
+    page.set_input_files("#file", {"name": "IMG_1.jpg", "mimeType": "image/jpeg", "buffer": HEIC})
+    sentence = alert(page)
+    assert "“IMG_1.jpg” is a HEIC file" in sentence
+    assert "JPEG" in sentence
+
+
+def test_fifty_megapixels_leave_the_page_awake(
+    page: Page, url: str, reference: Callable[[Path], Tags], tmp_path: Path
+) -> None:
+    photo = tmp_path / "large.jpg"
+    with Image.open(SAMPLES / "palace.jpg") as image:
+        image.resize((8660, 5774), Image.Resampling.BILINEAR).save(photo, quality=85)
+    open_page(page, url)
+    page.evaluate(WATCH_TASKS)
+    give(page, photo)
+    tags = shown_tags(page)
+    page.wait_for_selector("#photo[data-photo=shown]", timeout=TAGGED)
+    natural = page.eval_on_selector(
+        "#photo img", "image => [image.naturalWidth, image.naturalHeight]"
+    )
+    assert natural == [8660, 5774]
+    page.wait_for_timeout(500)
+    assert max(page.evaluate("window.tasks"), default=0) < LONGEST_TASK_MS
+    # Chromium shrinks the crop to the longest side that is read pixel by pixel.
+    assert_same(tags[:3], reference(photo)[:3], OTHER_DECODER)

@@ -1,0 +1,64 @@
+/** What a gallery knows of its photos, and how it is written for other programs. */
+
+import type { Tag } from '../../messages';
+
+/** One photo. */
+export interface PhotoRecord {
+  readonly file: string;
+  /** Best first; empty until it is tagged, and where it cannot be. */
+  readonly tags: readonly Tag[];
+  /** Why it has no tags, as a sentence; null where it has. */
+  readonly error: string | null;
+}
+
+/** The model that tagged them. */
+export interface ModelRecord {
+  readonly name: string;
+  readonly sha256: string;
+}
+
+/** The version of the JSON; one that older readers do not understand gets another number. */
+const SCHEMA = 1;
+
+/** Returns the JSON, as `web/README.md` describes it. */
+export function jsonOf(model: ModelRecord, photos: readonly PhotoRecord[]): string {
+  const record = {
+    schema: SCHEMA,
+    model,
+    photos: photos.map(({ file, tags, error }) => ({
+      file,
+      tags: tags.map(({ label, classIndex, score }) => ({ label, index: classIndex, score })),
+      error,
+    })),
+  };
+  return `${JSON.stringify(record, null, 2)}\n`;
+}
+
+/**
+ * Returns a table with a row for each photo, CSV by RFC 4180.
+ *
+ * It begins with a byte order mark, without which spreadsheets take UTF-8 for something else.
+ */
+export function csvOf(model: ModelRecord, photos: readonly PhotoRecord[]): string {
+  const ranks = Math.max(0, ...photos.map(({ tags }) => tags.length));
+  const header = ['file', 'model', 'sha256', 'error'];
+  for (let rank = 1; rank <= ranks; rank++) {
+    header.push(`label_${rank}`, `index_${rank}`, `score_${rank}`);
+  }
+  const rows = photos.map(({ file, tags, error }) => {
+    const cells: (string | number)[] = [file, model.name, model.sha256, error ?? ''];
+    for (let rank = 0; rank < ranks; rank++) {
+      const tag = tags[rank];
+      cells.push(tag?.label ?? '', tag?.classIndex ?? '', tag?.score ?? '');
+    }
+    return cells;
+  });
+  return `\ufeff${[header, ...rows].map((row) => `${row.map(field).join(',')}\r\n`).join('')}`;
+}
+
+function field(value: string | number): string {
+  // A spreadsheet would compute a text that begins like a formula; the apostrophe says it is text.
+  const text =
+    typeof value === 'string' && /^[=+\-@\t\r]/.test(value) ? `'${value}` : String(value);
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}

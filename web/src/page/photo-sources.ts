@@ -1,0 +1,110 @@
+/** The ways to give photos, of which all but one file load their code when they are used. */
+
+import type { Camera } from './camera/camera';
+import { element } from './elements';
+import type { Gallery } from './gallery/gallery';
+import { say } from './language';
+import type { PhotoFrame } from './photo-frame';
+import { takePhotos } from './photo-intake';
+import { pictureAddress } from './picture-address';
+import type { Session } from './session';
+import type { TagList } from './tag-list';
+
+/** What the ways to give photos need of the page. */
+export interface PhotoPlace {
+  readonly session: Session;
+  readonly frame: PhotoFrame;
+  readonly tags: TagList;
+  /** Makes room for another photo. */
+  clear(): void;
+  /** Tags a photo in place of the one on show. */
+  tag(file: Blob, alt: string): void;
+  /**
+   * Tags a photo that has yet to come.
+   *
+   * @param failed - Puts into words why it did not.
+   */
+  tagComing(
+    coming: (signal: AbortSignal) => Promise<Blob>,
+    alt: string,
+    failed: (error: unknown) => string,
+  ): Promise<void>;
+  /** Says what went wrong. */
+  alert(sentence: string): void;
+}
+
+/** Listens for photos; returns what ends the camera when something else is given. */
+export function listenToSources(place: PhotoPlace): () => void {
+  let camera: Camera | undefined;
+  let gallery: Gallery | undefined;
+
+  /** Runs what needs code that is not here yet. */
+  const withCode = async <Code>(
+    code: Promise<Code>,
+    run: (code: Code) => void | Promise<void>,
+  ): Promise<void> => {
+    let loaded: Code;
+    try {
+      loaded = await code;
+    } catch {
+      place.alert(say('featureFailed'));
+      return;
+    }
+    await run(loaded);
+  };
+
+  const takeFiles = (files: readonly File[]): void => {
+    const [file] = files;
+    if (file && files.length === 1) {
+      place.tag(file, file.name || say('unnamedPhoto'));
+    } else if (file) {
+      void withCode(import('./gallery/gallery'), ({ Gallery }) => {
+        gallery ??= new Gallery(place);
+        gallery.add(files);
+      });
+    } else {
+      place.alert(say('noFileDropped'));
+    }
+  };
+
+  const takeAddress = (address: string): void =>
+    void withCode(import('./photo-by-address'), ({ AddressError, fetchPhoto, nameOf }) =>
+      place.tagComing(
+        (signal) => fetchPhoto(address, signal),
+        nameOf(address),
+        (error) => (error instanceof AddressError ? error.message : say('featureFailed')),
+      ),
+    );
+
+  takePhotos(element('#file', HTMLInputElement), document.documentElement, {
+    files: takeFiles,
+    entries: (entries) =>
+      void withCode(import('./dropped-folders'), async ({ filesOf }) =>
+        takeFiles(await filesOf(entries).catch(() => [])),
+      ),
+    address: takeAddress,
+    nothing: () => place.alert(say('noFileDropped')),
+  });
+
+  element('#camera', HTMLButtonElement).addEventListener(
+    'click',
+    () =>
+      void withCode(import('./camera/camera'), ({ Camera }) => {
+        camera ??= new Camera(place);
+        return camera.toggle();
+      }),
+  );
+
+  const field = element('#address', HTMLInputElement);
+  element('#address-form', HTMLFormElement).addEventListener('submit', (event) => {
+    event.preventDefault();
+    const address = pictureAddress(field.value);
+    if (address) {
+      takeAddress(address);
+    } else {
+      place.alert(say('addressNone'));
+    }
+  });
+
+  return () => camera?.stop();
+}

@@ -1,0 +1,95 @@
+import { describe, expect, it } from 'vitest';
+
+import type { Photo } from '../src/messages';
+import { Requests } from '../src/page/requests';
+
+const photo = (name: string): Photo => ({ kind: 'file', file: new File([], name) });
+const UNTIL_WITHDRAWN = new AbortController().signal;
+
+const nameOf = (given: Photo | undefined) =>
+  given?.kind === 'file' && given.file instanceof File ? given.file.name : undefined;
+
+describe('Requests', () => {
+  it('hands on one photo beside the one on show at a time, in their order', async () => {
+    const requests = new Requests();
+    const first = requests.side.put(photo('a'), UNTIL_WITHDRAWN);
+    void requests.side.put(photo('b'), UNTIL_WITHDRAWN);
+    const next = requests.next();
+    expect(nameOf(next?.photo)).toBe('a');
+    expect(requests.next()).toBeUndefined();
+    expect(requests.side.settle((next?.id ?? 0) + 1, { kind: 'refused' })).toBe(false);
+    expect(requests.side.settle(next?.id ?? 0, { kind: 'refused' })).toBe(true);
+    expect(await first).toEqual({ kind: 'refused' });
+    expect(nameOf(requests.next()?.photo)).toBe('b');
+  });
+
+  it('lets the photo on show go first', () => {
+    const requests = new Requests();
+    requests.show(new File([], 'shown'));
+    requests.handedOn();
+    void requests.side.put(photo('a'), UNTIL_WITHDRAWN);
+    expect(requests.next()).toBeUndefined();
+    requests.answered(requests.shownId);
+    expect(nameOf(requests.next()?.photo)).toBe('a');
+  });
+
+  it('does not take a photo beside the one on show for that one', () => {
+    const requests = new Requests();
+    const shown = new File([], 'shown');
+    requests.show(shown);
+    const { shownId } = requests;
+    void requests.side.put(photo('a'), UNTIL_WITHDRAWN);
+    const next = requests.next();
+    expect(next?.id).not.toBe(shownId);
+    expect(requests.shownId).toBe(shownId);
+    expect(requests.file(shownId)).toBe(shown);
+  });
+
+  it('knows no photo that another one has replaced', () => {
+    const requests = new Requests();
+    requests.show(new File([], 'old'));
+    const old = requests.shownId;
+    requests.replace('live');
+    expect(requests.file(old)).toBeUndefined();
+    expect(requests.isLive).toBe(true);
+    expect(requests.hasPhoto).toBe(false);
+    requests.replace('expected');
+    expect(requests.isLive).toBe(false);
+    expect(requests.hasPhoto).toBe(true);
+  });
+
+  it('loses what is withdrawn, and closes its frame', async () => {
+    const requests = new Requests();
+    const end = new AbortController();
+    let closed = 0;
+    const frame = { close: () => closed++ } as unknown as ImageBitmap;
+    const answer = requests.side.put({ kind: 'frame', frame }, end.signal);
+    end.abort();
+    expect(await answer).toEqual({ kind: 'lost' });
+    expect(closed).toBe(1);
+    expect(requests.next()).toBeUndefined();
+  });
+
+  it('leaves a frame that the worker has to the worker', async () => {
+    const requests = new Requests();
+    const end = new AbortController();
+    let closed = 0;
+    const frame = { close: () => closed++ } as unknown as ImageBitmap;
+    const answer = requests.side.put({ kind: 'frame', frame }, end.signal);
+    requests.next();
+    end.abort();
+    expect(await answer).toEqual({ kind: 'lost' });
+    expect(closed).toBe(0);
+    // The worker still works on it: the next one has to wait for its answer.
+    expect(requests.side.isAsked).toBe(true);
+  });
+
+  it('answers for a worker that has ended', async () => {
+    const requests = new Requests();
+    const answer = requests.side.put(photo('a'), UNTIL_WITHDRAWN);
+    requests.next();
+    requests.side.abandon({ kind: 'lost' });
+    expect(await answer).toEqual({ kind: 'lost' });
+    expect(requests.side.isAsked).toBe(false);
+  });
+});
