@@ -81,6 +81,7 @@ lock: .make/venv ## Renew requirements.lock from pyproject.toml.
 
 docs: .make/venv ## Write the JSON schemas of docs/ anew from the code.
 	$(BIN)/python -c 'import json; from toolchain.report import schema; print(json.dumps(schema.json_schema(), indent=2))' > docs/report.schema.json
+	$(BIN)/python -c 'import json; from toolchain.report import published; print(json.dumps(published.json_schema(), indent=2))' > docs/report.networks.schema.json
 	$(BIN)/python -c 'import json; from toolchain.site import configuration; print(json.dumps(configuration.json_schema(), indent=2))' > docs/toolchain.schema.json
 
 clean: ## Remove all that was built or installed here; the cache of models stays.

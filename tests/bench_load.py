@@ -31,9 +31,9 @@ from toolchain.card import Declared
 from toolchain.compress.stage import CompressOptions
 from toolchain.measure import browser as browsers
 from toolchain.measure.hosts import Served, serving
-from toolchain.measure.networks import NETWORKS
 from toolchain.measure.run import Run, run_once
 from toolchain.measure.summary import figures, spread
+from toolchain.networks import NETWORKS
 from toolchain.progress import Silent
 from toolchain.site.precompress import precompress
 from toolchain.sources import resolve

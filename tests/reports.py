@@ -11,7 +11,7 @@ from toolchain.compress.front import Front, Point
 from toolchain.compress.stage import CompressOptions
 from toolchain.evaluation.metrics import Drop, Expected, Share, Verdict
 from toolchain.evaluation.record import Change, Evaluation, Judged, Tag
-from toolchain.measure.networks import NETWORKS
+from toolchain.networks import NETWORKS
 from toolchain.progress import Silent
 from toolchain.report import schema
 from toolchain.sources.resolve import Request
@@ -107,6 +107,11 @@ def _visits(first_tag_ms: float) -> schema.VisitFigures:
             "html": spread(first_tag_ms / 4),
             "model": spread(first_tag_ms / 2),
             "first-tag": spread(first_tag_ms),
+        },
+        begun_ms={
+            "html": spread(0),
+            "model": spread(first_tag_ms / 8),
+            "first-tag": spread(first_tag_ms * 3 / 4),
         },
         traffic={kind: schema.Traffic(requests=1, bytes=1000) for kind in schema.KINDS},
         wire_bytes=6000,

@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.xdist_group("build")
 
-REPORT = {"report.json", "report.html"}
+OF_BUILD = {"report.json", "report.html"}
+REPORT = OF_BUILD | {"report.networks.json"}
 
 posix = pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs POSIX signals")
 
@@ -182,7 +183,7 @@ def test_another_label_changes_the_contract_and_not_the_model(
     assert gone.startswith("contract.")
     assert came.startswith("contract.")
     changed = {name for name in before.keys() & after.keys() if before[name] != after[name]}
-    assert changed == {"index.html", "sw.js", *REPORT}
+    assert changed == {"index.html", "sw.js", *OF_BUILD}
 
 
 def replace_labels(declared: Declared, labels: tuple[str, ...]) -> Declared:
@@ -241,7 +242,7 @@ def test_a_title_changes_the_page_alone(site: Site, session_store: Store, tmp_pa
     before, after = originals(site.options.out), originals(options.out)
     assert before.keys() == after.keys()
     changed = {name for name in before if before[name] != after[name]}
-    assert changed == {"index.html", "sw.js", *REPORT}
+    assert changed == {"index.html", "sw.js", *OF_BUILD}
     assert b"<title>Tools &amp; &lt;things&gt;</title>" in after["index.html"]
 
 

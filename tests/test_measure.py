@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests import tiny_models
-from toolchain import cli, units
+from toolchain import cli, networks, units
 from toolchain.build import BuildOptions, build
 from toolchain.card import Declared
 from toolchain.errors import BadInputError, MissingToolError, ToolchainError
 from toolchain.measure import browser as browsers
-from toolchain.measure import networks
 from toolchain.measure.hosts import serving
 from toolchain.measure.run import MeasureOptions, keep, measure, run_once
 from toolchain.measure.summary import figures, p90, path_of, spread
@@ -149,6 +148,11 @@ def test_a_measured_site_says_so_in_its_report(built: Path) -> None:
     assert times["html"].median < times["wasm"].median <= found.first.first_tag_ms.median
     assert times["model"].median <= found.first.first_tag_ms.median
     assert {"decode", "warm-up", "first-tag"} <= set(times)
+    begun = found.first.begun_ms
+    assert set(begun) == set(times)
+    assert all(0 <= begun[name].median <= times[name].median for name in times)
+    # The page does not wait for its script to ask for the weights.
+    assert begun["model"].median < times["runtime"].median
 
     newer = found.model_copy(update={"runs": 9})
     keep(built, before, newer)
@@ -261,12 +265,13 @@ def test_the_limit_is_a_round_trip_and_the_bytes() -> None:
 
 def test_only_bytes_that_came_by_the_first_tag_count_for_the_limit() -> None:
     transfers = (
-        Transfer("http://host/", 200, 10_300),
-        Transfer("http://host/model/a.bin", 900, 90_000),
-        Transfer("http://host/samples/late.jpg", 1100, 50_000),
-        Transfer("http://host/assets/kept.js", 300, 0),
+        Transfer("http://host/", 0, 200, 10_300),
+        Transfer("http://host/model/a.bin", 250, 900, 80_000),
+        Transfer("http://host/model/b.bin", 210, 700, 10_000),
+        Transfer("http://host/samples/late.jpg", 240, 1100, 50_000),
+        Transfer("http://host/assets/kept.js", 220, 300, 0),
     )
-    seen = Visit(1000, transfers, {"decode": 950}, (60, 80), "wasm", (), 0, 0, None)
+    seen = Visit(1000, transfers, {"decode": (500, 950)}, (60, 80), "wasm", (), 0, 0, None)
     found = figures([seen], "http://host/?backend=wasm", networks.parse("1mbit,100ms"))
     assert found.limit_ms == spread([100 + 8 * 100.3])
     assert found.ratio == spread([1000 / (100 + 8 * 100.3)])
@@ -276,10 +281,14 @@ def test_only_bytes_that_came_by_the_first_tag_count_for_the_limit() -> None:
         "runtime": 0,
         "wasm": 0,
         "preview": 0,
-        "model": 1,
+        "model": 2,
         "photos": 1,
     }
-    assert list(found.milestones_ms) == ["html", "runtime", "model", "decode"]
+    milestones = {"html": 200, "runtime": 300, "model": 900, "decode": 950}
+    assert found.milestones_ms == {name: spread([time]) for name, time in milestones.items()}
+    assert list(found.milestones_ms) == list(milestones)
+    begun = {"html": 0, "model": 210, "runtime": 220, "decode": 500}
+    assert found.begun_ms == {name: spread([time]) for name, time in begun.items()}
     assert (found.long_tasks, found.longest_task_ms) == (2, 80)
 
 

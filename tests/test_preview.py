@@ -13,13 +13,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests import command_line, tiny_models
-from toolchain import inspection
+from toolchain import inspection, networks
 from toolchain.build import BuildOptions, build
 from toolchain.card import Declared
 from toolchain.compress import stage as compression
 from toolchain.compress.stage import CompressOptions
 from toolchain.errors import BadInputError, UnreachableError
-from toolchain.measure import networks
 from toolchain.measure.run import MeasureOptions, measure
 from toolchain.progress import Silent
 from toolchain.report import schema

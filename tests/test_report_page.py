@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
+import json
 import re
 import shutil
 from typing import TYPE_CHECKING
@@ -186,6 +187,34 @@ def test_areas_are_bytes(bare: schema.Report) -> None:
         assert areas.keys() == brotli.keys()
         scale = sum(areas.values()) / sum(brotli.values())
         assert areas == pytest.approx({kind: scale * size for kind, size in brotli.items()})
+
+
+def test_bars_of_the_waterfall_begin_where_their_part_did() -> None:
+    measured = reports.measurement("4g", 1000, 500)
+
+    def bars(one: schema.Measurement) -> list[tuple[float, float]]:
+        """Return where each bar of the first visit begins and ends, from the top."""
+        chart = ET.fromstring(exhibits.waterfall(one).wide)  # noqa: S314 - it is our own
+        (series,) = (each for each in chart.iter(f"{SVG}g") if each.get("class") == "series first")
+        marks = [
+            (float(mark.get("y", 0)), float(mark.get("x", 0)), float(mark.get("width", 0)))
+            for mark in series.iter(f"{SVG}rect")
+        ]
+        return [(x, x + width) for _, x, width in sorted(marks)]
+
+    html, model, first_tag = bars(measured)
+    scale = (first_tag[1] - html[0]) / 1000
+    expected = [(0, 250), (125, 500), (750, 1000)]
+    for (begun, ended), (start, end) in zip((html, model, first_tag), expected, strict=True):
+        assert begun - html[0] == pytest.approx(scale * start, abs=0.1)
+        assert ended - html[0] == pytest.approx(scale * end, abs=0.1)
+    # A report of before knows only when they ended.
+    ends = measured.first.model_copy(update={"begun_ms": {}})
+    older = measured.model_copy(update={"first": ends, "repeat": ends})
+    assert {begun for begun, _ in bars(older)} == {html[0]}
+    content = json.loads(ends.model_dump_json())
+    del content["begun_ms"]
+    assert schema.VisitFigures.model_validate(content) == ends
 
 
 def test_the_site_stands_beside_the_converters_weights_and_vgg16(

@@ -46,9 +46,10 @@ def measure(
     ] = 300.0,
 ) -> None:
     """Visit a site in Chromium: bytes, time to the first tag, memory; into its report.json."""
+    from toolchain import networks
     from toolchain.cli import visits
     from toolchain.cli.console import Terminal
-    from toolchain.measure import networks, run
+    from toolchain.measure import run
 
     options = run.MeasureOptions(
         site=site,

@@ -8,7 +8,8 @@ from toolchain.cli.tables import new_table, standard_output
 from toolchain.units import size
 
 if TYPE_CHECKING:
-    from toolchain.report.schema import Measurement, Network, Spread
+    from toolchain.networks import Network
+    from toolchain.report.schema import Measurement, Spread
 
 
 def print_measurement(found: Measurement) -> None:

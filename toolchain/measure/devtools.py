@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-    from toolchain.report.schema import Network
+    from toolchain.networks import Network
 
 _PATIENCE_MS = 2000
 _STEP_MS = 20

@@ -4,8 +4,8 @@ A page can be measured if it shows the tags of a photo as `#tags li`, has the in
 milliseconds in the list's `data-inference-ms` until another photo is asked for, and tags
 a sample when its `button[data-sample]` is pressed. What else it says is taken if it is
 there: `data-model=preview` at the list while its tags are a small model's and others are to
-come, `data-backend`, stages with `data-end-ms`, and what went wrong in a `[role=alert] p`
-under `html[data-state=failed]`.
+come, `data-backend`, stages with `data-end-ms` and `data-start-ms`, and what went wrong in a
+`[role=alert] p` under `html[data-state=failed]`.
 """
 
 WATCH = """
@@ -92,6 +92,8 @@ FACTS = """
   origin: performance.timeOrigin,
   stages: [...document.querySelectorAll('[data-stage][data-end-ms]')].map(({ dataset }) => [
     dataset.stage,
+    // A stage of which only the end is told is an instant.
+    Number(dataset.startMs ?? dataset.endMs),
     Number(dataset.endMs),
   ]),
 })

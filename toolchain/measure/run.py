@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser
 
+    from toolchain.networks import Network
     from toolchain.progress import Progress
 
 Backend = Literal["auto", "wasm", "webgl", "webgpu", "cpu"]
@@ -37,7 +38,7 @@ class MeasureOptions:
 
     site: str
     """Folder of a built site, or the address of a page."""
-    network: schema.Network
+    network: Network
     backend: Backend = "auto"
     host: schema.Host = "toolchain"
     """Who serves a folder."""
@@ -77,7 +78,7 @@ def measure(options: MeasureOptions, *, progress: Progress) -> schema.Measuremen
 def run_once(
     browser: Browser,
     served: Served,
-    network: schema.Network,
+    network: Network,
     *,
     query: str = "",
     tags: int = TAGS,

@@ -6,13 +6,14 @@ import statistics
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
-from toolchain.measure.networks import limit_ms
-from toolchain.report.schema import KINDS, Kind, Network, Spread, Traffic, VisitFigures, kind_of
+from toolchain.networks import limit_ms
+from toolchain.report.schema import KINDS, Kind, Spread, Traffic, VisitFigures, kind_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from toolchain.measure.visit import Transfer, Visit
+    from toolchain.networks import Network
 
 
 def spread(values: Iterable[float]) -> Spread:
@@ -39,12 +40,14 @@ def figures(visits: Sequence[Visit], url: str, network: Network) -> VisitFigures
     traffic = {kind: _traffic(visits, url, kind) for kind in KINDS}
     limits = [limit_ms(network, _bytes_by_first_tag(visit)) for visit in visits]
     known = [limit for limit in limits if limit is not None]
+    spans = [_spans(visit, url) for visit in visits]
     tasks = [visit.long_tasks_ms for visit in visits]
     full = [visit.full_tag_ms for visit in visits if visit.full_tag_ms is not None]
     return VisitFigures(
         first_tag_ms=spread(visit.first_tag_ms for visit in visits),
         full_tag_ms=spread(full) if full else None,
-        milestones_ms=_milestones(visits, url),
+        milestones_ms=_in_order(spans, 1),
+        begun_ms=_in_order(spans, 0),
         traffic=traffic,
         wire_bytes=sum(part.bytes for part in traffic.values()),
         limit_ms=spread(known) if known else None,
@@ -83,19 +86,25 @@ def _bytes_by_first_tag(visit: Visit) -> int:
     )
 
 
-def _milestones(visits: Sequence[Visit], url: str) -> dict[str, Spread]:
-    """Return when each thing was there, in the order of their medians."""
+def _spans(visit: Visit, url: str) -> dict[str, tuple[float, float]]:
+    """Return from when to when each kind of file came by the first tag, and each stage took."""
+    # The preview's stage is the first tag; its name here is that of its files.
+    spans = {stage: span for stage, span in visit.stages_ms.items() if stage != "preview"}
+    for transfer in visit.transfers:
+        if transfer.end_ms > visit.first_tag_ms:
+            continue
+        path = path_of(transfer, url)
+        name: str = kind_of(path) if path else "html"
+        start, end = spans.get(name, (transfer.start_ms, transfer.end_ms))
+        spans[name] = min(start, transfer.start_ms), max(end, transfer.end_ms)
+    return spans
+
+
+def _in_order(spans: Sequence[dict[str, tuple[float, float]]], side: int) -> dict[str, Spread]:
+    """Return one side of the spans over all visits, by their names, in the order of medians."""
     times: dict[str, list[float]] = {}
-    for visit in visits:
-        # The preview's stage is the first tag; its name here is that of its files.
-        ends = {stage: end for stage, end in visit.stages_ms.items() if stage != "preview"}
-        for transfer in visit.transfers:
-            if transfer.end_ms > visit.first_tag_ms:
-                continue
-            path = path_of(transfer, url)
-            name: str = kind_of(path) if path else "html"
-            ends[name] = max(transfer.end_ms, ends.get(name, 0.0))
-        for name, end in ends.items():
-            times.setdefault(name, []).append(end)
-    found = {name: spread(ends) for name, ends in times.items()}
+    for of_visit in spans:
+        for name, span in of_visit.items():
+            times.setdefault(name, []).append(span[side])
+    found = {name: spread(some) for name, some in times.items()}
     return dict(sorted(found.items(), key=lambda item: item[1].median))

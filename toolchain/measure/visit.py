@@ -12,7 +12,7 @@ from toolchain.measure.devtools import DevTools
 if TYPE_CHECKING:
     from playwright.sync_api import BrowserContext, Page
 
-    from toolchain.report.schema import Network
+    from toolchain.networks import Network
 
 # A browser looks a second after a page has loaded whether its service worker is still the
 # newest; a visit is over only then.
@@ -26,6 +26,7 @@ class Transfer:
     """One answer to the page or one of its workers; milliseconds are from navigation."""
 
     url: str
+    start_ms: float
     end_ms: float
     bytes: int
     """On the wire with its headers; 0 where a cache of the browser answered."""
@@ -42,8 +43,8 @@ class Visit:
 
     first_tag_ms: float
     transfers: tuple[Transfer, ...]
-    stages_ms: dict[str, float]
-    """When the stages that the page tells of had ended."""
+    stages_ms: dict[str, tuple[float, float]]
+    """When the stages that the page tells of began and ended."""
     long_tasks_ms: tuple[float, ...]
     backend: str | None
     inference_ms: tuple[float, ...]
@@ -83,7 +84,7 @@ def visit(
         return Visit(
             first_tag_ms=first_tag_ms,
             transfers=_transfers(page, facts["origin"]),
-            stages_ms=dict(facts["stages"]),
+            stages_ms={name: (start, end) for name, start, end in facts["stages"]},
             long_tasks_ms=tuple(facts["longTasks"]),
             backend=facts["backend"],
             inference_ms=tuple(inference),
@@ -105,7 +106,7 @@ def from_host(path: str, body_bytes: int) -> Transfer:
 
     It is counted, but nobody knows when it came: not by the first tag.
     """
-    return Transfer(path, float("inf"), body_bytes + _HEADER_BYTES)
+    return Transfer(path, float("inf"), float("inf"), body_bytes + _HEADER_BYTES)
 
 
 def _first_tags(page: Page, url: str, timeout: float) -> tuple[float, float | None]:
@@ -135,7 +136,7 @@ def _transfers(page: Page, origin: float) -> tuple[Transfer, ...]:
     for worker in (*page.workers, *page.context.service_workers):
         listed += worker.evaluate(probes.TRANSFERS)
     return tuple(
-        Transfer(entry["url"], entry["end"] - origin, int(entry["bytes"]))
+        Transfer(entry["url"], entry["start"] - origin, entry["end"] - origin, int(entry["bytes"]))
         for entry in listed
         # A service worker outlives a visit, and so does its list.
         if entry["start"] >= origin - 1

@@ -28,6 +28,8 @@ class Mark:
     """The text beside it; empty: none. Of several lines only those that have room."""
     said: str
     """What is said of it when it is pointed at."""
+    start: float = 0.0
+    """Where its bar begins."""
 
 
 @dataclass(frozen=True)
@@ -190,4 +192,11 @@ def _add(chart: Any, name: str, marks: Sequence[Mark]) -> None:
 
 
 def _value(mark: Mark, value: object) -> dict[str, object]:
-    return {"value": value, "label": mark.label, "formatter": lambda _: mark.said}
+    drawn: dict[str, object] = {
+        "value": value,
+        "label": mark.label,
+        "formatter": lambda _: mark.said,
+    }
+    if mark.start:
+        drawn["node"] = {svg.EMPTY_SHARE: mark.start / mark.value}
+    return drawn

@@ -15,7 +15,7 @@ from toolchain.units import duration, size
 if TYPE_CHECKING:
     from toolchain.compress.plan import Plan
     from toolchain.report.charts import Chart
-    from toolchain.report.schema import Measurement, Report
+    from toolchain.report.schema import Measurement, Report, VisitFigures
 
 _HASH = re.compile(r"\.[0-9a-f]{16}(?=\.)|-[\w-]{8}(?=\.\w+$)")
 _PARTS = 3  # of a layer's path at most
@@ -121,21 +121,33 @@ def load_times(measured: tuple[Measurement, ...]) -> Chart | None:
 
 
 def waterfall(measured: Measurement) -> Chart:
-    """Draw when each thing had come or ended, on the first visit and on the second."""
-    first, second = measured.first.milestones_ms, measured.repeat.milestones_ms
-    names = [*first, *(name for name in second if name not in first)]
+    """Draw from when to when each thing came or took, on the first visit and on the second."""
+    first, second = measured.first, measured.repeat
+    found = {**second.milestones_ms, **first.milestones_ms}
+    began = {**second.begun_ms, **first.begun_ms}
+    # As they began, which draws a fall; older reports know only when they ended.
+    names = sorted(
+        found, key=lambda name: (began.get(name, found[name]).median, found[name].median)
+    )
     series = {
-        kind: [
-            Mark(times[name].median, duration(times[name].median), f"{name}, {kind} visit: by "
-                 f"{duration(times[name].median)}")
-            if name in times
-            else Mark(0, "", f"{name}: not in the {kind} visit")
-            for name in names
-        ]
-        for kind, times in (("first", first), ("second", second))
-    }  # fmt: skip
-    described = f"When each part had come and each stage had ended, {setting(measured)}"
+        kind: [_stretch(name, kind, visits) for name in names]
+        for kind, visits in (("first", first), ("second", second))
+    }
+    described = f"From when to when each part came and each stage took, {setting(measured)}"
     return charts.bars(names, series, described, duration)
+
+
+def _stretch(name: str, kind: str, visits: VisitFigures) -> Mark:
+    """Return the bar of one thing in one sort of visits."""
+    end, start = visits.milestones_ms.get(name), visits.begun_ms.get(name)
+    if end is None:
+        return Mark(0, "", f"{name}: not in the {kind} visit")
+    by = duration(end.median)
+    if start is None:
+        return Mark(end.median, by, f"{name}, {kind} visit: by {by}")
+    said = f"{name}, {kind} visit: {duration(start.median)} … {by}"
+    # Medians of several visits.
+    return Mark(end.median, by, said, min(start.median, end.median))
 
 
 def sizes(report: Report) -> Chart:

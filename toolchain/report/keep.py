@@ -1,6 +1,7 @@
 """Writes a site's report, and amends it when more is known of the site.
 
-`report.json` is the record, and `report.html` shows it; both are written together.
+`report.json` is the record, `report.html` shows it, and `report.networks.json` is what of it
+the page shows to its visitors; all are written together.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from toolchain.errors import BadInputError, ToolchainError
-from toolchain.report import page, schema, thumbnails
+from toolchain.report import page, published, schema, thumbnails
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,17 +20,22 @@ if TYPE_CHECKING:
 
 RECORD = "report.json"
 PAGE = "report.html"
+NETWORKS = "report.networks.json"
 
 
 def write(site: Path, report: schema.Report) -> None:
-    """Write a report and its page into a site, in place of those that are there.
+    """Write a report and what is made of it into a site, in place of what is there.
 
     Raises:
         ToolchainError: The folder cannot be written.
     """
     try:
         # The record first: nothing that is wrong with the page may cost what was found.
-        for name, text in ((RECORD, report.to_json), (PAGE, lambda: page.render(report))):
+        for name, text in (
+            (RECORD, report.to_json),
+            (PAGE, lambda: page.render(report)),
+            (NETWORKS, lambda: published.networks(report).to_json()),
+        ):
             part = site / f"{name}.part"
             part.write_text(text(), "utf-8")
             part.replace(site / name)

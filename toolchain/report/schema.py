@@ -18,6 +18,7 @@ from toolchain.errors import BadInputError
 from toolchain.evaluation.metrics import Verdict
 from toolchain.evaluation.record import Evaluation
 from toolchain.graph.facts import GraphFacts
+from toolchain.networks import Network
 from toolchain.tfjs.artifacts import Artifacts
 
 if TYPE_CHECKING:
@@ -63,16 +64,6 @@ class SiteFile(FileSize):
     kind: Kind
 
 
-class Network(_Part):
-    """The link between a visitor and the site."""
-
-    name: str
-    down_bits: float | None
-    """Bits a second towards the visitor; None: as fast as the machine."""
-    up_bits: float | None
-    round_trip_ms: float
-
-
 class Spread(_Part):
     """A figure over several visits."""
 
@@ -99,6 +90,9 @@ class VisitFigures(_Part):
     """Until those of the full model do; None where no small one answered before it."""
     milestones_ms: dict[str, Spread]
     """By the first tag: the last answer of each kind, and the page's own stages' ends."""
+    begun_ms: dict[str, Spread] = {}
+    """When each of `milestones_ms` had begun: the first request of each kind, and the stages;
+    empty in reports that were written before this was measured."""
     traffic: dict[Kind, Traffic]
     """Of the whole visit, medians."""
     wire_bytes: int

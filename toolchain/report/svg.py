@@ -21,6 +21,8 @@ Placing = Literal["inside", "after", "above"]
 TEXT = 14.0
 """Size of all text, in the units of the drawing."""
 _SVG = "{http://www.w3.org/2000/svg}"
+EMPTY_SHARE = "empty-share"
+"""A mark's attribute for the caller: the part of its bar, from the left, that is not drawn."""
 _LETTER = 0.6  # mean width of one, of the text's size
 _LINE = 1.35  # from one line to the next, likewise
 _FEWEST = 6  # letters of a name that still tell something
@@ -80,6 +82,11 @@ def _dress(group: ET.Element, classes: Sequence[str], placing: Placing) -> None:
     shape = next((child for child in group if child.tag in (f"{_SVG}rect", f"{_SVG}circle")), None)
     if shape is None or "value" not in said:
         return
+    if share := float(shape.attrib.pop(EMPTY_SHARE, 0)):
+        # pygal's bars all begin at zero.
+        x, _, width, _ = _rectangle(shape)
+        shape.set("x", f"{x + share * width:.2f}")
+        shape.set("width", f"{(1 - share) * width:.2f}")
     ET.SubElement(shape, f"{_SVG}title").text = said["value"]
     if label := said.get("label"):
         _write(group, shape, label, placing)

@@ -139,14 +139,24 @@ export interface Tagging {
   readonly backend: BackendName;
   /** How many tensors live after it: it stays the same unless something leaks. */
   readonly tensors: number;
+  /** What they take, weights included. */
+  readonly tensorBytes: number;
 }
 
 /** A finished request, as the resource timing of either side tells it. */
 export interface Transfer {
   readonly url: string;
-  /** Bytes on the wire with headers; 0 where the browser's cache answered. */
+  /** Bytes on the wire with headers; 0 where a cache of the browser answered. */
   readonly wireBytes: number;
+  /** Of the body as it travels; of no account where {@link isKept}. */
+  readonly encodedBytes: number;
   readonly decodedBytes: number;
+  /** Whether the service worker had it. */
+  readonly isKept: boolean;
+  /** When it was asked for, and the first and the last byte came; milliseconds since the epoch. */
+  readonly start: number;
+  readonly response: number;
+  readonly end: number;
 }
 
 /** Why a weight cannot be unpacked. */

@@ -2,7 +2,13 @@ import { describe, expect, it } from 'vitest';
 
 import { BACKENDS } from '../src/messages';
 import { offeredBackends } from '../src/page/backend-offer';
-import { addressWish, previewWish, rememberedWish, wishInstead } from '../src/page/backend-wish';
+import {
+  addressWish,
+  addressWithBackend,
+  previewWish,
+  rememberedWish,
+  wishInstead,
+} from '../src/page/backend-wish';
 
 const race = { first: 'wasm', firstMs: 12, gpu: 'webgl', gpuMs: 3 } as const;
 const all = new Set(BACKENDS);
@@ -18,6 +24,20 @@ describe('addressWish', () => {
 
   it.each(['', '?backend=', '?backend=auto', '?backend=tpu'])('passes over "%s"', (search) => {
     expect(addressWish(search)).toBe(null);
+  });
+});
+
+describe('addressWithBackend', () => {
+  const site = 'https://example.org/site/';
+
+  it.each(BACKENDS)('asks for %s', (backend) => {
+    const address = addressWithBackend(`${site}?photo=1&backend=cpu#tags`, backend);
+    expect(address).toBe(`${site}?photo=1&backend=${backend}`);
+    expect(addressWish(new URL(address).search)?.backend).toBe(backend);
+  });
+
+  it('asks for none where the page is to choose', () => {
+    expect(addressWithBackend(`${site}?backend=cpu`, 'auto')).toBe(site);
   });
 });
 

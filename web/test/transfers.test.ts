@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
-import { partOf, type Side, TransferCount } from '../src/page/transfers';
+import { bringers, partOf, type Side, TransferCount } from '../src/page/transfers';
+import { transfer as request } from './requests';
 
 const site = 'https://example.org/some/sub/';
 const addresses = {
@@ -32,11 +33,8 @@ describe('partOf', () => {
 });
 
 describe('TransferCount', () => {
-  const transfer = (path: string, wireBytes: number, decodedBytes: number) => ({
-    url: site + path,
-    wireBytes,
-    decodedBytes,
-  });
+  const transfer = (path: string, wireBytes: number, decodedBytes: number, start = 0) =>
+    request({ url: site + path, wireBytes, decodedBytes, start });
 
   it('adds up by part and over all', () => {
     const count = new TransferCount(addresses);
@@ -50,9 +48,34 @@ describe('TransferCount', () => {
 
   it('counts the wire as often as it was used, and the content once', () => {
     const count = new TransferCount(addresses);
-    count.add([transfer('samples/cat.jpg', 500, 480)], 'page');
-    count.add([transfer('samples/cat.jpg', 500, 480)], 'page');
+    count.add([transfer('samples/cat.jpg', 500, 480, 10)], 'page');
+    count.add([transfer('samples/cat.jpg', 500, 480, 20)], 'page');
     expect(count.bytes('photos')).toEqual({ wireBytes: 1000, decodedBytes: 480 });
+  });
+
+  it('counts a request once that is told again when it has ended', () => {
+    const count = new TransferCount(addresses);
+    count.add([transfer('', 300, 0)], 'page');
+    count.add([transfer('', 4300, 9000)], 'page');
+    expect(count.bytes('page')).toEqual({ wireBytes: 4300, decodedBytes: 9000 });
+  });
+
+  it('names the files of a part as they were asked for, with the requests that brought them', () => {
+    const count = new TransferCount(addresses);
+    // The worker finds in the cache what the page has preloaded.
+    count.add([transfer('assets/worker-1.js', 0, 300, 9)], 'worker');
+    count.add([transfer('', 100, 300, 1), transfer('assets/worker-1.js', 90, 300, 3)], 'page');
+    count.add(
+      [transfer('samples/cat.jpg', 0, 50, 2), transfer('samples/cat.jpg', 0, 50, 4)],
+      'page',
+    );
+    expect(count.files('total').map(({ url }) => url)).toEqual(
+      ['', 'samples/cat.jpg', 'assets/worker-1.js'].map((path) => site + path),
+    );
+    const [runtime] = count.files('runtime');
+    const [photo] = count.files('photos');
+    expect(runtime && bringers(runtime).map(({ start }) => start)).toEqual([3]);
+    expect(photo && bringers(photo).map(({ start }) => start)).toEqual([2]);
   });
 
   it('puts a file where the worker needs it, whoever asked first', () => {

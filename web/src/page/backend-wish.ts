@@ -21,6 +21,22 @@ export function addressWish(search: string): ForcedWish | null {
   return backend ? { kind: 'forced', backend, reason: { code: 'forced' } } : null;
 }
 
+/**
+ * Returns an address that asks for a backend.
+ *
+ * @param backend - Its name; any other word asks for none.
+ */
+export function addressWithBackend(address: string, backend: string): string {
+  const url = new URL(address);
+  url.hash = '';
+  if (BACKENDS.some((name) => name === backend)) {
+    url.searchParams.set(PARAMETER, backend);
+  } else {
+    url.searchParams.delete(PARAMETER);
+  }
+  return url.href;
+}
+
 /** Returns the wish that follows from what the visitor chose and what was measured before. */
 export function rememberedWish(
   { choice, race }: Pick<BackendMemory, 'choice' | 'race'>,

@@ -3,7 +3,7 @@
 import { element } from './elements';
 import { byteSize } from './format';
 import { say } from './language';
-import { PARTS, type TransferCount } from './transfers';
+import { type LoadedFile, PARTS, type TransferCount } from './transfers';
 
 /**
  * Fills the rows that the template lays out, so that nothing moves when numbers come.
@@ -17,27 +17,33 @@ export class PartTable {
     const parts = ([...PARTS, 'total'] as const).filter(
       (part) => part !== 'preview' || table.querySelector('[data-part="preview"]'),
     );
-    this.#rows = parts.map((part) => {
-      const row = element(`[data-part="${part}"]`, HTMLTableRowElement, table);
-      return {
-        part,
-        row,
-        wire: element('[data-wire]', HTMLElement, row),
-        decoded: element('[data-decoded]', HTMLElement, row),
-      };
-    });
+    this.#rows = parts.map((part) => ({
+      part,
+      row: element(`[data-part="${part}"]`, HTMLTableRowElement, table),
+    }));
   }
 
   /** Shows the sums so far. */
   show(count: TransferCount): void {
-    for (const { part, row, wire, decoded } of this.#rows) {
+    for (const { part, row } of this.#rows) {
       const { wireBytes, decodedBytes } = count.bytes(part);
       row.dataset['wireBytes'] = String(wireBytes);
       row.dataset['decodedBytes'] = String(decodedBytes);
       if (decodedBytes > 0) {
-        wire.textContent = wireBytes > 0 ? byteSize(wireBytes) : say('fromCache');
-        decoded.textContent = byteSize(decodedBytes);
+        fillBytes(row, count.files(part));
       }
     }
   }
+}
+
+/** Fills a row's cells of bytes, and where they came from. */
+export function fillBytes(row: HTMLElement, files: readonly LoadedFile[]): void {
+  const sum = (bytes: 'wireBytes' | 'decodedBytes'): string =>
+    byteSize(files.reduce((total, file) => total + file[bytes], 0));
+  element('[data-wire]', HTMLElement, row).textContent = sum('wireBytes');
+  element('[data-decoded]', HTMLElement, row).textContent = sum('decodedBytes');
+  const travelled = files.filter(({ wireBytes }) => wireBytes > 0).length;
+  element('[data-source]', HTMLElement, row).textContent = say(
+    travelled === 0 ? 'sourceCache' : travelled === files.length ? 'sourceNetwork' : 'sourceBoth',
+  );
 }

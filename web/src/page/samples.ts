@@ -43,5 +43,7 @@ export async function fetchSample(
   if (!response.ok) {
     throw new Error(`status ${response.status}`);
   }
-  return response.blob();
+  // Chromium's own blob() sometimes never ends where the body comes of a preload and slowly.
+  const content = await response.arrayBuffer();
+  return new Blob([content], { type: response.headers.get('content-type') ?? '' });
 }

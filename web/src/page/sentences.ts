@@ -11,6 +11,11 @@ const BACKEND_NAMES: Readonly<Record<BackendName, string>> = {
   webgl: 'WebGL',
 };
 
+/** Names a backend; one that is not known goes by its code. */
+export function backendTitle(name: string): string {
+  return name in BACKEND_NAMES ? BACKEND_NAMES[name as BackendName] : name;
+}
+
 /** Names the backend in use. */
 export function backendName(report: BackendReport): string {
   return report.active === 'wasm' && report.simd

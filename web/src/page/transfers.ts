@@ -1,6 +1,7 @@
-/** Counts what the page's parts cost on the wire. */
+/** Counts what the page's parts cost on the wire, and keeps when each request was under way. */
 
 import type { Transfer } from '../messages';
+import { transferOf } from '../resource-timing';
 
 /** The parts of the page, in the order they are shown. */
 export const PARTS = ['page', 'runtime', 'wasm', 'preview', 'model', 'photos'] as const;
@@ -25,6 +26,19 @@ export interface Addresses {
 export interface PartBytes {
   readonly wireBytes: number;
   readonly decodedBytes: number;
+}
+
+/** A file, with all requests for it in their order. */
+export interface LoadedFile extends PartBytes {
+  readonly url: string;
+  readonly part: Part;
+  readonly requests: readonly Transfer[];
+}
+
+/** Returns those of a file's requests that brought it: what travelled, else the first. */
+export function bringers({ requests }: LoadedFile): readonly Transfer[] {
+  const travelled = requests.filter(({ wireBytes }) => wireBytes > 0);
+  return travelled.length > 0 ? travelled : requests.slice(0, 1);
 }
 
 /** Returns which part a request belongs to, or null if it never left the browser. */
@@ -58,7 +72,7 @@ export function partOf(url: string, side: Side, addresses: Addresses): Part | nu
 /** Adds up requests of both sides. */
 export class TransferCount {
   readonly #addresses: Addresses;
-  readonly #files = new Map<string, { part: Part; wireBytes: number; decodedBytes: number }>();
+  readonly #files = new Map<string, LoadedFile>();
 
   constructor(addresses: Addresses) {
     this.#addresses = addresses;
@@ -71,44 +85,51 @@ export class TransferCount {
    * content counts once; and what the worker asks for too is not the page's own.
    */
   add(transfers: readonly Transfer[], side: Side): void {
-    for (const { url, wireBytes, decodedBytes } of transfers) {
+    for (const transfer of transfers) {
+      const { url, start } = transfer;
       const part = partOf(url, side, this.#addresses);
       if (!part) {
         continue;
       }
       const known = this.#files.get(url);
+      // The document's is told twice: while it comes, and when it is there.
+      const others = known?.requests.filter((request) => request.start !== start) ?? [];
+      const requests = [...others, transfer].sort((one, two) => one.start - two.start);
       this.#files.set(url, {
+        url,
         part: known && side === 'page' ? known.part : part,
-        wireBytes: (known?.wireBytes ?? 0) + wireBytes,
-        decodedBytes: Math.max(known?.decodedBytes ?? 0, decodedBytes),
+        wireBytes: requests.reduce((sum, { wireBytes }) => sum + wireBytes, 0),
+        decodedBytes: Math.max(...requests.map(({ decodedBytes }) => decodedBytes)),
+        requests,
       });
     }
   }
 
+  /** Returns the files of a part so far, in the order in which they were asked for. */
+  files(part: Part | 'total'): readonly LoadedFile[] {
+    return [...this.#files.values()]
+      .filter((file) => part === 'total' || file.part === part)
+      .sort((one, two) => startOf(one) - startOf(two));
+  }
+
   /** Returns the sums so far. */
   bytes(part: Part | 'total'): PartBytes {
-    let wireBytes = 0;
-    let decodedBytes = 0;
-    for (const file of this.#files.values()) {
-      if (part === 'total' || file.part === part) {
-        wireBytes += file.wireBytes;
-        decodedBytes += file.decodedBytes;
-      }
-    }
-    return { wireBytes, decodedBytes };
+    const files = this.files(part);
+    return {
+      wireBytes: files.reduce((sum, file) => sum + file.wireBytes, 0),
+      decodedBytes: files.reduce((sum, file) => sum + file.decodedBytes, 0),
+    };
   }
+}
+
+function startOf({ requests }: LoadedFile): number {
+  return requests[0]?.start ?? 0;
 }
 
 /** Reports the page's own requests, the document and those before the call included. */
 export function watchPageTransfers(report: (transfers: readonly Transfer[]) => void): void {
   const observer = new PerformanceObserver((list) => {
-    report(
-      (list.getEntries() as PerformanceResourceTiming[]).map((entry) => ({
-        url: entry.name,
-        wireBytes: entry.transferSize,
-        decodedBytes: entry.decodedBodySize,
-      })),
-    );
+    report((list.getEntries() as PerformanceResourceTiming[]).map(transferOf));
   });
   observer.observe({ type: 'navigation', buffered: true });
   observer.observe({ type: 'resource', buffered: true });

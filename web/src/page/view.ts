@@ -9,17 +9,16 @@ import { rememberedWish } from './backend-wish';
 import { WORKER_URL } from './conversation';
 import { element } from './elements';
 import { say } from './language';
+import { LoadPanel } from './load-panel';
 import { showState } from './page-state';
-import { PartTable } from './part-table';
 import { PhotoFrame } from './photo-frame';
 import { listenToSources } from './photo-sources';
 import { fetchSample, listenToSamples, type Sample, showThumbnails } from './samples';
 import type { Session, SessionEvents } from './session';
 import { absolute, type SiteFiles } from './site-files';
-import { StageChart } from './stage-chart';
 import { StatusLine } from './status-line';
 import { TagList } from './tag-list';
-import { TransferCount, watchPageTransfers } from './transfers';
+import { watchPageTransfers } from './transfers';
 
 /** What is to be shown. */
 export interface Subject {
@@ -42,11 +41,6 @@ export function shown({ session, files, memory, offered, chosen }: Subject): Ses
   });
   const frame = new PhotoFrame(element('#photo', HTMLElement));
   const tags = new TagList(element('#tags', HTMLOListElement), element('#timing', HTMLElement));
-  const parts = new PartTable(element('#parts', HTMLTableElement));
-  const stages = new StageChart(
-    element('#stages', HTMLElement),
-    element('#stages-end', HTMLElement),
-  );
   const backend = element('#backend', HTMLElement);
   const alertBox = new AlertBox(
     element('#alert', HTMLElement),
@@ -58,7 +52,7 @@ export function shown({ session, files, memory, offered, chosen }: Subject): Ses
     },
   );
 
-  const transfers = new TransferCount({
+  const load = new LoadPanel(element('#load', HTMLElement), {
     worker: WORKER_URL,
     preview: new Set(files.preview && [files.preview.contract, ...files.preview.weights]),
     model: new Set([files.contract, ...files.weights]),
@@ -83,23 +77,25 @@ export function shown({ session, files, memory, offered, chosen }: Subject): Ses
       status.show(state);
       if (state === 'loading') {
         clearBackend(backend);
+        load.backend(null);
       } else if (state !== 'tagging' && state !== 'previewing') {
         showThumbnails(document);
       }
     },
     progress: (receivedBytes, totalBytes) => status.progress(receivedBytes, totalBytes),
-    stage: (stage, span) => stages.show(stage, span),
-    transfers: (list) => {
-      transfers.add(list, 'worker');
-      parts.show(transfers);
+    stage: (stage, span) => load.stage(stage, span),
+    transfers: (list) => load.transfers(list, 'worker'),
+    backend: (report) => {
+      showBackend(backend, report);
+      load.backend(report);
     },
-    backend: (report) => showBackend(backend, report),
     compared: (race) => {
       memory.race = race;
     },
     tagged: (tagging, role) => {
       frame.showCrop(tagging.view);
       tags.show(tagging, role);
+      load.tagged(tagging);
     },
     upgraded: () => status.upgraded(),
     failed: (sentence, retry) => alertBox.show(sentence, retry),
@@ -169,10 +165,7 @@ export function shown({ session, files, memory, offered, chosen }: Subject): Ses
     tagComing,
     alert: (sentence) => alertBox.show(sentence, false),
   });
-  watchPageTransfers((list) => {
-    transfers.add(list, 'page');
-    parts.show(transfers);
-  });
+  watchPageTransfers((list) => load.transfers(list, 'page'));
   // The one that the document shows is tagged unasked: a visitor sees at once what the page does.
   const [firstSample] = samples;
   if (firstSample) {

@@ -66,13 +66,15 @@ export class Tagger {
     const { outputs, inferenceMs } = first?.photo === photo ? first : await this.#timed(photo);
     const { input, view, preprocessMs } = photo;
     this.#lastInput = input;
+    const { numTensors, numBytes } = memory();
     return {
       tags: bestTags(outputs, this.#files.contract.output),
       view,
       preprocessMs,
       inferenceMs,
       backend: this.#active.backend,
-      tensors: memory().numTensors,
+      tensors: numTensors,
+      tensorBytes: numBytes,
     };
   }
 

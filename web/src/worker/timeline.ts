@@ -1,6 +1,7 @@
 /** Measures the worker's stages and reports what its requests cost. */
 
 import type { Span, Stage, Transfer } from '../messages';
+import { transferOf } from '../resource-timing';
 
 /**
  * Does the work of a stage and reports how long it took, also as an entry in the
@@ -26,12 +27,4 @@ export function watchTransfers(report: (transfers: readonly Transfer[]) => void)
     report((list.getEntries() as PerformanceResourceTiming[]).map(transferOf));
   });
   observer.observe({ type: 'resource', buffered: true });
-}
-
-function transferOf(entry: PerformanceResourceTiming): Transfer {
-  return {
-    url: entry.name,
-    wireBytes: entry.transferSize,
-    decodedBytes: entry.decodedBodySize,
-  };
 }

@@ -1,4 +1,4 @@
-"""The networks that a visit is measured on.
+"""The links between visitors and sites, and the least time that bytes take on them.
 
 The presets are WebPageTest's of the same names (its `connectivity.ini`): "3G Slow",
 "3G Fast", "4G" and "Cable". Rates there are those of the link, the round trip is to the
@@ -9,8 +9,22 @@ from __future__ import annotations
 
 import re
 
+from pydantic import BaseModel, ConfigDict
+
 from toolchain.errors import BadInputError
-from toolchain.report.schema import Network
+
+
+class Network(BaseModel):
+    """The link between a visitor and the site."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    down_bits: float | None
+    """Bits a second towards the visitor; None: as fast as the machine."""
+    up_bits: float | None
+    round_trip_ms: float
+
 
 NETWORKS = {
     network.name: network

@@ -1,0 +1,76 @@
+/** The panel of the load: what came, when, what it cost and what it would cost elsewhere. */
+
+import type { BackendReport, Span, Stage, Tagging, Transfer } from '../messages';
+import { Disclosure } from './disclosure';
+import { element } from './elements';
+import { say } from './language';
+import { LoadFacts } from './load-facts';
+import { PartTable } from './part-table';
+import { type Addresses, type Side, TransferCount } from './transfers';
+import { Waterfall } from './waterfall';
+
+/** Shows the load; what only some visitors ask for is loaded when they do. */
+export class LoadPanel {
+  readonly #count: TransferCount;
+  readonly #facts: LoadFacts;
+  readonly #parts: PartTable;
+  readonly #waterfall: Waterfall;
+  readonly #details: readonly Disclosure[];
+  #fullTagMs: number | undefined;
+
+  constructor(panel: HTMLElement, addresses: Addresses) {
+    this.#count = new TransferCount(addresses);
+    this.#facts = new LoadFacts(panel);
+    this.#parts = new PartTable(element('#parts', HTMLTableElement, panel));
+    this.#waterfall = new Waterfall(panel, this.#count);
+    this.#details = [
+      new Disclosure(element('#files', HTMLDetailsElement, panel), async (place) => {
+        const { showFiles } = await import('./file-table');
+        showFiles(place, this.#count.files('total'), this.#waterfall.lengthMs);
+      }),
+      new Disclosure(element('#networks', HTMLDetailsElement, panel), async (place) => {
+        const { showNetworks } = await import('./networks');
+        await showNetworks(place, this.#count.files('total'), this.#waterfall.firstTagMs);
+      }),
+    ];
+    const copied = element('#copied', HTMLElement, panel);
+    const offer = (button: string, act: (by: typeof import('./load-report')) => Promise<void>) => {
+      element(button, HTMLButtonElement, panel).addEventListener('click', () => {
+        import('./load-report').then(act).catch(() => (copied.textContent = say('notLoaded')));
+      });
+    };
+    offer('#copy-report', ({ copyReport }) => copyReport(panel, copied));
+    offer('#share-link', ({ shareLink }) => shareLink(panel, copied));
+  }
+
+  transfers(transfers: readonly Transfer[], side: Side): void {
+    this.#count.add(transfers, side);
+    this.#parts.show(this.#count);
+    this.#facts.bytes(this.#count);
+    this.#show();
+  }
+
+  stage(stage: Stage, span: Span): void {
+    this.#waterfall.add(stage, span);
+    if (stage === 'first-tag') {
+      this.#fullTagMs = span.end - performance.timeOrigin;
+    }
+    const { firstTagMs } = this.#waterfall;
+    this.#facts.firstTag(this.#fullTagMs, firstTagMs === this.#fullTagMs ? undefined : firstTagMs);
+    this.#show();
+  }
+
+  /** @param report - None while a backend starts. */
+  backend(report: BackendReport | null): void {
+    this.#facts.backend(report);
+  }
+
+  tagged(tagging: Tagging): void {
+    this.#facts.memory(tagging);
+  }
+
+  #show(): void {
+    this.#waterfall.show();
+    this.#details.forEach((each) => each.refresh());
+  }
+}

@@ -1,0 +1,66 @@
+import { describe, expect, it, vi } from 'vitest';
+
+import type { Transfer } from '../src/messages';
+import { leastBytes, leastMs, type Profile, rowsOf } from '../src/page/networks';
+import type { LoadedFile } from '../src/page/transfers';
+import { transfer } from './requests';
+
+const slow = { name: 'slow-3g', down_bits: 400_000, round_trip_ms: 400 };
+const mobile = { name: '4g', down_bits: 9_000_000, round_trip_ms: 170 };
+
+describe('leastMs', () => {
+  it('is a round trip and the time that the link is busy, as the tool computes it', () => {
+    expect(leastMs(mobile, 2_250_000)).toBe(2170);
+    expect(leastMs(slow, 0)).toBe(400);
+  });
+});
+
+describe('rowsOf', () => {
+  it('has a row for each measured profile, and one for a network without any', () => {
+    const visits = { first_tag_ms: 900, full_tag_ms: null, wire_bytes: 1000 };
+    const profile: Profile = {
+      network: '4g',
+      host: 'toolchain',
+      ran_on: 'wasm',
+      browser: 'Chromium 1',
+      runs: 5,
+      first: visits,
+      repeat: visits,
+    };
+    const plain: Profile = { ...profile, host: 'plain' };
+    expect(rowsOf({ schema: 1, networks: [slow, mobile], measured: [profile, plain] })).toEqual([
+      { network: slow, profile: null },
+      { network: mobile, profile },
+      { network: mobile, profile: plain },
+    ]);
+  });
+});
+
+describe('leastBytes', () => {
+  const file = (facts: Partial<Transfer>): LoadedFile => {
+    const end = performance.timeOrigin + (facts.end ?? 0);
+    const request = transfer({ ...facts, end });
+    const { url, wireBytes, decodedBytes } = request;
+    return { url, wireBytes, decodedBytes, part: 'page', requests: [request] };
+  };
+  const unknown = async (): Promise<null> => null;
+
+  it('counts what travelled by the first tag', async () => {
+    const files = [file({ wireBytes: 500, end: 90 }), file({ wireBytes: 70, end: 101 })];
+    expect(await leastBytes(files, 100, unknown)).toBe(500);
+  });
+
+  it('counts what a cache had as it once travelled, with its headers', async () => {
+    const kept = vi.fn(async () => 2000);
+    const files = [
+      file({ encodedBytes: 1000, decodedBytes: 4000 }),
+      file({ url: 'https://example.org/a.js', encodedBytes: 9999, isKept: true }),
+    ];
+    expect(await leastBytes(files, 100, kept)).toBe(1300 + 2300);
+    expect(kept.mock.calls).toEqual([['https://example.org/a.js']]);
+  });
+
+  it('claims nothing of what nobody knows', async () => {
+    expect(await leastBytes([file({ encodedBytes: 9999, isKept: true })], 100, unknown)).toBe(0);
+  });
+});
