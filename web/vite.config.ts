@@ -59,7 +59,10 @@ export default defineConfig(async ({ command, mode }): Promise<ViteUserConfig> =
       sourcemap: false,
       // The site generator writes the page and what it loads early itself.
       modulePreload: false,
-      rolldownOptions: { input: { page: 'src/page/main.ts' }, output: names },
+      rolldownOptions: {
+        input: { page: 'src/page/main.ts' },
+        output: { ...names, chunkFileNames: 'assets/page-[name]-[hash].js' },
+      },
     },
   };
 });

@@ -9,17 +9,20 @@ from __future__ import annotations
 
 import shutil
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from toolchain import __version__, digest
 from toolchain.errors import BadInputError
 from toolchain.site import contract as contracts
 from toolchain.site import parts, strings
+from toolchain.site.variants import VARIANTS, described
 from toolchain.tfjs.artifacts import HASH_DIGITS, name_after_content
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
+    from toolchain.site.variants import Variant
     from toolchain.tfjs.stage import TfjsModel
 
 
@@ -27,6 +30,7 @@ def render(
     model: TfjsModel,
     site: Path,
     *,
+    variants: Sequence[Variant] = (),
     preview: TfjsModel | None = None,
     title: str | None = None,
     language: str = strings.ENGLISH,
@@ -37,6 +41,8 @@ def render(
     Args:
         model: The converted model.
         site: Where to write.
+        variants: All the ways in which the model's weights are stored, `model` the first of
+            them; none where there is one way only.
         preview: The model that answers a first visit until the other one is there, if any.
         title: Heading of the page; by default it names the model.
         language: Tag of the language that the page speaks.
@@ -47,19 +53,28 @@ def render(
             operation that TF.js has not, or there are no texts in the language.
         MissingToolError: The page's runtime is not built.
     """
-    models = [model] if preview is None else [model, preview]
+    models = [model, *(each.model for each in variants[1:]), *([preview] if preview else ())]
     runtime = parts.runtime_for(chain(*(each.converted.artifacts.ops for each in models)))
     for file in runtime.files:
         _copy(parts.runtime_dir() / file, site / file)
     name = model.converted.card.provenance.name
     texts = strings.load(language)
+    own = _model(model, site, "model", "contract.bin")
+    others = [
+        _model(each.model, site, f"{VARIANTS}/{each.name}", f"{VARIANTS}/{each.name}/contract.bin")
+        for each in variants[1:]
+    ]
     context = {
         "title": title or strings.filled(texts.page["title"], name=name),
         "description": strings.filled(texts.page["description"], name=name),
         "language": texts.language,
         "text": texts.page,
         "script_text": texts.script,
-        **_model(model, site, "model", "contract.bin"),
+        **own,
+        "variants": [
+            described(variant, files)
+            for variant, files in zip(variants, [own, *others], strict=False)
+        ],
         "preview": (_model(preview, site, "preview", "preview/contract.bin") if preview else None),
         "runtime": runtime,
         "samples": _samples(site),
@@ -75,7 +90,7 @@ def render(
     (site / "sw.js").write_text(rendered("sw.js.j2", context), "utf-8")
 
 
-def _model(model: TfjsModel, site: Path, folder: str, contract: str) -> dict[str, object]:
+def _model(model: TfjsModel, site: Path, folder: str, contract: str) -> dict[str, Any]:
     """Write a model's files into the site, and return what the template says of it."""
     artifacts = model.converted.artifacts
     for file in (artifacts.model_json, *artifacts.shards):

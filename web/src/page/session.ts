@@ -17,7 +17,7 @@ import { Conversation } from './conversation';
 import { say } from './language';
 import type { PageState } from './page-state';
 import { keepsDownloads, prepareSecondVisit } from './second-visit';
-import type { ModelFiles, Role, SiteFiles } from './site-files';
+import type { ModelFiles, Role } from './site-files';
 import { failureSentence } from './sentences';
 
 /** What the session tells the page. */
@@ -43,11 +43,12 @@ export interface SessionEvents {
  * at the full one's first tags.
  */
 export class Session {
-  readonly #files: SiteFiles;
+  readonly #preview: ModelFiles | null;
   readonly #offered: ReadonlySet<BackendName>;
   readonly #events: SessionEvents;
   readonly #conversations = new Map<Role, Conversation>();
   readonly #ready = new Set<Role>();
+  #model: ModelFiles;
   #wish: BackendWish;
   /** Of the full model. */
   #failure: Failure | undefined;
@@ -55,27 +56,49 @@ export class Session {
   /** Whether the full model has. */
   #hasTagged = false;
   #hasPreviewFailed = false;
+  /** The last one whose downloads were handed to the service worker. */
+  #kept: Conversation | undefined;
   #photo: { readonly id: number; readonly file: Blob } | undefined;
   #lastId = 0;
   /** The photo whose tags are shown as the preview found them. */
   #previewedId: number | undefined;
 
-  /** @param offered - The backends that may stand in for one that the visitor chose. */
+  /**
+   * @param model - The variant to begin with.
+   * @param offered - The backends that may stand in for one that the visitor chose.
+   */
   constructor(
-    files: SiteFiles,
+    model: ModelFiles,
+    preview: ModelFiles | null,
     wish: BackendWish,
     offered: ReadonlySet<BackendName>,
     events: SessionEvents,
   ) {
-    this.#files = files;
+    this.#model = model;
+    this.#preview = preview;
     this.#wish = wish;
     this.#offered = offered;
     this.#events = events;
   }
 
+  /** The photo that was last given, if it is there and a picture. */
+  get photo(): Blob | null {
+    return this.#photo?.file ?? null;
+  }
+
   /** Starts anew on another backend, with the photo that was last given. */
   switchTo(wish: BackendWish): void {
     this.#wish = wish;
+    this.#restart();
+  }
+
+  /** Starts anew with another variant of the model, likewise. */
+  take(model: ModelFiles): void {
+    this.#model = model;
+    this.#restart();
+  }
+
+  #restart(): void {
     this.#end('preview');
     // The files are in the browser's cache, and are right unless one of them was what failed.
     this.start(this.#failure !== undefined && faultOfBackend(this.#failure) === null);
@@ -85,11 +108,11 @@ export class Session {
   start(afresh = false): void {
     this.#end('full');
     this.#failure = undefined;
-    const { preview } = this.#files;
+    const preview = this.#preview;
     if (preview && !this.#conversations.has('preview') && !this.#isPastPreview) {
       this.#begin('preview', preview, afresh);
     } else {
-      this.#begin('full', this.#files, afresh);
+      this.#begin('full', this.#model, afresh);
     }
     this.#events.state(this.#pendingState);
   }
@@ -178,7 +201,7 @@ export class Session {
     const wish = isFull ? this.#wish : previewWish(this.#wish, this.#offered);
     conversation.start(files, wish, {
       afresh,
-      keep: isFull && !this.#hasTagged && keepsDownloads(),
+      keep: isFull && keepsDownloads(),
       expectsPhoto: this.#isExpecting || this.#photo !== undefined,
     });
     if (this.#photo) {
@@ -189,8 +212,8 @@ export class Session {
   /** Lets the full model follow the preview. */
   #follow(afresh: boolean): void {
     if (!this.#conversations.has('full')) {
-      this.#events.progress(0, this.#files.weightBytes);
-      this.#begin('full', this.#files, afresh);
+      this.#events.progress(0, this.#model.weightBytes);
+      this.#begin('full', this.#model, afresh);
     }
   }
 
@@ -256,7 +279,7 @@ export class Session {
     }
     if (role === 'full') {
       this.#end('preview');
-      this.#firstTagged();
+      this.#keep();
     } else if (isLast) {
       this.#previewedId = id;
     }
@@ -303,9 +326,10 @@ export class Session {
   }
 
   /** The second visit is made ready once there are tags: it must not keep them waiting. */
-  #firstTagged(): void {
+  #keep(): void {
     const conversation = this.#conversations.get('full');
-    if (!this.#hasTagged && conversation) {
+    if (conversation && conversation !== this.#kept) {
+      this.#kept = conversation;
       this.#hasTagged = true;
       void prepareSecondVisit(conversation.downloaded);
     }

@@ -17,7 +17,7 @@ export class TagList {
 
   /** Shows the tags and what they took; the facts in full precision lie in the markup. */
   show(tagging: Tagging, role: Role): void {
-    this.#list.replaceChildren(...tagging.tags.map(row));
+    this.#list.replaceChildren(...tagging.tags.map(tagRow));
     const { dataset } = this.#list;
     dataset['model'] = role;
     dataset['inferenceMs'] = String(tagging.inferenceMs);
@@ -39,7 +39,8 @@ export class TagList {
   }
 }
 
-function row({ classIndex, label, score }: Tag): HTMLLIElement {
+/** Makes the list item of one tag. */
+export function tagRow({ classIndex, label, score }: Tag): HTMLLIElement {
   const item = document.createElement('li');
   item.dataset['classIndex'] = String(classIndex);
   item.dataset['label'] = label;

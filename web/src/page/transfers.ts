@@ -1,6 +1,7 @@
 /** Counts what the page's parts cost on the wire. */
 
 import type { Transfer } from '../messages';
+import { transfersOf } from './wire';
 
 /** The parts of the page, in the order they are shown. */
 export const PARTS = ['page', 'runtime', 'wasm', 'preview', 'model', 'photos'] as const;
@@ -102,13 +103,7 @@ export class TransferCount {
 /** Reports the page's own requests, the document and those before the call included. */
 export function watchPageTransfers(report: (transfers: readonly Transfer[]) => void): void {
   const observer = new PerformanceObserver((list) => {
-    report(
-      (list.getEntries() as PerformanceResourceTiming[]).map((entry) => ({
-        url: entry.name,
-        wireBytes: entry.transferSize,
-        decodedBytes: entry.decodedBodySize,
-      })),
-    );
+    void transfersOf(list.getEntries() as PerformanceResourceTiming[]).then(report);
   });
   observer.observe({ type: 'navigation', buffered: true });
   observer.observe({ type: 'resource', buffered: true });

@@ -1,6 +1,6 @@
 /** Shows a session in the document, and hands it what the visitor does there. */
 
-import type { BackendName } from '../messages';
+import type { BackendName, Transfer } from '../messages';
 import { AlertBox } from './alert-box';
 import { clearBackend, showBackend } from './backend-line';
 import type { BackendMemory } from './backend-memory';
@@ -15,16 +15,19 @@ import { PhotoFrame } from './photo-frame';
 import { takePhotos } from './photo-intake';
 import { fetchSample, listenToSamples, type Sample, showThumbnails } from './samples';
 import type { Session, SessionEvents } from './session';
-import { absolute, type SiteFiles } from './site-files';
+import { absolute, type SiteFiles, type Variant } from './site-files';
 import { StageChart } from './stage-chart';
 import { StatusLine } from './status-line';
 import { TagList } from './tag-list';
 import { TransferCount, watchPageTransfers } from './transfers';
+import { VariantPanel } from './variant-panel';
 
 /** What is to be shown. */
 export interface Subject {
   readonly session: Session;
   readonly files: SiteFiles;
+  /** The one to begin with, where there are several. */
+  readonly variant: Variant | undefined;
   readonly memory: BackendMemory;
   readonly offered: ReadonlySet<BackendName>;
   /** The backend that the address or the visitor has named. */
@@ -32,7 +35,14 @@ export interface Subject {
 }
 
 /** Takes hold of the document's elements; returns what shows the session's events in them. */
-export function shown({ session, files, memory, offered, chosen }: Subject): SessionEvents {
+export function shown({
+  session,
+  files,
+  variant,
+  memory,
+  offered,
+  chosen,
+}: Subject): SessionEvents {
   const samples = listenToSamples(document, (sample) => void tagSample(sample));
 
   const status = new StatusLine({
@@ -61,7 +71,9 @@ export function shown({ session, files, memory, offered, chosen }: Subject): Ses
   const transfers = new TransferCount({
     worker: WORKER_URL,
     preview: new Set(files.preview && [files.preview.contract, ...files.preview.weights]),
-    model: new Set([files.contract, ...files.weights]),
+    model: new Set(
+      [files, ...files.variants].flatMap(({ contract, weights }) => [contract, ...weights]),
+    ),
     photos: new Set(samples.map(({ url }) => absolute(url))),
   });
 
@@ -77,9 +89,28 @@ export function shown({ session, files, memory, offered, chosen }: Subject): Ses
   );
   backendSwitch.show(chosen);
 
+  const countOfWorker = (list: readonly Transfer[]): void => {
+    transfers.add(list, 'worker');
+    parts.show(transfers);
+  };
+  const variants = variant
+    ? new VariantPanel(files.variants, variant, {
+        choose: (other) => {
+          alertBox.clear();
+          tags.clear();
+          session.take(other);
+        },
+        photo: () => session.photo,
+        backend: () => (backend.dataset['backend'] as BackendName | undefined) ?? null,
+        transfers: countOfWorker,
+        failed: (sentence) => alertBox.show(sentence, false),
+      })
+    : undefined;
+
   const events: SessionEvents = {
     state: (state) => {
       showState(state);
+      variants?.show(state);
       status.show(state);
       if (state === 'loading') {
         clearBackend(backend);
@@ -89,10 +120,7 @@ export function shown({ session, files, memory, offered, chosen }: Subject): Ses
     },
     progress: (receivedBytes, totalBytes) => status.progress(receivedBytes, totalBytes),
     stage: (stage, span) => stages.show(stage, span),
-    transfers: (list) => {
-      transfers.add(list, 'worker');
-      parts.show(transfers);
-    },
+    transfers: countOfWorker,
     backend: (report) => showBackend(backend, report),
     compared: (race) => {
       memory.race = race;
@@ -110,6 +138,7 @@ export function shown({ session, files, memory, offered, chosen }: Subject): Ses
 
   function clear(): void {
     asked++;
+    variants?.outdate();
     alertBox.clear();
     tags.clear();
   }
