@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,7 +15,9 @@ from tests.browser import SAMPLES, chromium, plain_host, sample_png, toolchain_s
 from toolchain.build import BuildOptions, Weights, build
 from toolchain.card import Declared
 from toolchain.compress.stage import CompressOptions
+from toolchain.errors import BadInputError
 from toolchain.evaluation.metrics import softmax
+from toolchain.evaluation.run import EvaluationOptions, evaluate
 from toolchain.graph import preprocess
 from toolchain.progress import Silent
 from toolchain.report import alternatives, budget, diff, page, schema
@@ -277,7 +279,7 @@ def test_the_choice_names_bytes_and_accuracy(opened: Page, url: str, site: Site)
     assert texts == [
         f"{name} · {size} kB" for name, size in zip((FIRST, *OTHERS), kilobytes, strict=True)
     ]
-    assert "accuracy not judged" in opened.inner_text("#variant")
+    assert "Accuracy: not judged" in opened.inner_text("#variant")
     opened.select_option("#variant-choice", "mixed")
     verdict = site.report.variants[0].verdict
     assert verdict is not None
@@ -390,6 +392,23 @@ def test_nothing_is_wider_than_the_window(
             "cards => cards.map((card) => card.getBoundingClientRect().left)"
         )
         assert len(set(lefts)) == (1 if width == 320 else 3)
+
+
+def test_a_variant_can_be_evaluated(site: Site, session_store: Store) -> None:
+    options = EvaluationOptions(
+        Request(str(site.folder)), SAMPLES, reference=Request(str(site.folder)), variant="uint8"
+    )
+    found = evaluate(options, store=session_store, progress=Silent())
+    assert (found.model.form, found.reference and found.reference.form) == (
+        "site, uint8",
+        f"site, {FIRST}",
+    )
+    # It names no sample as float16 does, and the report keeps what it says of float16.
+    assert found.verdict.agreement is not None
+    assert found.verdict.agreement.hits == 0
+    assert schema.read(site.folder).evaluation is None
+    with pytest.raises(BadInputError, match=r"no variant auto; it has float16, mixed, uint8$"):
+        evaluate(replace(options, variant="auto"), store=session_store, progress=Silent())
 
 
 @pytest.mark.parametrize(

@@ -66,11 +66,12 @@ export class Comparison {
     this.#alert.textContent = '';
     this.#bar.max = this.#variants.length;
     this.#bar.value = 0;
-    this.#button.disabled = false;
     this.#button.addEventListener('click', () => this.cancel(), { signal: this.#cancel.signal });
     element('#compared', HTMLElement).replaceChildren(
       ...[...this.#cards.values()].map(({ root }) => root),
     );
+    // What was pressed cannot keep the focus, and this is what can be done next.
+    this.#button.focus();
   }
 
   #show(variant: Variant, progress: Progress): void {
@@ -95,8 +96,10 @@ export class Comparison {
   }
 
   #end(done: number, backend: BackendName): void {
+    if (document.activeElement === this.#button) {
+      element('#comparison-title', HTMLElement).focus();
+    }
     this.#section.removeAttribute('aria-busy');
-    this.#button.disabled = true;
     this.cancel(); // nothing is left to cancel but the button's listener
     if (this.#isOutdated) {
       return;
