@@ -18,6 +18,7 @@ from toolchain.report import schema
 from toolchain.site import publish, render
 from toolchain.site.configuration import PageOptions
 from toolchain.site.precompress import precompress
+from toolchain.site.variants import VARIANTS, Variant
 from toolchain.sources import resolve
 from toolchain.tfjs import stage as tfjs
 
@@ -34,8 +35,23 @@ if TYPE_CHECKING:
     from toolchain.tfjs.stage import TfjsModel
 
 SHARD_BYTES = 4 << 20
-_PREVIEW = "preview: "  # before the names of its stages
+_PREVIEW = "preview: "  # before the names of its stages, as a variant's name is before its
 _SMALL = 0.5  # of the model's weights; a larger preview hardly answers sooner
+
+
+@dataclass(frozen=True)
+class Weights:
+    """How to store a model's weights."""
+
+    quantization: Quantization
+    """How the converter stores them; of no account where `compress` says more."""
+    compress: CompressOptions | None = None
+    """How to compress them instead."""
+
+    @property
+    def name(self) -> str:
+        """The word that asks for them."""
+        return self.compress.recipe if self.compress else self.quantization
 
 
 @dataclass(frozen=True)
@@ -48,6 +64,8 @@ class BuildOptions:
     """How the converter stores the weights; of no account where `compress` says more."""
     compress: CompressOptions | None = None
     """How to compress them instead."""
+    variants: tuple[Weights, ...] = ()
+    """Other ways to store them, of other names, for the visitor to choose."""
     shard_bytes: int = SHARD_BYTES
     declared: Declared = field(default_factory=Declared)
     """What the user says of the model; it holds over what its source says."""
@@ -59,11 +77,18 @@ class BuildOptions:
     preview where those of the preview are."""
     page: PageOptions = field(default_factory=PageOptions)
 
+    @property
+    def weights(self) -> Weights:
+        """How to store them in the variant that the page begins with."""
+        return Weights(self.quantization, self.compress)
+
 
 @dataclass(frozen=True)
 class _Made:
     """A model as the site gets it, and how compressing it went."""
 
+    name: str
+    """Of its weights."""
     model: TfjsModel
     plan: Plan | None = None
     verdict: Verdict | None = None
@@ -120,31 +145,30 @@ class _Stages:
         own = {"licence": None, "height": None, "width": None}
         return _declare(fetched, self._options.declared.model_copy(update=own))
 
-    def convert(self, fetched: Fetched, prefix: str = "") -> TfjsModel:
-        """Convert a model to TF.js."""
-        options = self._options
+    def convert(self, fetched: Fetched, weights: Weights, prefix: str = "") -> TfjsModel:
+        """Convert a model to TF.js, with its weights as they shall be or as compression wants."""
         with self.timed(f"{prefix}convert"):
             model = tfjs.run(
                 fetched,
                 # Compression starts from the weights as they are.
-                quantization="none" if options.compress else options.quantization,
-                shard_bytes=options.shard_bytes,
+                quantization="none" if weights.compress else weights.quantization,
+                shard_bytes=self._options.shard_bytes,
                 store=self._store,
                 progress=self._progress,
             )
             self._reused = model.reused
         return model
 
-    def quantize(
-        self, model: TfjsModel, compress: CompressOptions | None, prefix: str = ""
-    ) -> _Made:
+    def quantize(self, model: TfjsModel, weights: Weights, prefix: str = "") -> _Made:
         """Compress a model's weights, unless they are to stay as the converter stored them."""
-        if compress is None:
-            return _Made(model)
+        if weights.compress is None:
+            return _Made(weights.name, model)
         with self.timed(f"{prefix}quantize"):
-            made = compression.run(model, compress, store=self._store, progress=self._progress)
+            made = compression.run(
+                model, weights.compress, store=self._store, progress=self._progress
+            )
             self._reused = made.model.reused
-        return _Made(made.model, made.plan, made.verdict)
+        return _Made(weights.name, made.model, made.plan, made.verdict)
 
 
 def build(options: BuildOptions, *, store: Store, progress: Progress) -> schema.Report:
@@ -174,12 +198,19 @@ def build(options: BuildOptions, *, store: Store, progress: Progress) -> schema.
             progress.say(change)
     stages = _Stages(options, store, progress)
     outcome = stages.source()
-    made, preview = _models(outcome.fetched, options, stages)
+    made, variants, preview = _models(outcome.fetched, options, stages)
     model, small = made.model, preview.model if preview else None
     _warn(model, small, progress)
     with store.lock(f"site-{options.out.resolve()}"), publish.staged(options.out) as site:
         with stages.timed("render"):
-            render.render(model, site, page=options.page, preview=small, notice=outcome.notice)
+            render.render(
+                model,
+                site,
+                page=options.page,
+                variants=[_variant(each) for each in (made, *variants)] if variants else (),
+                preview=small,
+                notice=outcome.notice,
+            )
         with stages.timed("compress"):
             sizes = precompress(site, store=store, progress=progress)
         files = tuple(
@@ -204,6 +235,7 @@ def build(options: BuildOptions, *, store: Store, progress: Progress) -> schema.
             source_graph=model.converted.facts,
             artifacts=model.converted.artifacts,
             preview=_record(preview, options),
+            variants=tuple(_record_of_variant(variant, files) for variant in variants),
             stages=tuple(stages.done),
             files=files,
             totals=schema.totals(files),
@@ -212,17 +244,20 @@ def build(options: BuildOptions, *, store: Store, progress: Progress) -> schema.
     return reports.with_what_was_found(report, options.out)
 
 
-def _models(fetched: Fetched, options: BuildOptions, stages: _Stages) -> tuple[_Made, _Made | None]:
-    """Make the model, and the preview if there is to be one.
+def _models(
+    fetched: Fetched, options: BuildOptions, stages: _Stages
+) -> tuple[_Made, tuple[_Made, ...], _Made | None]:
+    """Make the model, its other variants, and the preview if there is to be one.
 
-    What can be wrong with the preview shows before either is compressed, which takes longest.
+    What can be wrong with the preview shows before anything is compressed, which takes longest.
     """
     small = stages.preview_source(options.preview) if options.preview else None
-    model = stages.convert(fetched)
+    model = stages.convert(fetched, options.weights)
     _rehearse(model, options)
     if small is None:
-        return stages.quantize(model, options.compress), None
-    preview = stages.convert(small, _PREVIEW)
+        made = stages.quantize(model, options.weights)
+        return made, _variants(fetched, model, options, stages), None
+    preview = stages.convert(small, options.weights, _PREVIEW)
     if preview.converted.card.labels != model.converted.card.labels:
         raise BadInputError(
             f"the preview {preview.converted.card.provenance.name} has other labels than "
@@ -230,8 +265,33 @@ def _models(fetched: Fetched, options: BuildOptions, stages: _Stages) -> tuple[_
         )
     # The bytes that are asked for are those of the model itself.
     compress = options.compress and replace(options.compress, max_bytes=None)
-    made = stages.quantize(model, options.compress)
-    return made, stages.quantize(preview, compress, _PREVIEW)
+    made = stages.quantize(model, options.weights)
+    variants = _variants(fetched, model, options, stages)
+    weights = replace(options.weights, compress=compress)
+    return made, variants, stages.quantize(preview, weights, _PREVIEW)
+
+
+def _variants(
+    fetched: Fetched, model: TfjsModel, options: BuildOptions, stages: _Stages
+) -> tuple[_Made, ...]:
+    """Make the model's other variants; those that are compressed share one conversion."""
+    plain = model if options.compress else None
+    made = []
+    for weights in options.variants:
+        prefix = f"{weights.name}: "
+        if weights.compress is None:
+            converted = stages.convert(fetched, weights, prefix)
+        else:
+            converted = plain = plain or stages.convert(fetched, weights, prefix)
+        made.append(stages.quantize(converted, weights, prefix))
+    return tuple(made)
+
+
+def _variant(made: _Made) -> Variant:
+    """Return what the page has to know of a variant."""
+    verdict = made.verdict
+    drop = None if verdict is None else verdict.drop or verdict.expected_drop
+    return Variant(made.name, made.model, drop)
 
 
 def _rehearse(model: TfjsModel, options: BuildOptions) -> None:
@@ -256,6 +316,17 @@ def _warn(model: TfjsModel, preview: TfjsModel | None, progress: Progress) -> No
             f"the preview {name} has {small:,} bytes of weights and the model {full:,}; "
             "one of less than half would answer sooner"
         )
+
+
+def _record_of_variant(variant: _Made, files: tuple[schema.SiteFile, ...]) -> schema.Variant:
+    artifacts = variant.model.converted.artifacts
+    return schema.Variant(
+        name=variant.name,
+        plan=variant.plan,
+        verdict=variant.verdict,
+        artifacts=artifacts,
+        bytes=schema.model_bytes(files, f"{VARIANTS}/{variant.name}", artifacts),
+    )
 
 
 def _record(preview: _Made | None, options: BuildOptions) -> schema.Preview | None:

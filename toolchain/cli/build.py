@@ -28,10 +28,12 @@ from toolchain.cli.options import (
     ShardSize,
     Timeout,
     ValueRange,
+    Variants,
     declared_by,
     request_for,
     shard_bytes_of,
     weights_of,
+    words_of,
 )
 
 if TYPE_CHECKING:
@@ -44,7 +46,8 @@ DEFAULT_MODEL = "mobilenet-v2-100-224"
 def build(
     model: Model = DEFAULT_MODEL,
     preview: Preview = None,
-    quantize: Quantize = "auto",
+    quantize: Quantize = None,
+    variant: Variants = None,
     form: Form = "packed",
     calibration: Calibration = None,
     evaluation: EvaluationPhotos = None,
@@ -101,15 +104,22 @@ def build(
 
     limits = None if budget is None else budgets.read(budget)
 
-    quantization, compression = weights_of(
-        quantize,
-        form=form,
-        calibration=calibration,
-        evaluation=evaluation,
-        max_drop=max_drop,
-        max_bytes=max_bytes,
-        shard_bytes=shard_bytes_of(shard_size),
-    )
+    def weights(word: str) -> pipeline.Weights:
+        return pipeline.Weights(
+            *weights_of(
+                word,
+                option="--variant" if variant else "--quantize",
+                form=form,
+                calibration=calibration,
+                evaluation=evaluation,
+                max_drop=max_drop,
+                max_bytes=max_bytes,
+                shard_bytes=shard_bytes_of(shard_size),
+            )
+        )
+
+    word, others = words_of(quantize, variant)
+    first = weights(word)
 
     def ask(word: str, sha256: str | None = None) -> Request:
         return request_for(
@@ -125,8 +135,9 @@ def build(
         request=ask(model, sha256),
         preview=None if preview is None else ask(preview),
         out=out,
-        quantization=quantization,
-        compress=compression,
+        quantization=first.quantization,
+        compress=first.compress,
+        variants=tuple(map(weights, others)),
         shard_bytes=shard_bytes_of(shard_size),
         declared=declared_by(
             labels=labels,
@@ -148,7 +159,8 @@ def build(
         ),
     )
     terminal = Terminal(quiet=quiet)
-    tables.warn_of_quantization(options.quantization, terminal)
+    for each in (first, *options.variants):
+        tables.warn_of_quantization(each.quantization, terminal)
     report = pipeline.build(options, store=Store.default(), progress=terminal)
     if as_json:
         typer.echo(report.to_json(), nl=False)

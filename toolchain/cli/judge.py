@@ -43,6 +43,10 @@ def evaluate(
             "or photos without classes.",
         ),
     ],
+    variant: Annotated[
+        str | None,
+        typer.Option(help="Which of a site's variants; any but the first is only printed."),
+    ] = None,
     reference: Annotated[
         str | None,
         typer.Option(help="Model to compare with; by default the one that a site was built from."),
@@ -76,6 +80,7 @@ def evaluate(
     options = run.EvaluationOptions(
         request=ask(model),
         photos=photos,
+        variant=variant,
         reference=None if reference is None else ask(reference),
         declared=declared_by(
             labels=labels,

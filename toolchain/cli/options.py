@@ -35,12 +35,22 @@ Preview = Annotated[
     ),
 ]
 Quantize = Annotated[
-    str,
+    str | None,
     typer.Option(
         "--quantize",
         "-q",
         help="Weights by a recipe, auto, int8, mixed or tiny, or as the converter's none, float16, "
         "uint16 or uint8.",
+        show_default="auto",
+    ),
+]
+Variants = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--variant",
+        metavar="WORD",
+        help="Weights as --quantize takes them; given several times, the page begins with the "
+        "first, and the visitor can choose another or compare them.",
     ),
 ]
 Form = Annotated[
@@ -111,9 +121,35 @@ Budget = Annotated[
 _SMALLEST_SHARD = 64 << 10
 
 
+DEFAULT_WEIGHTS = "auto"
+
+
+def words_of(quantize: str | None, variants: list[str] | None) -> tuple[str, list[str]]:
+    """Return how the weights are asked for, and the other variants.
+
+    Raises:
+        BadInputError: They are asked for in both ways, or one of them twice.
+    """
+    from toolchain.errors import BadInputError
+
+    if not variants:
+        return quantize or DEFAULT_WEIGHTS, []
+    if quantize is not None:
+        raise BadInputError(
+            "--quantize and --variant both say how to store the weights; "
+            f"write --variant {quantize} for one variant more"
+        )
+    for place, word in enumerate(variants):
+        if word in variants[:place]:
+            raise BadInputError(f"--variant {word} is given twice; leave one out")
+    first, *others = variants
+    return first, others
+
+
 def weights_of(
     text: str,
     *,
+    option: str = "--quantize",
     form: str,
     calibration: Path | None,
     evaluation: Path | None,
@@ -145,7 +181,7 @@ def weights_of(
                 shard_bytes=shard_bytes,
             )
     raise BadInputError(
-        f"--quantize {text} is not known; it is one of {', '.join((*QUANTIZATIONS, *RECIPES))}"
+        f"{option} {text} is not known; it is one of {', '.join((*QUANTIZATIONS, *RECIPES))}"
     )
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from toolchain.evaluation.record import Evaluation
     from toolchain.inspection import Inspection
     from toolchain.progress import Progress
-    from toolchain.report.schema import FileSize, Preview, Report
+    from toolchain.report.schema import FileSize, Preview, Report, Variant
     from toolchain.tfjs.convert import Quantization
 
 _PLAIN_WIDTH = 120  # columns, where the output is no terminal
@@ -81,6 +81,8 @@ def print_report(report: Report, out: Path) -> None:
     )
     console.print(sizes)
     _print_plan(report, console)
+    for variant in report.variants:
+        _print_variant(variant, console)
     if report.preview:
         _print_plan(report.preview, console, "The preview's weights")
     console.print(f"The site is in {out}; look at it with `toolchain serve {out}`.")
@@ -113,6 +115,18 @@ def _print_plan(report: Report | Preview, console: Console, what: str = "Weights
         share = verdict.agreement
         facts.append(f"same first label {share.value:.1%} ({share.low:.1%} … {share.high:.1%})")
     console.print(f"Accuracy on {plan.judged} it was not rounded by: {', '.join(facts)}.")
+
+
+def _print_variant(variant: Variant, console: Console) -> None:
+    """Print what another way of storing the weights takes and loses."""
+    from toolchain.report import accuracy
+
+    said = f"Variant {variant.name}: {size(variant.bytes)} behind Brotli"
+    if variant.plan is not None:
+        said += f", {variant.plan.bits:.2f} bits each"
+    if variant.verdict is not None:
+        said += f", {accuracy.words(variant.verdict)}"
+    console.print(f"{said}.", soft_wrap=True)
 
 
 def _columns(total: FileSize) -> tuple[str, str, str]:

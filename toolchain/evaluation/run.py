@@ -53,11 +53,14 @@ class EvaluationOptions:
     """Processes on this machine; None: as many as are worth it."""
     engine: str | None = None
     """Address of a Dask scheduler that does the work."""
+    variant: str | None = None
+    """Of a site: which of its variants; None: the one that its page begins with."""
 
 
 def evaluate(options: EvaluationOptions, *, store: Store, progress: Progress) -> Evaluation:
     """Judge a site or a model on photos, and write what was found into a site's report.
 
+    A variant besides the first is judged only: the report has room for the first's evaluation.
     The result does not depend on where and by how many workers it was computed.
 
     Raises:
@@ -69,6 +72,8 @@ def evaluate(options: EvaluationOptions, *, store: Store, progress: Progress) ->
         return _evaluate(options, store, progress)
     before = schema.read(site)
     found = _evaluate(options, store, progress)
+    if options.variant not in (None, before.quantization):
+        return found
     try:
         reports.keep_evaluation(site, before, found)
     except ToolchainError as error:
@@ -79,7 +84,13 @@ def evaluate(options: EvaluationOptions, *, store: Store, progress: Progress) ->
 def _evaluate(options: EvaluationOptions, store: Store, progress: Progress) -> Evaluation:
     use_one_thread()
     photos = photo_folder.find(options.photos)
-    subject = subjects.subject_of(options.request, options.declared, store=store, progress=progress)
+    subject = subjects.subject_of(
+        options.request,
+        options.declared,
+        variant=options.variant,
+        store=store,
+        progress=progress,
+    )
     indices = None
     if photos.classes is not None:
         indices = photo_folder.label_indices(photos.classes, subject.card.labels, photos.folder)

@@ -12,6 +12,7 @@ from toolchain.errors import BadInputError, ToolchainError
 from toolchain.evaluation.batches import Network
 from toolchain.report import schema
 from toolchain.site.publish import MARK
+from toolchain.site.variants import VARIANTS
 from toolchain.sources import download, embedded, kaggle, resolve, tfhub
 
 if TYPE_CHECKING:
@@ -40,18 +41,24 @@ class NoSourceError(ToolchainError):
 
 
 def subject_of(
-    request: Request, declared: Declared, *, store: Store, progress: Progress
+    request: Request,
+    declared: Declared,
+    *,
+    variant: str | None = None,
+    store: Store,
+    progress: Progress,
 ) -> Subject:
     """Take a built site as it is, or fetch a model.
 
     Args:
         request: What to judge.
         declared: What the user says of a model; a site says all of itself.
+        variant: Which of a site's; None: the one that its page begins with.
         store: The cache.
         progress: Hears of fetching.
 
     Raises:
-        BadInputError: The user declares something of a site.
+        BadInputError: The user declares something of a site, or there is no such variant.
         ToolchainError: It cannot be fetched or read.
     """
     site = Path(request.model)
@@ -61,7 +68,9 @@ def subject_of(
                 f"{site} is a built site and says itself how it is fed and read; "
                 "leave out what declares labels, sizes or ranges"
             )
-        return _of_site(site)
+        return _of_site(site, variant)
+    if variant is not None:
+        raise BadInputError(f"{request.model} is no built site, so it has no variant {variant}")
     fetched = resolve.fetch(request, store=store, progress=progress)
     return _of_model(fetched, declared.over(fetched.declared), progress)
 
@@ -141,17 +150,24 @@ def _at_hand(model: str, store: Store) -> str | None:
     return model if kept else None
 
 
-def _of_site(site: Path) -> Subject:
+def _of_site(site: Path, variant: str | None = None) -> Subject:
     report = schema.read(site)
     card = report.card
+    name, folder, artifacts = report.quantization, "model", report.artifacts
+    if variant not in (None, name):
+        others = {other.name: other for other in report.variants}
+        if variant not in others:
+            raise BadInputError(
+                f"{site} has no variant {variant}; it has {', '.join((name, *others))}"
+            )
+        name, folder, artifacts = variant, f"{VARIANTS}/{variant}", others[variant].artifacts
     network = Network(
-        folder=(site / "model").resolve(),
-        model_json=report.artifacts.model_json,
+        folder=(site / folder).resolve(),
+        model_json=artifacts.model_json,
         sha256=card.provenance.sha256,
         input=card.input,
     )
-    form = f"site, {report.quantization}"
-    return Subject(network, card, form, report.artifacts.activation)
+    return Subject(network, card, f"site, {name}", artifacts.activation)
 
 
 def _of_model(fetched: Fetched, declared: Declared, progress: Progress) -> Subject:

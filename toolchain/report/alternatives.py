@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from toolchain.report import accuracy
+from toolchain.report import accuracy, schema
 from toolchain.sources.catalogue import VGG16
 
 if TYPE_CHECKING:
     from toolchain.compress.front import Point
-    from toolchain.report.schema import Report
+    from toolchain.report.schema import Report, Variant
 
 _WIDTHS = {"float16": 2, "uint8": 1}  # bytes of one weight as the converter stores it
 
@@ -32,14 +32,16 @@ def alternatives(report: Report) -> tuple[Alternative, ...]:
     judged = accuracy.judgements(report)
     own = Alternative(
         "This site's model",
-        model_bytes(report),
+        schema.model_bytes(report.files, "model", report.artifacts),
         "behind Brotli",
         f"{accuracy.words(judged[0].verdict)}, by {judged[0].by}" if judged else None,
     )
+    known = {variant.name for variant in report.variants}
     stored = {point.weights: point for point in report.front.converted} if report.front else {}
     return (
         own,
-        *(_converted(name, stored.get(name), report) for name in _WIDTHS),
+        *map(_variant, report.variants),
+        *(_converted(name, stored.get(name), report) for name in _WIDTHS if name not in known),
         Alternative(
             "VGG16, float32",
             VGG16.float32_bytes,
@@ -49,11 +51,13 @@ def alternatives(report: Report) -> tuple[Alternative, ...]:
     )
 
 
-def model_bytes(report: Report) -> int:
-    """Return the bytes of `model.json` and the weights behind Brotli, as `tune` counts them."""
-    artifacts = report.artifacts
-    names = {f"model/{name}" for name in (artifacts.model_json, *artifacts.shards)}
-    return sum(file.brotli for file in report.files if file.path in names)
+def _variant(variant: Variant) -> Alternative:
+    judged = None
+    if variant.verdict is not None and variant.plan is not None:
+        judged = f"{accuracy.words(variant.verdict)}, by {variant.plan.judged}, when it was built"
+    return Alternative(
+        f"This site's variant {variant.name}", variant.bytes, "behind Brotli", judged
+    )
 
 
 def _converted(name: str, point: Point | None, report: Report) -> Alternative:

@@ -7,7 +7,7 @@ raises `SCHEMA`.
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -27,8 +27,14 @@ if TYPE_CHECKING:
 
 SCHEMA: Literal[1] = 1
 
-Kind = Literal["page", "runtime", "wasm", "preview", "model", "photos"]
-KINDS: tuple[Kind, ...] = ("page", "runtime", "wasm", "preview", "model", "photos")
+Kind = Literal["page", "runtime", "wasm", "preview", "model", "variants", "photos"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+_FOLDERS: dict[str, Kind] = {
+    "preview": "preview",
+    "model": "model",
+    "variants": "variants",
+    "samples": "photos",
+}
 
 
 class _Part(BaseModel):
@@ -154,6 +160,19 @@ class Preview(_Part):
     artifacts: Artifacts
 
 
+class Variant(_Part):
+    """Another way in which the site stores the model's weights, for the visitor to choose."""
+
+    name: str
+    """What was asked for: a recipe, or a kind of the converter's."""
+    plan: Plan | None
+    verdict: Verdict | None
+    artifacts: Artifacts
+    """They lie in `variants/NAME/`."""
+    bytes: int
+    """`model.json` and the weights, behind Brotli."""
+
+
 class Report(_Part):
     """The whole report."""
 
@@ -174,6 +193,8 @@ class Report(_Part):
     source_graph: GraphFacts
     artifacts: Artifacts
     preview: Preview | None = None
+    variants: tuple[Variant, ...] = ()
+    """Those besides the one that the page begins with, of which all else here tells."""
     stages: tuple[Stage, ...]
     files: tuple[SiteFile, ...]
     totals: dict[Kind, FileSize]
@@ -193,11 +214,10 @@ class Report(_Part):
 
 def kind_of(path: str) -> Kind:
     """Tell what a file of the site is for, by its path in the site."""
-    if path.startswith("samples/"):
-        return "photos"
-    if path.startswith("preview/"):
-        return "preview"
-    if path.startswith(("model/", "contract.")):
+    folder, _, below = path.partition("/")
+    if below and folder in _FOLDERS:
+        return _FOLDERS[folder]
+    if path.startswith("contract."):
         return "model"
     if path.startswith("assets/"):
         if path.endswith(".wasm"):
@@ -220,6 +240,18 @@ def totals(files: Iterable[SiteFile]) -> dict[Kind, FileSize]:
         )
         for kind in KINDS
     }
+
+
+def model_bytes(files: Iterable[SiteFile], folder: str, artifacts: Artifacts) -> int:
+    """Return the bytes of a model's `model.json` and weights behind Brotli, as `tune` counts them.
+
+    Args:
+        files: Of the site.
+        folder: Where the model lies in it.
+        artifacts: The model's.
+    """
+    names = {f"{folder}/{name}" for name in (artifacts.model_json, *artifacts.shards)}
+    return sum(file.brotli for file in files if file.path in names)
 
 
 def read(site: Path) -> Report:

@@ -8,7 +8,7 @@ tell browsers to keep all of them for ever, and a page never meets another build
 from __future__ import annotations
 
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from toolchain import __version__, digest
 from toolchain.site import contract as contracts
@@ -16,13 +16,15 @@ from toolchain.site import parts, strings, template
 from toolchain.site.assets import Assets
 from toolchain.site.configuration import PageOptions
 from toolchain.site.files import copy, write_named
+from toolchain.site.variants import VARIANTS, described
 from toolchain.tfjs.artifacts import HASH_DIGITS
 from toolchain.tfjs.packing import EARLY_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from toolchain.site.variants import Variant
     from toolchain.tfjs.stage import TfjsModel
 
 _DEFAULT_PAGE = PageOptions()
@@ -33,6 +35,7 @@ def render(
     site: Path,
     *,
     page: PageOptions = _DEFAULT_PAGE,
+    variants: Sequence[Variant] = (),
     preview: TfjsModel | None = None,
     notice: str | None = None,
 ) -> None:
@@ -42,6 +45,8 @@ def render(
         model: The converted model.
         site: Where to write.
         page: What the user says of the page.
+        variants: All the ways in which the model's weights are stored, `model` the first of
+            them; none where there is one way only.
         preview: The model that answers a first visit until the other one is there, if any.
         notice: A sentence the visitor should read, if any.
 
@@ -52,19 +57,28 @@ def render(
         TemplateError: The user's template has a fault; its place is named.
         MissingToolError: The page's runtime is not built.
     """
-    models = [model] if preview is None else [model, preview]
+    models = [model, *(each.model for each in variants[1:]), *([preview] if preview else ())]
     runtime = parts.runtime_for(chain(*(each.converted.artifacts.ops for each in models)))
     for file in runtime.files:
         copy(parts.runtime_dir() / file, site / file)
     name = model.converted.card.provenance.name
     texts = texts_of(page)
+    own = _model(model, site, "model", "contract.bin")
+    others = [
+        _model(each.model, site, f"{VARIANTS}/{each.name}", f"{VARIANTS}/{each.name}/contract.bin")
+        for each in variants[1:]
+    ]
     context = {
         "title": page.title or strings.filled(texts.page["title"], name=name),
         "description": page.description or strings.filled(texts.page["description"], name=name),
         "language": texts.language,
         "text": texts.page,
         "script_text": texts.script,
-        **_model(model, site, "model", "contract.bin"),
+        **own,
+        "variants": [
+            described(variant, files)
+            for variant, files in zip(variants, [own, *others], strict=False)
+        ],
         "preview": (_model(preview, site, "preview", "preview/contract.bin") if preview else None),
         "runtime": runtime,
         "styles": [*runtime.styles, *_accent(page, site)],
@@ -111,7 +125,7 @@ def check(page: PageOptions) -> None:
         template.check(page.template)
 
 
-def _model(model: TfjsModel, site: Path, folder: str, contract: str) -> dict[str, object]:
+def _model(model: TfjsModel, site: Path, folder: str, contract: str) -> dict[str, Any]:
     """Write a model's files into the site, and return what the template says of it."""
     artifacts = model.converted.artifacts
     for file in (artifacts.model_json, *artifacts.shards):

@@ -29,6 +29,11 @@ export function percent(share: number): string {
   return value > 0 && value < 0.05 ? `< ${rounded(0.1, 1)} %` : `${rounded(value, 1, 1)} %`;
 }
 
+/** Returns per cent points, as in `0.3`. */
+export function points(value: number): string {
+  return rounded(value, 1, 1);
+}
+
 /** @param least - Digits after the point that are written even if they are 0. */
 function rounded(value: number, digits: number, least = 0): string {
   return value.toLocaleString(language().tag, {

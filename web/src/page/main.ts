@@ -11,24 +11,29 @@ import { BackendMemory } from './backend-memory';
 import { offeredBackends } from './backend-offer';
 import { addressWish, rememberedWish } from './backend-wish';
 import { firstPaint } from './first-paint';
-import { Session, type SessionEvents } from './session';
+import { Session } from './session';
+import type { SessionEvents } from './session-events';
 import { siteFiles } from './site-files';
+import { addressedVariant } from './variant-choice';
 import { shown } from './view';
 
 const files = siteFiles(document.documentElement);
+const variant = addressedVariant(files.variants, location.search);
+// Of the first variant's contract whichever it is: all compute with the same floats.
 const memory = new BackendMemory(() => localStorage, navigator.userAgent, files.contract);
 const offered = offeredBackends(window);
 const addressed = addressWish(location.search);
 
 const session = new Session(
-  files,
+  variant ?? files,
+  files.preview,
   addressed ?? rememberedWish(memory, offered),
   offered,
   firstPaint(parsed().then(() => document.querySelector<HTMLImageElement>('#photo img[src]'))),
   held(
     parsed().then(() => {
       const chosen = addressed?.backend ?? memory.choice;
-      return shown({ session, files, memory, offered, chosen });
+      return shown({ session, files, variant, memory, offered, chosen });
     }),
   ),
 );

@@ -1,10 +1,12 @@
 /** The sentences that say more than one thing, put together of the language's texts. */
 
 import type { BackendName, BackendReason, BackendReport, Failure, WeightFault } from '../messages';
-import { duration } from './format';
+import { duration, points } from './format';
 import { say } from './language';
+import type { Drop } from './site-files';
 
-const BACKEND_NAMES: Readonly<Record<BackendName, string>> = {
+/** What people call the backends. */
+export const BACKEND_NAMES: Readonly<Record<BackendName, string>> = {
   wasm: 'WebAssembly',
   cpu: 'JavaScript',
   webgpu: 'WebGPU',
@@ -69,6 +71,17 @@ export function backendReason(report: BackendReport): string {
 /** A cause, which may be a sentence of its own, inside another sentence. */
 function aside(detail: string): string {
   return detail.trim().replace(/\.$/, '');
+}
+
+/** Says what a model loses against the one that it was made from. */
+export function dropSentence(drop: Drop | null): string {
+  return drop
+    ? say(drop.isCounted ? 'dropCounted' : 'dropExpected', {
+        points: points(drop.points),
+        low: points(drop.low),
+        high: points(drop.high),
+      })
+    : say('dropUnknown');
 }
 
 /** Says in one sentence what failed. */

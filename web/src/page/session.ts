@@ -2,40 +2,22 @@
 
 import type {
   BackendName,
-  BackendReport,
   BackendWish,
   Failure,
   FromWorker,
   Photo,
-  Race,
   Span,
   Stage,
-  Tagging,
-  Transfer,
 } from '../messages';
 import { faultOfBackend, previewWish, wishInstead } from './backend-wish';
 import { Conversation } from './conversation';
 import type { PageState } from './page-state';
 import { Requests } from './requests';
 import { keepsDownloads, prepareSecondVisit } from './second-visit';
-import type { ModelFiles, Role, SiteFiles } from './site-files';
 import { failureSentence, refusalSentence } from './sentences';
+import type { SessionEvents } from './session-events';
+import type { ModelFiles, Role } from './site-files';
 import type { SideAnswer } from './side-questions';
-
-/** What the session tells the page. */
-export interface SessionEvents {
-  state(state: PageState): void;
-  progress(receivedBytes: number, totalBytes: number): void;
-  stage(stage: Stage, span: Span): void;
-  transfers(transfers: readonly Transfer[]): void;
-  backend(report: BackendReport): void;
-  compared(race: Race): void;
-  tagged(tagging: Tagging, role: Role): void;
-  /** The full model's tags have just taken the place of the preview's. */
-  upgraded(): void;
-  /** @param retry - Whether starting anew may help. */
-  failed(sentence: string, retry: boolean): void;
-}
 
 /**
  * One visit to the page.
@@ -45,12 +27,13 @@ export interface SessionEvents {
  * at the full one's first tags.
  */
 export class Session {
-  readonly #files: SiteFiles;
+  readonly #preview: ModelFiles | null;
   readonly #offered: ReadonlySet<BackendName>;
   readonly #firstPaint: Promise<void>;
   readonly #events: SessionEvents;
   readonly #conversations = new Map<Role, Conversation>();
   readonly #ready = new Set<Role>();
+  #model: ModelFiles;
   #wish: BackendWish;
   /** Of the full model. */
   #failure: Failure | undefined;
@@ -58,30 +41,50 @@ export class Session {
   #hasTagged = false;
   #hasPreviewFailed = false;
   readonly #requests = new Requests();
+  /** The last one whose downloads were handed to the service worker. */
+  #kept: Conversation | undefined;
   /** The photo whose tags are shown as the preview found them. */
   #previewedId: number | undefined;
 
   /**
+   * @param model - The variant to begin with.
    * @param offered - The backends that may stand in for one that the visitor chose.
    * @param firstPaint - What most of the weights wait for.
    */
   constructor(
-    files: SiteFiles,
+    model: ModelFiles,
+    preview: ModelFiles | null,
     wish: BackendWish,
     offered: ReadonlySet<BackendName>,
     firstPaint: Promise<void>,
     events: SessionEvents,
   ) {
-    this.#files = files;
+    this.#model = model;
+    this.#preview = preview;
     this.#wish = wish;
     this.#offered = offered;
     this.#firstPaint = firstPaint;
     this.#events = events;
   }
 
+  /** The photo that was last given, if it is there and a picture. */
+  get photo(): Blob | null {
+    return this.#requests.photo ?? null;
+  }
+
   /** Starts anew on another backend, with the photo that was last given. */
   switchTo(wish: BackendWish): void {
     this.#wish = wish;
+    this.#restart();
+  }
+
+  /** Starts anew with another variant of the model, likewise. */
+  take(model: ModelFiles): void {
+    this.#model = model;
+    this.#restart();
+  }
+
+  #restart(): void {
     this.#end('preview');
     // The files are in the browser's cache, and are right unless one of them was what failed.
     this.start(this.#failure !== undefined && faultOfBackend(this.#failure) === null);
@@ -91,11 +94,11 @@ export class Session {
   start(afresh = false): void {
     this.#end('full');
     this.#failure = undefined;
-    const { preview } = this.#files;
+    const preview = this.#preview;
     if (preview && !this.#conversations.has('preview') && !this.#isPastPreview) {
       this.#begin('preview', preview, afresh);
     } else {
-      this.#begin('full', this.#files, afresh);
+      this.#begin('full', this.#model, afresh);
     }
     this.#events.state(this.#pendingState);
   }
@@ -228,7 +231,7 @@ export class Session {
     const wish = isFull ? this.#wish : previewWish(this.#wish, this.#offered);
     conversation.start(files, wish, {
       afresh,
-      keep: isFull && !this.#hasTagged && keepsDownloads(),
+      keep: isFull && keepsDownloads(),
       weightsAfter: this.#firstPaint,
       expectsPhoto: this.#requests.hasPhoto,
     });
@@ -238,8 +241,8 @@ export class Session {
   /** Lets the full model follow the preview. */
   #follow(afresh: boolean): void {
     if (!this.#conversations.has('full')) {
-      this.#events.progress(0, this.#files.weightBytes);
-      this.#begin('full', this.#files, afresh);
+      this.#events.progress(0, this.#model.weightBytes);
+      this.#begin('full', this.#model, afresh);
     }
   }
 
@@ -313,7 +316,7 @@ export class Session {
     if (role === 'full') {
       this.#requests.answered(id);
       this.#end('preview');
-      this.#firstTagged();
+      this.#keep();
     } else if (isLast) {
       this.#previewedId = id;
     }
@@ -361,9 +364,10 @@ export class Session {
   }
 
   /** The second visit is made ready once there are tags: it must not keep them waiting. */
-  #firstTagged(): void {
+  #keep(): void {
     const conversation = this.#conversations.get('full');
-    if (!this.#hasTagged && conversation) {
+    if (conversation && conversation !== this.#kept) {
+      this.#kept = conversation;
       this.#hasTagged = true;
       void prepareSecondVisit(conversation.downloaded);
     }

@@ -13,16 +13,34 @@ export interface ModelFiles {
   readonly weightBytes: number;
 }
 
+/** Points of top-1 that a model loses, with their 95 % interval. */
+export interface Drop {
+  readonly points: number;
+  readonly low: number;
+  readonly high: number;
+  /** By photos whose right label is known; else expected, from the scores. */
+  readonly isCounted: boolean;
+}
+
+/** One of the ways in which the site stores the full model's weights. */
+export interface Variant extends ModelFiles {
+  readonly name: string;
+  /** Null where nobody has judged it. */
+  readonly drop: Drop | null;
+}
+
 /** Those of the full model, and what else there is. */
 export interface SiteFiles extends ModelFiles {
   readonly preview: ModelFiles | null;
+  /** The first is the one above; empty where there is no other. */
+  readonly variants: readonly Variant[];
   /** Whether a sample photo is to be tagged unasked. */
   readonly hasSamples: boolean;
 }
 
 /** Reads the addresses from the document's element. */
 export function siteFiles({ dataset }: HTMLElement): SiteFiles {
-  const { contract, weights, earlyWeights, weightBytes, samples } = dataset;
+  const { contract, weights, earlyWeights, weightBytes, samples, variants } = dataset;
   const { previewContract, previewWeights, previewEarlyWeights, previewWeightBytes } = dataset;
   const full = modelFiles(contract, weights, earlyWeights, weightBytes);
   if (!full) {
@@ -31,6 +49,7 @@ export function siteFiles({ dataset }: HTMLElement): SiteFiles {
   return {
     ...full,
     preview: modelFiles(previewContract, previewWeights, previewEarlyWeights, previewWeightBytes),
+    variants: variants ? (JSON.parse(variants) as Variant[]).map(located) : [],
     hasSamples: Number(samples) > 0,
   };
 }
@@ -49,6 +68,11 @@ function modelFiles(
         weightBytes: Number(weightBytes),
       }
     : null;
+}
+
+function located(variant: Variant): Variant {
+  const { contract, weights } = variant;
+  return { ...variant, contract: absolute(contract), weights: weights.map(absolute) };
 }
 
 /** Returns an address as requests name it. */

@@ -17,7 +17,7 @@ export class TagList {
 
   /** Shows the tags and what they took; the facts in full precision lie in the markup. */
   show(tagging: Tagging, role: Role): void {
-    this.#list.replaceChildren(...tagging.tags.map((tag) => fill(row(), tag)));
+    this.#list.replaceChildren(...tagging.tags.map(tagRow));
     this.#note(tagging, role);
     this.#timing.textContent = say('taggedIn', {
       inference: duration(tagging.inferenceMs),
@@ -36,7 +36,7 @@ export class TagList {
       if (item instanceof HTMLLIElement) {
         fill(item, tag);
       } else {
-        this.#list.append(fill(row(), tag));
+        this.#list.append(tagRow(tag));
       }
     });
     this.#note(tagging, 'full');
@@ -61,6 +61,11 @@ export class TagList {
     }
     this.#timing.textContent = '';
   }
+}
+
+/** Makes the list item of one tag. */
+export function tagRow(tag: Tag): HTMLLIElement {
+  return fill(row(), tag);
 }
 
 const PARTS = ['spoken', 'tag-name', 'tag-share', 'tag-bar'] as const;

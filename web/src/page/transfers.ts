@@ -1,7 +1,7 @@
 /** Counts what the page's parts cost on the wire, and keeps when each request was under way. */
 
 import type { Transfer } from '../messages';
-import { transferOf } from '../resource-timing';
+import { transfersOf } from './wire';
 
 /** The parts of the page, in the order they are shown. */
 export const PARTS = ['page', 'runtime', 'wasm', 'preview', 'model', 'photos'] as const;
@@ -129,7 +129,7 @@ function startOf({ requests }: LoadedFile): number {
 /** Reports the page's own requests, the document and those before the call included. */
 export function watchPageTransfers(report: (transfers: readonly Transfer[]) => void): void {
   const observer = new PerformanceObserver((list) => {
-    report((list.getEntries() as PerformanceResourceTiming[]).map(transferOf));
+    void transfersOf(list.getEntries() as PerformanceResourceTiming[]).then(report);
   });
   observer.observe({ type: 'navigation', buffered: true });
   observer.observe({ type: 'resource', buffered: true });

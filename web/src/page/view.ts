@@ -14,16 +14,20 @@ import { showState } from './page-state';
 import { PhotoFrame } from './photo-frame';
 import { listenToSources } from './photo-sources';
 import { fetchSample, listenToSamples, type Sample, showThumbnails } from './samples';
-import type { Session, SessionEvents } from './session';
-import { absolute, type SiteFiles } from './site-files';
+import type { Session } from './session';
+import type { SessionEvents } from './session-events';
+import { absolute, type SiteFiles, type Variant } from './site-files';
 import { StatusLine } from './status-line';
 import { TagList } from './tag-list';
 import { watchPageTransfers } from './transfers';
+import { VariantPanel } from './variant-panel';
 
 /** What is to be shown. */
 export interface Subject {
   readonly session: Session;
   readonly files: SiteFiles;
+  /** The one to begin with, where there are several. */
+  readonly variant: Variant | undefined;
   readonly memory: BackendMemory;
   readonly offered: ReadonlySet<BackendName>;
   /** The backend that the address or the visitor has named. */
@@ -31,7 +35,14 @@ export interface Subject {
 }
 
 /** Takes hold of the document's elements; returns what shows the session's events in them. */
-export function shown({ session, files, memory, offered, chosen }: Subject): SessionEvents {
+export function shown({
+  session,
+  files,
+  variant,
+  memory,
+  offered,
+  chosen,
+}: Subject): SessionEvents {
   const samples = listenToSamples(document, (sample) => void tagSample(sample));
 
   const status = new StatusLine({
@@ -55,7 +66,9 @@ export function shown({ session, files, memory, offered, chosen }: Subject): Ses
   const load = new LoadPanel(element('#load', HTMLElement), {
     worker: WORKER_URL,
     preview: new Set(files.preview && [files.preview.contract, ...files.preview.weights]),
-    model: new Set([files.contract, ...files.weights]),
+    model: new Set(
+      [files, ...files.variants].flatMap(({ contract, weights }) => [contract, ...weights]),
+    ),
     photos: new Set(samples.map(({ url }) => absolute(url))),
   });
 
@@ -71,9 +84,24 @@ export function shown({ session, files, memory, offered, chosen }: Subject): Ses
   );
   backendSwitch.show(chosen);
 
+  const variants = variant
+    ? new VariantPanel(files.variants, variant, {
+        choose: (other) => {
+          alertBox.clear();
+          tags.clear();
+          session.take(other);
+        },
+        photo: () => session.photo,
+        backend: () => (backend.dataset['backend'] as BackendName | undefined) ?? null,
+        transfers: (list) => load.transfers(list, 'worker'),
+        failed: (sentence) => alertBox.show(sentence, false),
+      })
+    : undefined;
+
   const events: SessionEvents = {
     state: (state) => {
       showState(state);
+      variants?.show(state);
       status.show(state);
       if (state === 'loading') {
         clearBackend(backend);
@@ -109,6 +137,7 @@ export function shown({ session, files, memory, offered, chosen }: Subject): Ses
     asked++;
     coming?.abort();
     endCamera();
+    variants?.outdate();
     alertBox.clear();
     tags.clear();
   }

@@ -1,0 +1,74 @@
+/** Compares variants of a model one after the other: each takes memory of its own. */
+
+import type { Tag } from '../messages';
+import type { Variant } from './site-files';
+
+/** What came of one variant. */
+export interface Trial {
+  /** From the first request for its files to the last byte. */
+  readonly loadMs: number;
+  /** Bytes on the wire; 0 where the browser's cache answered. */
+  readonly wireBytes: number;
+  /** One of several runs on the same photo. */
+  readonly inferenceMs: number;
+  /** Best first. */
+  readonly tags: readonly Tag[];
+}
+
+/** Where a variant stands. */
+export type Progress =
+  | { readonly kind: 'waiting' }
+  | { readonly kind: 'running' }
+  | { readonly kind: 'done'; readonly trial: Trial; readonly agrees: boolean | null }
+  | { readonly kind: 'failed'; readonly error: unknown }
+  | { readonly kind: 'cancelled' };
+
+/**
+ * Tries each variant in turn; one that fails does not keep the others from their turn.
+ *
+ * @param attempt - Tries one; rejects when the signal is given.
+ * @param show - Called whenever one stands elsewhere.
+ * @returns How many were done.
+ */
+export async function compareInTurn(
+  variants: readonly Variant[],
+  attempt: (variant: Variant) => Promise<Trial>,
+  show: (variant: Variant, progress: Progress) => void,
+  signal: AbortSignal,
+): Promise<number> {
+  let first: Trial | undefined;
+  let done = 0;
+  for (const variant of variants) {
+    show(variant, { kind: 'waiting' });
+  }
+  for (const [place, variant] of variants.entries()) {
+    if (signal.aborted) {
+      show(variant, { kind: 'cancelled' });
+      continue;
+    }
+    show(variant, { kind: 'running' });
+    try {
+      const trial = await attempt(variant);
+      done++;
+      first ??= place === 0 ? trial : undefined;
+      show(variant, { kind: 'done', trial, agrees: place === 0 ? null : agreement(first, trial) });
+    } catch (error) {
+      show(variant, signal.aborted ? { kind: 'cancelled' } : { kind: 'failed', error });
+    }
+  }
+  return done;
+}
+
+/** Says whether two trials have one first tag; null where one has none. */
+function agreement(first: Trial | undefined, other: Trial): boolean | null {
+  const [wanted] = first?.tags ?? [];
+  const [found] = other.tags;
+  return wanted && found ? wanted.classIndex === found.classIndex : null;
+}
+
+/** Returns the middle one of some numbers, or the mean of the middle two; NaN of none. */
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((one, other) => one - other);
+  const [low, high] = [sorted[(sorted.length - 1) >> 1], sorted[sorted.length >> 1]];
+  return low === undefined || high === undefined ? Number.NaN : (low + high) / 2;
+}
