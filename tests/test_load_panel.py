@@ -320,6 +320,12 @@ def test_nothing_moves_while_the_page_loads(browser: Browser, served: Served, wi
     box = page.locator("#load").bounding_box()
     assert box is not None
     assert box["y"] + box["height"] < 3500
+    tracks = [page.locator(f"{table} [data-track]").first for table in ("#parts", "#stages")]
+    part, stage = (track.bounding_box() for track in tracks)
+    assert part is not None
+    assert stage is not None
+    # The stages lie on the axis of the parts.
+    assert (part["x"], part["width"]) == pytest.approx((stage["x"], stage["width"]), abs=1)
     shifts = page.evaluate("shifts.map(({ value }) => value)")
     assert sum(shifts) < 0.01, page.evaluate(
         "shifts.map(({ value, sources }) => [value, sources.map(({ node }) => node?.outerHTML)])"
