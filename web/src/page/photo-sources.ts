@@ -86,14 +86,17 @@ export function listenToSources(place: PhotoPlace): () => void {
     nothing: () => place.alert(say('noFileDropped')),
   });
 
-  element('#camera', HTMLButtonElement).addEventListener(
-    'click',
-    () =>
+  element('#camera', HTMLButtonElement).addEventListener('click', () => {
+    if (camera) {
+      // At once: nobody waits for a camera to go out.
+      void camera.toggle();
+    } else {
       void withCode(import('./camera/camera'), ({ Camera }) => {
         camera ??= new Camera(place);
         return camera.toggle();
-      }),
-  );
+      });
+    }
+  });
 
   const field = element('#address', HTMLInputElement);
   element('#address-form', HTMLFormElement).addEventListener('submit', (event) => {
