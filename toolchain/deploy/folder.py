@@ -60,6 +60,8 @@ class FolderTarget:
     def put(self, items: Sequence[Item], sent: Callable[[int], None]) -> None:
         """Copy files, each under another name that is then changed."""
         for item in items:
+            if item.source is None:
+                continue
             target = self._at(item.path)
             try:
                 target.parent.mkdir(parents=True, exist_ok=True)

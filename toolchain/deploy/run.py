@@ -221,7 +221,7 @@ def _item(release: Release, path: str, copy_of: str | None = None) -> Item:
 def _expected(release: Shipped, path: str) -> Item:
     """Return a file that should be at the place and is not here."""
     fact = release.files[path]
-    return Item(path, Path(path), fact.size, fact.sha256)
+    return Item(path, None, fact.size, fact.sha256)
 
 
 def _not_before(history: History, now: datetime) -> datetime:

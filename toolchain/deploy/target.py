@@ -21,8 +21,8 @@ class Item:
 
     path: str
     """There, below the site's root."""
-    source: Path
-    """Here."""
+    source: Path | None
+    """Here; None for one that should be there and is not here."""
     size: int
     sha256: str
 
