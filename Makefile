@@ -79,8 +79,9 @@ lock: .make/venv ## Renew requirements.lock from pyproject.toml.
 	$(BIN)/uv pip compile --universal --python-version 3.10 --generate-hashes --no-header \
 		--no-emit-index-url --group dev --quiet -o requirements.lock pyproject.toml
 
-docs: .make/venv ## Write docs/report.schema.json anew from the code.
+docs: .make/venv ## Write the JSON schemas of docs/ anew from the code.
 	$(BIN)/python -c 'import json; from toolchain.report import schema; print(json.dumps(schema.json_schema(), indent=2))' > docs/report.schema.json
+	$(BIN)/python -c 'import json; from toolchain.site import configuration; print(json.dumps(configuration.json_schema(), indent=2))' > docs/toolchain.schema.json
 
 clean: ## Remove all that was built or installed here; the cache of models stays.
 	rm -rf .make .venv dist build web/dist web/node_modules .mypy_cache .ruff_cache .pytest_cache

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,8 @@ from toolchain.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from toolchain.tfjs.stage import TfjsModel
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 
@@ -68,3 +71,27 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from tests import tiny_models
 
     return tiny_models.saved_model(tmp_path_factory.mktemp("tiny") / "tiny")
+
+
+@pytest.fixture(scope="session")
+def tiny_model(
+    tiny: Path, session_store: Store, tmp_path_factory: pytest.TempPathFactory
+) -> TfjsModel:
+    """Return the tiny model converted to TF.js, as sites are rendered from."""
+    from tests import tiny_models
+    from toolchain.card import Declared
+    from toolchain.progress import Silent
+    from toolchain.sources import resolve
+    from toolchain.tfjs import stage
+
+    pins = tmp_path_factory.mktemp("pins") / "toolchain.lock.json"
+    request = resolve.Request(str(tiny), pins=pins)
+    fetched = resolve.fetch(request, store=session_store, progress=Silent())
+    declared = Declared(labels=tiny_models.names(), value_range=(0.0, 1.0))
+    return stage.run(
+        replace(fetched, declared=declared),
+        quantization="float16",
+        shard_bytes=4 << 20,
+        store=session_store,
+        progress=Silent(),
+    )

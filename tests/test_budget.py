@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -236,28 +235,6 @@ def test_a_build_is_held_to_a_budget_and_prints_what_it_is_asked_for(
     done = command_line.run(*words, cache=cache_of_the_session)
     assert done.returncode == 2
     assert "Reading the graph" not in done.stderr
-
-
-@pytest.mark.skipif(not hasattr(os, "openpty"), reason="needs a terminal of POSIX")
-@pytest.mark.parametrize(("variables", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False)])
-def test_colours_are_for_terminals_that_want_them(
-    variables: dict[str, str], *, coloured: bool
-) -> None:
-    import subprocess
-
-    script = "from toolchain.cli.console import Terminal; Terminal().warn('take care')"
-    environment = {key: value for key, value in os.environ.items() if key != "NO_COLOR"}
-    environment |= {"TERM": "xterm-256color", **variables}
-    ours, theirs = os.openpty()
-    command = [sys.executable, "-c", script]
-    subprocess.run(command, stderr=theirs, env=environment, check=True)
-    os.close(theirs)
-    said = os.read(ours, 1000)
-    os.close(ours)
-    assert b"take care" in said
-    assert (b"\x1b[33m" in said) == coloured
-    piped = subprocess.run(command, capture_output=True, env=environment, check=True)
-    assert piped.stderr == b"warning: take care\n"
 
 
 @pytest.mark.parametrize(

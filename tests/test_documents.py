@@ -5,18 +5,33 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+import pytest
 from typer.main import get_command
 
 from toolchain.cli.app import app
 from toolchain.report import schema
+from toolchain.site import configuration
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ROOT = Path(__file__).parents[1]
 
 
-def test_the_published_schema_is_the_reports_own() -> None:
-    published = json.loads((ROOT / "docs" / "report.schema.json").read_text("utf-8"))
-    assert published == schema.json_schema(), "run `make docs`"
+@pytest.mark.parametrize(
+    ("file", "own"),
+    [
+        ("report.schema.json", schema.json_schema),
+        ("toolchain.schema.json", configuration.json_schema),
+    ],
+)
+def test_the_published_schemas_are_the_codes_own(
+    file: str, own: Callable[[], dict[str, Any]]
+) -> None:
+    published = json.loads((ROOT / "docs" / file).read_text("utf-8"))
+    assert published == own(), "run `make docs`"
 
 
 def test_every_command_is_in_the_readme() -> None:

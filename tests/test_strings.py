@@ -38,8 +38,15 @@ def test_what_a_language_lacks_is_english_and_named(tmp_path: Path) -> None:
     assert {"page.retry", "script.ready"} <= set(texts.missing)
 
 
-def test_english_lacks_nothing() -> None:
-    assert strings.load("en").missing == ()
+@pytest.mark.parametrize("language", ["en", "de"])
+def test_the_tools_own_languages_lack_nothing(language: str) -> None:
+    assert strings.load(language).missing == ()
+
+
+def test_a_regional_language_is_read_from_the_languages_file() -> None:
+    texts = strings.load("de-CH")
+    assert texts.language == "de-CH"
+    assert texts.page["tags"] == "Schlagwörter"
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from toolchain import __version__
@@ -13,15 +15,14 @@ from toolchain.compress import stage as compression
 from toolchain.errors import BadInputError, UnreachableError
 from toolchain.report import keep as reports
 from toolchain.report import schema
-from toolchain.site import publish
+from toolchain.site import publish, render
+from toolchain.site.configuration import PageOptions
 from toolchain.site.precompress import precompress
-from toolchain.site.render import render
 from toolchain.sources import resolve
 from toolchain.tfjs import stage as tfjs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from toolchain.compress.plan import Plan
     from toolchain.compress.stage import CompressOptions
@@ -56,7 +57,7 @@ class BuildOptions:
     fallback: bool = True
     """Build the embedded model where the hosts of a catalogue model are out of reach, and no
     preview where those of the preview are."""
-    title: str | None = None
+    page: PageOptions = field(default_factory=PageOptions)
 
 
 @dataclass(frozen=True)
@@ -157,10 +158,20 @@ def build(options: BuildOptions, *, store: Store, progress: Progress) -> schema.
         same site from before.
 
     Raises:
-        BadInputError: The preview has other labels than the model.
+        BadInputError: The preview has other labels than the model, or what the page is to
+            have cannot be used.
         ToolchainError: A stage failed; the old site is as it was.
     """
     publish.prepare(options.out)
+    render.check(options.page)
+    if missing := render.texts_of(options.page).missing:
+        progress.warn(
+            f"{len(missing)} texts are not translated to {options.page.language}, such as "
+            f"{missing[0]}; the page shows them in English"
+        )
+    if options.page.colours:
+        for change in options.page.colours.changes():
+            progress.say(change)
     stages = _Stages(options, store, progress)
     outcome = stages.source()
     made, preview = _models(outcome.fetched, options, stages)
@@ -168,7 +179,7 @@ def build(options: BuildOptions, *, store: Store, progress: Progress) -> schema.
     _warn(model, small, progress)
     with store.lock(f"site-{options.out.resolve()}"), publish.staged(options.out) as site:
         with stages.timed("render"):
-            render(model, site, preview=small, title=options.title, notice=outcome.notice)
+            render.render(model, site, page=options.page, preview=small, notice=outcome.notice)
         with stages.timed("compress"):
             sizes = precompress(site, store=store, progress=progress)
         files = tuple(
@@ -208,6 +219,7 @@ def _models(fetched: Fetched, options: BuildOptions, stages: _Stages) -> tuple[_
     """
     small = stages.preview_source(options.preview) if options.preview else None
     model = stages.convert(fetched)
+    _rehearse(model, options)
     if small is None:
         return stages.quantize(model, options.compress), None
     preview = stages.convert(small, _PREVIEW)
@@ -220,6 +232,13 @@ def _models(fetched: Fetched, options: BuildOptions, stages: _Stages) -> tuple[_
     compress = options.compress and replace(options.compress, max_bytes=None)
     made = stages.quantize(model, options.compress)
     return made, stages.quantize(preview, compress, _PREVIEW)
+
+
+def _rehearse(model: TfjsModel, options: BuildOptions) -> None:
+    """Make the page once before the model is compressed, where its template may have a fault."""
+    if options.page.template and options.compress:
+        with TemporaryDirectory(prefix="toolchain-") as folder:
+            render.render(model, Path(folder), page=options.page)
 
 
 def _warn(model: TfjsModel, preview: TfjsModel | None, progress: Progress) -> None:

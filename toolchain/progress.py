@@ -13,14 +13,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from contextlib import AbstractContextManager
 
-Unit = Literal["bytes", "steps"]
+Unit = Literal["bytes", "photos", "layers", "points", "visits", "steps"]
+"""What work is counted in."""
 
 
 class Tracker(Protocol):
     """One piece of long work under way."""
 
     def advance(self, amount: int) -> None:
-        """Say that `amount` more bytes or steps are done."""
+        """Say that so much more is done, in the work's unit."""
 
 
 class Progress(Protocol):
@@ -35,7 +36,7 @@ class Progress(Protocol):
     def track(
         self, label: str, total: int | None = None, unit: Unit = "steps"
     ) -> AbstractContextManager[Tracker]:
-        """Follow work of `total` bytes or steps (None: not known) until the block ends."""
+        """Follow work of so many units in all (None: not known) until the block ends."""
 
 
 class _Untracked:

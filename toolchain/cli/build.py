@@ -53,6 +53,23 @@ def build(
     out: Annotated[Path, typer.Option(help="The folder to write the site to.")] = Path("dist"),
     shard_size: ShardSize = "4MiB",
     title: Annotated[str | None, typer.Option(help="Heading of the page.")] = None,
+    description: Annotated[
+        str | None, typer.Option(help="One sentence under the heading of the page.")
+    ] = None,
+    accent: Annotated[
+        str | None, typer.Option(help="Colour of buttons, links and bars: crimson or #b3261e.")
+    ] = None,
+    template: Annotated[
+        Path | None,
+        typer.Option(help="Folder with an index.html.j2 that extends or replaces the page's."),
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            help="TOML file that says of the page what these four do, and more; by default "
+            "toolchain.toml of this folder, if there is one."
+        ),
+    ] = None,
     fallback: Annotated[
         bool,
         typer.Option(
@@ -79,6 +96,7 @@ def build(
     from toolchain.cli import tables
     from toolchain.cli.console import Terminal
     from toolchain.report import budget as budgets
+    from toolchain.site import configuration
     from toolchain.store import Store
 
     limits = None if budget is None else budgets.read(budget)
@@ -119,7 +137,15 @@ def build(
             licence=licence,
         ),
         fallback=fallback,
-        title=title,
+        page=configuration.settle(
+            config,
+            {
+                "title": title,
+                "description": description,
+                "accent": accent,
+                "template": template,
+            },
+        ),
     )
     terminal = Terminal(quiet=quiet)
     tables.warn_of_quantization(options.quantization, terminal)

@@ -14,11 +14,13 @@ from rich.progress import (
     DownloadColumn,
     MofNCompleteColumn,
     Progress,
+    ProgressColumn,
+    Task,
     TaskID,
     TextColumn,
     TimeRemainingColumn,
-    TransferSpeedColumn,
 )
+from rich.text import Text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,6 +43,26 @@ class _Count:
 
     def advance(self, amount: int) -> None:
         self.done += amount
+
+
+class _RateColumn(ProgressColumn):
+    """How fast it goes: `12.3 photos/s`, or `2.5 s/photo`."""
+
+    def __init__(self, unit: Unit) -> None:
+        super().__init__()
+        self._unit: Unit = unit
+
+    def render(self, task: Task) -> Text:
+        """Return the rate, as far as one is known."""
+        speed = task.finished_speed or task.speed
+        return Text(_rate(speed, self._unit) if speed else "", style="progress.data.speed")
+
+
+def _rate(speed: float, unit: Unit) -> str:
+    """Write down units a second, the other way round where that is below one."""
+    if unit == "bytes":
+        return f"{speed / 1e6:.1f} MB/s"
+    return f"{speed:.1f} {unit}/s" if speed >= 1 else f"{1 / speed:.1f} s/{unit[:-1]}"
 
 
 class Terminal:
@@ -71,19 +93,21 @@ class Terminal:
     ) -> Iterator[_Bar | _Count]:
         """Draw a bar, or print one line when the work is done."""
         if self._console.is_terminal and not self._quiet:
-            amounts = (
-                (DownloadColumn(), TransferSpeedColumn())
-                if unit == "bytes"
-                else (MofNCompleteColumn(),)
-            )
-            columns = (TextColumn("{task.description}"), BarColumn(), *amounts)
             with Progress(
-                *columns, TimeRemainingColumn(), console=self._console, transient=True
+                TextColumn("{task.description}"),
+                BarColumn(),
+                DownloadColumn() if unit == "bytes" else MofNCompleteColumn(),
+                _RateColumn(unit),
+                TimeRemainingColumn(),
+                console=self._console,
+                transient=True,
             ) as progress:
                 yield _Bar(progress, progress.add_task(label, total=total))
             return
         begun = time.perf_counter()
         count = _Count()
         yield count
-        done = f"{count.done / 1e6:.1f} MB" if unit == "bytes" else f"{count.done} steps"
-        self.say(f"{label}: {done} in {time.perf_counter() - begun:.1f} s")
+        seconds = time.perf_counter() - begun
+        done = f"{count.done / 1e6:.1f} MB" if unit == "bytes" else f"{count.done} {unit}"
+        rate = f", {_rate(count.done / seconds, unit)}" if count.done else ""
+        self.say(f"{label}: {done} in {seconds:.1f} s{rate}")

@@ -50,7 +50,7 @@ def warn_of_quantization(quantization: Quantization, progress: Progress) -> None
 
 
 def print_report(report: Report, out: Path) -> None:
-    """Print the table of stages and the table of bytes, and what to do next."""
+    """Print what was built from what, where the time went, the bytes, and what to do next."""
     console = standard_output()
     provenance = report.card.provenance
     console.print(f"{provenance.name} from {provenance.source}, {provenance.licence}")
@@ -60,12 +60,12 @@ def print_report(report: Report, out: Path) -> None:
     if report.preview:
         small = report.preview.card.provenance
         console.print(f"preview {small.name} from {small.source}, {small.licence}")
-    stages = new_table("stage", "", "seconds", numbers=1)
-    for stage in report.stages:
-        stages.add_row(stage.name, "kept" if stage.reused else "", f"{stage.seconds:.2f}")
-    stages.add_section()
-    stages.add_row("total", "", f"{sum(stage.seconds for stage in report.stages):.2f}")
-    console.print(stages)
+    stages = [
+        f"{stage.name} {stage.seconds:.2f}{' (kept)' if stage.reused else ''}"
+        for stage in report.stages
+    ]
+    seconds = sum(stage.seconds for stage in report.stages)
+    console.print(f"{seconds:.2f} seconds: {', '.join(stages)}")
     sizes = new_table("part", "files", "raw", "gzip", "brotli", numbers=4)
     for kind, total in report.totals.items():
         if count := sum(file.kind == kind for file in report.files):

@@ -55,7 +55,7 @@ def load(photos: Photos, card: ModelCard, *, label: str, progress: Progress) -> 
     )
     images: list[Array] = []
     truth: list[int] = []
-    with progress.track(label, len(photos.paths)) as tracker:
+    with progress.track(label, len(photos.paths), "photos") as tracker:
         for place, path in enumerate(photos.paths):
             try:
                 images.append(preprocess.load(path, card.input))

@@ -122,7 +122,7 @@ class Quantiser:
         self._inputs: list[_Fixed | Array] = []
         self._allowed: list[Array] = []
         self._finest = [self._finest_steps(layer) for layer in network.layers]
-        with progress.track("Measuring layers", len(network.layers)) as tracker:
+        with progress.track("Measuring layers", len(network.layers), "layers") as tracker:
             for layer in network.layers:
                 rows = self._rows(walk, layer)
                 found = moments.of_rows(layer, rows)
@@ -167,7 +167,7 @@ class Quantiser:
         kernels: dict[str, rounding.Rounded] = {}
         biases: dict[str, Array] = {}
         tensors: list[TensorPlan] = []
-        with progress.track("Rounding layers", len(network.layers)) as tracker:
+        with progress.track("Rounding layers", len(network.layers), "layers") as tracker:
             for layer, inputs, allowed, finest in zip(
                 network.layers, self._inputs, self._allowed, self._finest, strict=True
             ):

@@ -49,7 +49,7 @@ def measure(network: Network, images: Array, *, seed: int, progress: Progress) -
         return tape.gradient(answer, watched, unconnected_gradients="zero")
 
     classes = run(tf.constant(images[:1])).shape[-1]
-    with progress.track("Measuring sensitivities", len(images)) as tracker:
+    with progress.track("Measuring sensitivities", len(images), "photos") as tracker:
         for image in images:
             for _ in range(_DIRECTIONS):
                 direction = random.standard_normal((1, classes)).astype(np.float32)

@@ -181,7 +181,7 @@ def _compute(
         return found
     with (
         executor_for(_PROCESSES, workers=options.workers, engine=options.engine) as executor,
-        progress.track("Computing points", len(missing)) as tracker,
+        progress.track("Computing points", len(missing), "points") as tracker,
     ):
         for task, point in as_they_come(executor, compute, missing):
             _keep(task, point, store)

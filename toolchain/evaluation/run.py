@@ -177,7 +177,7 @@ def _answers(
     broken: list[int] = []
     with (
         executor_for(worthwhile, workers=options.workers, engine=options.engine) as executor,
-        progress.track("Judging photos", total=count) as tracker,
+        progress.track("Judging photos", count, "photos") as tracker,
     ):
         answered = executor.map(answer, batches)
         for start, batch, answers in zip(starts, batches, answered, strict=True):

@@ -137,7 +137,7 @@ def _measured(
     runs = []
     with (
         browsers.started(options.chromium) as browser,
-        progress.track("Visiting", options.runs) as tracker,
+        progress.track("Visiting", options.runs, "visits") as tracker,
     ):
         for _ in range(options.runs):
             run = run_once(browser, served, options.network, query=query, timeout=options.timeout)

@@ -15,7 +15,7 @@ from markupsafe import Markup
 from toolchain.report import accuracy, exhibits
 from toolchain.report.alternatives import alternatives
 from toolchain.site import parts
-from toolchain.site.render import rendered
+from toolchain.site.template import rendered
 from toolchain.units import duration, size
 
 if TYPE_CHECKING:

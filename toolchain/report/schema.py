@@ -205,10 +205,11 @@ def kind_of(path: str) -> Kind:
         return "preview"
     if path.startswith(("model/", "contract.")):
         return "model"
-    if path.endswith(".wasm"):
-        return "wasm"
-    if path.endswith(".js") and path != "sw.js" and not path.startswith("assets/page-"):
-        return "runtime"
+    if path.startswith("assets/"):
+        if path.endswith(".wasm"):
+            return "wasm"
+        if path.endswith(".js") and not path.startswith("assets/page-"):
+            return "runtime"
     return "page"
 
 

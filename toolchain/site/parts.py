@@ -69,6 +69,14 @@ class Sample(BaseModel):
     licence_url: str
 
 
+class _Samples(BaseModel):
+    """The file `samples.toml`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    sample: tuple[Sample, ...] = ()
+
+
 def templates_dir() -> Path:
     """Return the folder of the page's templates."""
     packaged = _PACKAGE / "templates"
@@ -129,14 +137,37 @@ def load_samples(folder: Path) -> tuple[Sample, ...]:
     """Read `samples.toml` of a folder of sample photos.
 
     Raises:
-        BadInputError: It cannot be read, or names a file that is not there.
+        BadInputError: It cannot be read, or names a file that is not there or no photo.
     """
     path = folder / "samples.toml"
+    if not path.is_file():
+        raise BadInputError(
+            f"the samples {folder} have no samples.toml; write one with a [[sample]] for each "
+            f"photo, of {', '.join(Sample.model_fields)}"
+        )
     try:
-        samples = tuple(Sample(**sample) for sample in toml.read(path).get("sample", ()))
+        samples = _Samples(**toml.read(path)).sample
     except ValidationError as error:
         raise BadInputError(f"{path}: {first_fault(error)}") from error
     for sample in samples:
         if not (folder / sample.file).is_file():
             raise BadInputError(f"{path} names {sample.file}, which is not beside it")
+        size_of(folder / sample.file)
     return samples
+
+
+def size_of(photo: Path) -> tuple[int, int]:
+    """Return the width and height of a photo as browsers show it, in pixels.
+
+    Raises:
+        BadInputError: It is no photo.
+    """
+    from PIL import Image, ImageOps
+
+    try:
+        with Image.open(photo) as image:
+            return ImageOps.exif_transpose(image).size
+    except OSError as error:
+        raise BadInputError(
+            f"the sample {photo} cannot be read as a picture; give a JPEG, PNG or WebP"
+        ) from error

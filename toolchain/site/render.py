@@ -7,29 +7,32 @@ tell browsers to keep all of them for ever, and a page never meets another build
 
 from __future__ import annotations
 
-import shutil
 from itertools import chain
 from typing import TYPE_CHECKING
 
 from toolchain import __version__, digest
-from toolchain.errors import BadInputError
 from toolchain.site import contract as contracts
-from toolchain.site import parts, strings
-from toolchain.tfjs.artifacts import HASH_DIGITS, name_after_content
+from toolchain.site import parts, strings, template
+from toolchain.site.assets import Assets
+from toolchain.site.configuration import PageOptions
+from toolchain.site.files import copy, write_named
+from toolchain.tfjs.artifacts import HASH_DIGITS
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from toolchain.tfjs.stage import TfjsModel
+
+_DEFAULT_PAGE = PageOptions()
 
 
 def render(
     model: TfjsModel,
     site: Path,
     *,
+    page: PageOptions = _DEFAULT_PAGE,
     preview: TfjsModel | None = None,
-    title: str | None = None,
-    language: str = strings.ENGLISH,
     notice: str | None = None,
 ) -> None:
     """Write the whole site into an existing empty folder.
@@ -37,109 +40,106 @@ def render(
     Args:
         model: The converted model.
         site: Where to write.
+        page: What the user says of the page.
         preview: The model that answers a first visit until the other one is there, if any.
-        title: Heading of the page; by default it names the model.
-        language: Tag of the language that the page speaks.
         notice: A sentence the visitor should read, if any.
 
     Raises:
         BadInputError: The template has a fault; its place is named. Or a graph has an
-            operation that TF.js has not, or there are no texts in the language.
+            operation that TF.js has not, the samples cannot be used, or there are no texts in
+            the language.
+        TemplateError: The user's template has a fault; its place is named.
         MissingToolError: The page's runtime is not built.
     """
     models = [model] if preview is None else [model, preview]
     runtime = parts.runtime_for(chain(*(each.converted.artifacts.ops for each in models)))
     for file in runtime.files:
-        _copy(parts.runtime_dir() / file, site / file)
+        copy(parts.runtime_dir() / file, site / file)
     name = model.converted.card.provenance.name
-    texts = strings.load(language)
+    texts = texts_of(page)
     context = {
-        "title": title or strings.filled(texts.page["title"], name=name),
-        "description": strings.filled(texts.page["description"], name=name),
+        "title": page.title or strings.filled(texts.page["title"], name=name),
+        "description": page.description or strings.filled(texts.page["description"], name=name),
         "language": texts.language,
         "text": texts.page,
         "script_text": texts.script,
         **_model(model, site, "model", "contract.bin"),
         "preview": (_model(preview, site, "preview", "preview/contract.bin") if preview else None),
         "runtime": runtime,
-        "samples": _samples(site),
+        "styles": [*runtime.styles, *_accent(page, site)],
+        "samples": _samples(page.samples_folder, site),
         "notice": notice,
         "toolchain_version": __version__,
     }
-    html = rendered("index.html.j2", context)
+    assets = None if page.template is None else Assets(page.template, site)
+
+    def index(context: Mapping[str, object]) -> str:
+        if page.template is None or assets is None:
+            return template.rendered(template.PAGE, context)
+        return template.rendered_page(page.template, context, assets, runtime.entry)
+
+    html = index(context)
     (site / "index.html").write_text(html, "utf-8")
     context["version"] = digest.of_bytes(html.encode())[:HASH_DIGITS]
-    context["later_html"] = (
-        rendered("index.html.j2", context | {"preview": None}) if preview else None
-    )
-    (site / "sw.js").write_text(rendered("sw.js.j2", context), "utf-8")
+    context["later_html"] = index(context | {"preview": None}) if preview else None
+    context["assets"] = assets.urls if assets else []
+    (site / "sw.js").write_text(template.rendered("sw.js.j2", context), "utf-8")
+
+
+def texts_of(page: PageOptions) -> strings.Strings:
+    """Read the texts of the page's language, which a user's folder may have too.
+
+    Raises:
+        BadInputError: There are none, or they have a fault.
+    """
+    return strings.load(page.language, [page.template / "strings"] if page.template else ())
+
+
+def check(page: PageOptions) -> None:
+    """See early, before anything is fetched, that what the user says of the page can be used.
+
+    Raises:
+        BadInputError: The samples, the template or the language are not there, or the samples
+            are no photos.
+        TemplateError: The template cannot be read.
+    """
+    texts_of(page)
+    if page.samples:
+        parts.load_samples(page.samples)
+    if page.template:
+        template.check(page.template)
 
 
 def _model(model: TfjsModel, site: Path, folder: str, contract: str) -> dict[str, object]:
     """Write a model's files into the site, and return what the template says of it."""
     artifacts = model.converted.artifacts
     for file in (artifacts.model_json, *artifacts.shards):
-        _copy(model.folder / file, site / folder / file)
+        copy(model.folder / file, site / folder / file)
     content = contracts.make(model, f"{folder}/{artifacts.model_json}").to_bytes()
     return {
         "card": model.converted.card,
         "quantization": model.converted.quantization,
-        "contract": _write_named(site, contract, content),
+        "contract": write_named(site, contract, content),
         "weight_urls": [f"{folder}/{shard}" for shard in artifacts.shards],
         "weight_bytes": artifacts.weight_bytes,
     }
 
 
-def rendered(template: str, context: dict[str, object]) -> str:
-    """Fill in a template of `templates/`; what is put in is escaped.
-
-    Raises:
-        BadInputError: The template has a fault; its place is named.
-    """
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(parts.templates_dir()),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["filled"] = strings.filled
-    try:
-        return environment.get_template(template).render(context)
-    except jinja2.TemplateSyntaxError as error:
-        raise BadInputError(
-            f"{error.filename}, line {error.lineno}: {error.message}; mend the template"
-        ) from error
-    except Exception as error:
-        # A template computes, so it raises whatever Python does.
-        raise BadInputError(f"the page's template cannot be rendered: {error}") from error
+def _accent(page: PageOptions, site: Path) -> list[str]:
+    """Write the style sheet of the accent, where there is one, and return its URL."""
+    if page.colours is None:
+        return []
+    return [write_named(site, "assets/accent.css", page.colours.stylesheet().encode())]
 
 
-def _samples(site: Path) -> list[dict[str, object]]:
-    from PIL import Image
-
-    folder = parts.templates_dir() / "samples"
+def _samples(folder: Path | None, site: Path) -> list[dict[str, object]]:
+    """Write the sample photos into the site, and return what the template says of them."""
     shown: list[dict[str, object]] = []
+    if folder is None:
+        return shown
     for sample in parts.load_samples(folder):
-        content = (folder / sample.file).read_bytes()
-        with Image.open(folder / sample.file) as image:
-            width, height = image.size
-        url = _write_named(site, f"samples/{sample.file}", content)
+        path = folder / sample.file
+        width, height = parts.size_of(path)
+        url = write_named(site, f"samples/{path.name}", path.read_bytes())
         shown.append({**sample.model_dump(), "url": url, "width": width, "height": height})
     return shown
-
-
-def _write_named(site: Path, path: str, content: bytes) -> str:
-    """Write a file under its content's name and return its URL relative to the page."""
-    target = site / path
-    target = target.with_name(name_after_content(target.name, content))
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_bytes(content)
-    return target.relative_to(site).as_posix()
-
-
-def _copy(source: Path, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(source, target)

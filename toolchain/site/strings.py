@@ -42,7 +42,7 @@ def load(language: str, folders: Sequence[Path] = ()) -> Strings:
     """Read the texts of a language.
 
     Args:
-        language: A language tag, as the file is named.
+        language: A language tag; its file is named by it, or by its part before the hyphen.
         folders: Where to look for `LANGUAGE.json` before the tool's own languages.
 
     Raises:
@@ -50,7 +50,9 @@ def load(language: str, folders: Sequence[Path] = ()) -> Strings:
     """
     own = parts.templates_dir() / "strings"
     english = _groups(own / f"{ENGLISH}.json")
-    candidates = [folder / f"{language}.json" for folder in (*folders, own)]
+    # A regional language is read from its own file, or else from that of the language.
+    names = dict.fromkeys((language, language.partition("-")[0]))
+    candidates = [folder / f"{name}.json" for folder in (*folders, own) for name in names]
     path = next((each for each in candidates if each.is_file()), None)
     if path is None:
         known = ", ".join(sorted(each.stem for each in own.glob("*.json")))

@@ -1,0 +1,237 @@
+"""What the user decides of the page: `toolchain.toml`, and the flags that hold over it.
+
+```toml
+[page]
+title = "Which mushroom?"
+accent = "#b3261e"
+samples = "photos"     # a folder with samples.toml, beside this file
+template = "page"      # a folder with index.html.j2
+```
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    WithJsonSchema,
+    model_validator,
+)
+from pydantic.json_schema import GenerateJsonSchema
+
+from toolchain import toml
+from toolchain.errors import BadInputError
+from toolchain.site import accent as accents
+from toolchain.site import parts
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pydantic_core import core_schema
+    from typing_extensions import Self
+
+FILE = "toolchain.toml"
+
+# RFC 5646, section 2.1, but for the tags that were registered before it.
+_LANGUAGE_TAG = (
+    r"^(?:[A-Za-z]{2,3}(?:-[A-Za-z]{3}){0,3}|[A-Za-z]{4,8})"
+    r"(?:-[A-Za-z]{4})?(?:-(?:[A-Za-z]{2}|[0-9]{3}))?"
+    r"(?:-(?:[A-Za-z0-9]{5,8}|[0-9][A-Za-z0-9]{3}))*"
+    r"(?:-[A-WYZa-wyz0-9](?:-[A-Za-z0-9]{2,8})+)*(?:-[Xx](?:-[A-Za-z0-9]{1,8})+)?$"
+)
+
+
+def _text(value: object) -> str:
+    if isinstance(value, str):
+        if text := value.strip():
+            return text
+        raise ValueError("it is empty; write a text, or leave it out")
+    raise ValueError(f"{_as_toml(value)} is no text; write it in quotes")
+
+
+def _language(tag: str) -> str:
+    if not re.match(_LANGUAGE_TAG, tag):
+        raise ValueError(f"{tag!r} is no language tag; write it like de or pt-BR")
+    return tag
+
+
+def _colour(text: str) -> str:
+    accents.parse(text)
+    return text
+
+
+def _samples(value: object) -> object:
+    if value is False or value == []:
+        return False
+    if isinstance(value, Path) or (isinstance(value, str) and value.strip()):
+        return Path(value)
+    raise ValueError(f"{_as_toml(value)} is no folder; write its name in quotes, or false for none")
+
+
+def _as_toml(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+_Text = Annotated[str, BeforeValidator(_text), WithJsonSchema({"type": "string", "pattern": "\\S"})]
+_Colour = Annotated[
+    _Text, AfterValidator(_colour), WithJsonSchema({"type": "string", "format": "color"})
+]
+
+
+class PageOptions(BaseModel):
+    """What is said of the page; what is left out stays as the tool has it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    title: _Text | None = None
+    """Heading of the page, and its name in tabs and bookmarks. By default it names the model."""
+    description: _Text | None = None
+    """One sentence under the heading, which search engines show too."""
+    language: Annotated[
+        _Text,
+        AfterValidator(_language),
+        WithJsonSchema({"type": "string", "pattern": _LANGUAGE_TAG}),
+    ] = "en"
+    """Tag of the language that the page is in, such as de or pt-BR."""
+    accent: _Colour | None = None
+    """Colour of buttons, links and bars, as CSS writes it: #b3261e, crimson, rgb(179, 38, 30).
+    Where it would be hard to read, the page takes a darker or a lighter one of the same hue."""
+    accent_dark: _Colour | None = None
+    """The accent for dark surroundings. By default it is made from accent."""
+    samples: Annotated[
+        Path | Literal[False] | None,
+        BeforeValidator(_samples),
+        WithJsonSchema(
+            {
+                "anyOf": [
+                    {"type": "string", "pattern": "\\S"},
+                    {"const": False},
+                    {"type": "array", "maxItems": 0},
+                ]
+            }
+        ),
+    ] = None
+    """Folder with samples.toml and the sample photos that it names, relative to this file;
+    false for a page without any. By default the tool's own photos."""
+    template: Annotated[
+        Path | None,
+        BeforeValidator(lambda value: value if isinstance(value, Path) else _text(value)),
+        WithJsonSchema({"type": "string", "pattern": "\\S"}),
+    ] = None
+    """Folder with index.html.j2, which extends or replaces the page's template, and the files
+    that it names; relative to this file."""
+
+    @model_validator(mode="after")
+    def _dark_of_what(self) -> Self:
+        if self.accent_dark and not self.accent:
+            raise ValueError(
+                "accent_dark needs accent beside it; add accent, or remove accent_dark"
+            )
+        return self
+
+    @property
+    def colours(self) -> accents.Accent | None:
+        """The accent for both themes."""
+        if self.accent is None:
+            return None
+        dark = accents.parse(self.accent_dark) if self.accent_dark else None
+        return accents.Accent(accents.parse(self.accent), dark)
+
+    @property
+    def samples_folder(self) -> Path | None:
+        """Where the sample photos are, if there are to be any."""
+        if self.samples is None:
+            return parts.templates_dir() / "samples"
+        return self.samples or None
+
+
+class _File(BaseModel):
+    """The whole file."""
+
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+
+    page: PageOptions = Field(default_factory=PageOptions)
+    """The page of a built site."""
+
+
+def settle(path: Path | None, flags: Mapping[str, object]) -> PageOptions:
+    """Put together what the file and the flags say; the flags hold.
+
+    Args:
+        path: The file; None takes `toolchain.toml` of the current folder, where there is one.
+        flags: Fields of :class:`PageOptions`; those that are None were not given.
+
+    Raises:
+        BadInputError: The file or a flag cannot be used, or names what is not there.
+    """
+    if path is None:
+        path = Path(FILE) if Path(FILE).is_file() else None
+    said = {} if path is None else read(path).model_dump(exclude_unset=True)
+    given = {name: value for name, value in flags.items() if value is not None}
+    if "accent" in given:
+        # The file's other colour goes with the accent that this one replaces.
+        said.pop("accent_dark", None)
+    try:
+        return PageOptions(**{**said, **given})
+    except ValidationError as error:
+        raise BadInputError(f"--{_fault(error)}") from error
+
+
+def read(path: Path) -> PageOptions:
+    """Read a file's table `[page]`; folders that it names are relative to it.
+
+    Raises:
+        BadInputError: It cannot be read, or holds a key or value that does not belong there.
+    """
+    try:
+        page = _File(**toml.read(path)).page
+    except ValidationError as error:
+        raise BadInputError(f"{path}: {_fault(error)}") from error
+    folders = {"samples": page.samples, "template": page.template}
+    return page.model_copy(
+        update={name: path.parent / folder for name, folder in folders.items() if folder}
+    )
+
+
+def _fault(error: ValidationError) -> str:
+    """Return the first fault as one clause that names the key and the way out."""
+    fault = error.errors()[0]
+    *tables, key = map(str, fault["loc"] or ("page",))
+    name = ".".join((*tables, key))
+    if fault["type"] == "extra_forbidden":
+        known = list((PageOptions if tables else _File).model_fields)
+        near = difflib.get_close_matches(key, known, 1)
+        hint = f"did you mean {near[0]}?" if near else f"known here: {', '.join(known)}"
+        return f"{name} is not known; {hint}"
+    if fault["type"] == "model_type":
+        return f"{name} is no table; write [{name}] and its keys below it"
+    return f"{name}: {fault['msg'].removeprefix('Value error, ')}"
+
+
+class _WithoutNull(GenerateJsonSchema):
+    """TOML has no null: what may be left out is left out."""
+
+    def nullable_schema(self, schema: core_schema.NullableSchema) -> dict[str, Any]:
+        return self.generate_inner(schema["schema"])
+
+    def default_schema(self, schema: core_schema.WithDefaultSchema) -> dict[str, Any]:
+        made = super().default_schema(schema)
+        return {name: value for name, value in made.items() if (name, value) != ("default", None)}
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the JSON schema of `toolchain.toml`, for editors."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **_File.model_json_schema(schema_generator=_WithoutNull),
+        "title": "toolchain.toml",
+    }

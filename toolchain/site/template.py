@@ -1,0 +1,143 @@
+"""Fills in templates: the tool's own, and a user's that extends or replaces that of the page."""
+
+from __future__ import annotations
+
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from toolchain.errors import BadInputError, ToolchainError
+from toolchain.site import parts, required, strings
+from toolchain.site.assets import AssetError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import jinja2
+
+    from toolchain.site.assets import Assets
+
+PAGE = "index.html.j2"
+OWN = "toolchain"
+"""What users' templates call the folder of the tool's own: `toolchain/index.html.j2`."""
+
+
+class TemplateError(ToolchainError):
+    """A user's template has a fault, or makes a page that the page's code cannot work with."""
+
+
+def rendered(template: str, context: Mapping[str, object]) -> str:
+    """Fill in a template of `templates/`; what is put in is escaped.
+
+    Raises:
+        BadInputError: The template has a fault; its place is named.
+    """
+    import jinja2
+
+    environment = _environment(jinja2.FileSystemLoader(parts.templates_dir()))
+    try:
+        return environment.get_template(template).render(context)
+    except jinja2.TemplateSyntaxError as error:
+        raise BadInputError(
+            f"{error.filename}, line {error.lineno}: {error.message}; mend the template"
+        ) from error
+    except Exception as error:
+        # A template computes, so it raises whatever Python does.
+        raise BadInputError(f"the page's template cannot be rendered: {error}") from error
+
+
+def rendered_page(folder: Path, context: Mapping[str, object], assets: Assets, script: str) -> str:
+    """Fill in the page's template of a user's folder.
+
+    Args:
+        folder: The user's, see :func:`check`.
+        context: The variables of `templates/index.html.j2`.
+        assets: What the template's function `asset` takes files from.
+        script: Address of the page's code.
+
+    Raises:
+        TemplateError: The template has a fault, asks for a file that is not there, or makes
+            a page without an element that the page's code needs.
+    """
+    environment = _environment_of(folder)
+    environment.globals["asset"] = assets.url
+    try:
+        html = environment.get_template(PAGE).render(context)
+    except Exception as error:
+        raise _fault(error, folder) from error
+    lacking = next(required.missing(html, script), None)
+    if lacking is not None:
+        raise TemplateError(
+            f"{folder / PAGE} makes a page without {lacking}, which the page's code needs; keep "
+            "this element, hidden if need be, as the tool's own template has it"
+        )
+    return html
+
+
+def check(folder: Path) -> None:
+    """See early that a folder has a template for the page, and that all of its can be read.
+
+    Raises:
+        BadInputError: It is no such folder.
+        TemplateError: A template cannot be read.
+    """
+    if not (folder / PAGE).is_file():
+        what = f"has no {PAGE}" if folder.is_dir() else "is no folder"
+        raise BadInputError(
+            f"the template {folder} {what}; put one there that begins with "
+            f'{{% extends "{OWN}/{PAGE}" %}}'
+        )
+    environment = _environment_of(folder)
+    for path in sorted(folder.rglob("*.j2")):
+        name = path.relative_to(folder).as_posix()
+        try:
+            environment.get_template(name)
+        except Exception as error:
+            raise _fault(error, folder) from error
+
+
+def _environment(loader: jinja2.BaseLoader) -> jinja2.Environment:
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=loader,
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["filled"] = strings.filled
+    return environment
+
+
+def _environment_of(folder: Path) -> jinja2.Environment:
+    import jinja2
+
+    own = jinja2.PrefixLoader({OWN: jinja2.FileSystemLoader(parts.templates_dir())})
+    return _environment(jinja2.ChoiceLoader([own, jinja2.FileSystemLoader(folder)]))
+
+
+def _fault(error: Exception, folder: Path) -> TemplateError:
+    """Say in one sentence what went wrong, and where in the user's templates."""
+    import jinja2
+
+    place: Path | str
+    if isinstance(error, jinja2.TemplateSyntaxError):
+        place, line = error.filename or folder / PAGE, error.lineno
+    else:
+        # Jinja's frames stand for lines of templates.
+        frames = [
+            frame
+            for frame in traceback.extract_tb(error.__traceback__)
+            if Path(frame.filename).suffix == ".j2"
+        ]
+        inside = [frame for frame in frames if Path(frame.filename).is_relative_to(folder)]
+        found = (inside or frames)[-1:]
+        place, line = (found[0].filename, found[0].lineno or 1) if found else (folder / PAGE, 1)
+    text = str(error.message if isinstance(error, jinja2.TemplateError) else error)
+    if isinstance(error, jinja2.TemplateNotFound):
+        text = f"there is no template {error.name}"
+    text = " ".join(text.split()).removesuffix(".") or type(error).__name__
+    # Of a file that is missing the way out is said already.
+    way_out = "" if isinstance(error, AssetError) else "; mend the template"
+    return TemplateError(f"{place}, line {line}: {text}{way_out}")
