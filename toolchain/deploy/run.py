@@ -7,7 +7,7 @@ the old site whole, and deploying again goes on where it stopped.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -100,13 +100,18 @@ def deploy(
             progress.track("Sending", sum(outcome.sent.values()), "bytes") as tracker,
         ):
             mover = _Mover(target, Path(scratch), tracker.advance)
-            mover.bring([items[path] for path in release.lasting])
-            changing = [*release.entries, *release.page]
-            copies = [_item(release, path, release.version) for path in changing]
-            mover.bring(copies, counted=False)
+            lasting, entries, page = (
+                [items[path] for path in paths if path in differing]
+                for paths in (release.lasting, release.entries, release.page)
+            )
+            mover.bring(lasting)
+            mover.bring(
+                [_copy(items[path], release) for path in (*release.entries, *release.page)],
+                counted=False,
+            )
             mover.write(history.model_copy(update={"coming": after.releases[-1]}))
-            mover.bring([items[path] for path in release.entries])
-            mover.bring([items[path] for path in release.page])
+            mover.bring(entries)
+            mover.bring(page)
             mover.write(_without(after, stale))
             target.remove(stale)
         target.finish(f"Deploy {release.version}")
@@ -173,12 +178,8 @@ class _Mover:
         self._sent = sent
 
     def bring(self, items: Sequence[Item], *, counted: bool = True) -> None:
-        """Send what the place lacks, in any order, and see that all of it is there."""
-        differing = self._target.differing(items)
-        self._target.put(
-            [item for item in items if item.path in differing],
-            self._sent if counted else lambda _: None,
-        )
+        """Send files, in any order, and see that all of them are there."""
+        self._target.put(items, self._sent if counted else lambda _: None)
         if missing := self._target.differing(items):
             raise ToolchainError(
                 f"{min(missing)} did not come to {self._target.name} as it was sent; deploy again"
@@ -212,10 +213,14 @@ def _texts(site: Path) -> dict[str, str]:
     return {HEADERS_FILE: file.read_text("utf-8")} if file.is_file() else {}
 
 
-def _item(release: Release, path: str, copy_of: str | None = None) -> Item:
+def _item(release: Release, path: str) -> Item:
     fact = release.files[path]
-    there = path if copy_of is None else kept_copy(copy_of, path)
-    return Item(there, release.site / path, fact.size, fact.sha256)
+    return Item(path, release.site / path, fact.size, fact.sha256)
+
+
+def _copy(item: Item, release: Release) -> Item:
+    """Return the copy of a file that the place keeps for a rollback."""
+    return replace(item, path=kept_copy(release.version, item.path))
 
 
 def _expected(release: Shipped, path: str) -> Item:
