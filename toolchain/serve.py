@@ -40,7 +40,13 @@ def application(site: Path) -> Wsgi:
         allow_all_origins=False,
         add_headers_function=_say,
     )
-    return served
+
+    def without_hidden(environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
+        # A deploy into a folder keeps its history there.
+        hidden = "/." in str(environ["PATH_INFO"])
+        return (_not_found if hidden else served)(environ, start)
+
+    return without_hidden
 
 
 def serve(site: Path, port: int, *, ready: Callable[[str], None]) -> None:

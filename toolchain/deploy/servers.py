@@ -89,25 +89,29 @@ def _caddy(root: str, address: str) -> str:
     always = table.security(_OTHER)
     page = {name: value for name, value in table.security(_SCRIPT).items() if name not in always}
     report = table.security(_REPORT)["Content-Security-Policy"]
-    types = "\n".join(
-        f'    header *{suffix} Content-Type "{kind}"'
-        for suffix, kind in table.CONTENT_TYPES.items()
-    )
     lines = [
         f"{address} {{",
         f'    root * "{root}"',
-        types,
-        '    header / Content-Type "text/html; charset=utf-8"',
+        # Deferred: the file server says nothing of types and encodings it does not know.
+        *(
+            f"    @{suffix.removeprefix('.')} path *{suffix}\n"
+            + _deferred(f"@{suffix.removeprefix('.')}", "Content-Type", kind)
+            for suffix, kind in table.CONTENT_TYPES.items()
+        ),
+        _deferred("/", "Content-Type", table.content_type(_PAGE)),
+        _deferred("*", "Vary", "Accept-Encoding"),
         *(f'    header {name} "{value}"' for name, value in always.items()),
         f"    @hashed path_regexp {table.HASHED}",
         f"    @other not path_regexp {table.HASHED}",
         f'    header @hashed Cache-Control "{table.IMMUTABLE}"',
         f'    header @other Cache-Control "{table.cache_control(_PAGE)}"',
         f'    header /sw.js Cache-Control "{table.cache_control("sw.js")}"',
-        "    @page path / *.html *.js",
+        "    @page {",
+        "        path / *.html *.js",
+        "        not path /report.html",
+        "    }",
         *(f'    header @page {name} "{value}"' for name, value in page.items()),
         f'    header /report.html Content-Security-Policy "{report}"',
-        "    header /report.html -Permissions-Policy",
         "    file_server {",
         "        precompressed br gzip",
         "        hide .*",
@@ -119,3 +123,7 @@ def _caddy(root: str, address: str) -> str:
         "}",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _deferred(matcher: str, name: str, value: str) -> str:
+    return f'    header {matcher} {{\n        {name} "{value}"\n        defer\n    }}'
