@@ -1,4 +1,4 @@
-"""The commands that bring a site to a host: deploy, rollback, server-config."""
+"""The commands for hosts: deploy, rollback, verify, server-config."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from toolchain.cli.options import one_of
+from toolchain.cli.options import Network, one_of
 
 if TYPE_CHECKING:
     from toolchain.deploy.target import Target
@@ -81,6 +81,42 @@ def rollback(
         _target(target, endpoint, encoding), progress=Terminal(), dry_run=dry_run
     )
     deployments.print_outcome(outcome, target, dry_run=dry_run)
+
+
+def verify(
+    url: Annotated[str, typer.Argument(metavar="URL", help="Address of the deployed page.")],
+    site: Annotated[
+        Path | None,
+        typer.Option(help="The site as it was built; else its own build-info.json is believed."),
+    ] = None,
+    custom_headers: Annotated[
+        bool,
+        typer.Option(help="Whether the host lets its users set headers; GitHub Pages does not."),
+    ] = True,
+    visit: Annotated[
+        bool, typer.Option(help="Also open the page in Chromium and time its first tag.")
+    ] = True,
+    network: Network = "none",
+    as_json: Annotated[bool, typer.Option("--json", help="Print the record as JSON.")] = False,
+) -> None:
+    """Fetch every file of a deployed site and say what is off; then visit it."""
+    from toolchain.cli import deployments, visits
+    from toolchain.cli.console import Terminal
+    from toolchain.deploy import verify as verification
+    from toolchain.measure import networks, run
+
+    terminal = Terminal()
+    found = verification.verify(url, progress=terminal, site=site, custom_headers=custom_headers)
+    if as_json:
+        typer.echo(found.model_dump_json(indent=2))
+    else:
+        deployments.print_verification(found)
+    found.enforce()
+    if visit:
+        options = run.MeasureOptions(site=found.url, network=networks.parse(network), runs=1)
+        measured = run.measure(options, progress=terminal)
+        if not as_json:
+            visits.print_measurement(measured)
 
 
 def server_config(
