@@ -99,8 +99,8 @@ def test_hashed_names_are_kept_for_ever_and_the_page_is_not(port: int) -> None:
 
 
 def test_the_service_worker_is_not_asked_for_within_minutes(port: int) -> None:
-    assert get(port, "/sw.js")[1]["cache-control"] == "max-age=300, public"
-    assert get(port, "/")[1]["cache-control"] == "max-age=0, public"
+    assert get(port, "/sw.js")[1]["cache-control"] == "public, max-age=300"
+    assert get(port, "/")[1]["cache-control"] == "no-cache"
 
 
 @pytest.mark.parametrize("path", ["/nothing.js", "/../secret.txt", "/%2e%2e/secret.txt"])

@@ -14,8 +14,6 @@ from toolchain.site import parts, strings
 if TYPE_CHECKING:
     from pathlib import Path
 
-TEMPLATE = "index.html.j2"
-
 
 def language_file(folder: Path, **groups: Any) -> Path:
     folder.mkdir(exist_ok=True)
@@ -77,7 +75,10 @@ def test_what_is_filled_in_is_no_placeholder() -> None:
 
 
 def test_the_template_shows_every_text_of_its_group_and_has_none_of_its_own() -> None:
-    template = (parts.templates_dir() / TEMPLATE).read_text("utf-8")
+    template = "".join(
+        (parts.templates_dir() / name).read_text("utf-8")
+        for name in ("index.html.j2", "404.html.j2")
+    )
     shown = set(re.findall(r"\btext\.(\w+)", template))
     # The title and the description may come from the configuration.
     assert shown | {"title", "description"} == set(strings.load("en").page)

@@ -15,7 +15,7 @@ from toolchain.compress import stage as compression
 from toolchain.errors import BadInputError, UnreachableError
 from toolchain.report import keep as reports
 from toolchain.report import schema
-from toolchain.site import publish, render
+from toolchain.site import build_info, host_files, publish, render
 from toolchain.site.configuration import PageOptions
 from toolchain.site.precompress import precompress
 from toolchain.site.variants import VARIANTS, Variant
@@ -213,6 +213,8 @@ def build(options: BuildOptions, *, store: Store, progress: Progress) -> schema.
             )
         with stages.timed("compress"):
             sizes = precompress(site, store=store, progress=progress)
+            host_files.write(site)
+            build_info.write(site, _built(made, *variants, *([preview] if preview else ())))
         files = tuple(
             schema.SiteFile(
                 path=path,
@@ -316,6 +318,17 @@ def _warn(model: TfjsModel, preview: TfjsModel | None, progress: Progress) -> No
             f"the preview {name} has {small:,} bytes of weights and the model {full:,}; "
             "one of less than half would answer sooner"
         )
+
+
+def _built(*models: _Made) -> tuple[build_info.Built, ...]:
+    """Say of each model where it came from and how its weights are stored."""
+    return tuple(
+        build_info.Built(
+            **made.model.converted.card.provenance.model_dump(),
+            quantization=made.model.converted.quantization,
+        )
+        for made in models
+    )
 
 
 def _record_of_variant(variant: _Made, files: tuple[schema.SiteFile, ...]) -> schema.Variant:

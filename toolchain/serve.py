@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 from toolchain.errors import BadInputError, ToolchainError
+from toolchain.site import headers as table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -14,11 +14,6 @@ if TYPE_CHECKING:
     Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 HOST = "127.0.0.1"
-# `name.<16 hex digits>.suffix` is this tool's, `name-<8 of base 64>.suffix` is Vite's.
-_HASHED = re.compile(r"(\.[0-9a-f]{16}|-[\w-]{8})\.\w+$")
-# As long may a visitor who comes back not hear of a new version, and ask for nothing.
-_SERVICE_WORKER_SECONDS = 300
-_MIME_TYPES = {".wasm": "application/wasm", ".bin": "application/octet-stream"}
 
 
 def application(site: Path) -> Wsgi:
@@ -40,12 +35,18 @@ def application(site: Path) -> Wsgi:
         root=str(site),
         index_file=True,
         max_age=0,
-        mimetypes=_MIME_TYPES,
+        mimetypes=table.CONTENT_TYPES,
+        charset="utf-8",
         allow_all_origins=False,
-        immutable_file_test=lambda _path, url: bool(_HASHED.search(url)),
-        add_headers_function=_keep_service_worker,
+        add_headers_function=_say,
     )
-    return served
+
+    def without_hidden(environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
+        # A deploy into a folder keeps its history there.
+        hidden = "/." in str(environ["PATH_INFO"])
+        return (_not_found if hidden else served)(environ, start)
+
+    return without_hidden
 
 
 def serve(site: Path, port: int, *, ready: Callable[[str], None]) -> None:
@@ -75,9 +76,9 @@ def serve(site: Path, port: int, *, ready: Callable[[str], None]) -> None:
         server.close()
 
 
-def _keep_service_worker(headers: Any, _path: str, url: str) -> None:
-    if url == "/sw.js":
-        headers["Cache-Control"] = f"max-age={_SERVICE_WORKER_SECONDS}, public"
+def _say(headers: Any, _path: str, url: str) -> None:
+    for name, value in table.headers(url.removeprefix("/") or "index.html").items():
+        headers[name] = value
 
 
 def _not_found(_environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:

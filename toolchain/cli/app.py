@@ -12,6 +12,7 @@ import typer
 from toolchain import __version__
 from toolchain.cli import report
 from toolchain.cli.build import build
+from toolchain.cli.deploy import deploy, rollback, server_config, verify
 from toolchain.cli.doctor import doctor
 from toolchain.cli.judge import evaluate, tune
 from toolchain.cli.models import inspect, models, pull
@@ -27,7 +28,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-for command in (build, pull, models, inspect, evaluate, tune, serve, measure, doctor):
+for command in (
+    *(build, pull, models, inspect, evaluate, tune, serve, measure),
+    *(deploy, rollback, verify, server_config, doctor),
+):
     app.command()(command)
 app.add_typer(report.app, name="report")
 

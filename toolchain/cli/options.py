@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
 if TYPE_CHECKING:
     from toolchain.card import Declared
     from toolchain.compress.stage import CompressOptions, Recipe
-    from toolchain.measure import run
-    from toolchain.report import schema
     from toolchain.sources.resolve import Request
     from toolchain.tfjs.convert import Quantization
+
+Word = TypeVar("Word", bound=str)
 
 # Typer reads these at run time on Python 3.10 too, hence Optional.
 Model = Annotated[
@@ -322,31 +322,15 @@ def request_for(
     )
 
 
-def backend_of(text: str) -> run.Backend:
-    """Read `--backend`.
+def one_of(option: str, text: str, known: tuple[Word, ...]) -> Word:
+    """Return the word that was given, if it is one of these.
 
     Raises:
-        BadInputError: It is not known.
+        BadInputError: It is none; the option is named.
     """
     from toolchain.errors import BadInputError
-    from toolchain.measure.run import BACKENDS
 
-    for known in BACKENDS:
-        if known == text:
-            return known
-    raise BadInputError(f"--backend {text} is not known; it is one of {', '.join(BACKENDS)}")
-
-
-def host_of(text: str) -> schema.Host:
-    """Read `--host`.
-
-    Raises:
-        BadInputError: It is not known.
-    """
-    from toolchain.errors import BadInputError
-    from toolchain.measure.run import HOSTS
-
-    for known in HOSTS:
-        if known == text:
-            return known
-    raise BadInputError(f"--host {text} is not known; it is {' or '.join(HOSTS)}")
+    for word in known:
+        if word == text:
+            return word
+    raise BadInputError(f"{option} {text} is not known; it is one of {', '.join(known)}")

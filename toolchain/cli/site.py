@@ -11,8 +11,7 @@ from toolchain.cli.options import (
     Backend,
     Host,
     Network,
-    backend_of,
-    host_of,
+    one_of,
 )
 
 
@@ -54,8 +53,8 @@ def measure(
     options = run.MeasureOptions(
         site=site,
         network=networks.parse(network),
-        backend=backend_of(backend),
-        host=host_of(host),
+        backend=one_of("--backend", backend, run.BACKENDS),
+        host=one_of("--host", host, run.HOSTS),
         runs=runs,
         timeout=timeout,
         chromium=chromium,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from toolchain import __version__, digest
 from toolchain.site import contract as contracts
-from toolchain.site import parts, strings, template
+from toolchain.site import headers, parts, strings, template
 from toolchain.site.assets import Assets
 from toolchain.site.configuration import PageOptions
 from toolchain.site.files import copy, write_named
@@ -81,6 +81,7 @@ def render(
         ],
         "preview": (_model(preview, site, "preview", "preview/contract.bin") if preview else None),
         "runtime": runtime,
+        "policy": headers.content_security_policy(),
         "styles": [*runtime.styles, *_accent(page, site)],
         "samples": _samples(page.samples_folder, site),
         "notice": notice,
@@ -98,6 +99,7 @@ def render(
     context["version"] = digest.of_bytes(html.encode())[:HASH_DIGITS]
     context["later_html"] = index(context | {"preview": None}) if preview else None
     context["assets"] = assets.urls if assets else []
+    (site / "404.html").write_text(template.rendered("404.html.j2", context), "utf-8")
     (site / "sw.js").write_text(template.rendered("sw.js.j2", context), "utf-8")
 
 

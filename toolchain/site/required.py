@@ -17,9 +17,12 @@ if TYPE_CHECKING:
 _PARTS = ("page", "runtime", "wasm", "model", "photos", "total")
 _STAGES = ("download", "backend", "decode", "warm-up", "first-tag")
 
+_FACTS = ("first-tag", "bytes", "backend", "memory")
+
 ELEMENTS = (
     "html[data-contract]",
     "html[data-weights]",
+    "html[data-early-weights]",
     "html[data-weight-bytes]",
     "html[data-samples]",
     "template#strings",
@@ -27,6 +30,12 @@ ELEMENTS = (
     "#alert-text",
     "button#retry",
     "input#file",
+    "button#camera",
+    "button#camera-switch",
+    "#camera-note",
+    "#camera-spoken",
+    "form#address-form",
+    "input#address",
     "#photo",
     "#photo img",
     "#photo [data-crop]",
@@ -34,26 +43,51 @@ ELEMENTS = (
     "#amount",
     "#timing",
     "progress#download",
+    "#tags-place",
     "ol#tags",
     "#backend",
     "select#backend-choice",
+    "#gallery",
+    "#gallery-count",
+    "progress#gallery-bar",
+    "button#gallery-pause",
+    "button#gallery-csv",
+    "button#gallery-json",
+    "button#gallery-clear",
+    "#gallery-done",
+    "ul#gallery-cells",
+    "#load",
+    *(f'#load [data-fact="{fact}"] {part}' for fact in _FACTS for part in ("strong", "small")),
+    "#load [data-axis]",
+    "#stages-end",
     "table#parts",
     *(
         f'#parts tr[data-part="{part}"]{cell}'
         for part in _PARTS
-        for cell in ("", " [data-wire]", " [data-decoded]")
+        for cell in ("", " [data-wire]", " [data-decoded]", " [data-source]")
     ),
-    "#stages",
+    "table#stages",
     *(
-        f'#stages [data-stage="{stage}"]{inside}'
+        f'#stages tr[data-stage="{stage}"]{cell}'
         for stage in _STAGES
-        for inside in ("", " [data-bar]", " [data-time]")
+        for cell in (" [data-track]", " [data-took]", " [data-ended]")
     ),
-    "#stages-end",
+    "details#files",
+    "#files [data-note]",
+    "#files [data-place] template",
+    "#files [data-place] tbody",
+    "details#networks",
+    "#networks [data-note]",
+    "#networks [data-place]",
+    "button#copy-report",
+    "button#share-link",
+    "#copied",
+    "textarea#report-text",
 )
 """As CSS selectors: of web/src/page, each of its calls of `element`, and of `siteFiles`.
 
-Rows of a preview are left out where the template has none.
+Rows of a preview, and what a site with variants has, are left out: the page's code asks for
+them only where they are.
 """
 
 _VOID = frozenset(

@@ -68,11 +68,11 @@ export function tagRow(tag: Tag): HTMLLIElement {
   return fill(row(), tag);
 }
 
-const PARTS = ['spoken', 'tag-name', 'tag-share', 'tag-bar'] as const;
+const ROW_PARTS = ['spoken', 'tag-name', 'tag-share', 'tag-bar'] as const;
 
 function row(): HTMLLIElement {
   const item = document.createElement('li');
-  for (const part of PARTS) {
+  for (const part of ROW_PARTS) {
     const span = document.createElement('span');
     span.className = part;
     // The parts would be read one by one; the first is read as one.

@@ -19,7 +19,7 @@ interface Run {
 export class Camera {
   readonly #place: PhotoPlace;
   readonly #photo = element('#photo', HTMLElement);
-  readonly #tags = element('.tags-place', HTMLElement);
+  readonly #tags = element('#tags-place', HTMLElement);
   readonly #button = element('#camera', HTMLButtonElement);
   readonly #switch = element('#camera-switch', HTMLButtonElement);
   readonly #note = element('#camera-note', HTMLElement);

@@ -1,0 +1,208 @@
+"""One table of headers: `toolchain serve`, nginx and Caddy send the same."""
+
+from __future__ import annotations
+
+import gzip
+import http.client
+import shutil
+import socket
+import subprocess
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import brotli
+import pytest
+
+from tests.browser import toolchain_serve
+from toolchain.deploy import servers
+from toolchain.site import headers as table
+from toolchain.site.host_files import headers_file, rules
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SCRIPT = "assets/page-Cf3xYz01.js"
+FILES = {
+    "index.html": "<!doctype html><title>site</title>" * 20,
+    "404.html": "<!doctype html><title>There is no such page</title>",
+    "sw.js": "'use strict';",
+    "report.html": "<!doctype html><style>p{}</style>",
+    "report.networks.json": "{}",
+    SCRIPT: "export {};" * 50,
+    "assets/tfjs-backend-wasm-simd-D2gECIS8.wasm": "\0asm",
+    "assets/page-Cenmt_z5.css": "p{}" * 50,
+    "model/shard.0123456789abcdef.bin": "\1\2\3",
+    "samples/cat.0123456789abcdef.jpg": "jpeg",
+    "contract.0123456789abcdef.bin": "contract",
+}
+MODULES = Path("/usr/lib/nginx/modules")
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("served") / "with space"
+    for path, text in FILES.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(text, "utf-8")
+    (folder / f"{SCRIPT}.br").write_bytes(brotli.compress(FILES[SCRIPT].encode()))
+    (folder / f"{SCRIPT}.gz").write_bytes(gzip.compress(FILES[SCRIPT].encode()))
+    (folder / ".toolchain").mkdir()
+    (folder / ".toolchain" / "history.json").write_text("{}", "utf-8")
+    for parent in (folder, *folder.parents[:2]):
+        parent.chmod(0o755)  # nginx' workers are somebody else
+    return folder
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextmanager
+def running(command: list[str], port: int) -> Iterator[str]:
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as server:
+        try:
+            for _ in range(200):
+                with socket.socket() as probe:
+                    if probe.connect_ex(("127.0.0.1", port)) == 0:
+                        break
+                if server.poll() is not None:
+                    assert server.stderr is not None
+                    raise AssertionError(server.stderr.read().decode())
+                time.sleep(0.05)
+            yield f"http://127.0.0.1:{port}/"
+        finally:
+            server.terminate()
+            server.wait(10)
+
+
+@contextmanager
+def nginx(site: Path, folder: Path) -> Iterator[str]:
+    binary = shutil.which("nginx") or "/usr/sbin/nginx"
+    if not Path(binary).is_file():
+        pytest.skip("needs Debian's nginx, which `make test` installs as root")
+    modules = sorted(MODULES.glob("*brotli_static*.so"))
+    port = free_port()
+    generated = servers.configuration(
+        "nginx", root=str(site), address=f"127.0.0.1:{port}", brotli=bool(modules)
+    )
+    (folder / "site.conf").write_text(generated, "utf-8")
+    (folder / "nginx.conf").write_text(
+        "".join(f"load_module {module};\n" for module in modules)
+        + f"user root;\ndaemon off;\npid {folder}/pid;\nerror_log stderr;\nevents {{}}\nhttp {{\n"
+        + "access_log off;\n"
+        + "".join(
+            f"{kind}_temp_path {folder}/{kind};\n"
+            for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+        )
+        + f"include {folder}/site.conf;\n}}\n",
+        "utf-8",
+    )
+    with running([binary, "-p", str(folder), "-c", str(folder / "nginx.conf")], port) as url:
+        yield url
+
+
+@contextmanager
+def caddy(site: Path, folder: Path) -> Iterator[str]:
+    binary = shutil.which("caddy")
+    if binary is None:
+        pytest.skip("needs Debian's caddy, which `make test` installs as root")
+    port = free_port()
+    generated = servers.configuration("caddy", root=str(site), address=f"http://127.0.0.1:{port}")
+    (folder / "Caddyfile").write_text("{\n    admin off\n}\n" + generated, "utf-8")
+    command = [binary, "run", "--adapter", "caddyfile", "--config", str(folder / "Caddyfile")]
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME"):
+            patch.setenv(name, str(folder))
+        with running(command, port) as url:
+            yield url
+
+
+@pytest.fixture(scope="module", params=["toolchain", "nginx", "caddy"])
+def server(
+    request: pytest.FixtureRequest, site: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    folder = tmp_path_factory.mktemp(request.param)
+    hosts = {"nginx": nginx, "caddy": caddy}
+    serving = (
+        toolchain_serve(site)
+        if request.param == "toolchain"
+        else hosts[request.param](site, folder)
+    )
+    with serving as url:
+        yield url
+
+
+def get(url: str, path: str, encodings: str = "") -> tuple[int, dict[str, str], bytes]:
+    host = url.removeprefix("http://").rstrip("/")
+    connection = http.client.HTTPConnection(host, timeout=10)
+    connection.request("GET", f"/{path}", headers={"Accept-Encoding": encodings})
+    response = connection.getresponse()
+    headers = {name.lower(): value for name, value in response.getheaders()}
+    body = response.read()
+    connection.close()
+    return response.status, headers, body
+
+
+@pytest.mark.parametrize(
+    "path", [*(path for path in FILES if path not in ("404.html", "index.html")), ""]
+)
+def test_every_server_sends_the_tables_headers(server: str, path: str) -> None:
+    status, headers, body = get(server, path)
+    assert status == 200
+    assert body.decode() == FILES[path or "index.html"]
+    wanted = {name.lower(): value for name, value in table.headers(path or "index.html").items()}
+    assert {name: headers.get(name) for name in wanted} == wanted
+    beyond = {"content-security-policy", "permissions-policy"} - set(wanted)
+    assert not beyond & set(headers)
+
+
+@pytest.mark.parametrize(
+    ("accepted", "encoding"), [("gzip, br", "br"), ("gzip", "gzip"), ("", None)]
+)
+def test_every_server_negotiates_encodings(
+    server: str, accepted: str, encoding: str | None
+) -> None:
+    _, headers, body = get(server, SCRIPT, accepted)
+    assert headers.get("content-encoding") == encoding
+    undo = {"br": brotli.decompress, "gzip": gzip.decompress, None: bytes}[encoding]
+    assert undo(body).decode() == FILES[SCRIPT]
+    assert "accept-encoding" in headers["vary"].lower()
+
+
+@pytest.mark.parametrize("path", ["nothing.js", "model/none.0123456789abcdef.bin"])
+def test_no_server_answers_for_a_file_that_is_not_there(server: str, path: str) -> None:
+    assert get(server, path)[0] == 404
+
+
+def test_no_server_shows_what_a_deploy_keeps(server: str) -> None:
+    assert get(server, ".toolchain/history.json")[0] == 404
+
+
+def test_no_two_rules_of_the_headers_file_hold_for_one_file() -> None:
+    found = rules(FILES)
+    for path in FILES:
+        holding = [
+            pattern
+            for pattern in found
+            if pattern == f"/{path}"
+            or (pattern.endswith("*") and f"/{path}".startswith(pattern[:-1]))
+        ]
+        assert len(holding) == 1, path
+        said = found[holding[0]]
+        assert said["Cache-Control"] == table.cache_control(path)
+        for name, value in table.security(path).items():
+            assert said[name] == value
+
+
+def test_the_headers_file_has_few_rules_and_short_lines() -> None:
+    text = headers_file([*FILES, "_headers", f"{SCRIPT}.br"])
+    patterns = [line for line in text.splitlines() if line and not line.startswith(" ")]
+    assert "/assets/*" in patterns
+    assert "/" in patterns
+    assert f"/{SCRIPT}.br" not in patterns
+    assert max(map(len, text.splitlines())) < 2000

@@ -1,0 +1,211 @@
+"""`toolchain verify`: each fault of a deployed site is found and named, on a real nginx."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.browser import toolchain_serve
+from tests.test_servers import FILES, SCRIPT, nginx
+from toolchain.deploy.verify import FaultyDeploymentError, Verification, verify
+from toolchain.errors import BadInputError, ToolchainError
+from toolchain.progress import Silent
+from toolchain.site import build_info
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+WEIGHTS = "model/shard.0123456789abcdef.bin"
+WASM = "assets/tfjs-backend-wasm-simd-D2gECIS8.wasm"
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Path:
+    folder = tmp_path / "site"
+    for path, text in FILES.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(text, "utf-8")
+    build_info.write(folder, ())
+    for parent in (folder, *folder.parents[:3]):
+        parent.chmod(0o755)
+    return folder
+
+
+@pytest.fixture
+def host(site: Path, tmp_path: Path) -> Iterator[tuple[str, Path]]:
+    """Serve a copy of the site by nginx; give the address and the copy."""
+    copy = tmp_path / "www"
+    shutil.copytree(site, copy)
+    (tmp_path / "nginx").mkdir()
+    with nginx(copy, tmp_path / "nginx") as url:
+        yield url, copy
+
+
+def check(url: str, site: Path | None = None, **options: bool) -> Verification:
+    return verify(url, progress=Silent(), site=site, **options)
+
+
+def test_a_site_that_is_served_well_has_no_fault(host: tuple[str, Path], site: Path) -> None:
+    url, _ = host
+    for built in (site, None):
+        found = check(url, built)
+        assert found.all_faults == []
+        assert {each.path for each in found.files} == {
+            path for path in FILES if not path.startswith("report.")
+        }
+    assert found.policy is not None
+    assert "'wasm-unsafe-eval'" in found.policy
+    assert found.wire_bytes == sum(each.wire_bytes for each in found.files) > 0
+    found.enforce()
+
+
+def test_a_site_of_toolchain_serve_has_no_fault(site: Path) -> None:
+    with toolchain_serve(site) as url:
+        assert check(url, site).all_faults == []
+
+
+def missing(www: Path) -> None:
+    (www / WEIGHTS).unlink()
+
+
+def cut(www: Path) -> None:
+    (www / WEIGHTS).write_bytes((www / WEIGHTS).read_bytes()[:-1])
+
+
+def stale(www: Path) -> None:
+    (www / WEIGHTS).write_bytes(b"\3\2\1")
+
+
+def stale_page(www: Path) -> None:
+    (www / "index.html").write_text("<!doctype html><title>old</title>" * 20, "utf-8")
+
+
+def damaged_encoding(www: Path) -> None:
+    (www / f"{SCRIPT}.gz").write_bytes(b"no gzip at all")
+
+
+@pytest.mark.parametrize(
+    ("seed", "sentence"),
+    [
+        (missing, rf"{WEIGHTS}: is not there: the host answers with status 404"),
+        (cut, rf"{WEIGHTS}: is cut: 2 bytes instead of 3"),
+        (stale, rf"{WEIGHTS}: is of another build"),
+        (stale_page, r"index\.html: is (of another build|cut)"),
+        (damaged_encoding, rf"{SCRIPT}: came damaged: .*Content-Encoding gzip"),
+    ],
+)
+def test_a_file_that_is_not_as_it_was_built_is_named(
+    host: tuple[str, Path], site: Path, seed: Callable[[Path], None], sentence: str
+) -> None:
+    url, www = host
+    seed(www)
+    found = check(url, site)
+    assert len(found.all_faults) == 1
+    with pytest.raises(FaultyDeploymentError, match=sentence) as raised:
+        found.enforce()
+    assert raised.value.exit_code == 1
+
+
+@pytest.mark.parametrize(
+    ("line", "other", "sentence"),
+    [
+        (
+            "application/wasm wasm;",
+            "text/plain wasm;",
+            rf"{WASM}: has the type text/plain instead of application/wasm",
+        ),
+        (
+            "public, max-age=31536000, immutable",
+            "no-store",
+            r'has Cache-Control "no-store" where "public, max-age=31536000, immutable" is wanted',
+        ),
+        (
+            'default "no-cache";',
+            'default "max-age=86400";',
+            r'has Cache-Control "max-age=86400" where "no-cache" is wanted',
+        ),
+        (
+            "error_page 404 /404.html;",
+            "error_page 404 =200 /index.html;",
+            r"answers with status 200 for files that are not there",
+        ),
+        (
+            "add_header Content-Security-Policy $toolchain_policy;",
+            "",
+            r"the page has no Content-Security-Policy",
+        ),
+    ],
+)
+def test_headers_that_are_off_are_named(
+    site: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    line: str,
+    other: str,
+    sentence: str,
+) -> None:
+    from toolchain.deploy import servers
+
+    right = servers.configuration
+
+    def wrong(*arguments: str, **options: object) -> str:
+        text = right(*arguments, **options)  # type: ignore[arg-type]
+        assert line in text
+        return text.replace(line, other)
+
+    monkeypatch.setattr(servers, "configuration", wrong)
+    (tmp_path / "nginx").mkdir()
+    with nginx(site, tmp_path / "nginx") as url:
+        found = check(url, site)
+    with pytest.raises(FaultyDeploymentError, match=sentence):
+        found.enforce()
+
+
+def test_a_web_page_in_place_of_a_file_is_named(site: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    shutil.copytree(site, other)
+    (other / "index.html").rename(other / "page.html")
+    with toolchain_serve(site) as url:
+        # As of a build whose `sw.js` this host has lost to its start page.
+        info = build_info.read((site / build_info.NAME).read_bytes(), "here")
+        files = {**info.files, "": info.files[SCRIPT]}
+        text = info.model_copy(update={"files": files}).model_dump_json(by_alias=True)
+        (other / build_info.NAME).write_text(text, "utf-8")
+        found = check(url, other)
+    assert found.all_faults == [
+        ": is not there: the host sent a web page in its place; deploy again",
+        *[each for each in found.all_faults if "type" in each],
+    ]
+
+
+def test_headers_are_not_asked_of_hosts_that_let_nobody_set_them(site: Path) -> None:
+    from tests.browser import plain_host
+
+    (site / "index.html").write_text(
+        '<!doctype html><meta http-equiv="Content-Security-Policy" content="default-src \'none\'">',
+        "utf-8",
+    )
+    build_info.write(site, ())
+    with plain_host(site) as url:
+        assert check(url, site, custom_headers=False).all_faults == []
+        assert any("Cache-Control" in fault for fault in check(url, site).all_faults)
+
+
+def test_without_build_info_somebody_has_to_say_what_should_be_there(site: Path) -> None:
+    (site / build_info.NAME).unlink()
+    with toolchain_serve(site) as url, pytest.raises(BadInputError, match="by --site"):
+        check(url)
+
+
+@pytest.mark.parametrize("url", ["example", "ftp://example.org/"])
+def test_what_is_no_address_is_a_sentence(url: str) -> None:
+    with pytest.raises(BadInputError, match="is no address of a site"):
+        check(url)
+
+
+def test_a_host_that_does_not_answer_is_a_sentence() -> None:
+    with pytest.raises(ToolchainError, match="could not be fetched"):
+        check("http://127.0.0.1:9/")

@@ -1,0 +1,152 @@
+"""The commands for hosts: deploy, rollback, verify, server-config."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from toolchain.cli.options import Network, one_of
+
+if TYPE_CHECKING:
+    from toolchain.deploy.target import Target
+
+TargetWord = Annotated[
+    str,
+    typer.Argument(
+        metavar="TARGET",
+        help="A folder, user@host:/folder (rsync), s3://bucket/folder, gh-pages, or "
+        "git:REPOSITORY#branch.",
+    ),
+]
+Endpoint = Annotated[
+    str | None, typer.Option(help="Address of a bucket's service, where it is not AWS.")
+]
+ObjectEncoding = Annotated[
+    str,
+    typer.Option(
+        metavar="br|gzip|none", help="How a bucket's objects are compressed; br wants HTTPS."
+    ),
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would change.")]
+
+
+def deploy(
+    target: TargetWord,
+    site: Annotated[Path, typer.Option(help="The built site.")] = Path("dist"),
+    dry_run: DryRun = False,
+    with_report: Annotated[
+        bool,
+        typer.Option(
+            "--with-report", help="Send report.json and report.html too, which show photos."
+        ),
+    ] = False,
+    grace: Annotated[
+        float, typer.Option(min=0, help="Days that files of replaced releases stay.")
+    ] = 7.0,
+    endpoint: Endpoint = None,
+    encoding: ObjectEncoding = "gzip",
+) -> None:
+    """Bring a site to a host: hashed names first, index.html last, nothing twice."""
+    from datetime import timedelta
+
+    from toolchain.cli import deployments
+    from toolchain.cli.console import Terminal
+    from toolchain.deploy import run
+
+    outcome = run.deploy(
+        site,
+        _target(target, endpoint, encoding),
+        progress=Terminal(),
+        dry_run=dry_run,
+        with_report=with_report,
+        grace=timedelta(days=grace),
+    )
+    deployments.print_outcome(outcome, target, dry_run=dry_run)
+
+
+def rollback(
+    target: TargetWord,
+    dry_run: DryRun = False,
+    endpoint: Endpoint = None,
+    encoding: ObjectEncoding = "gzip",
+) -> None:
+    """Bring back the site that a host showed before the present one."""
+    from toolchain.cli import deployments
+    from toolchain.cli.console import Terminal
+    from toolchain.deploy import run
+
+    outcome = run.rollback(
+        _target(target, endpoint, encoding), progress=Terminal(), dry_run=dry_run
+    )
+    deployments.print_outcome(outcome, target, dry_run=dry_run)
+
+
+def verify(
+    url: Annotated[str, typer.Argument(metavar="URL", help="Address of the deployed page.")],
+    site: Annotated[
+        Path | None,
+        typer.Option(help="The site as it was built; else its own build-info.json is believed."),
+    ] = None,
+    custom_headers: Annotated[
+        bool,
+        typer.Option(help="Whether the host lets its users set headers; GitHub Pages does not."),
+    ] = True,
+    visit: Annotated[
+        bool, typer.Option(help="Also open the page in Chromium and time its first tag.")
+    ] = True,
+    network: Network = "none",
+    as_json: Annotated[bool, typer.Option("--json", help="Print the record as JSON.")] = False,
+) -> None:
+    """Fetch every file of a deployed site and say what is off; then visit it."""
+    from toolchain import networks
+    from toolchain.cli import deployments, visits
+    from toolchain.cli.console import Terminal
+    from toolchain.deploy import verify as verification
+    from toolchain.measure import run
+
+    terminal = Terminal()
+    found = verification.verify(url, progress=terminal, site=site, custom_headers=custom_headers)
+    if as_json:
+        typer.echo(found.model_dump_json(indent=2))
+    else:
+        deployments.print_verification(found)
+    found.enforce()
+    if visit:
+        options = run.MeasureOptions(site=found.url, network=networks.parse(network), runs=1)
+        measured = run.measure(options, progress=terminal)
+        if not as_json:
+            visits.print_measurement(measured)
+
+
+def server_config(
+    server: Annotated[str, typer.Argument(metavar="nginx|caddy", help="Whose configuration.")],
+    root: Annotated[str, typer.Option(help="The site's folder on the server.")] = "/var/www/site",
+    address: Annotated[
+        str | None,
+        typer.Option(help="nginx: what `listen` takes; Caddy: the site's address."),
+    ] = None,
+    brotli: Annotated[
+        bool, typer.Option(help="nginx: whether it has the module brotli_static.")
+    ] = True,
+) -> None:
+    """Print a configuration by which nginx or Caddy serve a site with the right headers."""
+    from toolchain.deploy import servers
+
+    wanted = one_of("server", server, servers.SERVERS)
+    default = {"nginx": "80", "caddy": "example.org"}[wanted]
+    typer.echo(
+        servers.configuration(wanted, root=root, address=address or default, brotli=brotli),
+        nl=False,
+    )
+
+
+def _target(word: str, endpoint: str | None, encoding: str) -> Target:
+    from toolchain.deploy import address, bucket
+
+    return address.parse(
+        word,
+        endpoint=endpoint,
+        encoding=one_of("--encoding", encoding, bucket.ENCODINGS_OF_OBJECTS),
+    )

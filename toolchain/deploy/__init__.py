@@ -1,0 +1,1 @@
+"""From a built site to the hosts that serve it."""

@@ -1,0 +1,68 @@
+"""What a user calls a place to deploy to."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from toolchain.errors import BadInputError
+
+if TYPE_CHECKING:
+    from toolchain.deploy.bucket import Encoding
+    from toolchain.deploy.target import Target
+
+EXAMPLES = (
+    "a folder, user@host:/folder (rsync), s3://bucket/folder, gh-pages, git:REPOSITORY#branch"
+)
+_REMOTE = re.compile(r"(?:rsync://\S+|(?:[^\s/@]+@)?[^\s/:@]{2,}::?\S*)")
+
+
+def parse(word: str, *, endpoint: str | None = None, encoding: Encoding = "gzip") -> Target:
+    """Return the place that is meant.
+
+    Args:
+        word: `s3://bucket/folder`; `gh-pages`, a branch of the repository whose `origin` this
+            folder has; `git:REPOSITORY#branch`; what rsync takes; or a folder.
+        endpoint: For a bucket: the service's address, where it is not AWS.
+        encoding: For a bucket: how what gains by it is put.
+
+    Raises:
+        BadInputError: It is no place.
+    """
+    if word.startswith("s3://"):
+        return _bucket(word, endpoint, encoding)
+    if endpoint is not None:
+        raise BadInputError(f"--endpoint is for buckets, and {word} is none; leave it out")
+    if word == "gh-pages" or word.startswith("git:"):
+        return _branch(word)
+    if "://" in word and not word.startswith("rsync://"):
+        raise BadInputError(f"{word} is no place this tool can deploy to; give {EXAMPLES}")
+    if _REMOTE.fullmatch(word):
+        from toolchain.deploy.remote import RemoteTarget
+
+        return RemoteTarget(word)
+    from toolchain.deploy.folder import FolderTarget
+
+    return FolderTarget(Path(word))
+
+
+def _bucket(word: str, endpoint: str | None, encoding: Encoding) -> Target:
+    from toolchain.deploy.bucket import BucketTarget
+
+    parts = urlsplit(word)
+    if not parts.netloc:
+        raise BadInputError(f"{word} names no bucket; write s3://bucket/folder")
+    return BucketTarget(parts.netloc, parts.path.strip("/"), endpoint, encoding)
+
+
+def _branch(word: str) -> Target:
+    from toolchain.deploy.branch import BRANCH, BranchTarget, origin
+
+    repository, _, branch = word.removeprefix("git:").partition("#")
+    if word == "gh-pages":
+        return BranchTarget(origin(), BRANCH)
+    if not repository:
+        raise BadInputError(f"{word} names no repository; write git:REPOSITORY#branch")
+    return BranchTarget(repository, branch or BRANCH)

@@ -1,0 +1,185 @@
+"""A bucket with S3's interface: AWS, R2, MinIO, Google Cloud Storage's S3 door.
+
+A bucket sends every object as it was put, with the headers it was put with, so what gains by
+it is put compressed, with its Content-Encoding.
+"""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from toolchain.deploy.hosts import BUCKET
+from toolchain.errors import MissingToolError, ToolchainError
+from toolchain.site import headers as table
+from toolchain.site.precompress import ENCODINGS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+    from types import TracebackType
+
+    from typing_extensions import Self
+
+    from toolchain.deploy.target import Item
+
+Encoding = Literal["br", "gzip", "none"]
+ENCODINGS_OF_OBJECTS: tuple[Encoding, ...] = get_args(Encoding)
+_NOT_FOUND = frozenset({"404", "NoSuchKey", "NotFound"})
+_REMOVED_AT_ONCE = 1000  # as many as one request may name
+
+
+@dataclass(frozen=True)
+class _Body:
+    content: bytes
+    headers: dict[str, str]
+    """By the names that boto3 has for them."""
+    metadata: dict[str, str]
+
+
+class BucketTarget:
+    """Deploys to a bucket.
+
+    Args:
+        bucket: Its name.
+        prefix: Under which the site lies, without slashes around it; empty for the root.
+        endpoint: Address of the service, where it is not AWS.
+        encoding: How what gains by it is put. Browsers read `br` over HTTPS only.
+
+    Who one is, boto3 finds out: from the environment, its configuration, or the machine's role.
+    """
+
+    host = BUCKET
+
+    def __init__(
+        self, bucket: str, prefix: str, endpoint: str | None = None, encoding: Encoding = "gzip"
+    ) -> None:
+        self.name = f"s3://{bucket}/{prefix}".rstrip("/")
+        self._bucket = bucket
+        self._prefix = f"{prefix}/" if prefix else ""
+        self._endpoint = endpoint
+        self._encoding = encoding
+        self._client: Any = None
+
+    def __enter__(self) -> Self:
+        """Make the client.
+
+        Raises:
+            MissingToolError: boto3 is not installed.
+        """
+        try:
+            import boto3
+        except ImportError as error:
+            raise MissingToolError(
+                f"deploying to {self.name} needs boto3; `pip install 'toolchain[s3]'`"
+            ) from error
+        self._client = boto3.client("s3", endpoint_url=self._endpoint)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Close the client's connections."""
+        if self._client is not None:
+            self._client.close()
+
+    def read(self, path: str) -> bytes | None:
+        """Return an object's content as it was before it was compressed, or None."""
+        answer = self._ask("get_object", path)
+        if answer is None:
+            return None
+        content: bytes = answer["Body"].read()
+        if answer.get("ContentEncoding") == "gzip":
+            return gzip.decompress(content)
+        if answer.get("ContentEncoding") == "br":
+            import brotli
+
+            return bytes(brotli.decompress(content))
+        return content
+
+    def differing(self, items: Sequence[Item]) -> frozenset[str]:
+        """Return the paths at which there is no object, or one with other content or headers."""
+        return frozenset(item.path for item in items if not self._has(item))
+
+    def put(self, items: Sequence[Item], sent: Callable[[int], None]) -> None:
+        """Put objects; the service refuses a body that did not come whole."""
+        for item in items:
+            if item.source is None:
+                continue
+            body = self._body(item, item.source)
+            digest = hashlib.md5(body.content, usedforsecurity=False).digest()
+            self._ask(
+                "put_object",
+                item.path,
+                Body=body.content,
+                ContentMD5=base64.b64encode(digest).decode(),
+                Metadata=body.metadata,
+                **body.headers,
+            )
+            sent(item.size)
+
+    def remove(self, paths: Sequence[str]) -> None:
+        """Delete objects; those that are not there are passed over."""
+        for begin in range(0, len(paths), _REMOVED_AT_ONCE):
+            keys = [
+                {"Key": self._prefix + path} for path in paths[begin : begin + _REMOVED_AT_ONCE]
+            ]
+            self._call("delete_objects", Delete={"Objects": keys, "Quiet": True})
+
+    def finish(self, message: str) -> None:
+        """Nothing is to be done: what was put is there."""
+
+    def _has(self, item: Item) -> bool:
+        answer = self._ask("head_object", item.path)
+        if answer is None:
+            return False
+        if item.source is None:
+            return bool(answer["Metadata"].get("sha256") == item.sha256)
+        body = self._body(item, item.source)
+        return (
+            answer["Metadata"] == body.metadata
+            and answer["ContentLength"] == len(body.content)
+            and all(answer.get(name) == value for name, value in body.headers.items())
+        )
+
+    def _body(self, item: Item, source: Path) -> _Body:
+        headers = {
+            "ContentType": table.content_type(item.path),
+            "CacheControl": table.cache_control(item.path),
+        }
+        content = source.read_bytes()
+        if self._encoding != "none":
+            neighbour = source.with_name(source.name + ENCODINGS[self._encoding])
+            if neighbour.is_file():
+                content = neighbour.read_bytes()
+                headers["ContentEncoding"] = self._encoding
+        return _Body(content, headers, {"sha256": item.sha256})
+
+    def _ask(self, operation: str, path: str, **arguments: Any) -> Any:
+        return self._call(operation, Key=self._prefix + path, **arguments)
+
+    def _call(self, operation: str, **arguments: Any) -> Any:
+        """Return the service's answer, or None where there is no such object."""
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        try:
+            return getattr(self._client, operation)(Bucket=self._bucket, **arguments)
+        except ClientError as error:
+            fault = error.response.get("Error", {})
+            if str(fault.get("Code")) in _NOT_FOUND:
+                return None
+            raise self._fault(fault.get("Message") or str(fault.get("Code"))) from error
+        except BotoCoreError as error:
+            raise self._fault(str(error)) from error
+
+    def _fault(self, cause: str) -> ToolchainError:
+        return ToolchainError(
+            f"{self.name} cannot be deployed to: {cause.strip().rstrip('.')}; mend that and deploy "
+            "again, what was shown until now still stands"
+        )

@@ -1,0 +1,165 @@
+"""What is sent to a host, and what a host is known to have had.
+
+A host keeps its own history beside the site, in `.toolchain/`: which files each release had,
+and copies of those whose names stay the same from one release to the next.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from toolchain import digest
+from toolchain.card import first_fault
+from toolchain.errors import BadInputError
+from toolchain.site import headers as table
+from toolchain.site.host_files import HEADERS_FILE
+from toolchain.site.precompress import ENCODINGS
+from toolchain.tfjs.artifacts import HASH_DIGITS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from toolchain.deploy.hosts import Host
+
+PRIVATE = ".toolchain"
+HISTORY = f"{PRIVATE}/history.json"
+PAGE = "index.html"
+_REPORT = ("report.json", "report.html")
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class FileFact(_Part):
+    """What is known of a file without having it."""
+
+    size: int
+    sha256: str
+
+
+class Shipped(_Part):
+    """A release that a host has, or has had."""
+
+    version: str
+    at: datetime
+    """When it was deployed."""
+    until: datetime | None = None
+    """When another took its place."""
+    files: dict[str, FileFact]
+
+
+class History(_Part):
+    """What a host has had; the last release is the one that is shown."""
+
+    schema_version: Literal[1] = 1
+    releases: tuple[Shipped, ...] = ()
+    coming: Shipped | None = None
+    """One that was being deployed; if it still stands here the deploy was interrupted."""
+
+
+def read_history(content: bytes | None) -> History:
+    """Read what a deploy has written; none is an empty history.
+
+    Raises:
+        BadInputError: It is not of this form.
+    """
+    if content is None:
+        return History()
+    try:
+        return History.model_validate_json(content)
+    except ValidationError as error:
+        raise BadInputError(
+            f"{HISTORY} on the host is not of this version ({first_fault(error)}); deploy with "
+            "the version of this tool that wrote it, or remove the file to begin anew"
+        ) from error
+
+
+@dataclass(frozen=True)
+class Release:
+    """A built site as one host gets it."""
+
+    site: Path
+    version: str
+    """Another for other content."""
+    files: Mapping[str, FileFact]
+    """By their paths in the site."""
+
+    @property
+    def lasting(self) -> list[str]:
+        """Paths that name their content; they never change and go first."""
+        return [path for path in self.files if is_lasting(path)]
+
+    @property
+    def entries(self) -> list[str]:
+        """Paths whose content changes from release to release, but for the page's."""
+        return [path for path in self.files if not is_lasting(path) and not is_page(path)]
+
+    @property
+    def page(self) -> list[str]:
+        """Paths of `index.html` and its encodings: with them the release is shown."""
+        return [path for path in self.files if is_page(path)]
+
+
+def is_lasting(path: str) -> bool:
+    """Tell whether a path names its content, in whatever encoding."""
+    return re.search(table.HASHED, _plain(path)) is not None
+
+
+def is_page(path: str) -> bool:
+    """Tell whether a path is that of the page, in whatever encoding."""
+    return _plain(path) == PAGE
+
+
+def _plain(path: str) -> str:
+    for suffix in ENCODINGS.values():
+        path = path.removesuffix(suffix)
+    return path
+
+
+def of_site(site: Path, host: Host, *, with_report: bool = False) -> Release:
+    """Read which files of a site go to a host.
+
+    Args:
+        site: The built site.
+        host: Compressed neighbours and `_headers` go only to those that use them.
+        with_report: Whether `report.json` and `report.html` go too, which name the photos
+            that the model was judged on and show some of them.
+
+    Raises:
+        BadInputError: It is no site of this tool, or holds a link.
+    """
+    if not (site / PAGE).is_file() or not (site / "report.json").is_file():
+        raise BadInputError(f"there is no site at {site}; build one with `toolchain build`")
+    files: dict[str, FileFact] = {}
+    for file in sorted(site.rglob("*")):
+        path = file.relative_to(site).as_posix()
+        if file.is_symlink():
+            raise BadInputError(
+                f"{path} in {site} is a link, which could lead out of the site; put the file "
+                "itself in its place, or build the site again"
+            )
+        if file.is_file() and _goes(path, host, with_report=with_report):
+            files[path] = FileFact(size=file.stat().st_size, sha256=digest.of_file(file))
+    version = digest.of_json({path: fact.sha256 for path, fact in files.items()})
+    return Release(site, version[:HASH_DIGITS], files)
+
+
+def _goes(path: str, host: Host, *, with_report: bool) -> bool:
+    plain = _plain(path)
+    if plain in _REPORT:
+        return with_report and (plain == path or host.negotiates)
+    if path == HEADERS_FILE:
+        return host.reads_headers_file
+    return plain == path or host.negotiates
+
+
+def kept_copy(version: str, path: str) -> str:
+    """Return where a host keeps a release's copy of an entry."""
+    return f"{PRIVATE}/releases/{version}/{path}"

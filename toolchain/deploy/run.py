@@ -1,0 +1,282 @@
+"""Brings a site to a host, and back to what it was.
+
+Files that name their content go first, the page last; what a host already has is not sent
+again. Between the two all that was sent is checked. An interrupted deploy therefore leaves
+the old site whole, and deploying again goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from toolchain import digest
+from toolchain.deploy import hosts
+from toolchain.deploy.release import (
+    HISTORY,
+    History,
+    Release,
+    Shipped,
+    is_lasting,
+    is_page,
+    kept_copy,
+    of_site,
+    read_history,
+)
+from toolchain.deploy.target import Item
+from toolchain.errors import BadInputError, ToolchainError
+from toolchain.site.host_files import HEADERS_FILE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from toolchain.deploy.target import Target
+    from toolchain.progress import Progress
+
+GRACE = timedelta(days=7)
+"""How long files of a release stay after another has taken its place."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a deploy did, or would do."""
+
+    version: str
+    sent: Mapping[str, int]
+    """Bytes of each file that was sent, by its path."""
+    kept: Mapping[str, int]
+    """Those of each that was there already."""
+    removed: Sequence[str]
+
+
+def deploy(
+    site: Path,
+    target: Target,
+    *,
+    progress: Progress,
+    dry_run: bool = False,
+    with_report: bool = False,
+    grace: timedelta = GRACE,
+    now: datetime | None = None,
+) -> Outcome:
+    """Bring a site to a place.
+
+    Args:
+        site: The built site.
+        target: The place.
+        progress: Hears of the bytes.
+        dry_run: Whether to change nothing and only say what would be done.
+        with_report: Whether `report.json` and `report.html` go too.
+        grace: How long files of releases before the former one stay.
+        now: Time of the deploy; by default the machine's.
+
+    Raises:
+        BadInputError: There is no site, or it exceeds a limit of the host.
+        ToolchainError: The place cannot be used; what it shows is whole, the old or the new.
+    """
+    release = of_site(site, target.host, with_report=with_report)
+    hosts.check(target.host, release, _texts(site))
+    with target:
+        history = read_history(target.read(HISTORY))
+        moment = _not_before(history, now or datetime.now(timezone.utc))
+        items = {path: _item(release, path) for path in release.files}
+        differing = target.differing(list(items.values()))
+        after = _after(history, release, moment)
+        stale = _stale(after, moment, grace)
+        outcome = Outcome(
+            version=release.version,
+            sent={path: item.size for path, item in items.items() if path in differing},
+            kept={path: item.size for path, item in items.items() if path not in differing},
+            removed=[path for path in stale if not path.startswith(".")],
+        )
+        unchanged = bool(history.releases) and history.releases[-1].version == release.version
+        if dry_run or (unchanged and not differing and history.coming is None):
+            return outcome
+        with (
+            TemporaryDirectory(prefix="toolchain-") as scratch,
+            progress.track("Sending", sum(outcome.sent.values()), "bytes") as tracker,
+        ):
+            mover = _Mover(target, Path(scratch), tracker.advance)
+            lasting, entries, page = (
+                [items[path] for path in paths if path in differing]
+                for paths in (release.lasting, release.entries, release.page)
+            )
+            mover.bring(lasting)
+            mover.bring(
+                [_copy(items[path], release) for path in (*release.entries, *release.page)],
+                counted=False,
+            )
+            mover.write(history.model_copy(update={"coming": after.releases[-1]}))
+            mover.bring(entries)
+            mover.bring(page)
+            mover.write(_without(after, stale))
+            target.remove(stale)
+        target.finish(f"Deploy {release.version}")
+    return outcome
+
+
+def rollback(
+    target: Target, *, progress: Progress, dry_run: bool = False, now: datetime | None = None
+) -> Outcome:
+    """Bring back the release that was shown before the present one.
+
+    Raises:
+        BadInputError: There is none.
+        ToolchainError: Files of it are gone, or the place cannot be used.
+    """
+    with target:
+        history = read_history(target.read(HISTORY))
+        if len(history.releases) < 2:  # noqa: PLR2004 - the present and a former one
+            raise BadInputError(
+                f"{target.name} has no former release; deploy the site you want to show"
+            )
+        moment = _not_before(history, now or datetime.now(timezone.utc))
+        *_, former, _ = history.releases
+        entries = [path for path in former.files if not is_lasting(path)]
+        outcome = Outcome(
+            version=former.version,
+            sent={path: former.files[path].size for path in entries},
+            kept={
+                path: fact.size for path, fact in former.files.items() if path not in set(entries)
+            },
+            removed=[],
+        )
+        with (
+            TemporaryDirectory(prefix="toolchain-") as scratch,
+            progress.track("Restoring", len(entries)) as tracker,
+        ):
+            mover = _Mover(target, Path(scratch), lambda _: tracker.advance(1))
+            restored = [mover.fetched(former, path) for path in entries]
+            gone = target.differing(
+                [_expected(former, path) for path in former.files if is_lasting(path)]
+            )
+            if gone:
+                raise ToolchainError(
+                    f"{target.name} no longer has {min(gone)} of release {former.version}; "
+                    "build that site again and deploy it"
+                )
+            if dry_run:
+                return outcome
+            after = _after(history, former, moment)
+            mover.write(history.model_copy(update={"coming": after.releases[-1]}))
+            mover.bring([item for item in restored if not is_page(item.path)])
+            mover.bring([item for item in restored if is_page(item.path)])
+            mover.write(after)
+        target.finish(f"Roll back to {former.version}")
+    return outcome
+
+
+class _Mover:
+    """Brings files to a place and sees that they came."""
+
+    def __init__(self, target: Target, scratch: Path, sent: Callable[[int], None]) -> None:
+        self._target = target
+        self._scratch = scratch
+        self._sent = sent
+
+    def bring(self, items: Sequence[Item], *, counted: bool = True) -> None:
+        """Send files, in any order, and see that all of them are there."""
+        self._target.put(items, self._sent if counted else lambda _: None)
+        if missing := self._target.differing(items):
+            raise ToolchainError(
+                f"{min(missing)} did not come to {self._target.name} as it was sent; deploy again"
+            )
+
+    def write(self, history: History) -> None:
+        """Write the place's history."""
+        content = history.model_dump_json(indent=1).encode()
+        file = self._scratch / "history.json"
+        file.write_bytes(content)
+        item = Item(HISTORY, file, len(content), digest.of_bytes(content))
+        self._target.put([item], lambda _: None)
+
+    def fetched(self, release: Shipped, path: str) -> Item:
+        """Return a file of a former release, as the place has kept it."""
+        content = self._target.read(kept_copy(release.version, path))
+        fact = release.files[path]
+        if content is None or digest.of_bytes(content) != fact.sha256:
+            raise ToolchainError(
+                f"{self._target.name} no longer has {path} of release {release.version}; build "
+                "that site again and deploy it"
+            )
+        file = self._scratch / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content)
+        return Item(path, file, fact.size, fact.sha256)
+
+
+def _texts(site: Path) -> dict[str, str]:
+    file = site / HEADERS_FILE
+    return {HEADERS_FILE: file.read_text("utf-8")} if file.is_file() else {}
+
+
+def _item(release: Release, path: str) -> Item:
+    fact = release.files[path]
+    return Item(path, release.site / path, fact.size, fact.sha256)
+
+
+def _copy(item: Item, release: Release) -> Item:
+    """Return the copy of a file that the place keeps for a rollback."""
+    return replace(item, path=kept_copy(release.version, item.path))
+
+
+def _expected(release: Shipped, path: str) -> Item:
+    """Return a file that should be at the place and is not here."""
+    fact = release.files[path]
+    return Item(path, None, fact.size, fact.sha256)
+
+
+def _not_before(history: History, now: datetime) -> datetime:
+    """Return the time, or the last known one where the clock has gone backwards."""
+    known = [shipped.at for shipped in history.releases]
+    return max([now, *known])
+
+
+def _after(history: History, release: Release | Shipped, moment: datetime) -> History:
+    """Return the history once a release is shown; no release stands there twice."""
+    former = [each for each in history.releases if each.version != release.version]
+    if former and former[-1].until is None:
+        former[-1] = former[-1].model_copy(update={"until": moment})
+    shown = Shipped(version=release.version, at=moment, files=dict(release.files))
+    return History(releases=(*former, shown))
+
+
+def _outdated(history: History, moment: datetime, grace: timedelta) -> list[Shipped]:
+    """Return the releases that may go: never the one that is shown nor the one before it."""
+    return [
+        each
+        for each in history.releases[:-2]
+        if each.until is not None and each.until + grace <= moment
+    ]
+
+
+def _stale(history: History, moment: datetime, grace: timedelta) -> list[str]:
+    """Return the files that only outdated releases have; what others put there is not known."""
+    outdated = _outdated(history, moment, grace)
+    needed = _paths(each for each in history.releases if each not in outdated)
+    copies = {
+        kept_copy(each.version, path)
+        for each in outdated
+        for path in each.files
+        if not is_lasting(path)
+    }
+    return sorted((_paths(outdated) - needed) | copies)
+
+
+def _paths(releases: Iterable[Shipped]) -> set[str]:
+    return {path for each in releases for path in each.files}
+
+
+def _without(history: History, stale: Sequence[str]) -> History:
+    """Return the history without the releases whose files go."""
+    gone = set(stale)
+    return History(
+        releases=tuple(
+            each
+            for each in history.releases
+            if not any(kept_copy(each.version, path) in gone for path in each.files)
+        )
+    )

@@ -1,0 +1,129 @@
+"""Configuration for web servers of one's own, by the site's table of headers."""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+from toolchain.site import headers as table
+
+Server = Literal["nginx", "caddy"]
+SERVERS: tuple[Server, ...] = get_args(Server)
+
+# A file of each sort that the table tells apart.
+_PAGE, _SCRIPT, _OTHER, _REPORT = "index.html", "any.js", "any.bin", "report.html"
+
+
+def configuration(server: Server, *, root: str, address: str, brotli: bool = True) -> str:
+    """Return a configuration that serves a site as `toolchain serve` does.
+
+    Args:
+        server: Whose.
+        root: The site's folder on the server.
+        address: nginx: what `listen` takes; Caddy: the site's address, as in `example.org`,
+            or `:8080` for plain HTTP.
+        brotli: Whether the server can send `.br` files; nginx needs the module
+            `brotli_static` for it.
+    """
+    return _nginx(root, address, brotli=brotli) if server == "nginx" else _caddy(root, address)
+
+
+def _nginx(root: str, address: str, *, brotli: bool) -> str:
+    """For nginx' `http` block, as in /etc/nginx/conf.d/site.conf."""
+    # A location with headers of its own would lose those of the server, hence the maps.
+    varying = ("Cache-Control", "Content-Security-Policy", "Permissions-Policy")
+    always = {name: value for name, value in table.security(_OTHER).items() if name not in varying}
+    types = "\n".join(
+        f"        {kind.partition(';')[0]} {suffix.removeprefix('.')};"
+        for suffix, kind in table.CONTENT_TYPES.items()
+    )
+    page, report = table.security(_PAGE), table.security(_REPORT)
+    policy, permissions = page["Content-Security-Policy"], page["Permissions-Policy"]
+    lines = [
+        "map $uri $toolchain_cache_control {",
+        f'    default "{table.cache_control(_PAGE)}";',
+        f'    "/sw.js" "{table.cache_control("sw.js")}";',
+        f'    "~{_nginx_quoted(table.HASHED)}" "{table.IMMUTABLE}";',
+        "}",
+        "map $uri $toolchain_policy {",
+        '    default "";',
+        f'    "/report.html" "{report["Content-Security-Policy"]}";',
+        rf'    "~\.(html|js)$" "{policy}";',
+        "}",
+        "map $uri $toolchain_permissions {",
+        '    default "";',
+        '    "/report.html" "";',
+        rf'    "~\.(html|js)$" "{permissions}";',
+        "}",
+        "",
+        "server {",
+        f"    listen {address};",
+        f'    root "{root}";',
+        "    index index.html;",
+        "    error_page 404 /404.html;",
+        "    charset utf-8;",
+        "    charset_types text/html text/css text/javascript text/plain;",
+        "    types {",
+        types,
+        "    }",
+        "    default_type application/octet-stream;",
+        "    gzip_static on;",
+        *(["    brotli_static on;"] if brotli else []),
+        "    add_header Cache-Control $toolchain_cache_control;",
+        "    add_header Content-Security-Policy $toolchain_policy;",
+        "    add_header Permissions-Policy $toolchain_permissions;",
+        *(f'    add_header {name} "{value}";' for name, value in always.items()),
+        "    add_header Vary Accept-Encoding;",
+        r"    location ~ (^|/)\. { return 404; }",
+        "}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _nginx_quoted(pattern: str) -> str:
+    # Inside quotes nginx reads a backslash before anything but a quote as itself.
+    return pattern.replace('"', r"\"")
+
+
+def _caddy(root: str, address: str) -> str:
+    """For a Caddyfile, version 2."""
+    always = table.security(_OTHER)
+    page = {name: value for name, value in table.security(_SCRIPT).items() if name not in always}
+    report = table.security(_REPORT)["Content-Security-Policy"]
+    lines = [
+        f"{address} {{",
+        f'    root * "{root}"',
+        # Deferred: the file server says nothing of types and encodings it does not know.
+        *(
+            f"    @{suffix.removeprefix('.')} path *{suffix}\n"
+            + _deferred(f"@{suffix.removeprefix('.')}", "Content-Type", kind)
+            for suffix, kind in table.CONTENT_TYPES.items()
+        ),
+        _deferred("/", "Content-Type", table.content_type(_PAGE)),
+        _deferred("*", "Vary", "Accept-Encoding"),
+        *(f'    header {name} "{value}"' for name, value in always.items()),
+        f"    @hashed path_regexp {table.HASHED}",
+        f"    @other not path_regexp {table.HASHED}",
+        f'    header @hashed Cache-Control "{table.IMMUTABLE}"',
+        f'    header @other Cache-Control "{table.cache_control(_PAGE)}"',
+        f'    header /sw.js Cache-Control "{table.cache_control("sw.js")}"',
+        "    @page {",
+        "        path / *.html *.js",
+        "        not path /report.html",
+        "    }",
+        *(f'    header @page {name} "{value}"' for name, value in page.items()),
+        f'    header /report.html Content-Security-Policy "{report}"',
+        "    file_server {",
+        "        precompressed br gzip",
+        "        hide .*",
+        "    }",
+        "    handle_errors {",
+        "        rewrite * /404.html",
+        "        file_server",
+        "    }",
+        "}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _deferred(matcher: str, name: str, value: str) -> str:
+    return f'    header {matcher} {{\n        {name} "{value}"\n        defer\n    }}'

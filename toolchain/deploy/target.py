@@ -1,0 +1,70 @@
+"""What a place must be able to do so that a site can be deployed to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+    from types import TracebackType
+
+    from typing_extensions import Self
+
+    from toolchain.deploy.hosts import Host
+
+
+@dataclass(frozen=True)
+class Item:
+    """One file that is to be at a place."""
+
+    path: str
+    """There, below the site's root."""
+    source: Path | None
+    """Here; None for one that should be there and is not here."""
+    size: int
+    sha256: str
+
+
+class Target(Protocol):
+    """A place that a site is deployed to; used as a context."""
+
+    host: Host
+    name: str
+    """For people."""
+
+    def __enter__(self) -> Self:
+        """Get ready.
+
+        Raises:
+            ToolchainError: The place cannot be reached.
+        """
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Let go; without :meth:`finish` before it, nothing more is done."""
+
+    def read(self, path: str) -> bytes | None:
+        """Return a small file's content, or None where there is none."""
+
+    def differing(self, items: Sequence[Item]) -> frozenset[str]:
+        """Return the paths at which the place has no file or another one."""
+
+    def put(self, items: Sequence[Item], sent: Callable[[int], None]) -> None:
+        """Bring files there, each whole or not at all.
+
+        Args:
+            items: In any order.
+            sent: Called with the bytes of what has been brought.
+        """
+
+    def remove(self, paths: Sequence[str]) -> None:
+        """Take files away; those that are not there are passed over."""
+
+    def finish(self, message: str) -> None:
+        """Make what was done take effect, where it has not already."""

@@ -1,0 +1,223 @@
+"""Compares what a host sends with what was built: is the site there, whole, and well served?"""
+
+from __future__ import annotations
+
+import re
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, ConfigDict
+
+from toolchain import digest
+from toolchain.deploy.fetch import fetching
+from toolchain.errors import BadInputError, ToolchainError
+from toolchain.site import build_info
+from toolchain.site import headers as table
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from toolchain.deploy.fetch import Answer, Fetcher
+    from toolchain.progress import Progress
+    from toolchain.site.build_info import BuildInfo, PublishedFile
+
+PAGE = "index.html"
+_NOWHERE = "model/there-is-no-such-file.0000000000000000.bin"
+_MONTH = 30 * 24 * 3600
+_ISOLATION = {
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-embedder-policy": "require-corp",
+}
+# Types by which browsers take a file for the same thing.
+_ALIKE = {
+    "application/javascript": "text/javascript",
+    "image/x-icon": "image/vnd.microsoft.icon",
+    "application/font-woff2": "font/woff2",
+    "binary/octet-stream": "application/octet-stream",
+}
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Checked(_Part):
+    """What was found of one file."""
+
+    path: str
+    wire_bytes: int
+    encoding: str
+    faults: tuple[str, ...]
+    """What is wrong, each with its cause."""
+
+
+class FaultyDeploymentError(ToolchainError):
+    """A host does not send what was built, or not as it should."""
+
+
+class Verification(_Part):
+    """What was found of a deployed site."""
+
+    url: str
+    files: tuple[Checked, ...]
+    policy: str | None
+    """The Content-Security-Policy that came with the page, in a header or in it."""
+    isolated: bool
+    """Whether the page is cross-origin isolated; this page does not need it."""
+    faults: tuple[str, ...]
+    """Of the site as a whole."""
+
+    @property
+    def all_faults(self) -> list[str]:
+        """Every fault, with the file it is of."""
+        return [
+            *self.faults,
+            *(f"{each.path}: {fault}" for each in self.files for fault in each.faults),
+        ]
+
+    def enforce(self) -> None:
+        """Raise where something is off.
+
+        Raises:
+            FaultyDeploymentError: With the first fault, and how many more there are.
+        """
+        if self.all_faults:
+            first, *others = self.all_faults
+            more = f" (and {len(others)} more)" if others else ""
+            raise FaultyDeploymentError(f"{self.url}: {first}{more}")
+
+    @property
+    def wire_bytes(self) -> int:
+        """Bytes of all bodies as they travelled."""
+        return sum(each.wire_bytes for each in self.files)
+
+
+def verify(
+    url: str, *, progress: Progress, site: Path | None = None, custom_headers: bool = True
+) -> Verification:
+    """Fetch every file of a deployed site and compare it with what was built.
+
+    Args:
+        url: The page's address.
+        progress: Hears of the files.
+        site: The site as it was built; without it the host's own `build-info.json` says what
+            should be there.
+        custom_headers: Whether the host lets its users set headers; where it does not, those
+            of caching and policy are not asked for.
+
+    Raises:
+        BadInputError: There is no such site here or there.
+        ToolchainError: The host does not answer.
+    """
+    address = url if url.endswith(("/", ".html")) else f"{url}/"
+    with fetching(address) as fetcher:
+        page = fetcher.get("")
+        if page.status != HTTPStatus.OK:
+            raise BadInputError(
+                f"{address} answers with status {page.status}; is it deployed there?"
+            )
+        info = _expected(fetcher, site)
+        files = []
+        with progress.track("Verifying", len(info.files)) as tracker:
+            for path, fact in info.files.items():
+                answer = page if path == PAGE else fetcher.get(path)
+                files.append(_check(path, fact, answer, custom_headers=custom_headers))
+                tracker.advance(1)
+        nowhere = fetcher.get(_NOWHERE)
+    policy = _policy(page)
+    faults = []
+    if policy is None:
+        faults.append("the page has no Content-Security-Policy, in a header or in itself")
+    if nowhere.status == HTTPStatus.OK:
+        faults.append(
+            "the host answers with status 200 for files that are not there, so that a missing "
+            "file goes unnoticed; deploy 404.html, or switch its fallback page off"
+        )
+    return Verification(
+        url=page.url,
+        files=tuple(files),
+        policy=policy,
+        isolated=all(page.headers.get(name) == value for name, value in _ISOLATION.items()),
+        faults=tuple(faults),
+    )
+
+
+def _expected(fetcher: Fetcher, site: Path | None) -> BuildInfo:
+    if site is not None:
+        file = site / build_info.NAME
+        if not file.is_file():
+            raise BadInputError(
+                f"there is no {build_info.NAME} in {site}; build the site with this version"
+            )
+        return build_info.read(file.read_bytes(), str(file))
+    answer = fetcher.get(build_info.NAME)
+    if answer.status != HTTPStatus.OK or answer.content is None:
+        raise BadInputError(
+            f"{answer.url} answers with status {answer.status}, so nobody knows what should be "
+            "there; name the site as it was built by --site"
+        )
+    return build_info.read(answer.content, answer.url)
+
+
+def _check(path: str, fact: PublishedFile, answer: Answer, *, custom_headers: bool) -> Checked:
+    faults = list(_content_faults(path, fact, answer))
+    if answer.status == HTTPStatus.OK:
+        faults += _header_faults(path, answer, custom_headers=custom_headers)
+    return Checked(
+        path=path,
+        wire_bytes=answer.wire_bytes,
+        encoding=answer.encoding,
+        faults=tuple(faults),
+    )
+
+
+def _content_faults(path: str, fact: PublishedFile, answer: Answer) -> list[str]:
+    if answer.status != HTTPStatus.OK:
+        return [f"is not there: the host answers with status {answer.status}; deploy again"]
+    if answer.content is None:
+        return [f"came damaged: it is not what Content-Encoding {answer.encoding} says"]
+    if digest.of_bytes(answer.content) == fact.sha256:
+        return []
+    if answer.media_type == "text/html" and not path.endswith(".html"):
+        return ["is not there: the host sent a web page in its place; deploy again"]
+    if len(answer.content) < fact.size:
+        return [f"is cut: {len(answer.content):,} bytes instead of {fact.size:,}; deploy again"]
+    return ["is of another build; deploy again, or empty the CDN's cache"]
+
+
+def _header_faults(path: str, answer: Answer, *, custom_headers: bool) -> list[str]:
+    faults = []
+    wanted = table.content_type(path).partition(";")[0]
+    found = _ALIKE.get(answer.media_type, answer.media_type)
+    # Any type does for what is only ever fetched, but a browser refuses the rest.
+    if wanted not in (found, "application/octet-stream"):
+        faults.append(f"has the type {answer.media_type or 'of nothing'} instead of {wanted}")
+    if custom_headers:
+        cache = answer.headers.get("cache-control", "")
+        if not _keeps_well(path, cache):
+            faults.append(
+                f'has Cache-Control "{cache}" where "{table.cache_control(path)}" is wanted'
+            )
+    return faults
+
+
+def _keeps_well(path: str, cache: str) -> bool:
+    """Tell whether a file is kept as long as its name allows, and no longer."""
+    directives = {each.strip().lower() for each in cache.split(",")}
+    ages = [int(match[1]) for each in directives if (match := re.fullmatch(r"max-age=(\d+)", each))]
+    if table.cache_control(path) == table.IMMUTABLE:
+        return bool(ages) and min(ages) >= _MONTH and "no-store" not in directives
+    if {"no-cache", "no-store"} & directives:
+        return True
+    most = 0 if path != "sw.js" else max(map(int, re.findall(r"\d+", table.SERVICE_WORKER)))
+    return bool(ages) and max(ages) <= most
+
+
+def _policy(page: Answer) -> str | None:
+    if found := page.headers.get("content-security-policy"):
+        return found
+    html = (page.content or b"").decode("utf-8", "replace")
+    match = re.search(
+        r'<meta\s+http-equiv="Content-Security-Policy"\s+content="([^"]*)"', html, re.IGNORECASE
+    )
+    return match[1] if match else None
