@@ -24,7 +24,7 @@ const session = new Session(
   files,
   addressed ?? rememberedWish(memory, offered),
   offered,
-  firstPaint(parsed().then(() => document.querySelector<HTMLImageElement>('#photo img[src]'))),
+  firstPaint(),
   held(
     parsed().then(() => {
       const chosen = addressed?.backend ?? memory.choice;
