@@ -34,6 +34,8 @@ pytestmark = pytest.mark.xdist_group("build")
 
 OF_BUILD = {"report.json", "report.html"}
 REPORT = OF_BUILD | {"report.networks.json"}
+# What hosts and `toolchain verify` read, and no visitor.
+FOR_HOSTS = {"_headers", "build-info.json"}
 
 posix = pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs POSIX signals")
 
@@ -92,7 +94,7 @@ def assert_whole(out: Path) -> schema.Report:
     """See that the report lists exactly the files that are there."""
     report = schema.read(out)
     found = {name: len(content) for name, content in originals(out).items()}
-    assert all(found.pop(name) > 0 for name in REPORT)
+    assert all(found.pop(name) > 0 for name in REPORT | FOR_HOSTS)
     assert {file.path: file.raw for file in report.files} == found
     return report
 
@@ -129,7 +131,7 @@ def test_the_totals_are_sums_and_name_every_kind(site: Site) -> None:
             getattr(file, encoding) for file in site.report.files
         )
     nothing = schema.FileSize(raw=0, gzip=0, brotli=0)
-    assert [kind for kind, total in totals.items() if total == nothing] == ["preview"]
+    assert [kind for kind, total in totals.items() if total == nothing] == ["preview", "variants"]
     assert all(total.raw >= total.gzip >= total.brotli for total in totals.values())
 
 
@@ -147,12 +149,12 @@ def test_compressed_files_are_the_originals_and_as_small_as_reported(site: Site)
                 assert len(encoded) == size < file.raw
                 assert unpack(encoded) == files[file.path]
         del files[file.path]
-    assert set(files) == REPORT
+    assert set(files) == REPORT | FOR_HOSTS
 
 
 def test_every_name_but_the_page_and_the_report_bears_a_hash_of_the_content(site: Site) -> None:
     for name, content in originals(site.options.out).items():
-        if name in ("index.html", "sw.js", *REPORT):
+        if name in ("index.html", "404.html", "sw.js", *REPORT, *FOR_HOSTS):
             continue
         if name.startswith("assets/"):  # Vite's
             assert re.search(r"-[\w-]{8}\.\w+$", name), name

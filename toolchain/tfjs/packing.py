@@ -30,7 +30,7 @@ ENCODING = "gzip"
 ZERO = 128
 """The byte that stands for 0."""
 MAX_SCALES = 256
-EARLY_BYTES = 96 << 10
+EARLY_BYTES = 128 << 10
 """Length of the first file, which the page asks for early: what a 4G link carries while the
 page is being painted, after which the other files follow."""
 

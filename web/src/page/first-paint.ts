@@ -5,21 +5,16 @@
  *
  * In a hidden window nothing is painted. And where the service worker answers, the files are
  * there already: nothing that is painted has to share a link with them.
- *
- * @param photo - The document's own, if it has one.
  */
-export async function firstPaint(photo: Promise<HTMLImageElement | null>): Promise<void> {
+export async function firstPaint(): Promise<void> {
   if (!navigator.serviceWorker?.controller) {
-    await Promise.race([hidden(), photo.then(painted)]);
+    await Promise.race([hidden(), painted()]);
   }
 }
 
-async function painted(photo: HTMLImageElement | null): Promise<void> {
+async function painted(): Promise<void> {
   // There is no frame before the style sheet has come.
   await nextFrame();
-  if (photo?.complete) {
-    await photo.decode().catch(() => undefined);
-  }
   // When this one is asked for, the one before is on its way to the screen.
   await nextFrame();
 }

@@ -29,7 +29,7 @@ const session = new Session(
   files.preview,
   addressed ?? rememberedWish(memory, offered),
   offered,
-  firstPaint(parsed().then(() => document.querySelector<HTMLImageElement>('#photo img[src]'))),
+  firstPaint(),
   held(
     parsed().then(() => {
       const chosen = addressed?.backend ?? memory.choice;
