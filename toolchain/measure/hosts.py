@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from toolchain.serve import HOST, application
+from toolchain.site import publish
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
     from toolchain.report.schema import Host
     from toolchain.serve import Wsgi
+
+_POLICY = "content-security-policy"
 
 
 @dataclass
@@ -40,7 +43,8 @@ def serving(site: Path, host: Host) -> Iterator[Served]:
     from waitress.server import create_server
 
     served = Served()
-    app = _counted(application(site), served, encodings=host == "toolchain")
+    own = (site / publish.MARK).is_file()
+    app = _counted(application(site), served, encodings=host == "toolchain", policy=own)
     server = create_server(app, host=HOST, port=0, threads=8, ident=None)
     served.url = f"http://{HOST}:{server.effective_port}/"
     thread = threading.Thread(target=server.run, daemon=True)
@@ -52,7 +56,7 @@ def serving(site: Path, host: Host) -> Iterator[Served]:
         thread.join(timeout=10)
 
 
-def _counted(app: Wsgi, served: Served, *, encodings: bool) -> Wsgi:
+def _counted(app: Wsgi, served: Served, *, encodings: bool, policy: bool) -> Wsgi:
     def counting(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         if not encodings:
             environ.pop("HTTP_ACCEPT_ENCODING", None)
@@ -60,6 +64,9 @@ def _counted(app: Wsgi, served: Served, *, encodings: bool) -> Wsgi:
         def start(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
             lengths = [int(value) for name, value in headers if name.lower() == "content-length"]
             served.answers.append((str(environ["PATH_INFO"]).lstrip("/"), sum(lengths)))
+            if not policy:
+                # A page of somebody else's may need what this tool's pages forbid themselves.
+                headers = [each for each in headers if each[0].lower() != _POLICY]
             return start_response(status, headers, *rest)
 
         return app(environ, start)
