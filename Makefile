@@ -24,7 +24,7 @@ WEB_SOURCES := $(shell find web templates -type f -not -path '*/node_modules/*' 
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help build-web serve test test-python test-web lint format bench bench-size bench-ablation bench-load bench-stock lock wheel web docs chromium clean
+.PHONY: help build-web serve test test-python test-web lint format bench bench-size bench-ablation bench-load bench-stock lock wheel web docs chromium servers clean
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,7 +38,7 @@ serve: .make/venv ## Serve OUT on 127.0.0.1:PORT.
 
 test: lint test-web test-python ## Prove everything, in a real Chromium too.
 
-test-python: .make/venv web/dist/runtime.json chromium
+test-python: .make/venv web/dist/runtime.json chromium servers
 	$(BIN)/pytest -n 2 --dist loadgroup
 
 test-web: .make/node
@@ -117,3 +117,12 @@ chromium:
 		echo "Installing chromium for the tests"; \
 		apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null; \
 	else echo "The tests need Chromium: install your system's package 'chromium'."; exit 1; fi
+
+# Sites are deployed to and served by these in the tests; what is missing is skipped, with a reason.
+servers:
+	@test "$$(id -u)" = 0 && command -v apt-get >/dev/null || exit 0; \
+	missing=; for pair in nginx:nginx sshd:openssh-server ssh:openssh-client rsync:rsync caddy:caddy git:git; do \
+		PATH="$$PATH:/usr/sbin" command -v "$${pair%%:*}" >/dev/null || missing="$$missing $${pair#*:}"; done; \
+	test -e /usr/share/doc/libnginx-mod-http-brotli-static || missing="$$missing libnginx-mod-http-brotli-static"; \
+	test -z "$$missing" || { echo "Installing$$missing for the tests"; \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; }

@@ -185,7 +185,7 @@ def test_another_label_changes_the_contract_and_not_the_model(
     assert gone.startswith("contract.")
     assert came.startswith("contract.")
     changed = {name for name in before.keys() & after.keys() if before[name] != after[name]}
-    assert changed == {"index.html", "sw.js", *OF_BUILD}
+    assert changed == {"index.html", "sw.js", *OF_BUILD, *FOR_HOSTS}
 
 
 def replace_labels(declared: Declared, labels: tuple[str, ...]) -> Declared:
@@ -244,7 +244,7 @@ def test_a_title_changes_the_page_alone(site: Site, session_store: Store, tmp_pa
     before, after = originals(site.options.out), originals(options.out)
     assert before.keys() == after.keys()
     changed = {name for name in before if before[name] != after[name]}
-    assert changed == {"index.html", "sw.js", *OF_BUILD}
+    assert changed == {"index.html", "sw.js", "build-info.json", *OF_BUILD}
     assert b"<title>Tools &amp; &lt;things&gt;</title>" in after["index.html"]
 
 
@@ -300,6 +300,7 @@ def test_a_fault_in_the_template_is_a_sentence_and_leaves_the_site(
 def test_a_runtime_that_is_not_built_is_a_sentence(
     site: Site, session_store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    (tmp_path / "templates").symlink_to(parts.templates_dir())
     monkeypatch.setattr(parts, "_CHECKOUT", tmp_path)
     options = replace(site.options, out=tmp_path / "site")
     with pytest.raises(MissingToolError, match="run `make web`"):

@@ -43,6 +43,31 @@ def test_every_command_is_in_the_readme() -> None:
     assert missing == []
 
 
+def test_every_link_between_the_documents_leads_somewhere() -> None:
+    documents = [ROOT / "README.md", ROOT / "web" / "README.md", *(ROOT / "docs").glob("*.md")]
+    for document in documents:
+        for link in re.findall(r"\]\(([^)\s]+)\)", document.read_text("utf-8")):
+            path, _, heading = link.partition("#")
+            if "://" in path:
+                continue
+            target = document.parent / path if path else document
+            assert target.exists(), f"{document.name}: {link}"
+            if heading:
+                headings = re.findall(r"^#+ (.*)$", target.read_text("utf-8"), re.MULTILINE)
+                anchors = {
+                    re.sub(r"[^\w -]", "", each).lower().replace(" ", "-") for each in headings
+                }
+                assert heading in anchors, f"{document.name}: {link}"
+
+
+def test_every_document_is_linked_from_the_readme() -> None:
+    readme = (ROOT / "README.md").read_text("utf-8")
+    missing = [
+        path.name for path in (ROOT / "docs").glob("*.md") if f"docs/{path.name}" not in readme
+    ]
+    assert missing == []
+
+
 def test_every_make_target_of_the_readme_exists() -> None:
     readme = (ROOT / "README.md").read_text("utf-8")
     makefile = (ROOT / "Makefile").read_text("utf-8")

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.xdist_group("preview")
 
 # The page's texts speak of previews in any site.
-MARKS_OF_A_PREVIEW = re.compile(r"data-preview|\"preview|preview/")
+MARKS_OF_A_PREVIEW = re.compile(r"data-preview|=\"preview|preview/")
 
 WIDTH = 64  # channels of the full model; the preview has 4
 NOBODY = "127.0.0.1:9"

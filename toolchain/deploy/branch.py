@@ -39,7 +39,9 @@ class BranchTarget(FolderTarget):
         self._clone = Path(mkdtemp(prefix="toolchain-git-"))
         super().__init__(self._clone, GITHUB_PAGES)
         self.name = f"branch {branch} of {repository}"
-        self._repository = repository
+        # Git is told of it from within the clone too.
+        here = Path(repository)
+        self._repository = str(here.resolve()) if here.exists() else repository
         self._branch = branch
 
     def __enter__(self) -> Self:

@@ -76,8 +76,8 @@ export class Waterfall {
     this.#panel.style.setProperty('--step', String(step / length));
     this.#end.textContent = duration(length);
     const labels = [];
-    // The last one would stand where the end's own label does.
-    for (let time = 0; time < 0.65 * length; time += step) {
+    // Later ones would stand where the end's own label does, in a narrow window.
+    for (let time = 0; time <= 0.5 * length; time += step) {
       const label = document.createElement('span');
       label.textContent = time === 0 ? '0' : duration(time);
       label.style.setProperty('--from', String(time / length));

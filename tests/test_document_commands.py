@@ -1,0 +1,290 @@
+"""Every command of the documents runs, in their order, in a folder with all that they name."""
+
+from __future__ import annotations
+
+import functools
+import getpass
+import re
+import shlex
+import subprocess
+import sys
+import urllib.request
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests import command_line, tiny_models
+from tests import mirror as hub
+from tests.browser import toolchain_serve
+from tests.mirror import Mirror, Reply
+from tests.test_deploy_hosts import s3, ssh_server  # noqa: F401 - fixtures
+from tests.test_kaggle import DOWNLOAD, LIST, as_json
+from toolchain import cli
+from toolchain import tf as tensorflow
+from toolchain.compress import calibration
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+pytestmark = pytest.mark.xdist_group("documents")
+
+ROOT = Path(__file__).parents[1]
+DOCUMENTS = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+NOT_RUN = {
+    "make build-web": "takes minutes; CI starts with a bare machine and `make test`",
+    "make test": "is what runs this",
+}
+FILES_OF_EXAMPLES = {"own-model.md": "my_model.toml", "smaller.md": "budget.toml"}
+"""Where a document's only TOML block is put; own-page.md has tests of its own."""
+PATIENT = {'4g = "3 s"': '4g = "300 s"'}
+"""Limits of time that hold on machines with other work to do, too."""
+SIDE, CLASSES = 224, 1001
+
+
+@dataclass(frozen=True)
+class Command:
+    """A line of a console block that begins with `$`."""
+
+    document: str
+    text: str
+
+    @property
+    def words(self) -> list[str]:
+        """What the shell makes of it; a `#` begins a remark behind blanks only."""
+        return shlex.split(re.sub(r"\s+#\s.*", "", self.text))
+
+    def __str__(self) -> str:
+        return f"{self.document}: {' '.join(self.words)}"
+
+
+def commands() -> list[Command]:
+    found = []
+    for document in DOCUMENTS:
+        for block in re.findall(r"```console\n(.*?)```", document.read_text("utf-8"), re.DOTALL):
+            lines = re.findall(r"^\$ (.*)$", block, re.MULTILINE)
+            found += [Command(document.name, line) for line in lines]
+    return found
+
+
+COMMANDS = commands()
+TOOLCHAIN = [command for command in COMMANDS if command.words[0] == "toolchain"]
+
+
+def example(document: str) -> str:
+    """Return a document's only TOML block."""
+    text = (ROOT / "docs" / document).read_text("utf-8")
+    (block,) = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
+    for strict, patient in PATIENT.items():
+        block = block.replace(strict, patient)
+    return str(block)
+
+
+def test_every_command_is_run_or_named_with_a_reason() -> None:
+    others = {" ".join(each.words) for each in COMMANDS if each not in TOOLCHAIN}
+    assert others == set(NOT_RUN)
+    assert len(TOOLCHAIN) > 40
+
+
+def test_every_toml_block_is_a_file_of_some_test() -> None:
+    with_toml = {path.name for path in DOCUMENTS if "```toml" in path.read_text("utf-8")}
+    assert with_toml == {*FILES_OF_EXAMPLES, "own-page.md"}
+
+
+@dataclass
+class Workbench:
+    """Where the documents' reader works."""
+
+    folder: Path
+    environment: Mapping[str, str]
+    addresses: dict[str, str] = field(default_factory=dict)
+    """What stands in for words of the documents that mean other machines and system folders."""
+
+    def run(self, words: list[str], capfd: pytest.CaptureFixture[str]) -> tuple[int, str, str]:
+        """Run `toolchain` with these words in this process, which has imported TensorFlow."""
+        words = [self.addresses.get(word, word) for word in words]
+        with pytest.MonkeyPatch.context() as patch:
+            patch.chdir(self.folder)
+            for name, value in self.environment.items():
+                patch.setenv(name, value)
+            patch.setattr(sys, "argv", ["toolchain", *words])
+            capfd.readouterr()
+            with pytest.raises(SystemExit) as left:
+                cli.main()
+        out, err = capfd.readouterr()
+        return int(left.value.code or 0), out, err
+
+
+def sure_model(folder: Path, classes: int, side: int) -> Path:
+    """Write a SavedModel whose answer no rounding changes: one class is far ahead."""
+    tf = tensorflow.load()
+    kernel = tiny_models.weights(3, 3, 3, 8, seed=1)
+    matrix = tiny_models.weights(8, classes, seed=2)
+    bias = tf.Variable(10.0 * tf.one_hot(classes // 2, classes))
+
+    def call(image: Any) -> Any:
+        seen = tf.nn.relu6(tf.nn.conv2d(image, kernel, 4, "SAME"))
+        return {"logits": tf.reduce_mean(seen, (1, 2)) @ matrix + bias}
+
+    return tiny_models.save(folder, call, {"inputs": (None, side, side, 3)}, kernel, matrix, bias)
+
+
+def packed(folder: Path) -> bytes:
+    """Return a SavedModel as hosts send it."""
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return hub.pack({path.relative_to(folder).as_posix(): path.read_bytes() for path in files})
+
+
+def serve_models(mirror: Mirror, archive: bytes) -> None:
+    """Give this archive for every model that the documents name."""
+    text = " ".join(path.read_text("utf-8") for path in DOCUMENTS)
+    handles = set(re.findall(r"https://tfhub\.dev(/google/imagenet/\w+/classification/5)", text))
+    for name in re.findall(r"mobilenet-(v[123](?:-\w+)*?-\d{3}-\d{3})", text):
+        handles.add(f"/google/imagenet/mobilenet_{name.replace('-', '_')}/classification/5")
+    for handle in handles:
+        mirror.serve(handle, Reply(archive))
+    files = hub.unpack(archive)
+    mirror.serve("/", Reply(status=404))
+    mirror.serve(LIST, as_json({"files": [{"name": name} for name in files]}))
+    mirror.serve(DOWNLOAD, lambda said: hub.redirect(f"http://localhost/files/{said['path']}"))
+    for name, data in files.items():
+        mirror.serve(f"/files/{name}", Reply(data))
+
+
+def fill(folder: Path, archive: bytes) -> None:
+    """Put into a folder what the documents take for given."""
+    (folder / "saved_model.tar.gz").write_bytes(archive)
+    library = tiny_models.libraries()["keras"]
+    tiny_models.save_keras(tiny_models.keras_model(library), folder / "my_model.keras")
+    (folder / "labels.txt").write_text("\n".join(tiny_models.names()), "utf-8")
+    for document, name in FILES_OF_EXAMPLES.items():
+        (folder / name).write_text(example(document), "utf-8")
+    random = np.random.default_rng(1)
+    for name in "0", "1", "2":  # labels by their numbers, which every model here has
+        (folder / "photos" / name).mkdir(parents=True)
+        for place in range(8):
+            pixels = random.integers(0, 255, (8, 8, 3), np.uint8)
+            photo = Image.fromarray(pixels).resize((256, 256))
+            photo.save(folder / "photos" / name / f"{place}.jpg")
+    (folder / "my_page").mkdir()
+    (folder / "my_page" / "index.html.j2").write_text(
+        '{% extends "toolchain/index.html.j2" %}\n{% block footer %}<p>Mine</p>{% endblock %}\n',
+        "utf-8",
+    )
+
+
+def prepare_branches(folder: Path) -> None:
+    """Make the folder a repository with an origin, beside another repository."""
+    for name in "origin.git", "pages.git":
+        subprocess.run(["git", "init", "-q", "--bare", folder.parent / name], check=True)
+    for words in (
+        ["init", "-q", "--initial-branch", "main"],
+        ["remote", "add", "origin", str(folder.parent / "origin.git")],
+    ):
+        subprocess.run(["git", "-C", folder, *words], check=True)
+
+
+@pytest.fixture(scope="module")
+def workbench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workbench]:
+    base = tmp_path_factory.mktemp("documents")
+    folder = base / "work"
+    folder.mkdir()
+    archive = packed(sure_model(base / "model", CLASSES, SIDE))
+    fill(folder, archive)
+    prepare_branches(folder)
+    with hub.running() as mirror, pytest.MonkeyPatch.context() as patch:
+        # The same pictures each time; to draw them takes longer than all else of a tiny build.
+        patch.setattr(calibration, "generated", functools.cache(calibration.generated))
+        serve_models(mirror, archive)
+        environment = {
+            "TOOLCHAIN_CACHE": str(base / "cache"),  # what has a known name here is not that
+            "TOOLCHAIN_TFHUB_MIRROR": mirror.address,
+            "KAGGLE_API_ENVIRONMENT": "LOCALHOST",
+            "HOME": str(base),
+            "http_proxy": mirror.address,
+            "https_proxy": mirror.address,  # which refuses: nobody is asked out there
+            "no_proxy": "127.0.0.1",
+        }
+        yield Workbench(folder, environment, {"/var/www/site": str(base / "www"), "8000": "0"})
+
+
+@pytest.fixture
+def bench(workbench: Workbench, capfd: pytest.CaptureFixture[str]) -> Workbench:
+    """Return the workbench with two sites on it, both deployed, whatever ran before."""
+    for out in "old", "dist":
+        if not (workbench.folder / out).is_dir():
+            words = ["build", "-m", "saved_model.tar.gz", "-q", "float16", "--title", out]
+            assert workbench.run([*words, "--out", out], capfd)[0] == 0
+            deployed = workbench.run(["deploy", "/var/www/site", "--site", out], capfd)
+            assert deployed[0] == 0
+    return workbench
+
+
+def prepare_hosts(bench: Workbench, words: list[str], request: pytest.FixtureRequest) -> None:
+    """Start the hosts that a command names, where it names any."""
+    for word in words:
+        if word.startswith("s3://"):
+            import boto3
+
+            address = request.getfixturevalue("s3")
+            bucket = word.removeprefix("s3://").split("/")[0]
+            client = boto3.client("s3", endpoint_url=address)
+            client.create_bucket(Bucket=bucket)
+            client.close()
+            bench.addresses["https://s3.example.org"] = address
+        elif word.startswith("me@example.org:"):
+            shell = request.getfixturevalue("ssh_server")
+            request.getfixturevalue("monkeypatch").setenv("RSYNC_RSH", shell)
+            target = bench.folder.parent / "remote"
+            bench.addresses[word] = f"{getpass.getuser()}@127.0.0.1:{target}"
+
+
+@pytest.mark.parametrize("command", TOOLCHAIN, ids=str)
+def test_a_command_of_the_documents_runs(
+    command: Command,
+    bench: Workbench,
+    capfd: pytest.CaptureFixture[str],
+    request: pytest.FixtureRequest,
+) -> None:
+    words = command.words[1:]
+    if words[0] == "serve":
+        serve_once(bench, words)
+        return
+    target = None
+    if ">" in words:
+        target = bench.folder / words[-1]
+        words = words[: words.index(">")]
+    prepare_hosts(bench, words, request)
+    if words[0] == "verify":
+        with toolchain_serve(bench.folder / "dist") as url:
+            bench.addresses[words[1]] = url
+            code, out, err = bench.run(words, capfd)
+    else:
+        code, out, err = bench.run(words, capfd)
+    assert code == 0, err
+    assert "Traceback" not in out + err
+    assert out
+    if words[0] == "build":
+        out_folder = words[words.index("--out") + 1] if "--out" in words else "dist"
+        assert f"The site is in {out_folder}" in out
+        assert "instead of" not in err, "the model that was asked for"
+    if target is not None:
+        target.write_text(out, "utf-8")
+        assert target.stat().st_size > 0
+
+
+def serve_once(bench: Workbench, words: list[str]) -> None:
+    """Start a server, ask it for the page, end it."""
+    words = [bench.addresses.get(word, word) for word in words]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(bench.folder)
+        with command_line.started(*words) as process:
+            assert process.stdout is not None
+            said = process.stdout.readline()
+            address = re.search(r"http://127\.0\.0\.1:\d+/", said)
+            assert address, said
+            with urllib.request.urlopen(address[0], timeout=10) as answer:  # noqa: S310
+                assert answer.read().startswith(b"<!doctype html>")
