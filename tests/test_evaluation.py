@@ -615,7 +615,7 @@ def test_the_command_prints_a_table_or_the_record(
     words = (site, "photos", "--reference", other, "--limit", "40")
     code, table, err = toolchain(*words)
     assert code == 0
-    assert "Judging photos: 40 steps" in err
+    assert "Judging photos: 40 photos" in err
     for row in ("top-1 ", "top-5 ", "drop of top-1", "same first label", "score shift"):
         assert row in table
     assert "95 % interval" in table

@@ -13,6 +13,7 @@ from tests.browser import chromium
 from toolchain import networks
 from toolchain.measure.hosts import serving
 from toolchain.report import keep, published, schema
+from toolchain.site import parts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -136,8 +137,9 @@ def test_bars_are_the_browsers_own_times(context: BrowserContext, served: Served
 
 def test_rows_and_sums_are_what_left_the_host(context: BrowserContext, served: Served) -> None:
     page = visited(context, served.url)
-    # The service worker's own script and its look at the page are in no page's book.
-    left = {path: length for path, length in served.answers if length and path != "sw.js"}
+    # The service worker, and what it alone has asked for, are in no page's book.
+    unseen = {"sw.js", *(file for each in parts.load_runtimes() for file in each.features)}
+    left = {path: length for path, length in served.answers if length and path not in unseen}
     by_part = page.eval_on_selector_all(
         "#parts [data-part]", "rows => rows.map(row => [row.dataset.part, row.dataset.wireBytes])"
     )
@@ -265,6 +267,7 @@ def test_the_report_is_copied_as_the_panel_shows_it(
 ) -> None:
     context.grant_permissions(["clipboard-read", "clipboard-write"])
     page = visited(context, f"{served.url}?backend=wasm#tags")
+    page.wait_for_load_state("networkidle")  # what still came would change the panel
     page.click("#copy-report")
     page.wait_for_selector("#copied:text('Report copied.')")
     copied = page.evaluate("navigator.clipboard.readText()")
