@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from toolchain.deploy.hosts import BUCKET
+from toolchain.deploy.target import Item, Target
 from toolchain.errors import MissingToolError, ToolchainError
 from toolchain.site import headers as table
 from toolchain.site.precompress import ENCODINGS
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from toolchain.deploy.target import Item
 
 Encoding = Literal["br", "gzip", "none"]
 ENCODINGS_OF_OBJECTS: tuple[Encoding, ...] = get_args(Encoding)
@@ -40,7 +40,7 @@ class _Body:
     metadata: dict[str, str]
 
 
-class BucketTarget:
+class BucketTarget(Target):
     """Deploys to a bucket.
 
     Args:
@@ -131,9 +131,6 @@ class BucketTarget:
                 {"Key": self._prefix + path} for path in paths[begin : begin + _REMOVED_AT_ONCE]
             ]
             self._call("delete_objects", Delete={"Objects": keys, "Quiet": True})
-
-    def finish(self, message: str) -> None:
-        """Nothing is to be done: what was put is there."""
 
     def _has(self, item: Item) -> bool:
         answer = self._ask("head_object", item.path)

@@ -10,39 +10,25 @@ from typing import TYPE_CHECKING
 
 from toolchain import digest
 from toolchain.deploy.hosts import FOLDER, Host
+from toolchain.deploy.target import Item, Target
 from toolchain.errors import ToolchainError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from types import TracebackType
 
-    from typing_extensions import Self
 
-    from toolchain.deploy.target import Item
 
 _MODE = 0o644  # a web server reads them
 _PART = ".toolchain-part-"
 
 
-class FolderTarget:
+class FolderTarget(Target):
     """Deploys into a folder; what this tool did not put there stays."""
 
     def __init__(self, root: Path, host: Host = FOLDER) -> None:
         self.host = host
         self.name = str(root)
         self._root = root
-
-    def __enter__(self) -> Self:
-        """Nothing is to be done."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Nothing is to be done."""
 
     def read(self, path: str) -> bytes | None:
         """Return a file's content, or None where there is none."""

@@ -9,21 +9,20 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from toolchain.deploy.hosts import FOLDER
+from toolchain.deploy.target import Item, Target
 from toolchain.errors import MissingToolError, ToolchainError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
-    from types import TracebackType
 
     from typing_extensions import Self
 
-    from toolchain.deploy.target import Item
 
 _SECONDS = 60  # that rsync may hear nothing
 _NO_SUCH_FILE = 23  # rsync's exit status where a source is missing
 
 
-class RemoteTarget:
+class RemoteTarget(Target):
     """Deploys by rsync.
 
     Args:
@@ -46,14 +45,6 @@ class RemoteTarget:
         if shutil.which("rsync") is None:
             raise MissingToolError(f"deploying to {self.name} needs rsync; install it")
         return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Nothing is to be done."""
 
     def read(self, path: str) -> bytes | None:
         """Return a small file's content, or None where there is none."""
@@ -119,9 +110,6 @@ class RemoteTarget:
                 text="".join(f"{path}\n" for path in paths),
             )
             self._check(done)
-
-    def finish(self, message: str) -> None:
-        """Nothing is to be done: what was sent is there."""
 
     def _rsync(self, *arguments: str, text: str = "") -> subprocess.CompletedProcess[str]:
         return subprocess.run(  # noqa: S603

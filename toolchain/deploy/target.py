@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -27,7 +28,7 @@ class Item:
     sha256: str
 
 
-class Target(Protocol):
+class Target(ABC):
     """A place that a site is deployed to; used as a context."""
 
     host: Host
@@ -35,13 +36,14 @@ class Target(Protocol):
     """For people."""
 
     def __enter__(self) -> Self:
-        """Get ready.
+        """Get ready; most places need nothing.
 
         Raises:
             ToolchainError: The place cannot be reached.
         """
+        return self
 
-    def __exit__(
+    def __exit__(  # noqa: B027 - most places have nothing to let go of
         self,
         kind: type[BaseException] | None,
         error: BaseException | None,
@@ -49,12 +51,15 @@ class Target(Protocol):
     ) -> None:
         """Let go; without :meth:`finish` before it, nothing more is done."""
 
+    @abstractmethod
     def read(self, path: str) -> bytes | None:
         """Return a small file's content, or None where there is none."""
 
+    @abstractmethod
     def differing(self, items: Sequence[Item]) -> frozenset[str]:
         """Return the paths at which the place has no file or another one."""
 
+    @abstractmethod
     def put(self, items: Sequence[Item], sent: Callable[[int], None]) -> None:
         """Bring files there, each whole or not at all.
 
@@ -63,8 +68,9 @@ class Target(Protocol):
             sent: Called with the bytes of what has been brought.
         """
 
+    @abstractmethod
     def remove(self, paths: Sequence[str]) -> None:
         """Take files away; those that are not there are passed over."""
 
-    def finish(self, message: str) -> None:
+    def finish(self, message: str) -> None:  # noqa: B027 - in most places it has already
         """Make what was done take effect, where it has not already."""
