@@ -128,8 +128,35 @@ def refused(page: Page, url: str) -> None:
     page.wait_for_selector("[role=alert]:visible")
 
 
+def opened(page: Page, url: str) -> None:
+    tagged(page, url)
+    for summary in page.locator("summary:visible").all():
+        summary.click()
+    page.wait_for_selector("#files tbody tr")
+    page.wait_for_selector("#networks tr[data-network]")
+
+
+def gallery(page: Page, url: str) -> None:
+    tagged(page, url)
+    photos = sorted(SAMPLES.glob("*.jpg"))[:2]
+    broken: Any = {"name": "notes.txt", "mimeType": "text/plain", "buffer": b"not a picture"}
+    given: list[Any] = [
+        {"name": each.name, "mimeType": "image/jpeg", "buffer": each.read_bytes()}
+        for each in photos
+    ]
+    page.set_input_files("#file", [*given, broken])
+    page.wait_for_selector("#gallery[data-gallery=still] .cell[data-cell=failed]", timeout=LOADED)
+
+
 # Each brings a new page into a state that axe is to see; a new state is a line here.
-STATES: tuple[Callable[[Page, str], None], ...] = (loading, tagged, failed, refused)
+STATES: tuple[Callable[[Page, str], None], ...] = (
+    loading,
+    tagged,
+    failed,
+    refused,
+    opened,
+    gallery,
+)
 
 
 @pytest.mark.parametrize("state", STATES, ids=lambda state: state.__name__)
