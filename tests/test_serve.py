@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import re
 import subprocess
 import sys
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.test_servers import get as answer
 from toolchain.errors import BadInputError, ToolchainError
 from toolchain.serve import application, serve
 
@@ -51,13 +51,7 @@ def port(site: Path) -> Iterator[int]:
 
 
 def get(port: int, path: str, encodings: str = "") -> tuple[int, dict[str, str], bytes]:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
-    connection.request("GET", path, headers={"Accept-Encoding": encodings})
-    response = connection.getresponse()
-    headers = {name.lower(): value for name, value in response.getheaders()}
-    body = response.read()
-    connection.close()
-    return response.status, headers, body
+    return answer(f"http://127.0.0.1:{port}/", path.removeprefix("/"), encodings)
 
 
 @pytest.mark.parametrize(

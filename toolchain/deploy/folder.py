@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 
-
 _MODE = 0o644  # a web server reads them
 _PART = ".toolchain-part-"
 

@@ -13,8 +13,6 @@ from toolchain.site.host_files import HEADERS_FILE
 from toolchain.units import size as written
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from toolchain.deploy.release import Release
 
 _MIB = 1 << 20
@@ -51,13 +49,12 @@ CLOUDFLARE_PAGES = Host(
 NETLIFY = Host("Netlify", reads_headers_file=True, files=54_000)
 
 
-def check(host: Host, release: Release, texts: Mapping[str, str]) -> None:
+def check(host: Host, release: Release) -> None:
     """See that a host takes a release, before anything is sent.
 
     Args:
         host: Where it is to go.
         release: What is to go.
-        texts: Content of the files that the host itself reads, by their paths.
 
     Raises:
         BadInputError: It does not; the sentence names the limit and the way round it.
@@ -79,8 +76,8 @@ def check(host: Host, release: Release, texts: Mapping[str, str]) -> None:
             f"the site has {len(release.files):,} files and {host.name} takes at most "
             f"{host.files:,}; build with a larger --shard-size"
         )
-    if host.reads_headers_file and HEADERS_FILE in texts:
-        _check_headers(host, texts[HEADERS_FILE])
+    if HEADERS_FILE in release.files:
+        _check_headers(host, (release.site / HEADERS_FILE).read_text("utf-8"))
 
 
 def _check_headers(host: Host, text: str) -> None:

@@ -17,6 +17,7 @@ from toolchain import digest
 from toolchain.card import first_fault
 from toolchain.errors import BadInputError
 from toolchain.site import headers as table
+from toolchain.site.build_info import FileFact
 from toolchain.site.host_files import HEADERS_FILE
 from toolchain.site.precompress import ENCODINGS
 from toolchain.tfjs.artifacts import HASH_DIGITS
@@ -35,13 +36,6 @@ _REPORT = ("report.json", "report.html")
 
 class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class FileFact(_Part):
-    """What is known of a file without having it."""
-
-    size: int
-    sha256: str
 
 
 class Shipped(_Part):

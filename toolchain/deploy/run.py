@@ -28,7 +28,6 @@ from toolchain.deploy.release import (
 )
 from toolchain.deploy.target import Item
 from toolchain.errors import BadInputError, ToolchainError
-from toolchain.site.host_files import HEADERS_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -78,7 +77,7 @@ def deploy(
         ToolchainError: The place cannot be used; what it shows is whole, the old or the new.
     """
     release = of_site(site, target.host, with_report=with_report)
-    hosts.check(target.host, release, _texts(site))
+    hosts.check(target.host, release)
     with target:
         history = read_history(target.read(HISTORY))
         moment = _not_before(history, now or datetime.now(timezone.utc))
@@ -139,9 +138,7 @@ def rollback(
         outcome = Outcome(
             version=former.version,
             sent={path: former.files[path].size for path in entries},
-            kept={
-                path: fact.size for path, fact in former.files.items() if path not in set(entries)
-            },
+            kept={path: fact.size for path, fact in former.files.items() if is_lasting(path)},
             removed=[],
         )
         with (
@@ -206,11 +203,6 @@ class _Mover:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(content)
         return Item(path, file, fact.size, fact.sha256)
-
-
-def _texts(site: Path) -> dict[str, str]:
-    file = site / HEADERS_FILE
-    return {HEADERS_FILE: file.read_text("utf-8")} if file.is_file() else {}
 
 
 def _item(release: Release, path: str) -> Item:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from toolchain.deploy.fetch import Answer, Fetcher
     from toolchain.progress import Progress
-    from toolchain.site.build_info import BuildInfo, PublishedFile
+    from toolchain.site.build_info import BuildInfo, FileFact
 
 PAGE = "index.html"
 _NOWHERE = "model/there-is-no-such-file.0000000000000000.bin"
@@ -159,7 +159,7 @@ def _expected(fetcher: Fetcher, site: Path | None) -> BuildInfo:
     return build_info.read(answer.content, answer.url)
 
 
-def _check(path: str, fact: PublishedFile, answer: Answer, *, custom_headers: bool) -> Checked:
+def _check(path: str, fact: FileFact, answer: Answer, *, custom_headers: bool) -> Checked:
     faults = list(_content_faults(path, fact, answer))
     if answer.status == HTTPStatus.OK:
         faults += _header_faults(path, answer, custom_headers=custom_headers)
@@ -171,7 +171,7 @@ def _check(path: str, fact: PublishedFile, answer: Answer, *, custom_headers: bo
     )
 
 
-def _content_faults(path: str, fact: PublishedFile, answer: Answer) -> list[str]:
+def _content_faults(path: str, fact: FileFact, answer: Answer) -> list[str]:
     if answer.status != HTTPStatus.OK:
         return [f"is not there: the host answers with status {answer.status}; deploy again"]
     if answer.content is None:

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from toolchain.networks import NETWORKS, Network
-from toolchain.report.schema import Host
+from toolchain.report.schema import Host, Part
 
 if TYPE_CHECKING:
     from toolchain.report.schema import Report, VisitFigures
@@ -21,16 +21,7 @@ if TYPE_CHECKING:
 SCHEMA: Literal[1] = 1
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        populate_by_name=True,
-        json_schema_serialization_defaults_required=True,
-    )
-
-
-class Visits(_Part):
+class Visits(Part):
     """Visits of one sort, medians."""
 
     first_tag_ms: float
@@ -40,7 +31,7 @@ class Visits(_Part):
     wire_bytes: int
 
 
-class Profile(_Part):
+class Profile(Part):
     """What visits cost on one network, by one host and on one backend."""
 
     network: str
@@ -55,7 +46,7 @@ class Profile(_Part):
     repeat: Visits
 
 
-class Networks(_Part):
+class Networks(Part):
     """The whole file."""
 
     schema_: Annotated[Literal[1], Field(alias="schema")] = SCHEMA

@@ -37,7 +37,9 @@ _FOLDERS: dict[str, Kind] = {
 }
 
 
-class _Part(BaseModel):
+class Part(BaseModel):
+    """Any record of a published file: frozen, strict, and all of its fields are there."""
+
     model_config = ConfigDict(
         frozen=True,
         extra="forbid",
@@ -46,7 +48,7 @@ class _Part(BaseModel):
     )
 
 
-class Stage(_Part):
+class Stage(Part):
     """One stage of the build."""
 
     name: str
@@ -55,7 +57,7 @@ class Stage(_Part):
     """Whether a kept result of an earlier build served."""
 
 
-class FileSize(_Part):
+class FileSize(Part):
     """One file of the site, or the sum of some; bytes plain and in each encoding."""
 
     raw: int
@@ -70,7 +72,7 @@ class SiteFile(FileSize):
     kind: Kind
 
 
-class Spread(_Part):
+class Spread(Part):
     """A figure over several visits."""
 
     median: float
@@ -78,7 +80,7 @@ class Spread(_Part):
     high: float
 
 
-class Traffic(_Part):
+class Traffic(Part):
     """What came over the wire for one kind of file."""
 
     requests: int
@@ -87,7 +89,7 @@ class Traffic(_Part):
     """Bodies as they travelled, and 300 for the headers of each answer."""
 
 
-class VisitFigures(_Part):
+class VisitFigures(Part):
     """Visits of one sort, first or repeated; times are milliseconds from navigation."""
 
     first_tag_ms: Spread
@@ -117,7 +119,7 @@ class VisitFigures(_Part):
 Host = Literal["toolchain", "plain"]
 
 
-class Measurement(_Part):
+class Measurement(Part):
     """What visits to the site cost in a real browser."""
 
     network: Network
@@ -146,7 +148,7 @@ class Measurement(_Part):
     """How many live after a tag, as the page says."""
 
 
-class Preview(_Part):
+class Preview(Part):
     """The small model that answers a first visit until the full one is there."""
 
     requested: str
@@ -160,7 +162,7 @@ class Preview(_Part):
     artifacts: Artifacts
 
 
-class Variant(_Part):
+class Variant(Part):
     """Another way in which the site stores the model's weights, for the visitor to choose."""
 
     name: str
@@ -173,7 +175,7 @@ class Variant(_Part):
     """`model.json` and the weights, behind Brotli."""
 
 
-class Report(_Part):
+class Report(Part):
     """The whole report."""
 
     schema_: Annotated[Literal[1], Field(alias="schema")] = SCHEMA

@@ -29,8 +29,8 @@ class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
 
-class PublishedFile(_Part):
-    """One file of a site, as it is before any encoding."""
+class FileFact(_Part):
+    """What is known of a file without having it."""
 
     size: int
     sha256: str
@@ -56,14 +56,15 @@ class BuildInfo(_Part):
     packages: dict[str, str]
     """Versions of the libraries that the site's content depends on."""
     models: tuple[Built, ...]
-    files: dict[str, PublishedFile]
-    """By path; without compressed neighbours, the report, and what only hosts read."""
+    files: dict[str, FileFact]
+    """By path, as they are before any encoding; without compressed neighbours, the report, and
+    what only hosts read."""
 
 
 def write(site: Path, models: tuple[Built, ...]) -> None:
     """Write the file into a site of which all other files are there."""
     files = {
-        path: PublishedFile(size=file.stat().st_size, sha256=digest.of_file(file))
+        path: FileFact(size=file.stat().st_size, sha256=digest.of_file(file))
         for path, file in sorted(_published(site).items())
     }
     info = BuildInfo(
