@@ -222,6 +222,25 @@ def test_an_interrupted_deploy_leaves_a_whole_site_and_the_next_one_finishes(
     assert one.items() <= shown(root).items()
 
 
+def test_what_an_interrupted_deploy_did_not_remove_the_next_one_does(tmp_path: Path) -> None:
+    class Interrupted(FolderTarget):
+        def remove(self, paths: Sequence[str]) -> None:
+            super().remove(paths[:1])
+            raise InterruptedDeployError
+
+    root = tmp_path / "web"
+    for day, word in enumerate(("one", "two")):
+        deploy(make_site(tmp_path / word, word), root, now=BEGIN + day * DAY)
+    outdated = {path for path in shown(root) if path.endswith(".bin")}
+    three, four = make_site(tmp_path / "three", "three"), make_site(tmp_path / "four", "four")
+    with interrupted():
+        run.deploy(three, Interrupted(root), progress=Silent(), now=BEGIN + 90 * DAY)
+    deploy(four, root, now=BEGIN + 180 * DAY)
+    assert not outdated & set(shown(root))
+    former = {path for path in expected(three) if path.endswith(".bin")}
+    assert former <= set(shown(root))
+
+
 def test_the_page_is_the_last_file_and_hashed_names_are_first(tmp_path: Path) -> None:
     order: list[str] = []
 

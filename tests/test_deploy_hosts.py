@@ -9,6 +9,7 @@ import shutil
 import socket
 import subprocess
 import time
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -255,6 +256,28 @@ def test_objects_of_other_headers_are_put_again(s3: str, bucket: Any, tmp_path: 
     bucket.put_object(Key="sw.js", Body=b"'one';", ContentType="text/plain")
     assert list(deploy(site, BucketTarget(BUCKET, "", s3)).sent) == ["sw.js"]
     assert bucket.Object("sw.js").content_type == "text/javascript; charset=utf-8"
+
+
+@pytest.mark.usefixtures("bucket")
+def test_a_service_is_asked_for_nothing_that_only_aws_has(
+    s3: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import boto3
+
+    session, requests = boto3.Session(), []
+    session.events.register("before-send.s3", lambda request, **_: requests.append(request))
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", session)
+    target = BucketTarget(BUCKET, "", s3)
+    for day, word in enumerate(("one", "two", "three")):
+        moment = datetime(2026, 1, 1 + 10 * day, tzinfo=timezone.utc)
+        outcome = deploy(real_site(tmp_path / word, word), target, now=moment)
+    assert outcome.removed
+    assert {"PUT", "DELETE"} <= {request.method for request in requests}
+    for request in requests:
+        names = {name.lower() for name in request.headers}
+        assert not any("checksum" in name for name in names), request.url
+        assert ("content-md5" in names) == (request.method == "PUT")
+        assert "?delete" not in request.url
 
 
 @pytest.mark.usefixtures("bucket")

@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 Encoding = Literal["br", "gzip", "none"]
 ENCODINGS_OF_OBJECTS: tuple[Encoding, ...] = get_args(Encoding)
 _NOT_FOUND = frozenset({"404", "NoSuchKey", "NotFound"})
-_REMOVED_AT_ONCE = 1000  # as many as one request may name
 
 
 @dataclass(frozen=True)
@@ -72,11 +71,18 @@ class BucketTarget(Target):
         """
         try:
             import boto3
+            from botocore.config import Config
         except ImportError as error:
             raise MissingToolError(
                 f"deploying to {self.name} needs boto3; `pip install 'toolchain[s3]'`"
             ) from error
-        self._client = boto3.client("s3", endpoint_url=self._endpoint)
+        # Services other than AWS refuse the checksums that boto3 adds by itself; each body is
+        # sent with its MD5, which all of them check.
+        config = Config(
+            request_checksum_calculation="when_required",
+            response_checksum_validation="when_required",
+        )
+        self._client = boto3.client("s3", endpoint_url=self._endpoint, config=config)
         return self
 
     def __exit__(
@@ -125,12 +131,9 @@ class BucketTarget(Target):
             sent(item.size)
 
     def remove(self, paths: Sequence[str]) -> None:
-        """Delete objects; those that are not there are passed over."""
-        for begin in range(0, len(paths), _REMOVED_AT_ONCE):
-            keys = [
-                {"Key": self._prefix + path} for path in paths[begin : begin + _REMOVED_AT_ONCE]
-            ]
-            self._call("delete_objects", Delete={"Objects": keys, "Quiet": True})
+        """Delete objects one by one, for not every service can delete many at once."""
+        for path in paths:
+            self._ask("delete_object", path)
 
     def _has(self, item: Item) -> bool:
         answer = self._ask("head_object", item.path)
@@ -159,14 +162,12 @@ class BucketTarget(Target):
         return _Body(content, headers, {"sha256": item.sha256})
 
     def _ask(self, operation: str, path: str, **arguments: Any) -> Any:
-        return self._call(operation, Key=self._prefix + path, **arguments)
-
-    def _call(self, operation: str, **arguments: Any) -> Any:
         """Return the service's answer, or None where there is no such object."""
         from botocore.exceptions import BotoCoreError, ClientError
 
+        place = {"Bucket": self._bucket, "Key": self._prefix + path}
         try:
-            return getattr(self._client, operation)(Bucket=self._bucket, **arguments)
+            return getattr(self._client, operation)(**place, **arguments)
         except ClientError as error:
             fault = error.response.get("Error", {})
             if str(fault.get("Code")) in _NOT_FOUND:

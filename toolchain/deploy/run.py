@@ -111,8 +111,11 @@ def deploy(
             mover.write(history.model_copy(update={"coming": after.releases[-1]}))
             mover.bring(entries)
             mover.bring(page)
-            mover.write(_without(after, stale))
+            mover.write(after)
+            # What the history no longer names nobody would take away.
             target.remove(stale)
+            if stale:
+                mover.write(_without(after, stale))
         target.finish(f"Deploy {release.version}")
     return outcome
 
