@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from tests import axe
 from tests.browser import FLAGS, SAMPLES, chromium, chromium_path, toolchain_serve
 from toolchain.measure import probes
 
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.xdist_group("page")
 
-MODULES = Path(__file__).parents[1] / "web" / "node_modules"
 LOADED = 90_000  # milliseconds
 TAGGED = "html[data-state=tagged] #tags li"
 
@@ -32,9 +32,6 @@ SCORES = {"performance": 95, "accessibility": 100, "best-practices": 100, "seo":
 # so each of its audits counts as it was in the best of these runs, of which one mostly does.
 # What is wrong with the page is wrong in all of them.
 LIGHTHOUSE_RUNS = 5
-
-AXE_TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-WIDTHS = (320, 1280)
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +62,7 @@ def lighthouse(url: str) -> dict[str, Any]:
     assert node is not None, "Lighthouse needs Node; `make test` brings it"
     done = subprocess.run(
         [
-            *(node, MODULES / "lighthouse" / "cli" / "index.js", url),
+            *(node, axe.MODULES / "lighthouse" / "cli" / "index.js", url),
             *("--output=json", "--quiet", f"--only-categories={','.join(SCORES)}"),
             f"--chrome-flags={' '.join(['--headless=new', *FLAGS])}",
         ],
@@ -163,35 +160,10 @@ STATES: tuple[Callable[[Page, str], None], ...] = (
 def test_axe_finds_nothing(
     context: BrowserContext, url: str, state: Callable[[Page, str], None]
 ) -> None:
-    # In this way it is there under any Content-Security-Policy.
-    context.add_init_script(path=MODULES / "axe-core" / "axe.min.js")
+    axe.install(context)
     page = context.new_page()
     state(page, url)
-    found = {}
-    for scheme in ("light", "dark"):
-        for width in WIDTHS:
-            page.emulate_media(color_scheme=scheme)
-            page.set_viewport_size({"width": width, "height": 800})
-            found[scheme, width] = axe(page)
-    assert found == {(scheme, width): [] for scheme, width in found}
-
-
-def axe(page: Page) -> list[str]:
-    """Run all of axe's rules that are no experiments; name what they find, and where.
-
-    Colours that axe cannot judge count too: somebody has to look at them.
-    """
-    results: dict[str, list[dict[str, Any]]] = page.evaluate(
-        "tags => axe.run(document, {runOnly: tags, rules: {'target-size': {enabled: true}}})",
-        AXE_TAGS,
-    )
-    assert len(results["passes"]) > 20
-    doubtful = [rule for rule in results["incomplete"] if rule["id"] == "color-contrast"]
-    return [
-        f"{rule['id']} at {node['target']}: {node['any'][0]['message'] if node['any'] else ''}"
-        for rule in results["violations"] + doubtful
-        for node in rule["nodes"]
-    ]
+    assert axe.findings(page) == {}
 
 
 def test_no_request_leaves_the_sites_own_origin(context: BrowserContext, url: str) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests import axe
 from tests.browser import (
     FLAGS,
     SAMPLES,
@@ -168,6 +169,16 @@ def test_a_stopped_camera_is_off_and_leaves_its_last_picture_as_the_photo(
     page.wait_for_selector("#photo[data-photo=shown] img[src^=blob]")
     assert page.locator("video").count() == 0
     go_live(page)
+
+
+def test_axe_finds_nothing_while_the_camera_runs(
+    context: BrowserContext, page: Page, url: str
+) -> None:
+    axe.install(context)
+    open_page(page, url)
+    go_live(page)
+    assert axe.findings(page) == {}
+    assert page.get_attribute("html", "data-state") == "live"
 
 
 def test_a_camera_that_nobody_sees_stops_and_says_so(page: Page, url: str) -> None:

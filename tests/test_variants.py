@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from tests import command_line, tiny_models
+from tests import axe, command_line, tiny_models
 from tests.browser import SAMPLES, chromium, plain_host, sample_png, toolchain_serve
 from toolchain.build import BuildOptions, Weights, build
 from toolchain.card import Declared
@@ -331,6 +331,15 @@ def test_a_comparison_shows_every_variant_s_own_tags(
     assert_same(shown(opened.locator("#tags li")), tags[FIRST])
     opened.click("button[data-sample*=espresso]")
     assert "of the photo before" in opened.inner_text("#comparison-status")
+
+
+def test_axe_finds_nothing_in_a_comparison(context: BrowserContext, url: str, photo: Path) -> None:
+    axe.install(context)
+    page = context.new_page()
+    open_with(page, url, photo)
+    page.click("#compare")
+    page.wait_for_selector(COMPARED, timeout=DONE)
+    assert axe.findings(page) == {}
 
 
 def test_a_variant_that_fails_leaves_the_others_their_turn(
