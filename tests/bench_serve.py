@@ -10,15 +10,16 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import statistics
 import sys
 import tempfile
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from tests import load, web_servers
+from tests import command_line, load, web_servers
 from tests.browser import chromium, toolchain_serve
 from tests.page_driver import open_page
 from toolchain.build import BuildOptions, build
@@ -28,11 +29,25 @@ from toolchain.sources.resolve import Request
 from toolchain.store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 ROUNDS = 3
 SECONDS = 10
 REFERENCE = "nginx"
+
+
+@contextmanager
+def serving(name: str, site: Path, folder: Path) -> Iterator[str]:
+    """Serve a site by one of them; `toolchain serve` as its users run it."""
+    if name != "toolchain":
+        with web_servers.serving(name, site, folder) as url:
+            yield url
+        return
+    with command_line.started("serve", site, "--port", "0") as process:
+        assert process.stdout is not None
+        address = re.search(r"http://127\.0\.0\.1:\d+/", process.stdout.readline())
+        assert address is not None
+        yield address[0]
 
 
 def first_visit(site: Path) -> list[str]:
@@ -107,7 +122,7 @@ def main() -> None:
         for name in web_servers.NAMES:
             folder = Path(scratch) / name
             folder.mkdir()
-            urls[name] = running.enter_context(web_servers.serving(name, site.resolve(), folder))
+            urls[name] = running.enter_context(serving(name, site.resolve(), folder))
         found = measure(urls, paths, options.seconds)
     sys.stdout.write(
         f"{ROUNDS} rounds of {options.seconds} s, 2 threads, 32 connections, {os.cpu_count()} "
