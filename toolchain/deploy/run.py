@@ -114,7 +114,7 @@ def deploy(
             mover.bring(page)
             mover.write(_without(after, stale))
             target.remove(stale)
-        target.finish(f"Deploy {release.version}")
+            target.finish(f"Deploy {release.version}")
     return outcome
 
 
@@ -163,7 +163,7 @@ def rollback(
             mover.bring([item for item in restored if not is_page(item.path)])
             mover.bring([item for item in restored if is_page(item.path)])
             mover.write(after)
-        target.finish(f"Roll back to {former.version}")
+            target.finish(f"Roll back to {former.version}")
     return outcome
 
 
