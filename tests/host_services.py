@@ -197,7 +197,7 @@ def netlify(site: str) -> Iterator[Service]:
 
 
 _STAND_IN = """#!{python}
-import json, os, pathlib, re, shutil, sys
+import json, os, pathlib, shutil, sys
 home = pathlib.Path({home!r})
 words = sys.argv[1:]
 print("token", os.environ.get("CLOUDFLARE_API_TOKEN") or os.environ.get("NETLIFY_AUTH_TOKEN"))
