@@ -24,7 +24,7 @@ WEB_SOURCES := $(shell find web templates -type f -not -path '*/node_modules/*' 
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help build-web serve test test-python test-web lint format bench bench-size bench-ablation bench-load bench-stock lock wheel web docs chromium servers clean
+.PHONY: help build-web serve test test-python test-web lint format bench bench-size bench-ablation bench-load bench-serve bench-stock lock wheel web docs chromium servers clean
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -66,6 +66,9 @@ bench-ablation: .make/venv ## Print what each method of compression brings.
 
 bench-load: .make/venv web/dist/runtime.json chromium ## Time the way to the first tag, ours beside others.
 	$(BIN)/python -m tests.bench_load
+
+bench-serve: .make/venv web/dist/runtime.json chromium servers ## Load OUT, or a site built for it, on nginx, Caddy and serve.
+	$(BIN)/python -m tests.bench_serve $(patsubst %/report.json,%,$(wildcard $(OUT)/report.json))
 
 bench-stock: .make/venv .make/node chromium ## Time the stock form's products in Chromium.
 	$(BIN)/python -m tests.bench_stock
@@ -121,7 +124,7 @@ chromium:
 # Sites are deployed to and served by these in the tests; what is missing is skipped, with a reason.
 servers:
 	@test "$$(id -u)" = 0 && command -v apt-get >/dev/null || exit 0; \
-	missing=; for pair in nginx:nginx sshd:openssh-server ssh:openssh-client rsync:rsync caddy:caddy git:git; do \
+	missing=; for pair in nginx:nginx sshd:openssh-server ssh:openssh-client rsync:rsync caddy:caddy git:git wrk:wrk; do \
 		PATH="$$PATH:/usr/sbin" command -v "$${pair%%:*}" >/dev/null || missing="$$missing $${pair#*:}"; done; \
 	test -e /usr/share/doc/libnginx-mod-http-brotli-static || missing="$$missing libnginx-mod-http-brotli-static"; \
 	test -z "$$missing" || { echo "Installing$$missing for the tests"; \

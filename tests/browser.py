@@ -98,9 +98,11 @@ class _Quiet(http.server.SimpleHTTPRequestHandler):
 
 
 @contextmanager
-def plain_host(root: Path) -> Iterator[str]:
+def plain_host(
+    root: Path, kind: type[http.server.SimpleHTTPRequestHandler] = _Quiet
+) -> Iterator[str]:
     """Serve a folder as the plainest of static hosts: no encodings, no cache headers."""
-    handler = functools.partial(_Quiet, directory=str(root))
+    handler = functools.partial(kind, directory=str(root))
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()

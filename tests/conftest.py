@@ -34,6 +34,7 @@ def cache_of_the_session(session_folder: Path) -> Iterator[Path]:
     folder = session_folder / "cache"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TOOLCHAIN_CACHE", str(folder))
+        patch.setenv("TOOLCHAIN_STATE", str(session_folder / "state"))
         for name in ("TOOLCHAIN_TFHUB_MIRROR", tensorflow.VERBOSE):
             patch.delenv(name, raising=False)
         yield folder

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import getpass
+import os
 import re
 import shlex
 import subprocess
@@ -17,7 +18,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests import command_line, tiny_models
+from tests import command_line, host_services, tiny_models
 from tests import mirror as hub
 from tests.browser import toolchain_serve
 from tests.mirror import Mirror, Reply
@@ -200,6 +201,7 @@ def workbench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workbench]:
         patch.setattr(calibration, "generated", functools.cache(calibration.generated))
         serve_models(mirror, archive)
         environment = {
+            "TOOLCHAIN_STATE": str(base / "state"),
             "TOOLCHAIN_CACHE": str(base / "cache"),  # what has a known name here is not that
             "TOOLCHAIN_TFHUB_MIRROR": mirror.address,
             "KAGGLE_API_ENVIRONMENT": "LOCALHOST",
@@ -240,6 +242,10 @@ def prepare_hosts(bench: Workbench, words: list[str], request: pytest.FixtureReq
             request.getfixturevalue("monkeypatch").setenv("RSYNC_RSH", shell)
             target = bench.folder.parent / "remote"
             bench.addresses[word] = f"{getpass.getuser()}@127.0.0.1:{target}"
+        elif word.startswith(("cloudflare-pages:", "netlify:")):
+            stand_in = host_services.stand_in(request.getfixturevalue("tmp_path") / "host")
+            path = str(stand_in.commands)
+            request.getfixturevalue("monkeypatch").setenv("PATH", path, prepend=os.pathsep)
 
 
 @pytest.mark.parametrize("command", TOOLCHAIN, ids=str)

@@ -4,24 +4,18 @@ from __future__ import annotations
 
 import gzip
 import http.client
-import shutil
-import socket
-import subprocess
-import time
-from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import brotli
 import pytest
 
-from tests.browser import toolchain_serve
-from toolchain.deploy import servers
+from tests import web_servers
 from toolchain.site import headers as table
 from toolchain.site.host_files import headers_file, rules
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 SCRIPT = "assets/page-Cf3xYz01.js"
 FILES = {
@@ -37,7 +31,6 @@ FILES = {
     "samples/cat.0123456789abcdef.jpg": "jpeg",
     "contract.0123456789abcdef.bin": "contract",
 }
-MODULES = Path("/usr/lib/nginx/modules")
 
 
 @pytest.fixture(scope="module")
@@ -55,85 +48,11 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-@contextmanager
-def running(command: list[str], port: int) -> Iterator[str]:
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as server:
-        try:
-            for _ in range(200):
-                with socket.socket() as probe:
-                    if probe.connect_ex(("127.0.0.1", port)) == 0:
-                        break
-                if server.poll() is not None:
-                    assert server.stderr is not None
-                    raise AssertionError(server.stderr.read().decode())
-                time.sleep(0.05)
-            yield f"http://127.0.0.1:{port}/"
-        finally:
-            server.terminate()
-            server.wait(10)
-
-
-@contextmanager
-def nginx(site: Path, folder: Path) -> Iterator[str]:
-    binary = shutil.which("nginx") or "/usr/sbin/nginx"
-    if not Path(binary).is_file():
-        pytest.skip("needs Debian's nginx, which `make test` installs as root")
-    modules = sorted(MODULES.glob("*brotli_static*.so"))
-    port = free_port()
-    generated = servers.configuration(
-        "nginx", root=str(site), address=f"127.0.0.1:{port}", brotli=bool(modules)
-    )
-    (folder / "site.conf").write_text(generated, "utf-8")
-    (folder / "nginx.conf").write_text(
-        "".join(f"load_module {module};\n" for module in modules)
-        + f"user root;\ndaemon off;\npid {folder}/pid;\nerror_log stderr;\nevents {{}}\nhttp {{\n"
-        + "access_log off;\n"
-        + "".join(
-            f"{kind}_temp_path {folder}/{kind};\n"
-            for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-        )
-        + f"include {folder}/site.conf;\n}}\n",
-        "utf-8",
-    )
-    with running([binary, "-p", str(folder), "-c", str(folder / "nginx.conf")], port) as url:
-        yield url
-
-
-@contextmanager
-def caddy(site: Path, folder: Path) -> Iterator[str]:
-    binary = shutil.which("caddy")
-    if binary is None:
-        pytest.skip("needs Debian's caddy, which `make test` installs as root")
-    port = free_port()
-    generated = servers.configuration("caddy", root=str(site), address=f"http://127.0.0.1:{port}")
-    (folder / "Caddyfile").write_text("{\n    admin off\n}\n" + generated, "utf-8")
-    command = [binary, "run", "--adapter", "caddyfile", "--config", str(folder / "Caddyfile")]
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ("HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME"):
-            patch.setenv(name, str(folder))
-        with running(command, port) as url:
-            yield url
-
-
-@pytest.fixture(scope="module", params=["toolchain", "nginx", "caddy"])
+@pytest.fixture(scope="module", params=web_servers.NAMES)
 def server(
     request: pytest.FixtureRequest, site: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[str]:
-    folder = tmp_path_factory.mktemp(request.param)
-    hosts = {"nginx": nginx, "caddy": caddy}
-    serving = (
-        toolchain_serve(site)
-        if request.param == "toolchain"
-        else hosts[request.param](site, folder)
-    )
-    with serving as url:
+    with web_servers.serving(request.param, site, tmp_path_factory.mktemp("server")) as url:
         yield url
 
 

@@ -1,14 +1,22 @@
-"""`toolchain verify`: each fault of a deployed site is found and named, on a real nginx."""
+"""`toolchain verify`: each fault of a deployed site is found and named, on nginx and Caddy."""
 
 from __future__ import annotations
 
+import gzip
+import http.server
 import shutil
-from typing import TYPE_CHECKING
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
+import brotli
 import pytest
 
-from tests.browser import toolchain_serve
-from tests.test_servers import FILES, SCRIPT, nginx
+from tests import command_line
+from tests.browser import plain_host, toolchain_serve
+from tests.test_servers import FILES, SCRIPT
+from tests.web_servers import caching_proxy, serving
+from toolchain.deploy import servers
 from toolchain.deploy.verify import FaultyDeploymentError, Verification, verify
 from toolchain.errors import BadInputError, ToolchainError
 from toolchain.progress import Silent
@@ -34,13 +42,18 @@ def site(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.fixture(params=["nginx", "caddy"])
+def server(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
+
+
 @pytest.fixture
-def host(site: Path, tmp_path: Path) -> Iterator[tuple[str, Path]]:
-    """Serve a copy of the site by nginx; give the address and the copy."""
+def host(server: str, site: Path, tmp_path: Path) -> Iterator[tuple[str, Path]]:
+    """Serve a copy of the site by a real server; give the address and the copy."""
     copy = tmp_path / "www"
     shutil.copytree(site, copy)
-    (tmp_path / "nginx").mkdir()
-    with nginx(copy, tmp_path / "nginx") as url:
+    with serving(server, copy, tmp_path) as url:
         yield url, copy
 
 
@@ -87,6 +100,14 @@ def damaged_encoding(www: Path) -> None:
     (www / f"{SCRIPT}.gz").write_bytes(b"no gzip at all")
 
 
+def packed_twice(www: Path) -> None:
+    (www / f"{SCRIPT}.gz").write_bytes(gzip.compress(gzip.compress((www / SCRIPT).read_bytes())))
+
+
+def packed_unsaid(www: Path) -> None:
+    (www / SCRIPT).write_bytes(brotli.compress((www / SCRIPT).read_bytes()))
+
+
 @pytest.mark.parametrize(
     ("seed", "sentence"),
     [
@@ -95,6 +116,8 @@ def damaged_encoding(www: Path) -> None:
         (stale, rf"{WEIGHTS}: is of another build"),
         (stale_page, r"index\.html: is (of another build|cut)"),
         (damaged_encoding, rf"{SCRIPT}: came damaged: .*Content-Encoding gzip"),
+        (packed_twice, rf"{SCRIPT}: is compressed twice, by gzip too"),
+        (packed_unsaid, rf"{SCRIPT}: is compressed by br and no Content-Encoding says so"),
     ],
 )
 def test_a_file_that_is_not_as_it_was_built_is_named(
@@ -109,59 +132,124 @@ def test_a_file_that_is_not_as_it_was_built_is_named(
     assert raised.value.exit_code == 1
 
 
-@pytest.mark.parametrize(
-    ("line", "other", "sentence"),
-    [
-        (
-            "application/wasm wasm;",
-            "text/plain wasm;",
-            rf"{WASM}: has the type text/plain instead of application/wasm",
-        ),
-        (
-            "public, max-age=31536000, immutable",
-            "no-store",
-            r'has Cache-Control "no-store" where "public, max-age=31536000, immutable" is wanted',
-        ),
-        (
-            'default "no-cache";',
-            'default "max-age=86400";',
-            r'has Cache-Control "max-age=86400" where "no-cache" is wanted',
-        ),
-        (
-            "error_page 404 /404.html;",
-            "error_page 404 =200 /index.html;",
-            r"answers with status 200 for files that are not there",
-        ),
-        (
-            "add_header Content-Security-Policy $toolchain_policy;",
-            "",
-            r"the page has no Content-Security-Policy",
-        ),
-    ],
+@dataclass(frozen=True)
+class Misconfigured:
+    """A line of each server's configuration, and what stands there by mistake."""
+
+    nginx: tuple[str, str]
+    caddy: tuple[str, str]
+    sentence: str
+
+
+FOREVER = "public, max-age=31536000, immutable"
+WRONG_TYPE = Misconfigured(
+    ("application/wasm wasm;", "text/plain wasm;"),
+    ('Content-Type "application/wasm"', 'Content-Type "text/plain"'),
+    rf"{WASM}: has the type text/plain instead of application/wasm",
 )
-def test_headers_that_are_off_are_named(
-    site: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    line: str,
-    other: str,
-    sentence: str,
-) -> None:
-    from toolchain.deploy import servers
+NOT_KEPT = Misconfigured(
+    (FOREVER, "no-store"),
+    (FOREVER, "no-store"),
+    rf'has Cache-Control "no-store" where "{FOREVER}" is wanted',
+)
+KEPT_TOO_LONG = Misconfigured(
+    ('default "no-cache";', 'default "max-age=86400";'),
+    ('@other Cache-Control "no-cache"', '@other Cache-Control "max-age=86400"'),
+    r'has Cache-Control "max-age=86400" where "no-cache" is wanted',
+)
+START_PAGE = Misconfigured(
+    ("error_page 404 /404.html;", "error_page 404 =200 /index.html;"),
+    ("    file_server {\n", "    try_files {path} /index.html\n    file_server {\n"),
+    r"answers with status 200 for files that are not there",
+)
+NO_POLICY = Misconfigured(
+    ("add_header Content-Security-Policy $toolchain_policy;", ""),
+    ("header @page Content-Security-Policy", "header @page X-Other"),
+    r"the page has no Content-Security-Policy",
+)
 
-    right = servers.configuration
 
-    def wrong(*arguments: str, **options: object) -> str:
-        text = right(*arguments, **options)  # type: ignore[arg-type]
+@contextmanager
+def misconfigured(fault: Misconfigured, server: str, site: Path, folder: Path) -> Iterator[str]:
+    """Serve a site by a server whose configuration has a fault."""
+    right, (line, other) = servers.configuration, getattr(fault, server)
+
+    def wrong(*arguments: Any, **options: Any) -> str:
+        text = right(*arguments, **options)
         assert line in text
         return text.replace(line, other)
 
-    monkeypatch.setattr(servers, "configuration", wrong)
-    (tmp_path / "nginx").mkdir()
-    with nginx(site, tmp_path / "nginx") as url:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(servers, "configuration", wrong)
+        with serving(server, site, folder) as url:
+            yield url
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [WRONG_TYPE, NOT_KEPT, KEPT_TOO_LONG, START_PAGE, NO_POLICY],
+    ids=["type", "not kept", "kept too long", "start page", "no policy"],
+)
+def test_headers_that_are_off_are_named(
+    fault: Misconfigured, server: str, site: Path, tmp_path: Path
+) -> None:
+    with misconfigured(fault, server, site, tmp_path) as url:
         found = check(url, site)
-    with pytest.raises(FaultyDeploymentError, match=sentence):
+    with pytest.raises(FaultyDeploymentError, match=fault.sentence):
         found.enforce()
+
+
+def test_a_start_page_does_not_hide_a_missing_shard(
+    server: str, site: Path, tmp_path: Path
+) -> None:
+    www = shutil.copytree(site, tmp_path / "www")
+    missing(www)
+    with misconfigured(START_PAGE, server, www, tmp_path) as url:
+        faults = check(url, site).all_faults
+    assert f"{WEIGHTS}: is not there: the host sent a web page in its place; deploy again" in faults
+
+
+def test_a_fault_is_the_commands_exit_code_and_one_line(host: tuple[str, Path]) -> None:
+    url, www = host
+    cut(www)
+    done = command_line.run("verify", url, "--no-visit")
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == (
+        f"toolchain: {url}: {WEIGHTS}: is cut: 2 bytes instead of 3; deploy again"
+    )
+    assert f"! {WEIGHTS}" in done.stdout
+
+
+def test_a_cache_before_the_host_that_has_old_objects_is_named(
+    server: str, site: Path, tmp_path: Path
+) -> None:
+    www = shutil.copytree(site, tmp_path / "www")
+    stale(www)
+    (tmp_path / "proxy").mkdir()
+    with (
+        serving(server, www, tmp_path) as origin,
+        caching_proxy(origin, tmp_path / "proxy") as url,
+    ):
+        before = check(url, site).all_faults
+        (www / WEIGHTS).write_bytes((site / WEIGHTS).read_bytes())  # deployed again
+        assert check(origin, site).all_faults == []
+        after = check(url, site).all_faults
+    assert before == [f"{WEIGHTS}: is of another build; deploy again, or empty the CDN's cache"]
+    assert after == [
+        f"{WEIGHTS}: is of another build, and comes from a cache before the host; empty that cache"
+    ]
+
+
+def test_a_length_that_is_not_kept_is_named(site: Path) -> None:
+    class Lying(http.server.SimpleHTTPRequestHandler):
+        def send_header(self, keyword: str, value: str) -> None:
+            lies = keyword == "Content-Length" and self.path.endswith(WEIGHTS)
+            super().send_header(keyword, str(int(value) + 7) if lies else value)
+
+    with plain_host(site, Lying) as url:
+        faults = check(url, site, custom_headers=False).all_faults
+    (said,) = [fault for fault in faults if fault.startswith(WEIGHTS)]
+    assert said.startswith(f"{WEIGHTS}: breaks off after 3 bytes where the host announces 10; mend")
 
 
 def test_a_web_page_in_place_of_a_file_is_named(site: Path, tmp_path: Path) -> None:
@@ -182,8 +270,6 @@ def test_a_web_page_in_place_of_a_file_is_named(site: Path, tmp_path: Path) -> N
 
 
 def test_headers_are_not_asked_of_hosts_that_let_nobody_set_them(site: Path) -> None:
-    from tests.browser import plain_host
-
     (site / "index.html").write_text(
         '<!doctype html><meta http-equiv="Content-Security-Policy" content="default-src \'none\'">',
         "utf-8",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 from toolchain.errors import BadInputError, ToolchainError
@@ -62,6 +63,8 @@ def serve(site: Path, port: int, *, ready: Callable[[str], None]) -> None:
     """
     from waitress.server import create_server
 
+    # A visitor's browser asks for many files at once; that they wait in turn is no news.
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)
     app = application(site)
     try:
         server = create_server(app, host=HOST, port=port, threads=8, ident=None)

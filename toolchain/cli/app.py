@@ -51,7 +51,8 @@ def toolchain(
         ),
     ] = False,
     debug: Annotated[
-        bool, typer.Option("--debug", help="Show tracebacks and TensorFlow's own output.")
+        bool,
+        typer.Option("--debug", help="Show tracebacks, and what TensorFlow and hosts' tools say."),
     ] = False,
 ) -> None:
     """Take the options that all commands share."""

@@ -16,8 +16,8 @@ TargetWord = Annotated[
     str,
     typer.Argument(
         metavar="TARGET",
-        help="A folder, user@host:/folder (rsync), s3://bucket/folder, gh-pages, or "
-        "git:REPOSITORY#branch.",
+        help="A folder, user@host:/folder (rsync), s3://bucket/folder, gh-pages, "
+        "git:REPOSITORY#branch, cloudflare-pages:PROJECT (#branch for a preview), or netlify:SITE.",
     ),
 ]
 Endpoint = Annotated[

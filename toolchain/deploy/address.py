@@ -14,8 +14,11 @@ if TYPE_CHECKING:
     from toolchain.deploy.target import Target
 
 EXAMPLES = (
-    "a folder, user@host:/folder (rsync), s3://bucket/folder, gh-pages, git:REPOSITORY#branch"
+    "a folder, user@host:/folder (rsync), s3://bucket/folder, gh-pages, git:REPOSITORY#branch, "
+    "cloudflare-pages:PROJECT, netlify:SITE"
 )
+_PROJECT = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*")
+_BRANCH = re.compile(r"[A-Za-z0-9][\w./-]*")
 _REMOTE = re.compile(r"(?:rsync://\S+|(?:[^\s/@]+@)?[^\s/:@]{2,}::?\S*)")
 
 
@@ -24,7 +27,8 @@ def parse(word: str, *, endpoint: str | None = None, encoding: Encoding = "gzip"
 
     Args:
         word: `s3://bucket/folder`; `gh-pages`, a branch of the repository whose `origin` this
-            folder has; `git:REPOSITORY#branch`; what rsync takes; or a folder.
+            folder has; `git:REPOSITORY#branch`; `cloudflare-pages:PROJECT`, `#branch` behind it
+            for a preview; `netlify:SITE`; what rsync takes; or a folder.
         endpoint: For a bucket: the service's address, where it is not AWS.
         encoding: For a bucket: how what gains by it is put.
 
@@ -37,6 +41,8 @@ def parse(word: str, *, endpoint: str | None = None, encoding: Encoding = "gzip"
         raise BadInputError(f"--endpoint is for buckets, and {word} is none; leave it out")
     if word == "gh-pages" or word.startswith("git:"):
         return _branch(word)
+    if word.startswith(("cloudflare-pages:", "netlify:")):
+        return _own_tool(word)
     if "://" in word and not word.startswith("rsync://"):
         raise BadInputError(f"{word} is no place this tool can deploy to; give {EXAMPLES}")
     if _REMOTE.fullmatch(word):
@@ -66,3 +72,20 @@ def _branch(word: str) -> Target:
     if not repository:
         raise BadInputError(f"{word} names no repository; write git:REPOSITORY#branch")
     return BranchTarget(repository, branch or BRANCH)
+
+
+def _own_tool(word: str) -> Target:
+    from toolchain.deploy.own_tool import CloudflarePagesTarget, NetlifyTarget
+
+    service, _, place = word.partition(":")
+    name, mark, branch = place.partition("#")
+    if not _PROJECT.fullmatch(name):
+        what = "site" if service == "netlify" else "project"
+        raise BadInputError(f"{word} names no {what}; write {service}:{what.upper()}")
+    if service == "netlify":
+        if mark:
+            raise BadInputError(f"Netlify has no branches to deploy to; write netlify:{name}")
+        return NetlifyTarget(name)
+    if mark and not _BRANCH.fullmatch(branch):
+        raise BadInputError(f"{word} names no branch; write {service}:{name}#branch, or no #")
+    return CloudflarePagesTarget(name, branch)

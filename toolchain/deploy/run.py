@@ -91,8 +91,9 @@ def deploy(
             kept={path: item.size for path, item in items.items() if path not in differing},
             removed=[path for path in stale if not path.startswith(".")],
         )
-        unchanged = bool(history.releases) and history.releases[-1].version == release.version
-        if dry_run or (unchanged and not differing and history.coming is None):
+        shown = history.releases[-1].version if history.releases else None
+        unchanged = shown == release.version and not differing and history.coming is None
+        if dry_run or (unchanged and target.certain):
             return outcome
         with (
             TemporaryDirectory(prefix="toolchain-") as scratch,
@@ -116,7 +117,7 @@ def deploy(
             target.remove(stale)
             if stale:
                 mover.write(_without(after, stale))
-        target.finish(f"Deploy {release.version}")
+            target.finish(f"Deploy {release.version}")
     return outcome
 
 
@@ -165,7 +166,7 @@ def rollback(
             mover.bring([item for item in restored if not is_page(item.path)])
             mover.bring([item for item in restored if is_page(item.path)])
             mover.write(after)
-        target.finish(f"Roll back to {former.version}")
+            target.finish(f"Roll back to {former.version}")
     return outcome
 
 

@@ -34,6 +34,8 @@ class Target(ABC):
     host: Host
     name: str
     """For people."""
+    certain: bool = True
+    """Whether what is read here is what visitors get, and not only what was last sent."""
 
     def __enter__(self) -> Self:
         """Get ready; most places need nothing.

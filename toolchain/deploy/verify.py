@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ConfigDict
 
 from toolchain import digest
-from toolchain.deploy.fetch import fetching
+from toolchain.deploy.fetch import fetching, unpacked
 from toolchain.errors import BadInputError, ToolchainError
 from toolchain.site import build_info
 from toolchain.site import headers as table
+from toolchain.site.precompress import ENCODINGS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -160,7 +161,8 @@ def _expected(fetcher: Fetcher, site: Path | None) -> BuildInfo:
 
 
 def _check(path: str, fact: FileFact, answer: Answer, *, custom_headers: bool) -> Checked:
-    faults = list(_content_faults(path, fact, answer))
+    fault = _content_fault(path, fact, answer)
+    faults = [fault] if fault else []
     if answer.status == HTTPStatus.OK:
         faults += _header_faults(path, answer, custom_headers=custom_headers)
     return Checked(
@@ -171,18 +173,44 @@ def _check(path: str, fact: FileFact, answer: Answer, *, custom_headers: bool) -
     )
 
 
-def _content_faults(path: str, fact: FileFact, answer: Answer) -> list[str]:
+def _content_fault(path: str, fact: FileFact, answer: Answer) -> str | None:
     if answer.status != HTTPStatus.OK:
-        return [f"is not there: the host answers with status {answer.status}; deploy again"]
+        return f"is not there: the host answers with status {answer.status}; deploy again"
+    if answer.cut:
+        said = answer.headers.get("content-length", "more")
+        return (
+            f"breaks off after {answer.wire_bytes:,} bytes where the host announces {said}; mend "
+            "what sets Content-Length, or deploy again"
+        )
     if answer.content is None:
-        return [f"came damaged: it is not what Content-Encoding {answer.encoding} says"]
+        return f"came damaged: it is not what Content-Encoding {answer.encoding} says"
     if digest.of_bytes(answer.content) == fact.sha256:
-        return []
-    if answer.media_type == "text/html" and not path.endswith(".html"):
-        return ["is not there: the host sent a web page in its place; deploy again"]
-    if len(answer.content) < fact.size:
-        return [f"is cut: {len(answer.content):,} bytes instead of {fact.size:,}; deploy again"]
-    return ["is of another build; deploy again, or empty the CDN's cache"]
+        return None
+    return _packed_fault(fact, answer.content, answer.encoding) or _other_fault(path, fact, answer)
+
+
+def _other_fault(path: str, fact: FileFact, answer: Answer) -> str:
+    """Say what a body is that came whole and is not the file."""
+    content = answer.content or b""
+    page = answer.media_type == "text/html" or content.lstrip()[:14].lower() == b"<!doctype html"
+    if page and not path.endswith(".html"):
+        return "is not there: the host sent a web page in its place; deploy again"
+    if answer.from_cache:
+        return "is of another build, and comes from a cache before the host; empty that cache"
+    if len(content) < fact.size:
+        return f"is cut: {len(content):,} bytes instead of {fact.size:,}; deploy again"
+    return "is of another build; deploy again, or empty the CDN's cache"
+
+
+def _packed_fault(fact: FileFact, content: bytes, encoding: str) -> str | None:
+    """Say how a file is compressed other than its Content-Encoding says, where it is."""
+    for name in ENCODINGS:
+        inner = unpacked(content, name)
+        if inner is not None and digest.of_bytes(inner) == fact.sha256:
+            if encoding:
+                return f"is compressed twice, by {name} too; switch one of the two off at the host"
+            return f"is compressed by {name} and no Content-Encoding says so; mend that at the host"
+    return None
 
 
 def _header_faults(path: str, answer: Answer, *, custom_headers: bool) -> list[str]:

@@ -1,0 +1,66 @@
+"""Puts a server of loopback under load by wrk, for a bounded time."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+SCRIPT = Path(__file__).with_suffix(".lua")
+
+
+@dataclass(frozen=True)
+class Load:
+    """What came of it."""
+
+    requests: int
+    bytes: int
+    """Of bodies and headers."""
+    seconds: float
+    p50_ms: float
+    p99_ms: float
+    refused: int
+    """Answers with a status of 400 or more."""
+    broken: int
+    """Answers that did not come, or not whole."""
+
+    @property
+    def per_second(self) -> float:
+        """Answers a second."""
+        return self.requests / self.seconds
+
+
+def run(
+    url: str, paths: Sequence[str], *, seconds: int, threads: int = 2, connections: int = 32
+) -> Load:
+    """Ask for these paths in turn, over connections that stay open.
+
+    Args:
+        url: The site's address.
+        paths: Below it.
+        seconds: How long.
+        threads: Of wrk.
+        connections: Of all threads together.
+    """
+    wrk = shutil.which("wrk")
+    if wrk is None:
+        pytest.skip("needs Debian's wrk, which `make test` installs as root")
+    done = subprocess.run(
+        [
+            *(wrk, f"-t{threads}", f"-c{connections}", f"-d{seconds}s", "--timeout=10s"),
+            *("-s", str(SCRIPT), url, "--", *(f"/{path}" for path in paths)),
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=seconds + 60,
+    )
+    return Load(**json.loads(done.stdout.splitlines()[-1]))

@@ -1,0 +1,209 @@
+"""Hosts that are deployed to by a command line of their own: Cloudflare Pages, Netlify.
+
+Both take a whole folder, ask for what they have not got, and show it at once when all has come.
+So a release is made in a copy of the site on this machine, as in any folder, and handed over at
+the end. What this tool keeps for itself lies beside that folder and is not handed over.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from abc import abstractmethod
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from toolchain import tf
+from toolchain.deploy.folder import FolderTarget
+from toolchain.deploy.hosts import CLOUDFLARE_PAGES, NETLIFY, Host
+from toolchain.deploy.mirror import Mirror
+from toolchain.deploy.release import PRIVATE
+from toolchain.errors import BadInputError, MissingToolError, ToolchainError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import TracebackType
+
+    from typing_extensions import Self
+
+_PUBLIC = "site"
+_ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+# How the tools mark the line that says what went wrong; two blanks before the next go on with it.
+_CAUSE = re.compile(r"(?:\[ERROR\]|\b\w*Error:)\s+(?P<said>\S.*)")
+_GOES_ON = "  "
+_SECRET = re.compile(r"TOKEN|SECRET|PASSWORD|KEY")
+_SHORTEST_SECRET = 8
+
+
+class OwnToolTarget(FolderTarget):
+    """Deploys by handing a folder to the host's own command line.
+
+    Args:
+        host: The kind of host.
+        name: What the user calls the place.
+        folder: Names of the folder of this machine's copy.
+
+    Who one is, the tool finds out: from its environment variables, or from its own login.
+    """
+
+    certain = False
+    tool: str
+    package: str
+    """Of npm, that has the tool."""
+
+    def __init__(self, host: Host, name: str, folder: Sequence[str]) -> None:
+        super().__init__(Path(), host)
+        self.name = name
+        self._mirror = Mirror(folder)
+
+    def __enter__(self) -> Self:
+        """Begin a draft of what the host was last handed.
+
+        Raises:
+            MissingToolError: The host's tool is not there.
+            ToolchainError: Another deploy is under way.
+        """
+        self._command()
+        self._root = self._mirror.begin()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Let go of the draft."""
+        self._mirror.end()
+
+    def finish(self, message: str) -> None:
+        """Hand the folder over.
+
+        Raises:
+            BadInputError: The releases that are kept there are too many files together.
+            ToolchainError: The tool has failed.
+        """
+        super().finish(message)
+        public = self._root / _PUBLIC
+        files = sum(path.is_file() for path in public.rglob("*"))
+        if self.host.files is not None and files > self.host.files:
+            raise BadInputError(
+                f"with the former releases {self.name} would have {files:,} files and "
+                f"{self.host.name} takes at most {self.host.files:,}; deploy with a smaller --grace"
+            )
+        self._run(self._arguments(public, message))
+        self._mirror.keep()
+
+    @abstractmethod
+    def _arguments(self, folder: Path, message: str) -> list[str]:
+        """Return what the tool is told."""
+
+    def _at(self, path: str) -> Path:
+        private = path.split("/", 1)[0] == PRIVATE
+        return self._root / path if private else self._root / _PUBLIC / path
+
+    def _command(self) -> str:
+        command = shutil.which(self.tool)
+        if command is None:
+            raise MissingToolError(
+                f"deploying to {self.name} needs {self.tool}; `npm install --global {self.package}`"
+            )
+        return command
+
+    def _run(self, arguments: Sequence[str]) -> None:
+        # The tools look for projects and repositories around them; here are none.
+        with TemporaryDirectory(prefix="toolchain-") as empty:
+            environment = {
+                **os.environ,
+                "GIT_CEILING_DIRECTORIES": str(Path(empty).parent),
+                "NO_COLOR": "1",
+            }
+            said = []
+            with subprocess.Popen(  # noqa: S603
+                [self._command(), *arguments],
+                cwd=empty,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                encoding="utf-8",
+                errors="replace",
+            ) as process:
+                for line in process.stdout or ():
+                    said.append(_without_secrets(_ANSI.sub("", line)))
+                    if os.environ.get(tf.VERBOSE):
+                        sys.stderr.write(said[-1])
+        if process.returncode != 0:
+            raise ToolchainError(
+                f"{self.tool} could not deploy to {self.name}: {_cause(said)}; mend that and "
+                "deploy again, visitors have a whole site until then (--debug shows all it says)"
+            )
+
+
+class CloudflarePagesTarget(OwnToolTarget):
+    """Deploys to a project of Cloudflare Pages.
+
+    Args:
+        project: Its name.
+        branch: Of which it is a preview; empty for the project's own address.
+    """
+
+    tool = "wrangler"
+    package = "wrangler"
+
+    def __init__(self, project: str, branch: str = "") -> None:
+        name = f"cloudflare-pages:{project}" + (f"#{branch}" if branch else "")
+        folder = ("cloudflare-pages", quote(f"{project}#{branch}" if branch else project, ""))
+        super().__init__(CLOUDFLARE_PAGES, name, folder)
+        self._project = project
+        self._branch = branch
+
+    def _arguments(self, folder: Path, message: str) -> list[str]:
+        branch = [f"--branch={self._branch}"] if self._branch else []
+        return [
+            *("pages", "deploy", str(folder), f"--project-name={self._project}", *branch),
+            f"--commit-message={message}",
+        ]
+
+
+class NetlifyTarget(OwnToolTarget):
+    """Deploys to a site of Netlify.
+
+    Args:
+        site: Its name or its number.
+    """
+
+    tool = "netlify"
+    package = "netlify-cli"
+
+    def __init__(self, site: str) -> None:
+        super().__init__(NETLIFY, f"netlify:{site}", ("netlify", quote(site, "")))
+        self._site = site
+
+    def _arguments(self, folder: Path, message: str) -> list[str]:
+        return [
+            *("deploy", "--prod", "--no-build", f"--dir={folder}", f"--site={self._site}"),
+            f"--message={message}",
+        ]
+
+
+def _cause(said: Sequence[str]) -> str:
+    """Return what the tool says of the fault; behind it come hints and where its logs are."""
+    lines = [line.rstrip() for line in said if line.strip()]
+    for line, following in zip(lines, [*lines[1:], ""], strict=True):
+        if match := _CAUSE.search(line):
+            more = following.strip() if following.startswith(_GOES_ON) else ""
+            return ": ".join(part.rstrip(".") for part in (match["said"], more) if part)
+    return lines[-1].strip().rstrip(".") if lines else "it did not say why"
+
+
+def _without_secrets(line: str) -> str:
+    for name, value in os.environ.items():
+        if _SECRET.search(name) and len(value) >= _SHORTEST_SECRET:
+            line = line.replace(value, "***")
+    return line
