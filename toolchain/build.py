@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from toolchain import __version__
 from toolchain.card import Declared
 from toolchain.compress import stage as compression
-from toolchain.errors import BadInputError, UnreachableError
+from toolchain.errors import BadInputError, ToolchainError, UnreachableError
 from toolchain.report import keep as reports
 from toolchain.report import schema
 from toolchain.site import build_info, host_files, publish, render
@@ -186,6 +186,23 @@ def build(options: BuildOptions, *, store: Store, progress: Progress) -> schema.
             have cannot be used.
         ToolchainError: A stage failed; the old site is as it was.
     """
+    try:
+        return _build(options, store, progress)
+    except FileNotFoundError as error:
+        if not store.lost(error):
+            raise
+        progress.warn("the cache was emptied while it was used; building again")
+    try:
+        return _build(options, store, progress)
+    except FileNotFoundError as error:
+        if not store.lost(error):
+            raise
+        raise ToolchainError(
+            f"the cache {store.root} is being emptied while it is used; build when that is done"
+        ) from error
+
+
+def _build(options: BuildOptions, store: Store, progress: Progress) -> schema.Report:
     publish.prepare(options.out)
     render.check(options.page)
     if missing := render.texts_of(options.page).missing:
@@ -201,7 +218,7 @@ def build(options: BuildOptions, *, store: Store, progress: Progress) -> schema.
     made, variants, preview = _models(outcome.fetched, options, stages)
     model, small = made.model, preview.model if preview else None
     _warn(model, small, progress)
-    with store.lock(f"site-{options.out.resolve()}"), publish.staged(options.out) as site:
+    with publish.staged(options.out) as site:
         with stages.timed("render"):
             render.render(
                 model,

@@ -29,6 +29,7 @@ RECIPES: tuple[Recipe, ...] = get_args(Recipe)
 # Bits for each weight, behind the entropy coder.
 _BITS = {"mixed": 4.5, "tiny": 3.8}
 _BLIND_BITS = 0.9  # more where generated pictures stand in for photos
+_RESULT = "result.json"
 _FINEST = 1e-9  # a coarseness at which every step is the finest that a byte has room for
 
 
@@ -91,17 +92,18 @@ def run(
             "max_bytes": options.max_bytes,
         }
     )
-    with store.lock(f"compressed-{key}"):
-        kept = store.get("compressed", key)
-        reused = kept is not None
-        if kept is None:
-            with store.put("compressed", key) as entry:
-                result = _compress(source, options, entry / "model", progress)
-                (entry / "result.json").write_text(result.model_dump_json(), "utf-8")
-            kept = store.require("compressed", key)
-    result = _Result.model_validate_json((kept / "result.json").read_text("utf-8"))
+
+    def make(entry: Path) -> None:
+        result = _compress(source, options, entry / "model", progress)
+        (entry / _RESULT).write_text(result.model_dump_json(), "utf-8")
+
+    (kept, result), reused = store.result("compressed", key, read=_read, make=make)
     model = TfjsModel(kept / "model", result.converted, key, reused)
     return Compressed(model, result.plan, result.verdict)
+
+
+def _read(kept: Path) -> tuple[Path, _Result]:
+    return kept, _Result.model_validate_json((kept / _RESULT).read_text("utf-8"))
 
 
 def _compress(
