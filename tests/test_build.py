@@ -34,8 +34,8 @@ pytestmark = pytest.mark.xdist_group("build")
 
 OF_BUILD = {"report.json", "report.html"}
 REPORT = OF_BUILD | {"report.networks.json"}
-# What hosts and `toolchain verify` read, and no visitor.
-FOR_HOSTS = {"_headers", "build-info.json"}
+# What no visit loads.
+FOR_HOSTS = {"_headers", "build-info.json", "licenses.txt", "sbom.cdx.json"}
 
 posix = pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs POSIX signals")
 

@@ -15,6 +15,7 @@ from toolchain.evaluation.metrics import Verdict
 from toolchain.tfjs.stage import Converted, TfjsModel
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from toolchain.compress.planning import Planning
@@ -73,6 +74,8 @@ class Compressed:
     plan: Plan
     verdict: Verdict | None
     """On the photos that the plan was chosen by; None where there were none."""
+    photos: Mapping[str, str | None]
+    """Digests of the `calibration` and the `evaluation` photos; None where there were none."""
 
 
 def run(
@@ -84,8 +87,9 @@ def run(
         BadInputError: Photos cannot be used, or a weight is NaN or infinite.
         ToolchainError: `auto` found no plan within the limits; the nearest is named.
     """
+    basis = planning.basis(source, options)
     key = digest.of_json(
-        planning.basis(source, options)
+        basis
         | {
             "recipe": options.recipe,
             "max_drop": options.max_drop,
@@ -99,7 +103,8 @@ def run(
 
     (kept, result), reused = store.result("compressed", key, read=_read, make=make)
     model = TfjsModel(kept / "model", result.converted, key, reused)
-    return Compressed(model, result.plan, result.verdict)
+    photos = {name: basis[name] for name in ("calibration", "evaluation")}
+    return Compressed(model, result.plan, result.verdict, photos)
 
 
 def _read(kept: Path) -> tuple[Path, _Result]:

@@ -17,6 +17,14 @@ export interface ShippedPackage {
   readonly text: string;
 }
 
+/** What the site generator has to know of a runtime's parts. */
+export interface Shipped {
+  readonly schema: 1;
+  /** The terms of this project. */
+  readonly own: string;
+  readonly packages: readonly ShippedPackage[];
+}
+
 const TEXTS = 'build/licences';
 const OWN_LICENCE = '../LICENSE';
 // Not the folders of tools, which begin with a full stop.
@@ -67,14 +75,12 @@ export function shippedPackages(runtime: string): {
       generateBundle(_options, bundle) {
         note(bundle);
         const packages = [...folders].map(([name, folder]) => described(name, folder));
+        const all = [...packages, ...(folders.has(WASM) ? withinWasm() : [])].sort(byName);
+        const shipped: Shipped = { schema: 1, own: text(OWN_LICENCE), packages: all };
         this.emitFile({
           type: 'asset',
           fileName: `packages-${runtime}.json`,
-          source: `${JSON.stringify(
-            [...packages, ...(folders.has(WASM) ? withinWasm() : [])].sort(byName),
-            null,
-            1,
-          )}\n`,
+          source: `${JSON.stringify(shipped, null, 1)}\n`,
         });
       },
     },
