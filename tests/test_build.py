@@ -185,7 +185,7 @@ def test_another_label_changes_the_contract_and_not_the_model(
     assert gone.startswith("contract.")
     assert came.startswith("contract.")
     changed = {name for name in before.keys() & after.keys() if before[name] != after[name]}
-    assert changed == {"index.html", "sw.js", *OF_BUILD, *FOR_HOSTS}
+    assert changed == {"index.html", "sw.js", "_headers", "build-info.json", *OF_BUILD}
 
 
 def replace_labels(declared: Declared, labels: tuple[str, ...]) -> Declared:

@@ -67,5 +67,7 @@ def _refusal(error: OSError) -> ToolchainError | None:
         try:
             os.write(sys.stdout.fileno(), b"\n")
         except OSError as refused:
-            return disk.DiskError(disk.sentence("standard output", refused, "send it elsewhere"))
+            if disk.unforeseen(refused):
+                place = "standard output"
+                return disk.DiskError(disk.sentence(place, refused, "send it elsewhere"))
     return disk.unforeseen(error)

@@ -10,12 +10,13 @@ import base64
 import json
 import os
 import platform
-import re
 import uuid
 from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, requires, version
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
+
+from packaging.requirements import Requirement
 
 from toolchain import __version__, digest
 from toolchain.site.contents import LICENCE, Contents
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from toolchain.site.parts import Package, Sample
 
 _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "https://cyclonedx.org/docs/1.6/json/")
-_REQUIREMENT = re.compile(r"^([A-Za-z0-9][\w.-]*)(?!.*;.*\bextra\s*==)")
 
 
 def text(contents: Contents) -> str:
@@ -125,12 +125,12 @@ def _builders() -> Iterator[dict[str, Any]]:
         asked = requires("toolchain") or []
     except PackageNotFoundError:  # run from a checkout
         asked = []
-    names = {match[1].lower() for line in asked if (match := _REQUIREMENT.match(line))}
+    # By their markers and not by what can be imported: setuptools brings packages of its own
+    # onto the path once it is imported, and a build that finds all in the cache imports less.
+    wanted = map(Requirement, asked)
+    names = {each.name for each in wanted if not each.marker or each.marker.evaluate({"extra": ""})}
     for name in sorted(names):
-        try:
-            found = version(name)
-        except PackageNotFoundError:  # for another system or Python
-            continue
+        found = version(name)
         url = f"pkg:pypi/{name}@{found}"
         yield {"type": "library", "bom-ref": url, "name": name, "version": found, "purl": url}
 
