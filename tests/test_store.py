@@ -103,18 +103,53 @@ def test_a_damaged_entry_is_absent_until_it_is_made_anew(store: Store, damage: s
     assert contents(put(store)) == FILES
 
 
-def test_other_content_of_the_same_size_is_noticed_by_its_time(store: Store) -> None:
+@pytest.mark.parametrize("change", [0, 1, -(10**18), 10**18])
+def test_other_content_of_the_same_size_is_noticed_whatever_its_time(
+    store: Store, change: int
+) -> None:
     shard = put(store) / "weights" / "shard.bin"
     written = shard.stat().st_mtime_ns
     shard.write_bytes(b"9876543210")
-    os.utime(shard, ns=(written + 1, written + 1))
+    os.utime(shard, ns=(written + change, written + change))
     assert store.get("kind", "key") is None
 
 
-def test_the_same_content_with_another_time_is_whole(store: Store) -> None:
+@pytest.mark.parametrize("time", [0, 4 * 10**18])  # 1970, and a century and more from then
+def test_the_same_content_with_another_time_is_whole(store: Store, time: int) -> None:
     shard = put(store) / "weights" / "shard.bin"
-    os.utime(shard, ns=(0, 0))
+    for path in (shard, shard.parent, store.root):
+        os.utime(path, ns=(time, time))
     assert store.get("kind", "key") is not None
+
+
+@pytest.mark.parametrize("said", ["half", "another version's", None])
+def test_what_an_entry_says_and_cannot_be_read_is_made_anew(store: Store, said: str | None) -> None:
+    put(
+        store,
+        files={"said.json": b"{" if said == "half" else b'{"old": 1}'} if said else {"x": b""},
+    )
+
+    def read(kept: Path) -> int:
+        found = json.loads((kept / "said.json").read_text("utf-8"))
+        if "new" not in found:
+            raise ValueError(found)
+        return int(found["new"])
+
+    def make(folder: Path) -> None:
+        (folder / "said.json").write_text('{"new": 2}')
+
+    assert store.result("kind", "key", read=read, make=make) == (2, False)
+    assert store.result("kind", "key", read=read, make=make) == (2, True)
+
+
+def test_a_missed_file_is_told_from_one_that_lay_elsewhere(store: Store, tmp_path: Path) -> None:
+    content = put(store)
+    store.discard("kind", "key")
+    for path, lost in ((content / "model.json", True), (tmp_path / "model.json", False)):
+        with pytest.raises(FileNotFoundError) as raised:
+            path.read_bytes()
+        assert store.lost(raised.value) is lost
+    assert not store.lost(FileNotFoundError())
 
 
 @pytest.mark.parametrize(
@@ -165,14 +200,21 @@ def test_a_discarded_entry_is_gone_and_may_be_discarded_again(store: Store) -> N
     assert scratch(store) == []
 
 
-def test_old_scratch_is_swept_and_new_scratch_is_not(store: Store) -> None:
-    old, young = store.scratch(), store.scratch()
-    (old / "part").write_bytes(b"part")
-    a_week_ago = time.time() - 7 * 24 * 3600
-    os.utime(old, (a_week_ago, a_week_ago))
-    assert store.scratch().is_dir()
-    assert not old.exists()
-    assert young.is_dir()
+@pytest.mark.parametrize("written", [0.0, time.time(), 4e9], ids=["old", "now", "in the future"])
+def test_scratch_of_the_dead_is_swept_whatever_its_time(store: Store, written: float) -> None:
+    with store.scratch() as young:
+        dead, bare = young.with_name("dead"), young.with_name("bare")
+        for folder in (dead, bare, young):
+            folder.mkdir(exist_ok=True)
+            (folder / "part").write_bytes(b"part")
+            os.utime(folder, (written, written))
+        dead.with_name("dead.lock").write_bytes(b"")
+        with store.scratch() as other:
+            assert other.is_dir()
+            assert not dead.exists()
+            assert not bare.exists()
+            assert (young / "part").read_bytes() == b"part"
+    assert scratch(store) == []
 
 
 def test_one_lock_has_one_holder_and_names_it(store: Store) -> None:
@@ -212,7 +254,9 @@ def test_a_killed_process_frees_its_lock_and_leaves_no_entry(store: Store) -> No
         process.kill()
     with store.lock("site", timeout=5):
         assert not store.has("kind", "half")
+        assert len(scratch(store)) == 2  # what it was filling, and its lock
         assert contents(put(store, "half")) == FILES
+        assert scratch(store) == []
 
 
 def test_a_cache_that_cannot_be_written_is_named_with_the_way_out(tmp_path: Path) -> None:

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 WEIGHTS = "model/shard.0123456789abcdef.bin"
 WASM = "assets/tfjs-backend-wasm-simd-D2gECIS8.wasm"
 
+INPUTS = build_info.Inputs(shard_bytes=4 << 20, page="0" * 64, samples=None, template=None)
+
 
 @pytest.fixture
 def site(tmp_path: Path) -> Path:
@@ -36,7 +38,7 @@ def site(tmp_path: Path) -> Path:
     for path, text in FILES.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text(text, "utf-8")
-    build_info.write(folder, ())
+    build_info.write(folder, (), INPUTS)
     for parent in (folder, *folder.parents[:3]):
         parent.chmod(0o755)
     return folder
@@ -274,7 +276,7 @@ def test_headers_are_not_asked_of_hosts_that_let_nobody_set_them(site: Path) -> 
         '<!doctype html><meta http-equiv="Content-Security-Policy" content="default-src \'none\'">',
         "utf-8",
     )
-    build_info.write(site, ())
+    build_info.write(site, (), INPUTS)
     with plain_host(site) as url:
         assert check(url, site, custom_headers=False).all_faults == []
         assert any("Cache-Control" in fault for fault in check(url, site).all_faults)

@@ -9,13 +9,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from toolchain import __version__
+from toolchain import __version__, digest
 from toolchain.card import Declared
 from toolchain.compress import stage as compression
-from toolchain.errors import BadInputError, UnreachableError
+from toolchain.errors import BadInputError, ToolchainError, UnreachableError
 from toolchain.report import keep as reports
 from toolchain.report import schema
-from toolchain.site import build_info, host_files, publish, render
+from toolchain.site import build_info, host_files, publish, render, supply
 from toolchain.site.configuration import PageOptions
 from toolchain.site.precompress import precompress
 from toolchain.site.variants import VARIANTS, Variant
@@ -23,7 +23,7 @@ from toolchain.sources import resolve
 from toolchain.tfjs import stage as tfjs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from toolchain.compress.plan import Plan
     from toolchain.compress.stage import CompressOptions
@@ -92,6 +92,8 @@ class _Made:
     model: TfjsModel
     plan: Plan | None = None
     verdict: Verdict | None = None
+    photos: Mapping[str, str | None] = field(default_factory=dict)
+    """Digests of those that it was compressed by."""
 
 
 class _Stages:
@@ -168,7 +170,7 @@ class _Stages:
                 model, weights.compress, store=self._store, progress=self._progress
             )
             self._reused = made.model.reused
-        return _Made(weights.name, made.model, made.plan, made.verdict)
+        return _Made(weights.name, made.model, made.plan, made.verdict, made.photos)
 
 
 def build(options: BuildOptions, *, store: Store, progress: Progress) -> schema.Report:
@@ -186,6 +188,23 @@ def build(options: BuildOptions, *, store: Store, progress: Progress) -> schema.
             have cannot be used.
         ToolchainError: A stage failed; the old site is as it was.
     """
+    try:
+        return _build(options, store, progress)
+    except FileNotFoundError as error:
+        if not store.lost(error):
+            raise
+        progress.warn("the cache was emptied while it was used; building again")
+    try:
+        return _build(options, store, progress)
+    except FileNotFoundError as error:
+        if not store.lost(error):
+            raise
+        raise ToolchainError(
+            f"the cache {store.root} is being emptied while it is used; build when that is done"
+        ) from error
+
+
+def _build(options: BuildOptions, store: Store, progress: Progress) -> schema.Report:
     publish.prepare(options.out)
     render.check(options.page)
     if missing := render.texts_of(options.page).missing:
@@ -201,7 +220,7 @@ def build(options: BuildOptions, *, store: Store, progress: Progress) -> schema.
     made, variants, preview = _models(outcome.fetched, options, stages)
     model, small = made.model, preview.model if preview else None
     _warn(model, small, progress)
-    with store.lock(f"site-{options.out.resolve()}"), publish.staged(options.out) as site:
+    with publish.staged(options.out) as site:
         with stages.timed("render"):
             render.render(
                 model,
@@ -213,8 +232,10 @@ def build(options: BuildOptions, *, store: Store, progress: Progress) -> schema.
             )
         with stages.timed("compress"):
             sizes = precompress(site, store=store, progress=progress)
+            everything = (made, *variants, *([preview] if preview else ()))
+            supply.write(site, [each.model for each in everything], options.page)
             host_files.write(site)
-            build_info.write(site, _built(made, *variants, *([preview] if preview else ())))
+            build_info.write(site, _built(*everything), _inputs(options))
         files = tuple(
             schema.SiteFile(
                 path=path,
@@ -326,8 +347,24 @@ def _built(*models: _Made) -> tuple[build_info.Built, ...]:
         build_info.Built(
             **made.model.converted.card.provenance.model_dump(),
             quantization=made.model.converted.quantization,
+            basis=made.model.key,
+            plan=None if made.plan is None else digest.of_json(made.plan.model_dump(mode="json")),
+            calibration=made.photos.get("calibration"),
+            evaluation=made.photos.get("evaluation"),
         )
         for made in models
+    )
+
+
+def _inputs(options: BuildOptions) -> build_info.Inputs:
+    """Say what the page was made of; folders by their content, not by their place."""
+    page = options.page
+    samples, template = page.samples_folder, page.template
+    return build_info.Inputs(
+        shard_bytes=options.shard_bytes,
+        page=digest.of_json(page.model_dump(mode="json", exclude={"samples", "template"})),
+        samples=None if samples is None else digest.of_tree(samples),
+        template=None if template is None else digest.of_tree(template),
     )
 
 

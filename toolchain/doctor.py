@@ -11,6 +11,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from toolchain.disk import DiskError
 from toolchain.errors import ToolchainError
 from toolchain.sources import kaggle, network, probe, tfhub
 
@@ -127,9 +128,10 @@ def _answer(*command: str) -> str:
 def _cache(store: Store) -> Finding:
     mend = "set TOOLCHAIN_CACHE to a folder that you can write to"
     try:
-        shutil.rmtree(store.scratch())
-    except OSError as error:
-        return Finding("cache", False, f"{store.root}: {error.strerror}", mend)
+        with store.scratch():
+            pass
+    except DiskError as error:
+        return Finding("cache", False, str(error), mend)
     used = sum(file.stat().st_size for file in Path(store.root).rglob("*") if file.is_file())
     return Finding("cache", True, f"{store.root}, {used / 1e6:.0f} MB")
 

@@ -1,9 +1,9 @@
 """The cache on disk: results of stages under the digest of what they were made from.
 
 An entry is a folder that appears whole or not at all. It is written beside its place,
-listed in a manifest with every file's SHA-256, size and time, and renamed in. What no
-longer matches its manifest (a file lost, cut or changed) is taken for absent and made
-anew. As in git's index, a file whose size and time stand is not read again to prove it.
+listed in a manifest with every file's size and SHA-256, and renamed in. What no longer
+matches its manifest (a file lost, cut or changed) is taken for absent and made anew. No
+clock is asked: a process that died is known by the lock that it no longer holds.
 """
 
 from __future__ import annotations
@@ -11,24 +11,25 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import mkdtemp
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from filelock import FileLock, Timeout
 
-from toolchain import digest
+from toolchain import digest, disk
 from toolchain.errors import ToolchainError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 _LAYOUT = "v1"  # a new layout starts a new folder; old ones are never read
 _MANIFEST = "entry.json"
 _CONTENT = "content"
-_ABANDONED_AFTER = 24 * 3600.0  # seconds after which a half-made entry is swept
+_OTHERWISE = "set TOOLCHAIN_CACHE to a folder of yours on another disk"
+
+_Result = TypeVar("_Result")
 
 
 class Store:
@@ -82,6 +83,36 @@ class Store:
             )
         return content
 
+    def result(
+        self,
+        kind: str,
+        key: str,
+        *,
+        read: Callable[[Path], _Result],
+        make: Callable[[Path], None],
+    ) -> tuple[_Result, bool]:
+        """Return what an entry says, and whether it was there; else it is made.
+
+        An entry that is whole but says something that this version does not understand, for
+        another one wrote it, is made anew.
+
+        Args:
+            kind: Kind of the entry.
+            key: Digest of all that it depends on.
+            read: Reads it from its content folder; a ValueError or OSError if it cannot.
+            make: Fills an empty folder.
+
+        Raises:
+            ToolchainError: The cache cannot be written to, or does not keep what is written.
+        """
+        with self.lock(f"{kind}-{key}"):
+            if (kept := self.get(kind, key)) is not None:
+                with suppress(ValueError, OSError):
+                    return read(kept), True
+            with self.put(kind, key) as folder:
+                make(folder)
+            return read(self.require(kind, key)), False
+
     @contextmanager
     def put(self, kind: str, key: str) -> Iterator[Path]:
         """Give an empty folder to fill; it becomes the entry when the block ends well.
@@ -89,13 +120,9 @@ class Store:
         Raises:
             ToolchainError: The cache cannot be written to.
         """
-        try:
-            scratch = self.scratch()
+        with self.scratch() as scratch, disk.writing(self._name, _OTHERWISE):
             content = scratch / _CONTENT
             content.mkdir()
-        except OSError as error:
-            raise self._unwritable(error) from error
-        try:
             yield content
             manifest = {"files": {name: _listed(path) for name, path in _files(content)}}
             (scratch / _MANIFEST).write_text(json.dumps(manifest, indent=1), "utf-8")
@@ -103,23 +130,43 @@ class Store:
             entry.parent.mkdir(parents=True, exist_ok=True)
             self.discard(kind, key)
             scratch.rename(entry)
-        finally:
-            shutil.rmtree(scratch, ignore_errors=True)
 
     def discard(self, kind: str, key: str) -> None:
         """Remove an entry, if it is there, so that readers never see a part of it."""
         entry = self._base / kind / key
         if entry.exists():
-            doomed = self.scratch() / "discarded"
-            entry.rename(doomed)
-            shutil.rmtree(doomed.parent, ignore_errors=True)
+            with self.scratch() as doomed:
+                entry.rename(doomed / "discarded")
 
-    def scratch(self) -> Path:
-        """Return a new empty folder on the store's own disk; the caller removes it."""
+    @contextmanager
+    def scratch(self) -> Iterator[Path]:
+        """Give an empty folder on the store's own disk, which goes when the block ends.
+
+        What a process that is killed leaves there, the next one that wants a folder removes.
+
+        Raises:
+            ToolchainError: The cache cannot be written to.
+        """
         parent = self._base / "scratch"
-        parent.mkdir(parents=True, exist_ok=True)
-        _sweep(parent)
-        return Path(mkdtemp(dir=parent))
+        with self.lock("scratch"):
+            try:
+                parent.mkdir(parents=True, exist_ok=True)
+                _sweep(parent)
+                folder = Path(mkdtemp(dir=parent))
+                held = _held(folder)
+                held.acquire(timeout=0)
+            except OSError as error:
+                raise self._unwritable(error) from error
+        try:
+            yield folder
+        finally:
+            _remove(folder)
+            held.release()
+
+    def lost(self, error: FileNotFoundError) -> bool:
+        """Tell whether a file is missed that lay in this store."""
+        named = error.filename
+        return isinstance(named, (str, Path)) and Path(named).is_relative_to(self._base)
 
     @contextmanager
     def lock(self, name: str, timeout: float = 900.0) -> Iterator[None]:
@@ -146,11 +193,12 @@ class Store:
         finally:
             lock.release()
 
+    @property
+    def _name(self) -> str:
+        return f"the cache {self.root}"
+
     def _unwritable(self, error: OSError) -> ToolchainError:
-        return ToolchainError(
-            f"the cache {self.root} cannot be written: {error.strerror}; "
-            "set TOOLCHAIN_CACHE to a folder of yours"
-        )
+        return disk.DiskError(disk.sentence(self._name, error, _OTHERWISE))
 
 
 def _files(folder: Path) -> Iterator[tuple[str, Path]]:
@@ -160,25 +208,27 @@ def _files(folder: Path) -> Iterator[tuple[str, Path]]:
 
 
 def _listed(path: Path) -> dict[str, str | int]:
-    status = path.stat()
-    return {
-        "sha256": digest.of_file(path),
-        "bytes": status.st_size,
-        "time_ns": status.st_mtime_ns,
-    }
+    return {"sha256": digest.of_file(path), "bytes": path.stat().st_size}
 
 
-def _is_as_listed(path: Path, sha256: str, bytes: int, time_ns: int) -> bool:  # noqa: A002
-    status = path.stat()
-    if status.st_size != bytes:
-        return False
-    return status.st_mtime_ns == time_ns or digest.of_file(path) == sha256
+def _is_as_listed(path: Path, sha256: str, bytes: int) -> bool:  # noqa: A002
+    return path.stat().st_size == bytes and digest.of_file(path) == sha256
+
+
+def _held(folder: Path) -> FileLock:
+    """Return the lock that whoever works in a scratch folder holds."""
+    return FileLock(f"{folder}.lock")
 
 
 def _sweep(parent: Path) -> None:
-    """Remove what processes that died left behind long ago."""
-    for folder in parent.iterdir():
-        # Another process may be sweeping the same.
-        with suppress(FileNotFoundError):
-            if time.time() - folder.stat().st_mtime > _ABANDONED_AFTER:
-                shutil.rmtree(folder, ignore_errors=True)
+    """Remove what processes that died left behind."""
+    for folder in {path.with_suffix("") for path in parent.iterdir()}:
+        with suppress(OSError, Timeout), _held(folder).acquire(timeout=0):
+            _remove(folder)
+
+
+def _remove(folder: Path) -> None:
+    """Remove a scratch folder and its lock, which is held."""
+    shutil.rmtree(folder, ignore_errors=True)
+    with suppress(OSError):
+        Path(_held(folder).lock_file).unlink()

@@ -5,6 +5,7 @@ import { defineConfig, type ViteUserConfig } from 'vitest/config';
 import { reach, reduced } from './build/reach.ts';
 import { runtimeManifest } from './build/runtime-manifest.ts';
 import { isRuntime, RUNTIMES } from './build/runtimes.ts';
+import { shippedPackages } from './build/shipped-packages.ts';
 import { TFJS_NOTICE } from './build/tfjs-notice.ts';
 import { trimmedWasm } from './build/trimmed-wasm.ts';
 
@@ -26,6 +27,7 @@ export default defineConfig(async ({ command, mode }): Promise<ViteUserConfig> =
   }
   const reached = await reach(RUNTIMES[mode](), mode === 'full');
   const manifest = runtimeManifest(mode, reached.ops);
+  const shipped = shippedPackages(mode);
   return {
     // Relative addresses: the site must work from any sub-path.
     base: './',
@@ -33,10 +35,12 @@ export default defineConfig(async ({ command, mode }): Promise<ViteUserConfig> =
     plugins: [
       trimmedWasm(reached.wasmFunctions, resolve('node_modules/.toolchain', mode)),
       manifest.page,
+      // After the manifest, whose files go into the site.
+      shipped.page,
     ],
     worker: {
       format: 'es',
-      plugins: () => [...reduced(reached), manifest.worker()],
+      plugins: () => [...reduced(reached), manifest.worker(), shipped.worker()],
       rolldownOptions: {
         output: {
           ...names,

@@ -15,6 +15,7 @@ from toolchain.evaluation.metrics import Verdict
 from toolchain.tfjs.stage import Converted, TfjsModel
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from toolchain.compress.planning import Planning
@@ -29,6 +30,7 @@ RECIPES: tuple[Recipe, ...] = get_args(Recipe)
 # Bits for each weight, behind the entropy coder.
 _BITS = {"mixed": 4.5, "tiny": 3.8}
 _BLIND_BITS = 0.9  # more where generated pictures stand in for photos
+_RESULT = "result.json"
 _FINEST = 1e-9  # a coarseness at which every step is the finest that a byte has room for
 
 
@@ -72,6 +74,8 @@ class Compressed:
     plan: Plan
     verdict: Verdict | None
     """On the photos that the plan was chosen by; None where there were none."""
+    photos: Mapping[str, str | None]
+    """Digests of the `calibration` and the `evaluation` photos; None where there were none."""
 
 
 def run(
@@ -83,25 +87,28 @@ def run(
         BadInputError: Photos cannot be used, or a weight is NaN or infinite.
         ToolchainError: `auto` found no plan within the limits; the nearest is named.
     """
+    basis = planning.basis(source, options)
     key = digest.of_json(
-        planning.basis(source, options)
+        basis
         | {
             "recipe": options.recipe,
             "max_drop": options.max_drop,
             "max_bytes": options.max_bytes,
         }
     )
-    with store.lock(f"compressed-{key}"):
-        kept = store.get("compressed", key)
-        reused = kept is not None
-        if kept is None:
-            with store.put("compressed", key) as entry:
-                result = _compress(source, options, entry / "model", progress)
-                (entry / "result.json").write_text(result.model_dump_json(), "utf-8")
-            kept = store.require("compressed", key)
-    result = _Result.model_validate_json((kept / "result.json").read_text("utf-8"))
+
+    def make(entry: Path) -> None:
+        result = _compress(source, options, entry / "model", progress)
+        (entry / _RESULT).write_text(result.model_dump_json(), "utf-8")
+
+    (kept, result), reused = store.result("compressed", key, read=_read, make=make)
     model = TfjsModel(kept / "model", result.converted, key, reused)
-    return Compressed(model, result.plan, result.verdict)
+    photos = {name: basis[name] for name in ("calibration", "evaluation")}
+    return Compressed(model, result.plan, result.verdict, photos)
+
+
+def _read(kept: Path) -> tuple[Path, _Result]:
+    return kept, _Result.model_validate_json((kept / _RESULT).read_text("utf-8"))
 
 
 def _compress(

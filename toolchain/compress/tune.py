@@ -198,7 +198,10 @@ def _kept(task: Task, store: Store) -> Point | None:
     entry = store.get("tuned", task.key)
     if entry is None:
         return None
-    return Point.model_validate_json((entry / "point.json").read_text("utf-8"))
+    try:
+        return Point.model_validate_json((entry / "point.json").read_text("utf-8"))
+    except (OSError, ValueError):
+        return None  # of another version
 
 
 def _keep(task: Task, point: Point, store: Store) -> None:

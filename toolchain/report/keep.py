@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from toolchain import disk
 from toolchain.errors import BadInputError, ToolchainError
 from toolchain.report import page, published, schema, thumbnails
 
@@ -41,7 +42,7 @@ def write(site: Path, report: schema.Report) -> None:
             part.replace(site / name)
     except OSError as error:
         raise ToolchainError(
-            f"the report in {site} cannot be written: {error.strerror}; make the folder writable"
+            disk.sentence(f"the report in {site}", error, "make the folder writable")
         ) from error
 
 

@@ -45,23 +45,45 @@ class Built(_Part):
     """Of the source, before conversion."""
     licence: str
     quantization: str
+    basis: str
+    """Digest of all that its weights depend on: the source, how it was to be converted and
+    compressed, and the photos."""
+    plan: str | None
+    """Digest of the plan that they were compressed by, as `report.json` has it."""
+    calibration: str | None
+    """Digest of the photos that they were rounded by, names and contents."""
+    evaluation: str | None
+    """Digest of the photos that they were judged by."""
+
+
+class Inputs(_Part):
+    """What the user gave besides models, by its digests."""
+
+    shard_bytes: int
+    page: str
+    """Of what `toolchain.toml` and the flags say of the page."""
+    samples: str | None
+    """Of the folder of sample photos."""
+    template: str | None
+    """Of the folder of the user's template."""
 
 
 class BuildInfo(_Part):
     """The whole file."""
 
-    schema_: Annotated[Literal[1], Field(alias="schema")] = 1
+    schema_: Annotated[Literal[2], Field(alias="schema")] = 2
     toolchain: str
     python: str
     packages: dict[str, str]
     """Versions of the libraries that the site's content depends on."""
     models: tuple[Built, ...]
+    inputs: Inputs
     files: dict[str, FileFact]
     """By path, as they are before any encoding; without compressed neighbours, the report, and
     what only hosts read."""
 
 
-def write(site: Path, models: tuple[Built, ...]) -> None:
+def write(site: Path, models: tuple[Built, ...], inputs: Inputs) -> None:
     """Write the file into a site of which all other files are there."""
     files = {
         path: FileFact(size=file.stat().st_size, sha256=digest.of_file(file))
@@ -72,6 +94,7 @@ def write(site: Path, models: tuple[Built, ...]) -> None:
         python=platform.python_version(),
         packages={name: version(name) for name in _PACKAGES},
         models=models,
+        inputs=inputs,
         files=files,
     )
     (site / NAME).write_text(info.model_dump_json(by_alias=True, indent=1) + "\n", "utf-8")

@@ -59,6 +59,34 @@ class _Manifest(BaseModel):
     """From the smallest up."""
 
 
+class Package(BaseModel):
+    """Code of others in a runtime, and its terms."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    version: str | None = None
+    """None for what is compiled into another package's binary."""
+    licence: str
+    """An SPDX expression."""
+    integrity: str | None = None
+    """As package-lock.json has it: `sha512-` and a digest of the package's archive in base 64."""
+    within: str | None = None
+    """The package that holds it."""
+    text: str
+
+
+class Shipped(BaseModel):
+    """Whose code is in a runtime, `packages-NAME.json`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    schema_: Literal[1]
+    own: str
+    """The terms of this project."""
+    packages: tuple[Package, ...]
+
+
 class Sample(BaseModel):
     """One sample photo with what its licence asks to be said."""
 
@@ -113,6 +141,23 @@ def load_runtimes() -> tuple[Runtime, ...]:
     except ValidationError as error:
         raise MissingToolError(
             f"the page's runtime is of another version ({first_fault(error)}); run `make web` again"
+        ) from error
+
+
+def shipped_in(runtime: Runtime) -> Shipped:
+    """Read whose code is in a runtime.
+
+    Raises:
+        MissingToolError: It was built by another version of this tool.
+    """
+    path = runtime_dir() / f"packages-{runtime.name}.json"
+    try:
+        content: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        content["schema_"] = content.pop("schema", 0)
+        return Shipped(**content)
+    except (OSError, ValueError) as error:
+        raise MissingToolError(
+            "the page's runtime is of another version; run `make web` again"
         ) from error
 
 

@@ -68,18 +68,21 @@ def _compress(file: Path, store: Store) -> Sizes:
     if file.suffix in _INCOMPRESSIBLE or not _worthwhile(zlib.compress(content, 1), content):
         return Sizes(len(content), len(content), len(content))
     key = f"{digest.of_bytes(content)}-{_LAYOUT}"
-    with store.lock(f"encoded-{key}"):
-        if (kept := store.get("encoded", key)) is None:
-            import brotli
 
-            with store.put("encoded", key) as folder:
-                (folder / "br").write_bytes(brotli.compress(content, quality=11, lgwin=24))
-                # No time stamp: the same content gives the same bytes.
-                (folder / "gzip").write_bytes(gzip.compress(content, 9, mtime=0))
-            kept = store.require("encoded", key)
+    def make(folder: Path) -> None:
+        import brotli
+
+        (folder / "br").write_bytes(brotli.compress(content, quality=11, lgwin=24))
+        # No time stamp: the same content gives the same bytes.
+        (folder / "gzip").write_bytes(gzip.compress(content, 9, mtime=0))
+
+    def read(kept: Path) -> dict[str, bytes]:
+        return {encoding: (kept / encoding).read_bytes() for encoding in ENCODINGS}
+
+    found, _ = store.result("encoded", key, read=read, make=make)
     sizes = {}
     for encoding, suffix in ENCODINGS.items():
-        encoded = (kept / encoding).read_bytes()
+        encoded = found[encoding]
         if worthwhile := _worthwhile(encoded, content):
             file.with_name(file.name + suffix).write_bytes(encoded)
         sizes[encoding] = len(encoded) if worthwhile else len(content)

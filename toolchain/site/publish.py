@@ -8,12 +8,15 @@ import glob
 import os
 import shutil
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import TYPE_CHECKING
 
-from toolchain.errors import BadInputError
+from filelock import FileLock, Timeout
+
+from toolchain import disk
+from toolchain.errors import BadInputError, ToolchainError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,32 +24,60 @@ if TYPE_CHECKING:
 MARK = "report.json"
 """The file by which a folder is known for a site of this tool."""
 
+_OTHERWISE = "choose another folder with --out"
+_PATIENCE = 900.0  # seconds that another build to the same folder may take for its last steps
+
 
 @contextmanager
 def staged(out: Path) -> Iterator[Path]:
     """Give an empty folder beside `out`; what stands in it when the block ends is the site.
 
-    The caller holds a lock on `out`, so folders that a killed build left are swept here.
+    One process at a time does so for one `out`, whatever cache it works with, and sweeps what
+    a killed one has left.
 
     Raises:
         BadInputError: `out` cannot be written, or holds what this tool did not make.
+        ToolchainError: The disk is full, or another process is at it for a quarter of an hour.
     """
-    check(out)
-    out = out.resolve()  # "." has neither a name nor a parent
-    prefix = f".{out.name}.building-"
+    # Where nothing can be written, some systems would have us wait for the lock.
+    prepare(out)
+    shown, out = out, out.resolve()  # "." has neither a name nor a parent
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        for abandoned in out.parent.glob(f"{glob.escape(prefix)}*"):
-            shutil.rmtree(abandoned, ignore_errors=True)
-        folder = Path(mkdtemp(prefix=prefix, dir=out.parent))
+        lock = FileLock(out.with_name(f".{out.name}.lock"))
+        lock.acquire(timeout=_PATIENCE)
+    except Timeout as error:
+        raise ToolchainError(
+            f"another toolchain process has been writing {shown} for {_PATIENCE:.0f} s; "
+            "wait for it to end, or end it, and run this again"
+        ) from error
+    except OSError as error:
+        raise _unwritable(shown, error) from error
+    try:
+        with disk.writing(shown, _OTHERWISE), _beside(shown, out) as folder:
+            yield folder
+            if not same(folder, out):
+                _swap(folder, out)
+    finally:
+        # While it is held: whoever waits for it sees that the file is gone, and makes another.
+        with suppress(OSError):
+            Path(lock.lock_file).unlink()
+        lock.release()
+
+
+@contextmanager
+def _beside(shown: Path, out: Path) -> Iterator[Path]:
+    """Give an empty folder that goes when the block ends; a lock on `out` is held."""
+    try:
+        for kind in ("building", "probe"):
+            for abandoned in out.parent.glob(f"{glob.escape(f'.{out.name}.{kind}-')}*"):
+                shutil.rmtree(abandoned, ignore_errors=True)
+        folder = Path(mkdtemp(prefix=f".{out.name}.building-", dir=out.parent))
         # mkdtemp's folders are private; a web server reads this one.
         folder.chmod(0o755)
     except OSError as error:
-        raise _unwritable(out, error) from error
+        raise _unwritable(shown, error) from error
     try:
         yield folder
-        if not same(folder, out):
-            _swap(folder, out)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -61,7 +92,9 @@ def prepare(out: Path) -> None:
     parent = out.resolve().parent
     try:
         parent.mkdir(parents=True, exist_ok=True)
-        Path(mkdtemp(prefix=f".{out.resolve().name}.probe-", dir=parent)).rmdir()
+        probe = Path(mkdtemp(prefix=f".{out.resolve().name}.probe-", dir=parent))
+        with suppress(FileNotFoundError):  # a build that ends meanwhile sweeps it
+            probe.rmdir()
     except OSError as error:
         raise _unwritable(out, error) from error
 
@@ -87,9 +120,7 @@ def check(out: Path) -> None:
 
 
 def _unwritable(out: Path, error: OSError) -> BadInputError:
-    return BadInputError(
-        f"{out} cannot be written: {error.strerror}; choose another folder with --out"
-    )
+    return BadInputError(disk.sentence(out, error, _OTHERWISE))
 
 
 def same(one: Path, other: Path) -> bool:

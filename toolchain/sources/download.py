@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from typing import TYPE_CHECKING
 
 from toolchain import digest
@@ -46,15 +45,12 @@ def through_store(
     key = digest.of_bytes(handle.encode())
 
     def once(deadline: float) -> None:
-        scratch = store.scratch()
-        try:
+        with store.scratch() as scratch:
             found = attempt(scratch, deadline)
             if (wrong := saved_model.fault(found)) is not None:
                 raise AttemptError(f"what came is no whole SavedModel: {wrong}")
             with store.put(kind, key) as content:
                 found.rename(content / found.name)
-        finally:
-            shutil.rmtree(scratch, ignore_errors=True)
 
     with store.lock(f"{kind} {handle}"):
         if (kept := store.get(kind, key)) is None:

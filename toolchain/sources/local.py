@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 ARCHIVE_SUFFIXES = (".tar.gz", ".tgz", ".tar")
 SUFFIXES = (*ARCHIVE_SUFFIXES, *keras_file.SUFFIXES)
+_SAID = "declared.json"
 _LAYOUT = 1  # raise it when the SavedModel made of the same file changes
 
 
@@ -55,14 +56,18 @@ def fetch(path: Path, *, store: Store, progress: Progress) -> Fetched:
             f"{path} cannot be read: {error.strerror}; check its permissions"
         ) from error
     key = f"{sha256}-{_LAYOUT}"
-    with store.lock(f"local-{key}"):
-        if (kept := store.get("local", key)) is None:
-            progress.say(f"Reading {path.name}")
-            with store.put("local", key) as folder:
-                _convert(path, folder)
-            kept = store.require("local", key)
-    said = Declared.model_validate_json((kept / "declared.json").read_text("utf-8"))
-    return Fetched(saved_model.locate(kept / "saved_model"), sha256, path.name, declared.over(said))
+
+    def make(folder: Path) -> None:
+        progress.say(f"Reading {path.name}")
+        _convert(path, folder)
+
+    (model, said), _ = store.result("local", key, read=_read, make=make)
+    return Fetched(model, sha256, path.name, declared.over(said))
+
+
+def _read(kept: Path) -> tuple[Path, Declared]:
+    said = Declared.model_validate_json((kept / _SAID).read_text("utf-8"))
+    return saved_model.locate(kept / "saved_model"), said
 
 
 def _convert(path: Path, folder: Path) -> None:
@@ -74,7 +79,7 @@ def _convert(path: Path, folder: Path) -> None:
         saved_model.locate(target)
     else:
         said = keras_file.export(path, target)
-    (folder / "declared.json").write_text(said.model_dump_json(), "utf-8")
+    (folder / _SAID).write_text(said.model_dump_json(), "utf-8")
 
 
 def _stem(path: Path) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from toolchain import disk
 from toolchain.card import first_fault
 from toolchain.errors import BadInputError, PinMismatchError
 from toolchain.store import Store
@@ -117,6 +118,5 @@ def _write(path: Path, models: dict[str, _Pin]) -> None:
     except OSError as error:
         beside.unlink(missing_ok=True)
         raise BadInputError(
-            f"{path} cannot be written: {error.strerror}; make its folder writable, "
-            "or name another lock file"
+            disk.sentence(path, error, "make its folder writable or name another with --lock-file")
         ) from error

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _LAYOUT = 3  # raise it when the same input gives another result
 _STATISTICS = "batchnorm.npz"
+_RESULT = "converted.json"
 
 
 class Converted(BaseModel):
@@ -81,16 +82,17 @@ def run(
             "shard_bytes": shard_bytes,
         }
     )
-    with store.lock(f"tfjs-{key}"):
-        kept = store.get("tfjs", key)
-        reused = kept is not None
-        if kept is None:
-            with store.put("tfjs", key) as entry:
-                converted = _convert(fetched, entry, quantization, shard_bytes, progress)
-                (entry / "converted.json").write_text(converted.model_dump_json(), "utf-8")
-            kept = store.require("tfjs", key)
-    converted = Converted.model_validate_json((kept / "converted.json").read_text("utf-8"))
+
+    def make(entry: Path) -> None:
+        converted = _convert(fetched, entry, quantization, shard_bytes, progress)
+        (entry / _RESULT).write_text(converted.model_dump_json(), "utf-8")
+
+    (kept, converted), reused = store.result("tfjs", key, read=_read, make=make)
     return TfjsModel(kept / "model", converted, key, reused, kept / _STATISTICS)
+
+
+def _read(kept: Path) -> tuple[Path, Converted]:
+    return kept, Converted.model_validate_json((kept / _RESULT).read_text("utf-8"))
 
 
 def _convert(

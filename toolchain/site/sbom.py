@@ -1,0 +1,144 @@
+"""The bill of materials of a site: CycloneDX 1.6 (ECMA-424) in JSON.
+
+The same materials give the same bytes: its number is made of its content, and it bears a time
+only where SOURCE_DATE_EPOCH (reproducible-builds.org) gives one.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import platform
+import uuid
+from datetime import datetime, timezone
+from importlib.metadata import PackageNotFoundError, requires, version
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from packaging.requirements import Requirement
+
+from toolchain import __version__, digest
+from toolchain.site.contents import LICENCE, Contents
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from toolchain.card import Provenance
+    from toolchain.site.parts import Package, Sample
+
+_NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "https://cyclonedx.org/docs/1.6/json/")
+
+
+def text(contents: Contents) -> str:
+    """Return the bill as JSON."""
+    found = _bill(contents)
+    number = uuid.uuid5(_NAMESPACE, digest.of_json(found))
+    return json.dumps({**found, "serialNumber": f"urn:uuid:{number}"}, indent=1) + "\n"
+
+
+def _bill(contents: Contents) -> dict[str, Any]:
+    inside: dict[str | None, list[dict[str, Any]]] = {}
+    for package in contents.shipped.packages:
+        inside.setdefault(package.within, []).append(_package(package))
+    for component in inside.get(None, []):
+        if within := inside.get(_name(component)):
+            component["components"] = within
+    return {
+        "$schema": "http://cyclonedx.org/schema/bom-1.6.schema.json",
+        "bomFormat": "CycloneDX",
+        "specVersion": "1.6",
+        "version": 1,
+        "metadata": {
+            **_time(),
+            "component": {
+                "type": "application",
+                "bom-ref": "site",
+                "name": "toolchain",
+                "version": __version__,
+                "licenses": [{"license": {"id": LICENCE}}],
+            },
+        },
+        "components": [
+            *(_model(card.provenance) for card in contents.cards),
+            *inside.get(None, []),
+            *map(_photo, contents.samples),
+        ],
+        # What it was made with, and is not in it.
+        "formulation": [{"bom-ref": "build", "components": list(_builders())}],
+    }
+
+
+def _package(package: Package) -> dict[str, Any]:
+    group, _, name = package.name.rpartition("/")
+    found: dict[str, Any] = {"type": "library", "name": name, "licenses": _terms(package.licence)}
+    if group:
+        found["group"] = group
+    if package.version:
+        url = f"pkg:npm/{quote(package.name, safe='/')}@{package.version}"
+        found |= {"bom-ref": url, "version": package.version, "purl": url}
+    if package.integrity:
+        _, _, encoded = package.integrity.partition("-")
+        found["hashes"] = [{"alg": "SHA-512", "content": base64.b64decode(encoded).hex()}]
+    return found
+
+
+def _name(component: dict[str, Any]) -> str:
+    return "/".join(component[key] for key in ("group", "name") if key in component)
+
+
+def _terms(licence: str) -> list[dict[str, Any]]:
+    return [{"expression": licence}] if " " in licence else [{"license": {"id": licence}}]
+
+
+def _model(model: Provenance) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "type": "machine-learning-model",
+        "bom-ref": f"model:{model.sha256}",
+        "name": model.name,
+        # As their source states them, in its own words.
+        "licenses": [{"license": {"name": model.licence}}],
+        "hashes": [{"alg": "SHA-256", "content": model.sha256}],
+        "modelCard": {"modelParameters": {"task": "image classification"}},
+    }
+    if model.source.startswith(("https://", "http://")):
+        found["externalReferences"] = [{"type": "distribution", "url": model.source}]
+    else:
+        found["description"] = f"from {model.source}"
+    return found
+
+
+def _photo(sample: Sample) -> dict[str, Any]:
+    return {
+        "type": "file",
+        "bom-ref": f"photo:{sample.file}",
+        "name": sample.file,
+        "author": sample.credit,
+        "licenses": [{"license": {"name": sample.licence, "url": sample.licence_url}}],
+    }
+
+
+def _builders() -> Iterator[dict[str, Any]]:
+    """Yield Python and the packages that this tool asks for, in the versions that are here."""
+    yield {"type": "platform", "name": "Python", "version": platform.python_version()}
+    try:
+        asked = requires("toolchain") or []
+    except PackageNotFoundError:  # run from a checkout
+        asked = []
+    # By their markers and not by what can be imported: setuptools brings packages of its own
+    # onto the path once it is imported, and a build that finds all in the cache imports less.
+    wanted = map(Requirement, asked)
+    names = {each.name for each in wanted if not each.marker or each.marker.evaluate({"extra": ""})}
+    for name in sorted(names):
+        found = version(name)
+        url = f"pkg:pypi/{name}@{found}"
+        yield {"type": "library", "bom-ref": url, "name": name, "version": found, "purl": url}
+
+
+def _time() -> dict[str, str]:
+    """Return the time that the build shall have, where it is given one."""
+    seconds = os.environ.get("SOURCE_DATE_EPOCH", "")
+    if not seconds.isdecimal():
+        return {}
+    moment = datetime.fromtimestamp(int(seconds), timezone.utc)
+    return {"timestamp": moment.strftime("%Y-%m-%dT%H:%M:%SZ")}
