@@ -15,6 +15,7 @@ from toolchain.cli.options import (
     Mirror,
     Sha256,
     Timeout,
+    Trust,
     UpdatePin,
     ValueRange,
     declared_by,
@@ -62,6 +63,7 @@ def inspect(
     value_range: ValueRange = None,
     mirror: Mirror = None,
     timeout: Timeout = 600.0,
+    trust: Trust = False,
     lock_file: LockFile = Path("toolchain.lock.json"),
 ) -> None:
     """Print parameters, multiply-adds, sizes, operations and dtypes of a model or site."""
@@ -71,7 +73,7 @@ def inspect(
     from toolchain.store import Store
 
     found = inspection.inspect(
-        request_for(model, mirror=mirror, timeout=timeout, pins=lock_file),
+        request_for(model, mirror=mirror, timeout=timeout, pins=lock_file, trust=trust),
         declared_by(
             labels=labels,
             label_offset=label_offset,
