@@ -20,6 +20,7 @@ from toolchain.site.configuration import PageOptions
 from toolchain.site.precompress import precompress
 from toolchain.site.variants import VARIANTS, Variant
 from toolchain.sources import resolve
+from toolchain.text import printable
 from toolchain.tfjs import stage as tfjs
 
 if TYPE_CHECKING:
@@ -227,7 +228,7 @@ def build(options: BuildOptions, *, store: Store, progress: Progress) -> schema.
         )
         report = schema.Report(
             toolchain=__version__,
-            requested=options.request.model,
+            requested=printable(options.request.model),
             notice=outcome.notice,
             assumptions=model.converted.assumptions,
             card=model.converted.card,
@@ -347,7 +348,7 @@ def _record(preview: _Made | None, options: BuildOptions) -> schema.Preview | No
         return None
     converted = preview.model.converted
     return schema.Preview(
-        requested=options.preview.model,
+        requested=printable(options.preview.model),
         assumptions=converted.assumptions,
         card=converted.card,
         quantization=converted.quantization,

@@ -18,19 +18,21 @@ def main() -> None:
         os.environ["TOOLCHAIN_DEBUG"] = "1"
     from toolchain.cli.app import app
     from toolchain.errors import ToolchainError
+    from toolchain.text import printable
 
     try:
         app()
     except ToolchainError as error:
         if debug:
             raise
-        sys.stderr.write(f"toolchain: {error}\n")
+        sys.stderr.write(f"toolchain: {printable(str(error))}\n")
         sys.exit(error.exit_code)
     except Exception as error:
         if debug:
             raise
         sys.stderr.write(
-            f"toolchain: something unforeseen happened ({type(error).__name__}: {error}); "
+            "toolchain: something unforeseen happened "
+            f"({type(error).__name__}: {printable(str(error))}); "
             "run the same with --debug to see where, and report it\n"
         )
         sys.exit(1)

@@ -37,15 +37,16 @@ def pull(
     from toolchain.cli.console import Terminal
     from toolchain.sources import resolve
     from toolchain.store import Store
+    from toolchain.text import printable
 
     request = request_for(
         model, mirror=mirror, sha256=sha256, timeout=timeout, pins=lock_file, update_pin=update_pin
     )
     fetched = resolve.fetch(request, store=Store.default(), progress=Terminal())
-    typer.echo(f"model   {fetched.declared.name or model}")
-    typer.echo(f"source  {fetched.source}")
+    typer.echo(f"model   {printable(fetched.declared.name or model)}")
+    typer.echo(f"source  {printable(fetched.source)}")
     typer.echo(f"sha256  {fetched.sha256}")
-    typer.echo(f"path    {fetched.path}")
+    typer.echo(f"path    {printable(str(fetched.path))}")
 
 
 def models() -> None:

@@ -57,6 +57,7 @@ def foreign(config: Any) -> str | None:
 
 def _foreign(part: dict[str, Any]) -> str | None:
     kind = part.get("class_name")
+    kind = kind if kind is None else str(kind)
     inner = part.get("config")
     inner = inner if isinstance(inner, dict) else {}
     name = inner.get("name", kind)

@@ -69,7 +69,7 @@ def export(path: Path, saved_model: Path, *, trusted: bool = False) -> Declared:
             "replace it by a named layer and save the model again, or give --trust if you know "
             "who made it"
         )
-    if fault := _content_fault(path):
+    if fault := content_fault(path):
         raise BadInputError(f"{path} is not loaded: {fault}; save the model again with Keras")
     try:
         with tensorflow.quiet():
@@ -94,7 +94,7 @@ def _export(path: Path, saved_model: Path, version: str, *, safe: bool) -> None:
         model.export(str(saved_model))
 
 
-def _content_fault(path: Path) -> str | None:
+def content_fault(path: Path) -> str | None:
     """Return what is wrong with a file behind its header."""
     size = path.stat().st_size
     try:

@@ -9,6 +9,7 @@ from toolchain.card import Declared, read_sidecar
 from toolchain.errors import BadInputError
 from toolchain.sources import archive, keras_file, saved_model
 from toolchain.sources.saved_model import Fetched
+from toolchain.text import printable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,10 +46,12 @@ def fetch(path: Path, *, store: Store, progress: Progress, trusted: bool = False
     stem = _stem(path)
     sidecar = path.with_name(f"{stem}.toml")
     declared = read_sidecar(sidecar) if sidecar.is_file() else Declared()
-    declared = declared.over(Declared(name=stem))
+    declared = declared.over(Declared(name=printable(stem)))
     if path.is_dir():
         folder = saved_model.locate(path)
-        return Fetched(folder, digest.of_tree(folder), path.name, declared, trusted=trusted)
+        return Fetched(
+            folder, digest.of_tree(folder), printable(path.name), declared, trusted=trusted
+        )
     try:
         sha256 = digest.of_file(path)
     except OSError as error:
@@ -70,7 +73,7 @@ def fetch(path: Path, *, store: Store, progress: Progress, trusted: bool = False
     return Fetched(
         saved_model.locate(kept / "saved_model"),
         sha256,
-        path.name,
+        printable(path.name),
         declared.over(said),
         trusted=trusted,
     )
