@@ -18,6 +18,8 @@ from toolchain.errors import BadInputError
 if TYPE_CHECKING:
     from pathlib import Path
 
+MAX_SIDE = 4096
+"""Of an input image, in pixels; one so large is 200 MB of numbers."""
 _MAX_LENGTH = 1000  # characters; of ImageNet's labels the longest has 121
 CROP_FRACTION = 0.875
 """The centre part of a photo's shorter side that the classifier sees, as in the
@@ -58,8 +60,8 @@ class InputSpec(_Record):
     shorter side that the centred square crop keeps.
     """
 
-    height: Annotated[int, Field(gt=0, le=4096)]
-    width: Annotated[int, Field(gt=0, le=4096)]
+    height: Annotated[int, Field(gt=0, le=MAX_SIDE)]
+    width: Annotated[int, Field(gt=0, le=MAX_SIDE)]
     value_range: ValueRange
     crop_fraction: Annotated[float, Field(gt=0, le=1)] = CROP_FRACTION
 
@@ -100,8 +102,8 @@ class Declared(_Record):
     licence: Shown | None = None
     labels: tuple[Shown, ...] | None = None
     label_offset: Annotated[int, Field(ge=0)] | None = None
-    height: Annotated[int, Field(gt=0, le=4096)] | None = None
-    width: Annotated[int, Field(gt=0, le=4096)] | None = None
+    height: Annotated[int, Field(gt=0, le=MAX_SIDE)] | None = None
+    width: Annotated[int, Field(gt=0, le=MAX_SIDE)] | None = None
     value_range: ValueRange | None = None
     crop_fraction: Annotated[float, Field(gt=0, le=1)] | None = None
 

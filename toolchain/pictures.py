@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+import warnings
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -65,4 +66,6 @@ def _formats() -> tuple[str, ...]:
 
     Image.init()
     Image.MAX_IMAGE_PIXELS = MAX_PIXELS
+    # What it warns of is what the picture's author did, not what the user can mend.
+    warnings.filterwarnings("ignore", module="PIL")
     return tuple(name for name in _FORMATS if name in Image.OPEN)

@@ -30,6 +30,8 @@ def is_odd(character: str) -> bool:
 
 def first_odd(text: str) -> str | None:
     """Return the first odd character as `U+001B`, None where there is none."""
+    if text.isascii() and text.isprintable():
+        return None
     return next((f"U+{ord(each):04X}" for each in text if is_odd(each)), None)
 
 

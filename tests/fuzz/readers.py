@@ -113,7 +113,8 @@ def _tars() -> Strategy:
     return st.one_of(packed, damage.bytes_like(gzip.compress(_tar(tarfile.PAX_FORMAT), mtime=0)))
 
 
-def _zip(files: dict[str, bytes], how: int = zipfile.ZIP_DEFLATED) -> bytes:
+def zip_of(files: dict[str, bytes], how: int = zipfile.ZIP_DEFLATED) -> bytes:
+    """Return a zip of these files."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", how) as packed:
         for name, content in files.items():
@@ -124,7 +125,7 @@ def _zip(files: dict[str, bytes], how: int = zipfile.ZIP_DEFLATED) -> bytes:
 def _zips() -> Strategy:
     files = {"model/": b"", "model/saved_model.pb": bytes(range(99)), "model/v/index": b"1" * 99}
     ways = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
-    return damage.bytes_like(*[_zip(files, how) for how in ways])
+    return damage.bytes_like(*[zip_of(files, how) for how in ways])
 
 
 # --- Keras files -----------------------------------------------------------------------------
@@ -183,7 +184,7 @@ def _keras_zips() -> Strategy:
     def packed(config: bytes, metadata: bytes, weights: bytes) -> bytes:
         names = ("config.json", "metadata.json", "model.weights.h5")
         parts = dict(zip(names, (config, metadata, weights), strict=True))
-        return _zip(parts, zipfile.ZIP_STORED)
+        return zip_of(parts, zipfile.ZIP_STORED)
 
     inside = st.builds(
         packed,
@@ -240,7 +241,7 @@ def graph(
     *,
     output: str = "out",
     saver: tuple[str, str] | None = ("save", "restore"),
-    collection: bytes = b"",
+    prepares: str = "",
     objects: bytes = b"",
 ) -> bytes:
     """Return a SavedModel of one graph whose signature gives `output`."""
@@ -253,6 +254,10 @@ def graph(
     meta_graph = _field(2, _field(1, *nodes) + _field(2, library)) + _field(5, signature)
     if saver:
         meta_graph += _field(3, _field(2, saver[0].encode()) + _field(3, saver[1].encode()))
+    collection = b""
+    if prepares:  # a node that a loader runs
+        names = _field(2, _field(1, _field(1, prepares.encode())))
+        collection = _field(4, _field(1, b"saved_model_main_op") + names)
     return _field(1, 1) + _field(2, meta_graph + collection + _field(7, objects))
 
 

@@ -22,7 +22,7 @@ Model = Annotated[
     typer.Option(
         "--model",
         "-m",
-        help="Catalogue name, TF Hub URL, Kaggle handle, SavedModel folder or .tar.gz, Keras "
+        help="Catalogue name, TF Hub URL, Kaggle handle, SavedModel folder, .tar.gz or .zip, Keras "
         "file, or `embedded`.",
     ),
 ]

@@ -37,7 +37,7 @@ _MAX_READ = 1 << 20  # at a time; a tar's extended header is read at once
 _CHUNK = 1 << 18
 _FAULTS = (
     *(tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error, lzma.LZMAError, ValueError),
-    *(OSError, NotImplementedError, RuntimeError, IndexError, OverflowError),
+    *(OSError, NotImplementedError, RuntimeError, IndexError, OverflowError, MemoryError),
 )
 _COMPRESSIONS: dict[bytes, Callable[[IO[bytes]], Any]] = {
     b"\x1f\x8b": gzip.open,
@@ -83,6 +83,8 @@ def zip_fault(packed: zipfile.ZipFile, size: int) -> str | None:
         kind = stat.S_IFMT(entry.external_attr >> 16)
         if entry.flag_bits & _ENCRYPTED:
             return f"its entry {entry.filename!r} is encrypted"
+        if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            return f"its entry {entry.filename!r} is compressed in a way that is no zip's usual one"
         plain = kind in (0, stat.S_IFREG, stat.S_IFDIR)
         # ZipInfo cuts names at a null byte.
         if fault := gate.fault(entry.orig_filename, entry.file_size, entry.is_dir(), plain):

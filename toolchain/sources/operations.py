@@ -37,7 +37,7 @@ _OUTSIDE = re.compile(
 _RESTORING = ("RestoreV2", "Restore", "RestoreSlice", "ShardedFilename")
 # Numbers that constants may declare altogether; MobileNet-class models have some millions.
 _MAX_NUMBERS = 1 << 30
-_MAX_NODES = 200_000
+_MAX_NODES = 100_000
 _MAX_DEPTH = 64  # functions that call each other; TensorFlow inlines them by recursion
 
 
