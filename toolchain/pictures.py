@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import stat
 import warnings
 from functools import lru_cache
@@ -68,4 +69,5 @@ def _formats() -> tuple[str, ...]:
     Image.MAX_IMAGE_PIXELS = MAX_PIXELS
     # What it warns of is what the picture's author did, not what the user can mend.
     warnings.filterwarnings("ignore", module="PIL")
+    logging.getLogger("PIL").setLevel(logging.CRITICAL)
     return tuple(name for name in _FORMATS if name in Image.OPEN)
