@@ -6,15 +6,17 @@ from typing import TYPE_CHECKING
 
 from tests import tiny_models
 from toolchain.build import BuildOptions, build
-from toolchain.card import Declared
+from toolchain.card import Declared, InputSpec, ModelCard, Provenance
 from toolchain.compress.front import Front, Point
 from toolchain.compress.stage import CompressOptions
 from toolchain.evaluation.metrics import Drop, Expected, Share, Verdict
 from toolchain.evaluation.record import Change, Evaluation, Judged, Tag
+from toolchain.graph.facts import GraphFacts
 from toolchain.networks import NETWORKS
 from toolchain.progress import Silent
 from toolchain.report import schema
 from toolchain.sources.resolve import Request
+from toolchain.tfjs.artifacts import Artifacts
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -152,4 +154,48 @@ def front(report: schema.Report) -> Front:
         converted=(point("float16", 16, 1_600_000, 0.0), point("uint8", 8, 800_000, 56.0)),
         pareto=(0, 1),
         chosen=1,
+    )
+
+
+def smallest() -> schema.Report:
+    """Return a report of a site that was never built, with a little of everything in it."""
+    card = ModelCard(
+        provenance=Provenance(name="tiny", source="tiny", licence="CC0", sha256="ab" * 32),
+        input=InputSpec(height=32, width=32, value_range=(0, 1)),
+        label_offset=0,
+        labels=tiny_models.names(),
+    )
+    facts = GraphFacts(
+        parameters=9, multiply_adds=9, file_bytes=9, memory_bytes=36, ops={}, dtypes={}
+    )
+    artifacts = Artifacts(
+        model_json="model.0.json",
+        shards=("group1-shard1of1.0.bin",),
+        weight_bytes=9,
+        activation="softmax",
+        tensors=1,
+        parameters=9,
+        memory_bytes=36,
+        ops={},
+        dtypes={},
+    )
+    file = schema.SiteFile(path="index.html", kind="page", raw=3, gzip=2, brotli=1)
+    report = schema.Report(
+        toolchain="0",
+        requested="tiny",
+        notice=None,
+        assumptions=(),
+        card=card,
+        quantization="none",
+        plan=None,
+        verdict=verdict(1.0),
+        source_graph=facts,
+        artifacts=artifacts,
+        stages=(schema.Stage(name="source", seconds=1, reused=False),),
+        files=(file,),
+        totals=schema.totals([file]),
+    )
+    found = measurement("4g", 900.0, 300.0)
+    return report.model_copy(
+        update={"measurements": (found,), "evaluation": evaluation(report, ("a", "b"))}
     )

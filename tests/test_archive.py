@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import lzma
+import shutil
+import stat
 import tarfile
+import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
+from tests.fuzz.readers import zip_of
 from toolchain.errors import BadInputError
 from toolchain.progress import Silent
 from toolchain.sources import archive, local
@@ -178,6 +183,155 @@ def test_modes_in_the_archive_do_not_bind_the_user(tmp_path: Path, target: Path)
     mode = (target / "locked").stat().st_mode
     assert mode & 0o7000 == 0
     assert mode & 0o600 == 0o600
+
+
+@pytest.mark.parametrize(
+    ("mode", "said"), [("gz", "more than 50 times its size"), ("", "no room for what it unpacks")]
+)
+def test_a_small_archive_of_much_is_refused_before_the_disk_is_full(
+    tmp_path: Path, target: Path, monkeypatch: pytest.MonkeyPatch, mode: str, said: str
+) -> None:
+    content = bytes(80 << 20)
+    path = pack(tmp_path / "bomb.tar.gz", entry("zeros", content), content=content, mode=mode)
+    usage = shutil.disk_usage(target)._replace(free=300 << 20)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
+    with pytest.raises(BadInputError, match=said):
+        archive.extract(path, target)
+    assert found(target) == []
+
+
+def test_zeros_behind_the_last_entry_are_not_read_for_ever(
+    tmp_path: Path, target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(archive, "_ALWAYS_FINE", 1 << 20)
+    tar = pack(tmp_path / "a.tar", entry("a", b"1"), content=b"1", mode="").read_bytes()
+    path = tmp_path / "a.tar.gz"
+    path.write_bytes(gzip.compress(tar + bytes(8 << 20)))
+    with pytest.raises(BadInputError, match="goes on and on"):
+        archive.extract(path, target)
+
+
+def test_a_name_of_megabytes_is_not_read_into_memory(tmp_path: Path, target: Path) -> None:
+    name = entry("x" * (2 << 20), b"1")
+    path = pack(tmp_path / "a.tar.gz", name, content=b"1", format=tarfile.PAX_FORMAT)
+    with pytest.raises(BadInputError, match="a name in it is as long as no name is"):
+        archive.extract(path, target)
+    assert found(target) == []
+
+
+def test_a_sparse_file_counts_with_its_holes(tmp_path: Path, target: Path) -> None:
+    sparse = entry("holes", b"1")
+    sparse.pax_headers = {
+        "GNU.sparse.major": "1",
+        "GNU.sparse.minor": "0",
+        "GNU.sparse.realsize": str(1 << 40),
+        "GNU.sparse.name": "holes",
+    }
+    content = b"1\n0\n1\n".ljust(512, b"\0") + b"1"
+    sparse.size = len(content)
+    path = pack(tmp_path / "a.tar.gz", sparse, content=content, format=tarfile.PAX_FORMAT)
+    with pytest.raises(BadInputError, match="unpacks to more than 4 GiB"):
+        archive.extract(path, target)
+    assert found(target) == []
+
+
+ODD_NAMES = ["a\nb", "a\x1b[2Jb", "a\\b", "a.", "a /b", "a\u202eb", "a\udcffb"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    # A zip's names are text.
+    [("tar.gz", name) for name in ODD_NAMES] + [("zip", name) for name in ODD_NAMES[:-1]],
+)
+def test_a_name_that_not_every_system_takes_is_refused(
+    tmp_path: Path, target: Path, name: str, kind: str
+) -> None:
+    path = tmp_path / f"a.{kind}"
+    if kind == "zip":
+        path.write_bytes(zip_of({name: b"1"}))
+    else:
+        pack(path, entry(name, b"1"), content=b"1")
+    with pytest.raises(BadInputError, match="not every system takes"):
+        archive.extract(path, target)
+    assert found(target) == []
+
+
+@pytest.mark.parametrize("names", [("a", "a"), ("a", "A"), ("a/\u00e9", "a/e\u0301")])
+@pytest.mark.parametrize("kind", ["tar.gz", "zip"])
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_two_files_of_one_name_are_refused(
+    tmp_path: Path, target: Path, names: tuple[str, str], kind: str
+) -> None:
+    path = tmp_path / f"a.{kind}"
+    if kind == "zip":
+        with zipfile.ZipFile(path, "w") as packed:
+            for name in names:
+                packed.writestr(name, b"1")
+    else:
+        pack(path, *[entry(name, b"1") for name in names], content=b"1")
+    with pytest.raises(BadInputError, match="comes twice, or differs"):
+        archive.extract(path, target)
+
+
+@pytest.mark.parametrize("prefix", ["", "mobilenet/"])
+def test_a_zip_of_a_model_is_read_too(tmp_path: Path, store: Store, prefix: str) -> None:
+    path = tmp_path / "mine.zip"
+    names = (f"{prefix}saved_model.pb", f"{prefix}assets/labels.txt", "__MACOSX/x/._saved_model.pb")
+    path.write_bytes(
+        zip_of(
+            {prefix: b"", **dict.fromkeys(names, GRAPH)} if prefix else dict.fromkeys(names, GRAPH)
+        )
+    )
+    fetched = local.fetch(path, store=store, progress=Silent())
+    assert (fetched.path / "saved_model.pb").read_bytes() == GRAPH
+    assert (fetched.path / "assets" / "labels.txt").is_file()
+    assert fetched.declared.name == "mine"
+
+
+def special(name: str, *, mode: int = 0, flags: int = 0) -> bytes:
+    """Return a zip with an entry that its directory says something odd of."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as packed:
+        info = zipfile.ZipInfo(name)
+        info.external_attr = mode << 16
+        packed.writestr(info, b"/etc/passwd")
+        info.flag_bits |= flags
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (special("../escaped"), "points outside"),
+        (special("/absolute"), "points outside"),
+        (special("a/../../escaped"), "points outside"),
+        (special("x", mode=stat.S_IFLNK | 0o777), "link or a device"),
+        (special("x", mode=stat.S_IFIFO | 0o777), "link or a device"),
+        (special("x", mode=stat.S_IFBLK | 0o777), "link or a device"),
+        (special("xQ.txt").replace(b"xQ.", b"x\0."), "not every system takes"),
+        (special("x", flags=1), "is encrypted"),
+        (zip_of({"x": b"1"}, zipfile.ZIP_LZMA), "no zip's usual one"),
+        (zip_of({"zeros": bytes(80 << 20)}), "more than 50 times its size"),
+        (zip_of({f"{number}": b"" for number in range(10_001)}), "more than 10,000 entries"),
+        (zip_of({"a": b"1", "a/b": b"1"}), "cannot be unpacked as a .zip"),
+        (zip_of({"n" * 300: b"1"}), "cannot be unpacked as a .zip"),
+        (zip_of({"x": NOISE}).replace(NOISE[500:600], bytes(100)), "cannot be unpacked as a .zip"),
+        (zip_of({"x": b"1"}, 0).replace(b"1P", b"2P", 1), "Bad CRC"),
+        (zip_of({"x": NOISE})[:100_000], "cannot be unpacked as a .zip"),
+        (b"", "cannot be unpacked as a .zip"),
+    ],
+    ids=range(17),
+)
+def test_a_zip_that_is_no_archive_of_files_is_refused(
+    tmp_path: Path, target: Path, content: bytes, said: str
+) -> None:
+    path = tmp_path / "bad.zip"
+    path.write_bytes(content)
+    with pytest.raises(BadInputError, match=said) as raised:
+        archive.extract(path, target)
+    assert str(path) in str(raised.value)
+    assert found(tmp_path / "outer")[:1] == ["target"]
+    assert not (tmp_path / "outer" / "escaped").exists()
 
 
 @pytest.mark.parametrize("prefix", ["", "./", "mobilenet/", "./mobilenet/"])

@@ -89,14 +89,17 @@ class Checkpoint:
     system: Any = field(default_factory=lambda: {"protocol_version": 1001, "little_endian": True})
     keys: Any = None
 
-    def write(self, path: Path, content: Callable[[bytes], bytes] = bytes) -> Path:
+    def to_bytes(self) -> bytes:
         keys = [storage.key for storage in self.storages] if self.keys is None else self.keys
         parts = [pickled(part) for part in (self.magic, self.protocol, self.system, self.state)]
         parts.append(pickled(keys))
         for storage in self.storages:
             count = len(storage.array) if storage.count is None else storage.count
             parts += [count.to_bytes(8, "little", signed=True), storage.array.tobytes()]
-        path.write_bytes(content(b"".join(parts)))
+        return b"".join(parts)
+
+    def write(self, path: Path, content: Callable[[bytes], bytes] = bytes) -> Path:
+        path.write_bytes(content(self.to_bytes()))
         return path
 
 

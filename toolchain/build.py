@@ -20,6 +20,7 @@ from toolchain.site.configuration import PageOptions
 from toolchain.site.precompress import precompress
 from toolchain.site.variants import VARIANTS, Variant
 from toolchain.sources import resolve
+from toolchain.text import printable
 from toolchain.tfjs import stage as tfjs
 
 if TYPE_CHECKING:
@@ -248,7 +249,7 @@ def _build(options: BuildOptions, store: Store, progress: Progress) -> schema.Re
         )
         report = schema.Report(
             toolchain=__version__,
-            requested=options.request.model,
+            requested=printable(options.request.model),
             notice=outcome.notice,
             assumptions=model.converted.assumptions,
             card=model.converted.card,
@@ -384,7 +385,7 @@ def _record(preview: _Made | None, options: BuildOptions) -> schema.Preview | No
         return None
     converted = preview.model.converted
     return schema.Preview(
-        requested=options.preview.model,
+        requested=printable(options.preview.model),
         assumptions=converted.assumptions,
         card=converted.card,
         quantization=converted.quantization,

@@ -7,16 +7,20 @@ or a sidecar file, the graph's signature settles the rest, and the result is one
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from toolchain import toml
+from toolchain import text, toml
 from toolchain.errors import BadInputError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+MAX_SIDE = 4096
+"""Of an input image, in pixels; one so large is 200 MB of numbers."""
+_MAX_LENGTH = 1000  # characters; of ImageNet's labels the longest has 121
 CROP_FRACTION = 0.875
 """The centre part of a photo's shorter side that the classifier sees, as in the
 evaluation crop of Howard et al. 2017 (arXiv:1704.04861) and TF-Slim."""
@@ -36,6 +40,19 @@ ValueRange = Annotated[tuple[float, float], AfterValidator(_ascending)]
 """What pixel values 0 and 255 become in the input tensor."""
 
 
+def _shown(value: str) -> str:
+    """See that a text can be shown in a line, as it is."""
+    if odd := text.first_odd(value):
+        raise ValueError(f"it holds the character {odd}, which is no part of a line of text")
+    if len(value) > _MAX_LENGTH:
+        raise ValueError(f"it has more than {_MAX_LENGTH:,} characters")
+    return value
+
+
+Shown = Annotated[str, AfterValidator(_shown)]
+"""A line of text that the page shows."""
+
+
 class InputSpec(_Record):
     """How a photo becomes the input tensor, float32 `[1, height, width, 3]` in RGB.
 
@@ -43,8 +60,8 @@ class InputSpec(_Record):
     shorter side that the centred square crop keeps.
     """
 
-    height: Annotated[int, Field(gt=0, le=4096)]
-    width: Annotated[int, Field(gt=0, le=4096)]
+    height: Annotated[int, Field(gt=0, le=MAX_SIDE)]
+    width: Annotated[int, Field(gt=0, le=MAX_SIDE)]
     value_range: ValueRange
     crop_fraction: Annotated[float, Field(gt=0, le=1)] = CROP_FRACTION
 
@@ -81,12 +98,12 @@ class Declared(_Record):
     These are the keys of a sidecar file, `<model>.toml` beside the model.
     """
 
-    name: str | None = None
-    licence: str | None = None
-    labels: tuple[str, ...] | None = None
+    name: Shown | None = None
+    licence: Shown | None = None
+    labels: tuple[Shown, ...] | None = None
     label_offset: Annotated[int, Field(ge=0)] | None = None
-    height: Annotated[int, Field(gt=0, le=4096)] | None = None
-    width: Annotated[int, Field(gt=0, le=4096)] | None = None
+    height: Annotated[int, Field(gt=0, le=MAX_SIDE)] | None = None
+    width: Annotated[int, Field(gt=0, le=MAX_SIDE)] | None = None
     value_range: ValueRange | None = None
     crop_fraction: Annotated[float, Field(gt=0, le=1)] | None = None
 
@@ -123,17 +140,22 @@ def read_labels(path: Path) -> tuple[str, ...]:
         BadInputError: The file cannot be read as UTF-8 text, or holds no label.
     """
     try:
-        lines = path.read_text("utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
+        # Lines end where every editor ends them; other separators are odd characters.
+        lines = [line.strip() for line in re.split("\r\n|\n|\r", text.read(path, "utf-8-sig"))]
+    except (OSError, ValueError) as error:
         raise BadInputError(f"the labels {path} cannot be read as text: {error}") from error
-    while lines and not lines[-1].strip():
+    while lines and not lines[-1]:
         lines.pop()
     if not lines:
         raise BadInputError(f"the labels {path} are empty; write one label a line")
     for number, line in enumerate(lines, start=1):
-        if not line.strip():
+        if not line:
             raise BadInputError(f"line {number} of the labels {path} is empty")
-    return tuple(line.strip() for line in lines)
+        try:
+            _shown(line)
+        except ValueError as error:
+            raise BadInputError(f"line {number} of the labels {path}: {error}") from error
+    return tuple(lines)
 
 
 def first_fault(error: ValidationError) -> str:

@@ -37,7 +37,8 @@ def of_tree(folder: Path) -> str:
         (path.relative_to(folder).as_posix(), path) for path in folder.rglob("*") if path.is_file()
     )
     listing = "".join(f"{of_file(path)}  {name}\n" for name, path in files)
-    return of_bytes(listing.encode())
+    # A name that is no UTF-8 counts as the bytes it is.
+    return of_bytes(listing.encode("utf-8", "surrogateescape"))
 
 
 def of_json(value: Any) -> str:

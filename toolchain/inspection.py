@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from toolchain import tf as tensorflow
 from toolchain.report import schema
 from toolchain.site.publish import MARK
-from toolchain.sources import resolve
+from toolchain.sources import operations, resolve
 
 if TYPE_CHECKING:
     from toolchain.card import Declared, ModelCard
@@ -53,6 +53,7 @@ def inspect(
     fetched = resolve.fetch(request, store=store, progress=progress)
     from toolchain.graph import facts, signature
 
+    operations.check(fetched, progress)
     with tensorflow.quiet():
         found, loaded = signature.read(fetched.path)
         card, _ = signature.settle(

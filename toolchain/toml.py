@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
+from toolchain import text
 from toolchain.errors import BadInputError
 
 if sys.version_info >= (3, 11):
@@ -23,7 +24,7 @@ def read(path: Path) -> dict[str, Any]:
         BadInputError: It cannot be read, or is no TOML.
     """
     try:
-        content: dict[str, Any] = tomllib.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
+        content: dict[str, Any] = tomllib.loads(text.read(path))
+    except (OSError, ValueError, RecursionError) as error:
         raise BadInputError(f"{path} cannot be read as TOML: {error}") from error
     return content

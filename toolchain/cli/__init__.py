@@ -7,6 +7,8 @@ import signal
 import sys
 from typing import TYPE_CHECKING, NoReturn
 
+from toolchain.text import printable
+
 if TYPE_CHECKING:
     from types import FrameType
 
@@ -43,14 +45,15 @@ def main() -> None:
         if isinstance(error, OSError) and (refusal := _refusal(error)) is not None:
             _fail(refusal)
         sys.stderr.write(
-            f"toolchain: something unforeseen happened ({type(error).__name__}: {error}); "
+            "toolchain: something unforeseen happened "
+            f"({type(error).__name__}: {printable(str(error))}); "
             "run the same with --debug to see where, and report it\n"
         )
         sys.exit(1)
 
 
 def _fail(error: ToolchainError) -> NoReturn:
-    sys.stderr.write(f"toolchain: {error}\n")
+    sys.stderr.write(f"toolchain: {printable(str(error))}\n")
     sys.exit(error.exit_code)
 
 

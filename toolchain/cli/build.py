@@ -27,6 +27,7 @@ from toolchain.cli.options import (
     Sha256,
     ShardSize,
     Timeout,
+    Trust,
     ValueRange,
     Variants,
     declared_by,
@@ -89,6 +90,7 @@ def build(
     mirror: Mirror = None,
     sha256: Sha256 = None,
     timeout: Timeout = 600.0,
+    trust: Trust = False,
     lock_file: LockFile = Path("toolchain.lock.json"),
     budget: Budget = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
@@ -129,6 +131,7 @@ def build(
             timeout=timeout,
             pins=lock_file,
             patient=not fallback,
+            trust=trust,
         )
 
     options = pipeline.BuildOptions(

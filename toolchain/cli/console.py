@@ -6,7 +6,7 @@ import os
 import sys
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.progress import (
@@ -22,10 +22,20 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from toolchain.text import printable
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from toolchain.progress import Unit
+
+
+class PlainConsole(Console):
+    """A console on which texts do nothing but stand there, whoever wrote them."""
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """Return a text as it is printed, a cell of a table too."""
+        return super().render_str("\n".join(map(printable, text.split("\n"))), **options)
 
 
 class _Bar:
@@ -76,7 +86,7 @@ class Terminal:
         self._quiet = quiet
         # A descriptor of its own: the usual one is diverted while TensorFlow runs.
         stream = os.fdopen(os.dup(sys.stderr.fileno()), "w", encoding="utf-8")
-        self._console = Console(file=stream, highlight=False, soft_wrap=True)
+        self._console = PlainConsole(file=stream, highlight=False, soft_wrap=True)
 
     def say(self, message: str) -> None:
         """Print one line."""

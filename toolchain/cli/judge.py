@@ -22,6 +22,7 @@ from toolchain.cli.options import (
     Mirror,
     ShardSize,
     Timeout,
+    Trust,
     ValueRange,
     compression_by,
     declared_by,
@@ -66,6 +67,7 @@ def evaluate(
     crop_fraction: CropFraction = None,
     mirror: Mirror = None,
     timeout: Timeout = 600.0,
+    trust: Trust = False,
     lock_file: LockFile = Path("toolchain.lock.json"),
 ) -> None:
     """Judge a site or a model on photos: top-1, top-5, and how far it strays from its source."""
@@ -75,7 +77,7 @@ def evaluate(
     from toolchain.store import Store
 
     def ask(word: str) -> Request:
-        return request_for(word, mirror=mirror, timeout=timeout, pins=lock_file)
+        return request_for(word, mirror=mirror, timeout=timeout, pins=lock_file, trust=trust)
 
     options = run.EvaluationOptions(
         request=ask(model),
@@ -127,6 +129,7 @@ def tune(
     crop_fraction: CropFraction = None,
     mirror: Mirror = None,
     timeout: Timeout = 600.0,
+    trust: Trust = False,
     lock_file: LockFile = Path("toolchain.lock.json"),
 ) -> None:
     """Compute bytes against accuracy at many levels of bits; what was computed is kept."""
@@ -138,7 +141,7 @@ def tune(
 
     before = None if site is None else schema.read(site)
     options = fronts.TuneOptions(
-        request=request_for(model, mirror=mirror, timeout=timeout, pins=lock_file),
+        request=request_for(model, mirror=mirror, timeout=timeout, pins=lock_file, trust=trust),
         compress=compression_by(
             "auto",
             form=form,

@@ -15,6 +15,7 @@ from toolchain.cli.options import (
     Mirror,
     Sha256,
     Timeout,
+    Trust,
     UpdatePin,
     ValueRange,
     declared_by,
@@ -36,15 +37,16 @@ def pull(
     from toolchain.cli.console import Terminal
     from toolchain.sources import resolve
     from toolchain.store import Store
+    from toolchain.text import printable
 
     request = request_for(
         model, mirror=mirror, sha256=sha256, timeout=timeout, pins=lock_file, update_pin=update_pin
     )
     fetched = resolve.fetch(request, store=Store.default(), progress=Terminal())
-    typer.echo(f"model   {fetched.declared.name or model}")
-    typer.echo(f"source  {fetched.source}")
+    typer.echo(f"model   {printable(fetched.declared.name or model)}")
+    typer.echo(f"source  {printable(fetched.source)}")
     typer.echo(f"sha256  {fetched.sha256}")
-    typer.echo(f"path    {fetched.path}")
+    typer.echo(f"path    {printable(str(fetched.path))}")
 
 
 def models() -> None:
@@ -62,6 +64,7 @@ def inspect(
     value_range: ValueRange = None,
     mirror: Mirror = None,
     timeout: Timeout = 600.0,
+    trust: Trust = False,
     lock_file: LockFile = Path("toolchain.lock.json"),
 ) -> None:
     """Print parameters, multiply-adds, sizes, operations and dtypes of a model or site."""
@@ -71,7 +74,7 @@ def inspect(
     from toolchain.store import Store
 
     found = inspection.inspect(
-        request_for(model, mirror=mirror, timeout=timeout, pins=lock_file),
+        request_for(model, mirror=mirror, timeout=timeout, pins=lock_file, trust=trust),
         declared_by(
             labels=labels,
             label_offset=label_offset,

@@ -22,7 +22,7 @@ Model = Annotated[
     typer.Option(
         "--model",
         "-m",
-        help="Catalogue name, TF Hub URL, Kaggle handle, SavedModel folder or .tar.gz, Keras "
+        help="Catalogue name, TF Hub URL, Kaggle handle, SavedModel folder, .tar.gz or .zip, Keras "
         "file, or `embedded`.",
     ),
 ]
@@ -81,6 +81,13 @@ Engine = Annotated[
     str | None, typer.Option(help="Dask scheduler that does the work, as tcp://host:8786.")
 ]
 ShardSize = Annotated[str, typer.Option(help="Largest size of one weight file, like 4MiB.")]
+Trust = Annotated[
+    bool,
+    typer.Option(
+        "--trust",
+        help="Load a model that runs code of its author's: Lambda layers, operations on files.",
+    ),
+]
 Labels = Annotated[Path | None, typer.Option(help="Text file with one class name a line.")]
 LabelOffset = Annotated[
     int | None, typer.Option(min=0, help="Outputs before the first label (background: 1).")
@@ -306,6 +313,7 @@ def request_for(
     sha256: str | None = None,
     update_pin: bool = False,
     patient: bool = True,
+    trust: bool = False,
 ) -> Request:
     """Put together how to ask for a model."""
     from toolchain.sources.network import NetworkPolicy
@@ -319,6 +327,7 @@ def request_for(
         mirror=mirror,
         policy=NetworkPolicy(deadline=timeout),
         patient=patient,
+        trust=trust,
     )
 
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rich import box
-from rich.console import Console
 from rich.table import Table
 
+from toolchain.cli.console import PlainConsole
 from toolchain.units import size
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from rich.console import Console
 
     from toolchain.doctor import Finding
     from toolchain.evaluation.metrics import Drop, Share
@@ -26,7 +28,7 @@ _PLAIN_WIDTH = 120  # columns, where the output is no terminal
 
 def standard_output() -> Console:
     """Return the console that commands print on."""
-    console = Console(highlight=False, markup=False, soft_wrap=False)
+    console = PlainConsole(highlight=False, markup=False, soft_wrap=False)
     if not console.is_terminal:
         console.width = _PLAIN_WIDTH
     return console

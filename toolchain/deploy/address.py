@@ -35,6 +35,15 @@ def parse(word: str, *, endpoint: str | None = None, encoding: Encoding = "gzip"
     Raises:
         BadInputError: It is no place.
     """
+    try:
+        return _parse(word, endpoint, encoding)
+    except (OSError, ValueError) as error:  # a name that is too long, an address that is none
+        raise BadInputError(
+            f"{word} is no place to deploy to ({error}); give {EXAMPLES}"
+        ) from error
+
+
+def _parse(word: str, endpoint: str | None, encoding: Encoding) -> Target:
     if word.startswith("s3://"):
         return _bucket(word, endpoint, encoding)
     if endpoint is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from dataclasses import dataclass
 from functools import lru_cache
@@ -71,7 +72,7 @@ def answer(batch: Batch) -> Answers:
     rows: list[list[Array]] = [[] for _ in batch.networks]
     broken: list[int] = []
     for place, photo in enumerate(batch.photos):
-        if not photo.exists():
+        if not os.path.lexists(photo):
             raise BadInputError(
                 f"the photo {photo} is not there; workers must see it under the same path"
             )

@@ -41,7 +41,9 @@ class Photos:
 def find(folder: Path) -> Photos:
     """List the photos of a folder, sorted by their paths.
 
-    Every file that is not hidden counts as a photo; whether it is one shows when it is read.
+    Everything that is no folder and not hidden counts as a photo, a link that leads nowhere
+    too; whether it is one shows when it is read. Folders that are links are not looked into,
+    but for class folders.
     Where there are class folders, files beside them do not count.
 
     Raises:
@@ -57,8 +59,7 @@ def find(folder: Path) -> Photos:
     entries = [folder / path.name for path in entries]
     folders = [path for path in entries if path.is_dir()]
     if not folders:
-        paths = [path for path in entries if path.is_file()]
-        classes = None
+        paths, classes = entries, None
     else:
         named = [(path, inner.name) for inner in folders for path in _files(inner)]
         paths, classes = [path for path, _ in named], tuple(name for _, name in named)
@@ -71,7 +72,7 @@ def _files(folder: Path) -> list[Path]:
     return sorted(
         path
         for path in folder.rglob("*")
-        if path.is_file()
+        if not path.is_dir()
         and not any(part.startswith(".") for part in path.relative_to(folder).parts)
     )
 

@@ -19,6 +19,7 @@ from toolchain.evaluation.record import Change, Evaluation, Judged, Tag
 from toolchain.report import keep as reports
 from toolchain.report import schema
 from toolchain.site.publish import MARK
+from toolchain.text import printable
 
 if TYPE_CHECKING:
     from toolchain.evaluation.photos import Photos
@@ -113,13 +114,13 @@ def _evaluate(options: EvaluationOptions, store: Store, progress: Progress) -> E
     if indices is not None and photos.classes is not None:
         truth = np.delete([indices[name] for name in photos.classes], broken)
     scores = [_scores(who, outputs) for who, outputs in zip(judged, answers.outputs, strict=True)]
-    names = [path.relative_to(photos.folder).as_posix() for path in photos.paths]
+    names = [printable(path.relative_to(photos.folder).as_posix()) for path in photos.paths]
     whole = [name for place, name in enumerate(names) if place not in set(broken)]
     return Evaluation(
         model=_named(subject),
         reference=None if reference is None else _named(reference),
         note=note,
-        folder=str(options.photos),
+        folder=printable(str(options.photos)),
         broken=len(broken),
         broken_photos=tuple(names[place] for place in broken[:_NAMED]),
         verdict=judge_scores(scores[0], truth, scores[1] if reference else None),

@@ -13,7 +13,7 @@ from toolchain.evaluation.batches import Network
 from toolchain.report import schema
 from toolchain.site.publish import MARK
 from toolchain.site.variants import VARIANTS
-from toolchain.sources import download, embedded, kaggle, resolve, tfhub
+from toolchain.sources import download, embedded, kaggle, operations, resolve, tfhub
 
 if TYPE_CHECKING:
     from toolchain.card import ModelCard
@@ -93,7 +93,7 @@ def reference_for(
     else:
         fetched = resolve.fetch(request, store=store, progress=progress)
         if fetched.sha256 == subject.card.provenance.sha256:
-            return _as_source(subject, fetched)
+            return _as_source(subject, fetched, progress)
         labels = Declared(labels=subject.card.labels)
         reference = _of_model(fetched, fetched.declared.over(labels), progress)
     if reference.card.labels != subject.card.labels:
@@ -127,7 +127,7 @@ def source_of(subject: Subject, request: Request, *, store: Store, progress: Pro
         except ToolchainError as error:
             raise NoSourceError(str(error)) from error
         if fetched.sha256 == provenance.sha256:
-            return _as_source(subject, fetched)
+            return _as_source(subject, fetched, progress)
     raise NoSourceError(
         f"the site's source {provenance.source} is not at hand; name it with --reference"
     )
@@ -173,6 +173,7 @@ def _of_site(site: Path, variant: str | None = None) -> Subject:
 def _of_model(fetched: Fetched, declared: Declared, progress: Progress) -> Subject:
     from toolchain.graph import signature
 
+    operations.check(fetched, progress)
     name = declared.name or fetched.source
     progress.say(f"Reading the graph of {name}")
     with tensorflow.quiet():
@@ -185,8 +186,9 @@ def _of_model(fetched: Fetched, declared: Declared, progress: Progress) -> Subje
     return Subject(_saved_model(fetched, card), card, "SavedModel", None)
 
 
-def _as_source(subject: Subject, fetched: Fetched) -> Subject:
+def _as_source(subject: Subject, fetched: Fetched, progress: Progress) -> Subject:
     """Return the model that the subject was made from; all that is known of one holds of both."""
+    operations.check(fetched, progress)
     network = _saved_model(fetched, subject.card)
     return Subject(network, subject.card, "SavedModel", subject.activation)
 

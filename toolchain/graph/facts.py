@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from toolchain.graph.signature import Signature
 
 
+_MAX_NUMBERS = 1 << 29  # that one operation may give: two gigabytes
+
+
 class GraphFacts(BaseModel):
     """The size of a graph before anything is done to it."""
 
@@ -72,6 +75,7 @@ def measure(path: Path, loaded: Any, signature: Signature, spec: InputSpec) -> G
                 f"({str(error).splitlines()[0].rstrip('.')}); choose another --input-size"
             ) from error
     operations = graph.get_operations()
+    _refuse_swelling(path, operations)
     weights = [
         operation.outputs[0]
         for operation in operations
@@ -86,6 +90,23 @@ def measure(path: Path, loaded: Any, signature: Signature, spec: InputSpec) -> G
         ops=dict(sorted(Counter(operation.type for operation in operations).items())),
         dtypes=dict(sorted(Counter(weight.dtype.name for weight in weights).items())),
     )
+
+
+def _refuse_swelling(path: Path, operations: list[Any]) -> None:
+    """See that no operation gives numbers by the billion, which conversion may compute.
+
+    Raises:
+        BadInputError: One does.
+    """
+    for operation in operations:
+        for output in operation.outputs:
+            shape = output.shape
+            if shape.is_fully_defined() and shape.num_elements() > _MAX_NUMBERS:
+                sizes = "×".join(map(str, shape.as_list()))
+                raise BadInputError(
+                    f"{path} computes {sizes} numbers at once, in {operation.name}; no image "
+                    "classifier for the web needs so many"
+                )
 
 
 def _multiply_adds(operation: Any) -> int:

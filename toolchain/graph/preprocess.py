@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from toolchain.errors import BadInputError
+from toolchain import pictures
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,27 +31,14 @@ def load(path: Path, spec: InputSpec) -> Array:
     Raises:
         BadInputError: The file is no picture that Pillow can read.
     """
-    from PIL import Image, ImageOps
-
-    try:
-        with Image.open(path) as image:
-            upright = ImageOps.exif_transpose(image)
-            return prepare(upright, spec)
-    except (
-        OSError,
-        RuntimeError,  # from the AVIF decoder
-        SyntaxError,
-        ValueError,
-        Image.DecompressionBombError,
-    ) as error:
-        raise BadInputError(f"{path} cannot be read as a picture: {error}") from error
+    return prepare(pictures.read(path), spec)
 
 
 def prepare(image: Image, spec: InputSpec) -> Array:
     """Crop, resize and scale a decoded photo to float32 `[height, width, 3]`."""
     left, top, width, height = crop_box(*image.size, spec)
     pixels = np.asarray(
-        _over_white(image).crop((left, top, left + width, top + height)), np.float32
+        pictures.over_white(image).crop((left, top, left + width, top + height)), np.float32
     )
     resized = resize(pixels, spec.height, spec.width)
     low, high = spec.value_range
@@ -95,15 +82,3 @@ def _filter(size: int, target: int) -> np.ndarray[Any, np.dtype[np.float64]]:
     weights = np.maximum(0.0, 1.0 - distances)
     normalised: np.ndarray[Any, np.dtype[np.float64]] = weights / weights.sum(axis=1, keepdims=True)
     return normalised
-
-
-def _over_white(image: Image) -> Image:
-    from PIL import Image as Images
-
-    if image.mode.startswith("I;16"):  # Pillow would cut off what is over 255
-        image = Images.fromarray((np.asarray(image) // 257).astype(np.uint8))
-    if image.has_transparency_data:
-        layered = image.convert("RGBA")
-        white = Images.new("RGBA", layered.size, "white")
-        return Images.alpha_composite(white, layered).convert("RGB")
-    return image.convert("RGB")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from toolchain import imagenet
 from toolchain import tf as tensorflow
-from toolchain.card import CROP_FRACTION, Declared, InputSpec, ModelCard, Provenance
+from toolchain.card import CROP_FRACTION, MAX_SIDE, Declared, InputSpec, ModelCard, Provenance
 from toolchain.errors import BadInputError
 
 if TYPE_CHECKING:
@@ -169,7 +169,13 @@ def _agree(what: str, shown: int | None, declared: int | None, name: str) -> int
         raise BadInputError(
             f"{name} takes images of {what} {shown}, not {declared}; leave --input-size out"
         )
-    return shown or declared or 0
+    size = shown if shown is not None else declared or 0
+    if not 0 < size <= MAX_SIDE:
+        raise BadInputError(
+            f"{name} takes images of {what} {size}, and this tool feeds 1 to {MAX_SIDE} pixels; "
+            "export it for smaller ones"
+        )
+    return size
 
 
 def _labels(classes: int | None, declared: Declared, name: str) -> tuple[tuple[str, ...], int]:

@@ -27,6 +27,7 @@ from toolchain.card import first_fault
 from toolchain.errors import BadInputError, ToolchainError
 from toolchain.report import accuracy
 from toolchain.report.schema import Kind
+from toolchain.text import read as read_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -113,7 +114,7 @@ def read(path: Path) -> Budget:
         raise BadInputError(f"{path}: {first_fault(error)}") from error
     if not limits.model_dump(exclude_defaults=True):
         raise BadInputError(f"{path} sets no limit; write for example [bytes] and total = '2.3MB'")
-    return Budget(path, limits, _lines(path.read_text("utf-8")))
+    return Budget(path, limits, _lines(read_text(path)))
 
 
 def check(report: Report, budget: Budget, site: Path) -> tuple[Check, ...]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from toolchain import text
 from toolchain.card import ModelCard, first_fault
 from toolchain.compress.front import Front
 from toolchain.compress.plan import Plan
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SCHEMA: Literal[1] = 1
+_MAX_BYTES = 256 << 20  # of the file, with a small picture of every photo that changed
 
 Kind = Literal["page", "runtime", "wasm", "preview", "model", "variants", "photos"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -264,9 +266,11 @@ def read(site: Path) -> Report:
     """
     path = site if site.is_file() else site / "report.json"
     try:
-        return Report.model_validate_json(path.read_text("utf-8"))
+        return Report.model_validate_json(text.read(path, most=_MAX_BYTES))
     except OSError as error:
         raise BadInputError(f"{site} is no site of this tool: it has no report.json") from error
+    except UnicodeDecodeError as error:
+        raise BadInputError(f"{path} is no text ({error}); build the site again") from error
     except ValidationError as error:
         raise BadInputError(
             f"{path} is not of this version ({first_fault(error)}); build the site again"

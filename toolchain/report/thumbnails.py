@@ -6,6 +6,9 @@ import base64
 import io
 from typing import TYPE_CHECKING
 
+from toolchain import pictures
+from toolchain.errors import BadInputError
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
@@ -20,14 +23,13 @@ def of(folder: Path, photos: Iterable[str]) -> dict[str, str]:
     One that cannot be read any more is left out. Nothing of a photo but its pixels is kept:
     no place, no time, no camera.
     """
-    from PIL import Image, ImageOps, UnidentifiedImageError
+    from PIL import Image
 
     found = {}
     for name in photos:
         try:
-            with Image.open(folder / name) as image:
-                upright = ImageOps.exif_transpose(image).convert("RGB")
-        except (OSError, UnidentifiedImageError, Image.DecompressionBombError):
+            upright = pictures.read(folder / name)
+        except BadInputError:
             continue
         upright.thumbnail((_SIDE, _SIDE))
         clean = Image.new("RGB", upright.size)

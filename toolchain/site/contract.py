@@ -8,18 +8,22 @@ for many hosts would send it uncompressed. The reader's side is `web/src/contrac
 from __future__ import annotations
 
 import gzip
+import io
 import json
+import zlib
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
-from toolchain.card import InputSpec, Provenance
+from toolchain.card import InputSpec, Provenance, first_fault
+from toolchain.errors import BadInputError
 from toolchain.tfjs.artifacts import Activation
 
 if TYPE_CHECKING:
     from toolchain.tfjs.stage import TfjsModel
 
 SCHEMA: Literal[2] = 2
+_MAX_BYTES = 256 << 20  # of its text, a thousand times that of a MobileNet's
 
 
 class _Part(BaseModel):
@@ -63,9 +67,25 @@ class Contract(_Part):
 
 
 def read(content: bytes) -> Contract:
-    """Read what :meth:`Contract.to_bytes` has written."""
-    fields = json.loads(gzip.decompress(content))
-    return Contract(schema_=fields.pop("schema"), **fields)
+    """Read what :meth:`Contract.to_bytes` has written.
+
+    Raises:
+        BadInputError: It is something else.
+    """
+    try:
+        with gzip.open(io.BytesIO(content)) as packed:
+            text = packed.read(_MAX_BYTES + 1)
+        if len(text) > _MAX_BYTES:
+            raise ValueError(f"it unpacks to more than {_MAX_BYTES:,} bytes")
+        fields = json.loads(text)
+        return Contract(schema_=fields.pop("schema"), **fields)
+    except ValidationError as error:
+        reason = first_fault(error)
+    except (OSError, EOFError, zlib.error, ValueError, LookupError, TypeError) as error:
+        reason = str(error)
+    except (AttributeError, RecursionError) as error:
+        reason = f"it is no object ({error})"
+    raise BadInputError(f"the contract is not of this version ({reason}); build the site again")
 
 
 def make(model: TfjsModel, model_url: str) -> Contract:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from toolchain import toml
+from toolchain import pictures, toml
 from toolchain.card import first_fault
 from toolchain.errors import BadInputError, MissingToolError
 
@@ -209,12 +209,9 @@ def size_of(photo: Path) -> tuple[int, int]:
     Raises:
         BadInputError: It is no photo.
     """
-    from PIL import Image, ImageOps
-
     try:
-        with Image.open(photo) as image:
-            return ImageOps.exif_transpose(image).size
-    except OSError as error:
+        return pictures.read(photo).size
+    except BadInputError as error:
         raise BadInputError(
             f"the sample {photo} cannot be read as a picture; give a JPEG, PNG or WebP"
         ) from error

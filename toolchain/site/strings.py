@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from toolchain.errors import BadInputError
 from toolchain.site import parts
+from toolchain.text import read as read_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -76,8 +77,8 @@ def filled(text: str, **values: object) -> str:
 
 def _groups(path: Path) -> dict[str, Texts]:
     try:
-        content = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
+        content = json.loads(read_text(path))
+    except (OSError, ValueError, RecursionError) as error:
         raise BadInputError(f"{path} cannot be read as JSON: {error}") from error
     if not isinstance(content, dict) or set(content) - set(_GROUPS):
         raise BadInputError(f'{path} should be an object with the members "page" and "script"')

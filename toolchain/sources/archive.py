@@ -1,57 +1,220 @@
-"""Unpacks a `.tar.gz` that nobody has vouched for.
+"""Unpacks archives that nobody has vouched for: `.tar.gz` and `.zip`.
 
-Names that leave the folder, links, devices and archives that swell without bounds are
-refused; `tarfile`'s own `data` filter (PEP 706) checks once more where Python has it.
+Names that leave the folder or that systems read in different ways, links, devices, and
+archives that swell without bounds are refused; `tarfile`'s own `data` filter (PEP 706) checks
+once more where Python has it. Nothing is read into memory whole, a tar's long names included.
 """
 
 from __future__ import annotations
 
+import bz2
+import gzip
+import io
 import lzma
+import shutil
+import stat
 import tarfile
+import unicodedata
+import zipfile
 import zlib
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
+from typing import IO, TYPE_CHECKING, Any
 
 from toolchain.errors import BadInputError
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+MAX_BYTES = 4 << 30
+"""What a model may unpack to; the largest that a page could show is a tenth of it."""
 _MAX_MEMBERS = 10_000
-_MAX_BYTES = 4 << 30
-_CHUNK = 1 << 20
+# Weights hardly shrink: real models unpack to between once and three times their bytes.
+_MAX_RATIO = 50
+_ALWAYS_FINE = 64 << 20  # bytes, however small the archive: a new network may be all zeros
+_SPARED = 256 << 20  # bytes of the disk that are left free
+_MAX_READ = 1 << 20  # at a time; a tar's extended header is read at once
+_CHUNK = 1 << 18
+_FAULTS = (
+    *(tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error, lzma.LZMAError, ValueError),
+    *(OSError, NotImplementedError, RuntimeError, IndexError, OverflowError, MemoryError),
+)
+_COMPRESSIONS: dict[bytes, Callable[[IO[bytes]], Any]] = {
+    b"\x1f\x8b": gzip.open,
+    b"BZh": bz2.open,
+    b"\xfd7zXZ\x00": lzma.open,
+}
+_ENCRYPTED = 1  # a flag of a zip's entry
 
 
 def extract(archive: Path, folder: Path) -> None:
-    """Unpack a gzip-compressed (or plain) tar archive into an existing empty folder.
+    """Unpack a tar archive, however compressed, or a zip into an existing empty folder.
 
     Raises:
-        BadInputError: The file is no tar archive, is cut off, holds something other than
-            folders and ordinary files inside itself, or unpacks to over 4 GiB.
+        BadInputError: The file is no archive, is cut off, holds something other than folders
+            and ordinary files inside itself, or unpacks to more than a model needs or the
+            disk has room for.
     """
+    kind = ".zip" if archive.suffix == ".zip" else ".tar.gz"
     try:
-        with tarfile.open(archive, "r:*") as tar:
-            total = 0
-            for count, member in enumerate(tar, start=1):
-                total += member.size
-                fault = _fault(member, count, total)
-                if fault:
-                    raise BadInputError(f"{archive} is not unpacked: {fault}")
-                if hasattr(tarfile, "data_filter"):
-                    tar.extract(member, folder, filter="data")
-                else:
-                    tar.extract(member, folder, set_attrs=False)
-            # The checksum comes last, behind all that tarfile reads.
-            while tar.fileobj and tar.fileobj.read(_CHUNK):
-                pass
-    except (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, ValueError, OSError) as error:
-        raise BadInputError(f"{archive} cannot be unpacked as a .tar.gz: {error}") from error
+        if kind == ".zip":
+            with zipfile.ZipFile(archive) as packed:
+                _extract_zip(packed, archive, folder)
+        else:
+            _extract_tar(archive, folder)
+    except _FAULTS as error:
+        raise BadInputError(f"{archive} cannot be unpacked as a {kind}: {error}") from error
 
 
-def _fault(member: tarfile.TarInfo, count: int, total: int) -> str | None:
-    path = PurePosixPath(member.name)
-    if path.is_absolute() or ".." in path.parts:
-        return f"its entry {member.name!r} points outside the archive"
-    if not (member.isfile() or member.isdir()):
-        return f"its entry {member.name!r} is a link or a device"
-    if count > _MAX_MEMBERS:
-        return f"it holds more than {_MAX_MEMBERS:,} entries"
-    if total > _MAX_BYTES:
-        return f"it unpacks to more than {_MAX_BYTES >> 30} GiB"
+def fair_size(packed: int) -> int:
+    """Return the bytes that a model may unpack to which is packed into so many."""
+    return min(MAX_BYTES, packed * _MAX_RATIO + _ALWAYS_FINE)
+
+
+def zip_fault(packed: zipfile.ZipFile, size: int) -> str | None:
+    """Return what is wrong with a zip's entries as one clause; nothing of them is read.
+
+    Args:
+        packed: The archive.
+        size: Its bytes.
+    """
+    gate = _Gate(size)
+    for entry in packed.infolist():
+        kind = stat.S_IFMT(entry.external_attr >> 16)
+        if entry.flag_bits & _ENCRYPTED:
+            return f"its entry {entry.filename!r} is encrypted"
+        if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            return f"its entry {entry.filename!r} is compressed in a way that is no zip's usual one"
+        plain = kind in (0, stat.S_IFREG, stat.S_IFDIR)
+        # ZipInfo cuts names at a null byte.
+        if fault := gate.fault(entry.orig_filename, entry.file_size, entry.is_dir(), plain):
+            return fault
     return None
+
+
+class _Gate:
+    """Looks at entries one after another, before they are read.
+
+    Args:
+        packed: Bytes of the archive.
+        room: Bytes that may be written; None where nothing will be.
+    """
+
+    def __init__(self, packed: int, room: int | None = None) -> None:
+        self._limit = fair_size(packed)
+        self._room = room
+        self._names: set[str] = set()
+        self._count = 0
+        self._total = 0
+
+    def fault(self, name: str, size: int, is_folder: bool, is_plain: bool) -> str | None:
+        """Return why an entry is not let through."""
+        self._count += 1
+        self._total += size
+        path = PurePosixPath(name)
+        faults = {
+            f"its entry {name!r} points outside the archive": path.is_absolute()
+            or ".." in path.parts,
+            f"its entry {name!r} is a link or a device": not is_plain,
+            f"its entry {name!r} has a name that not every system takes": _is_odd(path),
+            f"it holds more than {_MAX_MEMBERS:,} entries": self._count > _MAX_MEMBERS,
+            f"it unpacks to more than {MAX_BYTES >> 30} GiB": self._total > MAX_BYTES,
+            f"it unpacks to more than {_MAX_RATIO} times its size, as no model does": self._total
+            > self._limit,
+            "the disk has no room for what it unpacks to": self._room is not None
+            and self._total > self._room,
+            f"its entry {name!r} comes twice, or differs from another by case alone": not is_folder
+            and self._is_known(path),
+        }
+        return next((fault for fault, found in faults.items() if found), None)
+
+    def _is_known(self, path: PurePosixPath) -> bool:
+        """Tell whether a file has been before, on disks that do not tell case apart."""
+        folded = unicodedata.normalize("NFC", str(path)).casefold()
+        known = folded in self._names
+        self._names.add(folded)
+        return known
+
+
+def _is_odd(path: PurePosixPath) -> bool:
+    name = str(path)
+    ends_oddly = any(part.endswith((".", " ")) for part in path.parts)
+    return not name.isprintable() or "\\" in name or ends_oddly
+
+
+def _room(folder: Path) -> int:
+    return max(0, shutil.disk_usage(folder).free - _SPARED)
+
+
+def _refused(archive: Path, fault: str) -> BadInputError:
+    return BadInputError(f"{archive} is not unpacked: {fault}")
+
+
+def _extract_zip(packed: zipfile.ZipFile, archive: Path, folder: Path) -> None:
+    size = archive.stat().st_size
+    if fault := zip_fault(packed, size):
+        raise _refused(archive, fault)
+    if sum(entry.file_size for entry in packed.infolist()) > _room(folder):
+        raise _refused(archive, "the disk has no room for what it unpacks to")
+    for entry in packed.infolist():
+        target = folder / entry.filename
+        if entry.is_dir():
+            target.mkdir(parents=True, exist_ok=True)
+            continue
+        target.parent.mkdir(parents=True, exist_ok=True)
+        # It ends at the size that was declared, and its checksum is compared there.
+        with packed.open(entry) as source, target.open("xb") as file:
+            shutil.copyfileobj(source, file, _CHUNK)
+
+
+def _extract_tar(archive: Path, folder: Path) -> None:
+    gate = _Gate(archive.stat().st_size, _room(folder))
+    with _decompressed(archive) as content, tarfile.open(fileobj=content, mode="r:") as tar:
+        for member in tar:
+            plain = member.isfile() or member.isdir()
+            if fault := gate.fault(member.name, member.size, member.isdir(), plain):
+                raise _refused(archive, fault)
+            if hasattr(tarfile, "data_filter"):
+                tar.extract(member, folder, filter="data")
+            else:
+                tar.extract(member, folder, set_attrs=False)
+        # The checksum comes last, behind all that tarfile reads.
+        while content.read(_CHUNK):
+            pass
+
+
+class _Bounded(io.RawIOBase):
+    """A tar's content, of which nobody gets much at once, nor more than files may have."""
+
+    def __init__(self, content: IO[bytes], limit: int) -> None:
+        self._content = content
+        self._left = limit
+
+    def read(self, size: int = -1, /) -> bytes:
+        if not 0 <= size <= _MAX_READ:
+            raise tarfile.ReadError("a name in it is as long as no name is")
+        piece = self._content.read(size)
+        self._left -= len(piece)
+        if self._left < 0:
+            raise tarfile.ReadError("it goes on and on behind its files")
+        return piece
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        return self._content.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._content.tell()
+
+
+@contextmanager
+def _decompressed(archive: Path) -> Iterator[_Bounded]:
+    with archive.open("rb") as file:
+        head = file.read(8)
+        file.seek(0)
+        limit = fair_size(archive.stat().st_size) + _ALWAYS_FINE  # for headers and padding
+        opened = next((way for mark, way in _COMPRESSIONS.items() if head.startswith(mark)), None)
+        if opened is None:
+            yield _Bounded(file, limit)
+            return
+        with opened(file) as content:
+            yield _Bounded(content, limit)

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal
 
 from toolchain.sources import network
+from toolchain.sources.archive import MAX_BYTES
 from toolchain.sources.network import AttemptError
 from toolchain.tf import VERBOSE
 
@@ -99,7 +100,10 @@ def run(
                 tracker.advance(count - received)
                 received = count
                 # What it writes counts too: a big archive is unpacked after it came.
-                pace.check(received + _size(scratch))
+                written = _size(scratch)
+                if written > MAX_BYTES:
+                    raise AttemptError(f"it unpacks to more than {MAX_BYTES >> 30} GiB")
+                pace.check(received + written)
 
 
 class _Pace:

@@ -1,31 +1,34 @@
 """Turns a Keras model file into a SavedModel.
 
 Two libraries write these files: Keras 3, and Keras 2, kept alive as `tf_keras`. The file
-says which, and is loaded with that one. Some layers run what the file's author chose
-while the model is loaded: Lambda holds marshalled Python code, and Keras 2's TFOpLambda
-names any function of TensorFlow, those that write files included. A file with one is
-refused, but for functions that only compute.
+says which, and is loaded with that one. Loading some layers runs what the file's author chose,
+so the file is looked at before Keras has it (:mod:`toolchain.sources.keras_code`).
 """
 
 from __future__ import annotations
 
 import json
+import shutil
 import zipfile
+import zlib
 from dataclasses import dataclass
+from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any
 
 from toolchain import tf as tensorflow
 from toolchain.card import Declared
 from toolchain.errors import BadInputError
+from toolchain.sources import archive, hdf5, keras_code
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 SUFFIXES = (".keras", ".h5", ".hdf5")
-# What Keras 2 records for arithmetic between layers; MobileNetV3's hard swish is some.
-_COMPUTING = ("math.", "nn.", "__operators__.", "image.", "clip_by_value", "cast", "reshape")
 _MAX_CONFIG = 64 << 20  # bytes of JSON; the largest real ones are a few hundred KiB
+_FAULTS = (
+    *(OSError, LookupError, ValueError, TypeError, AttributeError, RuntimeError, EOFError),
+    *(zipfile.BadZipFile, zlib.error, MemoryError, ArithmeticError),
+)
 
 
 @dataclass(frozen=True)
@@ -34,12 +37,22 @@ class _Header:
     config: Any
 
 
-def export(path: Path, saved_model: Path) -> Declared:
+def foreign_code(path: Path) -> str | None:
+    """Name what of a Keras file runs code of its author's when it is loaded, or return None.
+
+    Raises:
+        BadInputError: The file is no Keras model, or holds weights only.
+    """
+    return keras_code.foreign(_read_header(path).config)
+
+
+def export(path: Path, saved_model: Path, *, trusted: bool = False) -> Declared:
     """Load a Keras model file and write it as a SavedModel.
 
     Args:
         path: A `.keras` archive, or an HDF5 file with the whole model.
         saved_model: The folder to write; it must not exist.
+        trusted: Whether layers that run code of their own may do so.
 
     Returns:
         What the model says of its own input: the value range where its first layer is a
@@ -47,37 +60,59 @@ def export(path: Path, saved_model: Path) -> Declared:
 
     Raises:
         BadInputError: The file is no Keras model, holds weights only, or holds a layer
-            that runs code of its own.
+            that runs code of its own; or it names other files, or swells without bounds.
     """
     header = _read_header(path)
-    layers = list(_layers(header.config))
-    for layer in layers:
-        if code := _foreign_code(layer):
-            raise BadInputError(
-                f"{path} holds {code}, which runs what the file's author chose when it is loaded; "
-                "replace it by a named layer and save the model again"
-            )
+    if not trusted and (code := keras_code.foreign(header.config)):
+        raise BadInputError(
+            f"{path} holds {code}, which runs what the file's author chose when it is loaded; "
+            "replace it by a named layer and save the model again, or give --trust if you know "
+            "who made it"
+        )
+    if fault := content_fault(path):
+        raise BadInputError(f"{path} is not loaded: {fault}; save the model again with Keras")
     try:
         with tensorflow.quiet():
-            _export(path, saved_model, header.version)
+            _export(path, saved_model, header.version, safe=not trusted)
     except Exception as error:
         # Keras raises whatever its layers raise; all of it means the same to the user.
         raise BadInputError(
             f"{path} cannot be loaded by Keras {header.version}: {_first_line(error)}"
         ) from error
-    return Declared(value_range=(0.0, 255.0)) if _rescales_bytes(layers) else Declared()
+    return Declared(value_range=(0.0, 255.0)) if _rescales_bytes(header.config) else Declared()
 
 
-def _export(path: Path, saved_model: Path, version: str) -> None:
+def _export(path: Path, saved_model: Path, version: str, *, safe: bool) -> None:
     if version.startswith("3."):
-        model = tensorflow.load().keras.models.load_model(path, compile=False, safe_mode=True)
+        model = tensorflow.load().keras.models.load_model(path, compile=False, safe_mode=safe)
         model.export(str(saved_model), format="tf_saved_model", verbose=False)
     else:
         tensorflow.load()
         import tf_keras
 
-        model = tf_keras.models.load_model(path, compile=False, safe_mode=True)
+        model = tf_keras.models.load_model(path, compile=False, safe_mode=safe)
         model.export(str(saved_model))
+
+
+def content_fault(path: Path) -> str | None:
+    """Return what is wrong with a file behind its header."""
+    size = path.stat().st_size
+    try:
+        if not zipfile.is_zipfile(path):
+            return hdf5.fault(path, size)
+        with zipfile.ZipFile(path) as packed:
+            if fault := archive.zip_fault(packed, size):
+                return fault
+            for entry in packed.infolist():
+                if entry.filename.endswith(".h5"):
+                    # Unpacked first: HDF5 goes back and forth, which compression makes slow.
+                    with packed.open(entry) as weights, TemporaryFile() as unpacked:
+                        shutil.copyfileobj(weights, unpacked)
+                        if fault := hdf5.fault(unpacked, entry.file_size):
+                            return f"its {entry.filename}: {fault}"
+    except _FAULTS as error:
+        return _first_line(error)
+    return None
 
 
 def _read_header(path: Path) -> _Header:
@@ -85,7 +120,7 @@ def _read_header(path: Path) -> _Header:
         if zipfile.is_zipfile(path):
             return _read_archive(path)
         return _read_hdf5(path)
-    except (OSError, KeyError, ValueError, TypeError, RecursionError, zipfile.BadZipFile) as error:
+    except _FAULTS as error:
         raise BadInputError(
             f"{path} is no Keras model file ({_first_line(error)}); "
             "save the whole model with `model.save('model.keras')`"
@@ -119,39 +154,15 @@ def _text(value: Any) -> str:
     return value.decode() if isinstance(value, bytes) else str(value)
 
 
-def _layers(config: Any) -> Iterator[dict[str, Any]]:
-    """Yield every layer's configuration, nested models' included, in order."""
-    if isinstance(config, dict):
-        if "class_name" in config:
-            yield config
-        for value in config.values():
-            yield from _layers(value)
-    elif isinstance(config, list):
-        for value in config:
-            yield from _layers(value)
-
-
-def _foreign_code(layer: dict[str, Any]) -> str | None:
-    """Name the layer if loading it runs more than arithmetic."""
-    kind = str(layer["class_name"])
-    config = layer.get("config")
-    config = config if isinstance(config, dict) else {}
-    if kind == "Lambda":
-        return f"the Lambda layer {config.get('name', 'lambda')!r}"
-    if kind in ("TFOpLambda", "ClassMethod", "InstanceMethod", "InstanceProperty"):
-        function = str(config.get("function", kind))
-        if not function.startswith(_COMPUTING):
-            return f"a call of tf.{function}"
-    return None
-
-
-def _rescales_bytes(layers: list[dict[str, Any]]) -> bool:
+def _rescales_bytes(config: Any) -> bool:
     """Tell whether the model maps bytes to its own range right behind its input."""
-    for layer in layers:
-        if layer["class_name"] == "Rescaling":
-            scale = layer.get("config", {}).get("scale")
+    for layer in keras_code.parts(config):
+        kind = layer.get("class_name")
+        if kind == "Rescaling":
+            inner = layer.get("config")
+            scale = inner.get("scale") if isinstance(inner, dict) else None
             return isinstance(scale, float) and scale < 1 / 64
-        if layer["class_name"].startswith(("Conv", "Depthwise", "Separable", "Dense")):
+        if str(kind).startswith(("Conv", "Depthwise", "Separable", "Dense")):
             break
     return False
 

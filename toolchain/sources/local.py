@@ -9,6 +9,7 @@ from toolchain.card import Declared, read_sidecar
 from toolchain.errors import BadInputError
 from toolchain.sources import archive, keras_file, saved_model
 from toolchain.sources.saved_model import Fetched
+from toolchain.text import printable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,38 +17,41 @@ if TYPE_CHECKING:
     from toolchain.progress import Progress
     from toolchain.store import Store
 
-ARCHIVE_SUFFIXES = (".tar.gz", ".tgz", ".tar")
+ARCHIVE_SUFFIXES = (".tar.gz", ".tgz", ".tar", ".zip")
 SUFFIXES = (*ARCHIVE_SUFFIXES, *keras_file.SUFFIXES)
 _SAID = "declared.json"
-_LAYOUT = 1  # raise it when the SavedModel made of the same file changes
+# Python runs what a pickle says when it reads it, and no SavedModel comes as one.
+_PICKLES = (".pkl", ".pickle", ".joblib", ".pt", ".pth", ".ckpt", ".dill")
+_LAYOUT = 2  # raise it when the SavedModel made of the same file changes, or what is refused
 
 
-def fetch(path: Path, *, store: Store, progress: Progress) -> Fetched:
+def fetch(path: Path, *, store: Store, progress: Progress, trusted: bool = False) -> Fetched:
     """Return a local model as a SavedModel with what its sidecar says.
 
     A file is unpacked or exported into the store once per content. The sidecar is
     `<model>.toml` beside the model, where `<model>` has lost its suffix.
 
+    Args:
+        path: The folder or file.
+        store: Where files are kept that were unpacked or exported. What was made by running a
+            file's own code is kept apart, and not for those who do not trust it.
+        progress: Hears of files that are read, and of code that is run.
+        trusted: Whether code in the file may be run.
+
     Raises:
         BadInputError: There is nothing there, or it is no model that can be read.
     """
-    if not path.exists():
-        raise BadInputError(
-            f"there is no model at {path}; give the path of a SavedModel or Keras file"
-        )
+    _expect_model(path)
     if path.name in ("", ".."):  # "." has no name of its own
         path = path.resolve()
     stem = _stem(path)
     sidecar = path.with_name(f"{stem}.toml")
     declared = read_sidecar(sidecar) if sidecar.is_file() else Declared()
-    declared = declared.over(Declared(name=stem))
+    declared = declared.over(Declared(name=printable(stem)))
     if path.is_dir():
         folder = saved_model.locate(path)
-        return Fetched(folder, digest.of_tree(folder), path.name, declared)
-    if not path.name.endswith(SUFFIXES):
-        raise BadInputError(
-            f"{path} is no model this tool knows; it reads SavedModel folders and files that "
-            f"end with {', '.join(SUFFIXES)}"
+        return Fetched(
+            folder, digest.of_tree(folder), printable(path.name), declared, trusted=trusted
         )
     try:
         sha256 = digest.of_file(path)
@@ -56,13 +60,17 @@ def fetch(path: Path, *, store: Store, progress: Progress) -> Fetched:
             f"{path} cannot be read: {error.strerror}; check its permissions"
         ) from error
     key = f"{sha256}-{_LAYOUT}"
+    code = keras_file.foreign_code(path) if trusted and _is_keras(path) else None
+    if code:
+        progress.warn(f"--trust: {path} holds {code}, which is run as you are")
+        key += "-trusted"
 
     def make(folder: Path) -> None:
         progress.say(f"Reading {path.name}")
-        _convert(path, folder)
+        _convert(path, folder, trusted=trusted)
 
     (model, said), _ = store.result("local", key, read=_read, make=make)
-    return Fetched(model, sha256, path.name, declared.over(said))
+    return Fetched(model, sha256, printable(path.name), declared.over(said), trusted=trusted)
 
 
 def _read(kept: Path) -> tuple[Path, Declared]:
@@ -70,7 +78,33 @@ def _read(kept: Path) -> tuple[Path, Declared]:
     return saved_model.locate(kept / "saved_model"), said
 
 
-def _convert(path: Path, folder: Path) -> None:
+def _expect_model(path: Path) -> None:
+    """See that something is there, of a kind that can be read.
+
+    Raises:
+        BadInputError: It is not.
+    """
+    if not path.exists():
+        raise BadInputError(
+            f"there is no model at {path}; give the path of a SavedModel or Keras file"
+        )
+    if path.is_dir():
+        return
+    if not path.is_file():
+        raise BadInputError(f"{path} is neither a file nor a folder; give the path of a model")
+    if path.name.lower().endswith(_PICKLES):
+        raise BadInputError(
+            f"{path} is a pickle, which runs what its author chose when it is read, and is not "
+            "opened; export the model as a SavedModel or a .keras file where it was trained"
+        )
+    if not path.name.endswith(SUFFIXES):
+        raise BadInputError(
+            f"{path} is no model this tool knows; it reads SavedModel folders and files that "
+            f"end with {', '.join(SUFFIXES)}"
+        )
+
+
+def _convert(path: Path, folder: Path, *, trusted: bool) -> None:
     target = folder / "saved_model"
     said = Declared()
     if path.name.endswith(ARCHIVE_SUFFIXES):
@@ -78,8 +112,12 @@ def _convert(path: Path, folder: Path) -> None:
         archive.extract(path, target)
         saved_model.locate(target)
     else:
-        said = keras_file.export(path, target)
+        said = keras_file.export(path, target, trusted=trusted)
     (folder / _SAID).write_text(said.model_dump_json(), "utf-8")
+
+
+def _is_keras(path: Path) -> bool:
+    return path.name.endswith(keras_file.SUFFIXES)
 
 
 def _stem(path: Path) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from toolchain import disk
+from toolchain import disk, text
 from toolchain.card import first_fault
 from toolchain.errors import BadInputError, PinMismatchError
 from toolchain.store import Store
@@ -91,13 +91,13 @@ class Pins:
 
 def _read(path: Path) -> _LockFile:
     try:
-        content = json.loads(path.read_text("utf-8"))
+        content = json.loads(text.read(path))
         return _LockFile.model_validate(content)
     except FileNotFoundError:
         return _LockFile()
     except ValidationError as error:  # a ValueError, so it comes before that
         reason = first_fault(error)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         reason = str(error)
     raise BadInputError(
         f"{path} is no lock file of this tool: {reason}; restore it from version control, "

@@ -43,6 +43,8 @@ class Request:
     policy: network.NetworkPolicy = field(default_factory=network.NetworkPolicy)
     patient: bool = True
     """Ask a host again even if it was out of reach a few minutes ago."""
+    trust: bool = False
+    """Let the model run code of its author's, where loading it does so."""
 
 
 @dataclass(frozen=True)
@@ -107,11 +109,15 @@ def fetch(request: Request, *, store: Store, progress: Progress) -> Fetched:
     if kind is Kind.EMBEDDED:
         fetched = embedded.fetch(store=store, progress=progress)
     elif kind is Kind.LOCAL:
-        fetched = local.fetch(_path(request.model), store=store, progress=progress)
+        fetched = local.fetch(
+            _path(request.model), store=store, progress=progress, trusted=request.trust
+        )
     elif kind is Kind.CATALOGUE:
         fetched = _fetch_named(request, store, progress)
     else:
         fetched = _fetch_remote(kind, request.model, request, store, progress)
+    if kind in (Kind.CATALOGUE, Kind.TFHUB, Kind.KAGGLE):
+        fetched = replace(fetched, trusted=request.trust)
     if request.sha256 and fetched.sha256 != request.sha256.lower():
         raise _DigestError(
             f"{request.model} has the SHA-256 {fetched.sha256}, not the {request.sha256} that was "

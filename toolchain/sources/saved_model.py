@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 from toolchain.card import Declared
 from toolchain.errors import BadInputError
+from toolchain.sources import protobuf
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 GRAPH = "saved_model.pb"
@@ -22,11 +22,10 @@ _VARIABLES = "variables"
 _INDEX = "variables.index"
 _SHARD = re.compile(r"variables\.data-\d{5}-of-(\d{5})")
 
-# Field numbers of TensorFlow's SavedModel and MetaGraphDef messages, and protobuf's
-# ways to write a field; none of them can change without breaking every saved model.
+# Field numbers of TensorFlow's SavedModel and MetaGraphDef messages, which cannot change
+# without breaking every saved model.
 _META_GRAPHS = 2
 _SAVER = 3
-_VARINT, _FIXED64, _LENGTH, _FIXED32 = 0, 1, 2, 5
 
 
 @dataclass(frozen=True)
@@ -41,6 +40,8 @@ class Fetched:
     """Its canonical handle, or the name of a local file."""
     declared: Declared = field(default_factory=Declared)
     """What the source says of the model."""
+    trusted: bool = False
+    """Whether the user lets it run code of its author's."""
 
 
 def locate(folder: Path) -> Path:
@@ -71,8 +72,8 @@ def fault(folder: Path) -> str | None:
     except OSError:
         return f"{GRAPH} is missing"
     try:
-        meta_graphs = [body for number, body in _fields(graph) if number == _META_GRAPHS]
-        restores = any(number == _SAVER for body in meta_graphs for number, _ in _fields(body))
+        meta_graphs = list(protobuf.every(graph, _META_GRAPHS))
+        restores = any(True for _ in protobuf.every(graph, _META_GRAPHS, _SAVER))
     except ValueError:
         return f"{GRAPH} is cut off or is something else"
     if not meta_graphs:
@@ -96,42 +97,3 @@ def _variables_fault(folder: Path, *, restores: bool) -> str | None:
     if len(counts) != 1 or counts != {len(shards)}:
         return f"a {_VARIABLES}/variables.data file is missing"
     return None
-
-
-def _fields(message: bytes) -> Iterator[tuple[int, bytes]]:
-    """Yield the number and raw value of each field of a protobuf message.
-
-    Raises:
-        ValueError: The bytes end within a field or are no message.
-    """
-    at = 0
-    while at < len(message):
-        tag, at = _varint(message, at)
-        kind = tag & 7
-        if kind == _VARINT:
-            start = at
-            _, end = _varint(message, at)
-        elif kind == _LENGTH:
-            size, start = _varint(message, at)
-            end = start + size
-        elif kind in (_FIXED64, _FIXED32):
-            start, end = at, at + (8 if kind == _FIXED64 else 4)
-        else:
-            raise ValueError(f"unknown kind of field: {kind}")
-        if end > len(message) or tag >> 3 == 0:
-            raise ValueError("the message is cut off")
-        yield tag >> 3, message[start:end]
-        at = end
-
-
-def _varint(message: bytes, at: int) -> tuple[int, int]:
-    value = 0
-    for shift in range(0, 64, 7):
-        if at >= len(message):
-            break
-        byte = message[at]
-        at += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:  # noqa: PLR2004 - the top bit says that more bytes follow
-            return value, at
-    raise ValueError("the message is cut off")

@@ -47,9 +47,12 @@ def canonical(handle: str) -> str:
         parts = urllib.parse.urlsplit(text)
         host = (parts.hostname or "").encode("idna").decode("ascii")
         port = parts.port
+        path = urllib.parse.quote(parts.path, safe="/%:@!$&'()*+,;=~").rstrip("/")
+        query = urllib.parse.urlencode(
+            [pair for pair in urllib.parse.parse_qsl(parts.query) if pair[0] != _FORMAT[0]]
+        )
     except ValueError as error:  # UnicodeError, from a host that cannot be one, included
         raise BadInputError(f"{handle!r} is no TF Hub handle: {error}") from error
-    path = urllib.parse.quote(parts.path, safe="/%:@!$&'()*+,;=~").rstrip("/")
     if parts.scheme not in _PORTS or not host or not path:
         raise BadInputError(
             f"{handle!r} is no TF Hub handle; write {ORIGIN}/publisher/model/version"
@@ -63,9 +66,6 @@ def canonical(handle: str) -> str:
     netloc = f"[{host}]" if ":" in host else host
     if port is not None and port != _PORTS[parts.scheme]:
         netloc += f":{port}"
-    query = urllib.parse.urlencode(
-        [pair for pair in urllib.parse.parse_qsl(parts.query) if pair[0] != _FORMAT[0]]
-    )
     return urllib.parse.urlunsplit((scheme, netloc, path, query, ""))
 
 

@@ -12,8 +12,10 @@ them meanings of its own; everything else is refused before it is looked up.
 from __future__ import annotations
 
 import pickle
+import struct
 from collections import OrderedDict
 from dataclasses import dataclass
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,7 +29,12 @@ if TYPE_CHECKING:
 _MAGIC = 0x1950A86A20F9469CFC6C
 _PROTOCOL = 1001
 # What Python raises on the way through a file that is something else.
-_FAULTS = (EOFError, ValueError, TypeError, LookupError, AttributeError, pickle.UnpicklingError)
+_FAULTS = (
+    *(EOFError, ValueError, TypeError, LookupError, AttributeError, RuntimeError),
+    *(pickle.UnpicklingError, struct.error),
+)
+# The one in Python: C's makes room for whatever number an object is remembered by.
+_Unpickler: Any = pickle.__dict__["_Unpickler"]
 _PID_LENGTH = 6  # ("storage", type, key, device, count, view metadata)
 _DTYPES: dict[tuple[str, str], np.dtype[Any]] = {
     ("torch", "FloatStorage"): np.dtype("<f4"),
@@ -53,7 +60,7 @@ class _View:
     strides: tuple[int, ...]
 
 
-class _TensorUnpickler(pickle.Unpickler):
+class _TensorUnpickler(_Unpickler):  # type: ignore[misc]
     """Admits an ordered dict of tensors over typed storages, and nothing else."""
 
     def __init__(self, file: io.BufferedIOBase) -> None:
@@ -140,7 +147,7 @@ def _view(arrays: dict[str, np.ndarray[Any, Any]], view: Any) -> np.ndarray[Any,
     last = view.offset + sum(
         (size - 1) * stride for size, stride in zip(view.shape, view.strides, strict=True)
     )
-    if 0 not in view.shape and last >= flat.size:
+    if 0 not in view.shape and (last >= flat.size or prod(view.shape) > flat.size):
         raise ValueError(f"a tensor reaches past the end of storage {view.storage}")
     strides = tuple(stride * flat.itemsize for stride in view.strides)
     window = np.lib.stride_tricks.as_strided(

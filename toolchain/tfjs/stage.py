@@ -15,6 +15,7 @@ from toolchain import digest
 from toolchain import tf as tensorflow
 from toolchain.card import ModelCard
 from toolchain.graph.facts import GraphFacts
+from toolchain.sources import operations
 from toolchain.tfjs.artifacts import Artifacts, seal
 from toolchain.tfjs.convert import Quantization, convert
 
@@ -80,6 +81,8 @@ def run(
             "declared": fetched.declared.model_dump(mode="json"),
             "quantization": quantization,
             "shard_bytes": shard_bytes,
+            # What code of the model's own may have made is not for those who do not trust it.
+            **({"trusted": True} if fetched.trusted else {}),
         }
     )
 
@@ -106,6 +109,7 @@ def _convert(
 
     folder = entry / "model"
 
+    operations.check(fetched, progress)
     name = fetched.declared.name or fetched.source
     progress.say(f"Reading the graph of {name}")
     with tensorflow.quiet():

@@ -1,0 +1,229 @@
+"""What a SavedModel would do when it is loaded and run, read before TensorFlow has it.
+
+A model is a program (TensorFlow's SECURITY.md): operations read and write files, call Python,
+open connections. A classifier needs none of them, nor numbers by the billion that the file
+declares and does not hold. What the saver does is left out: it is TensorFlow's own, and in a
+graph by itself.
+
+The field numbers are those of SavedModel, MetaGraphDef, GraphDef, NodeDef, FunctionDefLibrary,
+AttrValue, TensorProto, SaverDef and SignatureDef in `tensorflow/core/`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from dataclasses import dataclass, field
+from math import prod
+from typing import TYPE_CHECKING
+
+from toolchain.errors import BadInputError
+from toolchain.sources import protobuf
+from toolchain.sources.saved_model import GRAPH
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from toolchain.progress import Progress
+    from toolchain.sources.saved_model import Fetched
+
+_OUTSIDE = re.compile(
+    r"File|PyFunc|Reader|Dataset|Iterator|Summary|^Debug|^Print|^Save|^Restore|Checkpoint|Rpc"
+    r"|DataService|^_?(?:Host)?(?:Send|Recv)$|Abort|Collective|LMDB|BigQuery|LoadAndRemap"
+    r"|VocabRemapping|^_?Tpu|^TPU|^Xla(?:Host|Send|Recv|Launch)|HostCompute|^Copy(?:Host)?$"
+    r"|^LoadTPU|^ImportEvent|GcsConfig|RemoteCall|^_Disconnect"
+)
+"""Operations that reach out of the graph: files, Python, other processes."""
+_RESTORING = ("RestoreV2", "Restore", "RestoreSlice", "ShardedFilename")
+# Numbers that constants may declare altogether; MobileNet-class models have some millions.
+_MAX_NUMBERS = 1 << 30
+_MAX_NODES = 100_000
+_MAX_DEPTH = 64  # functions that call each other; TensorFlow inlines them by recursion
+
+
+@dataclass(frozen=True)
+class _Node:
+    name: str
+    operations: tuple[str, ...]
+    """One; a message may write it again, and whoever reads the last one sees another."""
+    inputs: tuple[str, ...]
+    calls: frozenset[str]
+    """Functions that it names; those that there are count."""
+
+
+@dataclass
+class _Graph:
+    nodes: list[_Node] = field(default_factory=list)
+    functions: dict[str, list[_Node]] = field(default_factory=lambda: defaultdict(list))
+    signatures: set[str] = field(default_factory=set)
+    """Nodes that a call of the model begins and ends with, and those that prepare it."""
+    restores: set[str] = field(default_factory=set)
+    """Nodes that the saver begins with when a model is loaded."""
+    saves: set[str] = field(default_factory=set)
+    objects: bytes = b""
+    """The object graph, which names the functions that loading may call."""
+    numbers: int = 0
+
+
+def check(fetched: Fetched, progress: Progress) -> None:
+    """See that a model does nothing but compute, before TensorFlow loads it.
+
+    Where the user trusts it, what it would do is a warning.
+
+    Raises:
+        BadInputError: It does more, or is no SavedModel.
+    """
+    try:
+        found = fault_of((fetched.path / GRAPH).read_bytes())
+    except (OSError, ValueError) as error:
+        raise BadInputError(f"{fetched.source} has no readable {GRAPH}: {error}") from error
+    if found is None:
+        return
+    if not fetched.trusted:
+        raise BadInputError(
+            f"{fetched.source} is not loaded: {found}; save the model without it, or give --trust "
+            "if you know who made it"
+        )
+    progress.warn(f"--trust: {fetched.source} is loaded although {found}")
+
+
+def fault_of(saved_model: bytes) -> str | None:
+    """Return what a SavedModel would do that no classifier needs, as one clause, or None.
+
+    Args:
+        saved_model: The content of `saved_model.pb`.
+
+    Raises:
+        ValueError: It is no message.
+    """
+    for meta_graph in protobuf.every(saved_model, 2):
+        graph = _read(meta_graph)
+        if found := _size_fault(graph) or _outside(graph):
+            return found
+    return None
+
+
+def _read(meta_graph: memoryview) -> _Graph:
+    graph = _Graph(
+        signatures={
+            name
+            for side in (1, 2)  # inputs and outputs
+            for name in _names(protobuf.texts(meta_graph, 5, 2, side, 2, 1))
+        },
+        saves=_names(protobuf.texts(meta_graph, 3, 2)),
+        restores=_names(protobuf.texts(meta_graph, 3, 3)),
+        objects=b"".join(protobuf.every(meta_graph, 7)),
+    )
+    graph.nodes += [_node(each, graph) for each in protobuf.every(meta_graph, 2, 1)]
+    for function in protobuf.every(meta_graph, 2, 2, 1):
+        body = [_node(each, graph) for each in protobuf.every(function, 3)]
+        for name in protobuf.texts(function, 1, 1):
+            graph.functions[name] += body
+    for collection in protobuf.every(meta_graph, 4):
+        if any("init_op" in key or "main_op" in key for key in protobuf.texts(collection, 1)):
+            graph.signatures |= _names(protobuf.texts(collection, 2, 1, 1))
+    return graph
+
+
+def _node(message: memoryview, graph: _Graph) -> _Node:
+    calls: set[str] = set()
+    for value in protobuf.every(message, 5, 2):
+        # A function, or a list of them.
+        calls.update(protobuf.texts(value, 10, 1), protobuf.texts(value, 1, 9, 1))
+        for tensor in protobuf.every(value, 8):
+            sizes = protobuf.every(tensor, 2, 2, 1)
+            graph.numbers += abs(prod(protobuf.whole_number(size) for size in sizes))
+    operations = tuple(protobuf.texts(message, 2))
+    inputs = _names(protobuf.texts(message, 3))
+    (name,) = protobuf.texts(message, 1)[-1:] or [""]
+    return _Node(name, operations, tuple(inputs), frozenset(calls.union(operations)))
+
+
+def _names(texts: Iterable[str]) -> set[str]:
+    """Return the names of nodes: tensors are written `name:output`, order `^name`."""
+    return {text.removeprefix("^").partition(":")[0] for text in texts}
+
+
+def _size_fault(graph: _Graph) -> str | None:
+    if graph.numbers > _MAX_NUMBERS:
+        return f"its constants declare {graph.numbers:,} numbers"
+    bodies = (graph.nodes, *graph.functions.values())
+    if sum(map(len, bodies)) > _MAX_NODES:
+        return f"its graph has more than {_MAX_NODES:,} operations"
+    return _depth_fault(graph.functions)
+
+
+def _depth_fault(functions: Mapping[str, list[_Node]]) -> str | None:
+    """Tell whether functions call each other in a circle, or too deep."""
+    waiting = {
+        name: {call for node in body for call in node.calls if call in functions}
+        for name, body in functions.items()
+    }
+    for _ in range(_MAX_DEPTH):
+        done = {name for name, calls in waiting.items() if not calls}
+        if not waiting:
+            return None
+        if not done:
+            return f"its function {min(waiting)!r} calls itself, or another that does"
+        waiting = {name: calls - done for name, calls in waiting.items() if name not in done}
+    return f"its functions call each other more than {_MAX_DEPTH} deep" if waiting else None
+
+
+def _outside(graph: _Graph) -> str | None:
+    """Name an operation that loading or calling the model would let reach out of the graph."""
+    saver, restoring = (_reached(graph, names) for names in (graph.saves, graph.restores))
+    saved = saver | restoring
+    # All functions but the saver's; of those only the ones that the object graph names.
+    others = {
+        name for name in graph.functions if name not in saved or name.encode() in graph.objects
+    }
+    called = _reached(graph, graph.signatures) | others
+    called |= _called_from(graph, others)
+    for node, where in _bodies(graph, called):
+        for operation in node.operations:
+            if _OUTSIDE.search(operation):
+                return f"its operation {operation}{where} reaches out of the graph"
+    for node, where in _bodies(graph, restoring - called):
+        for operation in node.operations:
+            if _OUTSIDE.search(operation) and operation not in _RESTORING:
+                return f"its operation {operation}{where} reaches out of the graph"
+    return None
+
+
+def _bodies(graph: _Graph, reached: set[str]) -> Iterator[tuple[_Node, str]]:
+    for node in graph.nodes:
+        if node.name in reached:
+            yield node, ""
+    for name, body in graph.functions.items():
+        if name in reached:
+            yield from ((node, f" in the function {name!r}") for node in body)
+
+
+def _reached(graph: _Graph, names: set[str]) -> set[str]:
+    """Return the nodes that some nodes wait for, they too, and the functions they call."""
+    inputs: dict[str, set[str]] = defaultdict(set)
+    calls: dict[str, frozenset[str]] = defaultdict(frozenset)
+    for node in graph.nodes:
+        inputs[node.name].update(_names(node.inputs))
+        calls[node.name] |= node.calls
+    nodes = _closure(names, inputs)
+    functions = {call for name in nodes if name in calls for call in calls[name]}
+    return nodes | _called_from(graph, functions & graph.functions.keys())
+
+
+def _called_from(graph: _Graph, functions: set[str]) -> set[str]:
+    """Return functions and all that they call."""
+    calls = {
+        name: {call for node in body for call in node.calls if call in graph.functions}
+        for name, body in graph.functions.items()
+    }
+    return _closure(functions, calls)
+
+
+def _closure(names: set[str], following: Mapping[str, set[str]]) -> set[str]:
+    found, waiting = set(names), list(names)
+    while waiting:
+        more = following.get(waiting.pop(), set()) - found
+        found |= more
+        waiting += more
+    return found
