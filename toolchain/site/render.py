@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from toolchain import __version__, digest
 from toolchain.site import contract as contracts
-from toolchain.site import headers, parts, strings, template
+from toolchain.site import headers, integrity, parts, strings, template
 from toolchain.site.assets import Assets
 from toolchain.site.configuration import PageOptions
 from toolchain.site.files import copy, write_named
@@ -68,7 +68,18 @@ def render(
         _model(each.model, site, f"{VARIANTS}/{each.name}", f"{VARIANTS}/{each.name}/contract.bin")
         for each in variants[1:]
     ]
-    context = {
+    small = _model(preview, site, "preview", "preview/contract.bin") if preview else None
+    styles = [*runtime.styles, *_accent(page, site)]
+    loaded = [
+        runtime.wasm.simd,
+        runtime.wasm.plain,
+        *chain.from_iterable(
+            [files["contract"], *files["weight_urls"]]
+            for files in (own, *others, *([small] if small else ()))
+        ),
+    ]
+    sealed = integrity.of_files(site, [*runtime.files, *styles, *loaded])
+    context: dict[str, Any] = {
         "title": page.title or strings.filled(texts.page["title"], name=name),
         "description": page.description or strings.filled(texts.page["description"], name=name),
         "language": texts.language,
@@ -79,10 +90,20 @@ def render(
             described(variant, files)
             for variant, files in zip(variants, [own, *others], strict=False)
         ],
-        "preview": (_model(preview, site, "preview", "preview/contract.bin") if preview else None),
+        "preview": small,
         "runtime": runtime,
-        "policy": headers.content_security_policy(),
-        "styles": [*runtime.styles, *_accent(page, site)],
+        "integrity": sealed,
+        "checked": {
+            kind: {url: sealed[url] for url in urls}
+            for kind, urls in (
+                ("worker", runtime.worker),
+                ("files", loaded),
+                ("features", runtime.features),
+            )
+        },
+        "policy": headers.content_security_policy(photos_by_address=page.photos_by_address),
+        "photos_by_address": page.photos_by_address,
+        "styles": styles,
         "samples": _samples(page.samples_folder, site),
         "notice": notice,
         "toolchain_version": __version__,
@@ -99,6 +120,9 @@ def render(
     context["version"] = digest.of_bytes(html.encode())[:HASH_DIGITS]
     context["later_html"] = index(context | {"preview": None}) if preview else None
     context["assets"] = assets.urls if assets else []
+    # The page knows its own; the service worker keeps these too.
+    photos = [str(sample["url"]) for sample in context["samples"]]
+    context["integrity"] |= integrity.of_files(site, [*context["assets"], *photos])
     (site / "404.html").write_text(template.rendered("404.html.j2", context), "utf-8")
     (site / "sw.js").write_text(template.rendered("sw.js.j2", context), "utf-8")
 
