@@ -23,6 +23,10 @@ export class Conversation {
   readonly #downloads: Downloads;
   #worker: Promise<Worker> = new Promise(() => undefined);
   #isEnded = false;
+  #scripts: Promise<boolean> = Promise.resolve(true);
+  /** What was said to the worker, until it has been heard of: so long it may have to be repeated. */
+  #said: ToWorker[] | null = [];
+  #isSecond = false;
 
   /**
    * @param hear - Called with every message; not after {@link end}.
@@ -49,18 +53,20 @@ export class Conversation {
   ): void {
     const wasm = backend.kind === 'forced' && backend.backend !== 'wasm' ? null : WASM_URL;
     const files = { contract, weights, wasm };
-    const checking = this.#downloads.checkScripts(options.afresh);
+    this.#scripts = this.#downloads.checkScripts(options.afresh);
     // After a failure the scripts have to come anew before a worker takes them from the cache.
     this.#worker = options.afresh
-      ? checking.then((areRight) => (areRight ? this.#spawned() : new Promise(() => undefined)))
+      ? this.#scripts.then((areRight) =>
+          areRight ? this.#spawned() : new Promise(() => undefined),
+        )
       : Promise.resolve(this.#spawned());
     // Until then a worker does nothing, whatever its script is.
-    void checking.then((areRight) => {
+    void this.#scripts.then((areRight) => {
       if (areRight) {
         this.#post({ kind: 'start', files, backend, simd: HAS_SIMD, expectsPhoto });
       }
     });
-    void this.#downloads.start(files, earlyWeights, options, checking);
+    void this.#downloads.start(files, earlyWeights, options, this.#scripts);
   }
 
   /** Answers that were kept, by their addresses. */
@@ -88,6 +94,7 @@ export class Conversation {
   #spawned(): Worker {
     const worker = new Worker(WORKER_URL, { type: 'module' });
     worker.addEventListener('message', ({ data }: MessageEvent<FromWorker>) => {
+      this.#said = null;
       if (data.kind === 'failed') {
         void this.#hearFailure(data.failure);
       } else {
@@ -97,13 +104,25 @@ export class Conversation {
     worker.addEventListener('error', (event) => {
       event.preventDefault();
       // A script that could not be loaded gives an event without a message.
-      void this.#hearFailure(
-        event.message
-          ? { code: 'worker', detail: event.message }
-          : { code: 'network', file: nameOf(WORKER_URL) },
-      );
+      if (event.message) {
+        void this.#hearFailure({ code: 'worker', detail: event.message });
+      } else if (this.#said && !this.#isSecond) {
+        void this.#spawnAgain(this.#said);
+      } else {
+        void this.#hearFailure({ code: 'network', file: nameOf(WORKER_URL) });
+      }
     });
     return worker;
+  }
+
+  /** Starts the worker once more when its scripts, which it did not get, have come here. */
+  async #spawnAgain(said: readonly ToWorker[]): Promise<void> {
+    this.#isSecond = true;
+    if ((await this.#scripts) && !this.#isEnded) {
+      const worker = this.#spawned();
+      said.forEach((message) => worker.postMessage(message));
+      this.#worker = Promise.resolve(worker);
+    }
   }
 
   /** Believes a worker that the fault is not in its files when these are known to be right. */
@@ -114,6 +133,7 @@ export class Conversation {
   }
 
   #post(message: ToWorker, transfer: Transferable[] = []): void {
+    this.#said?.push(message);
     void this.#worker.then((worker) => worker.postMessage(message, transfer));
   }
 }

@@ -46,8 +46,9 @@ export async function steadyFetch(
 ): Promise<void> {
   let received = 0;
   let failures = 0;
+  // What led to a failure may lie in the browser's cache.
   const whole = (): Promise<Response> =>
-    fetch(file, { signal, ...(afresh && { cache: 'reload' }) });
+    fetch(file, { signal, ...((afresh || failures > 0) && { cache: 'reload' }) });
   for (;;) {
     const before = received;
     try {
