@@ -17,11 +17,20 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+def of_bytes(content: bytes) -> str:
+    """Return the integrity metadata of some content, such as `sha256-47DEQpj8…`."""
+    return _written(digest.of_bytes(content))
+
+
 def of_file(path: Path) -> str:
-    """Return the integrity metadata of a file, such as `sha256-47DEQpj8…`."""
-    return f"sha256-{base64.b64encode(bytes.fromhex(digest.of_file(path))).decode()}"
+    """Return the metadata of a file's content."""
+    return _written(digest.of_file(path))
 
 
 def of_files(site: Path, urls: Iterable[str]) -> dict[str, str]:
     """Return the metadata of files that are in the site, by their URLs relative to the page."""
     return {url: of_file(site / unquote(url)) for url in urls}
+
+
+def _written(sha256: str) -> str:
+    return f"sha256-{base64.b64encode(bytes.fromhex(sha256)).decode()}"
