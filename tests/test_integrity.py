@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,6 +18,7 @@ from toolchain.card import Declared
 from toolchain.progress import Silent
 from toolchain.report import schema
 from toolchain.site import integrity, parts
+from toolchain.site.configuration import PageOptions
 from toolchain.sources.resolve import Request
 from toolchain.tfjs.packing import EARLY_BYTES
 
@@ -58,23 +60,25 @@ DROPPED = "the connection failed"
 
 
 @pytest.fixture(scope="module")
-def site(session_store: Store, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The site of a tiny model with many weights, of which any others would do as well."""
+def options(tmp_path_factory: pytest.TempPathFactory) -> BuildOptions:
+    """How the site is built."""
     folder = tmp_path_factory.mktemp("integrity")
-    model = tiny_models.saved_model(folder / "model", width=WIDTH)
-    options = BuildOptions(
-        request=Request(str(model)),
+    return BuildOptions(
+        request=Request(str(tiny_models.saved_model(folder / "model", width=WIDTH))),
         out=folder / "site",
         shard_bytes=SHARD,
         quantization="float16",
         declared=Declared(labels=tiny_models.names(), value_range=(0.0, 1.0)),
     )
+
+
+@pytest.fixture(scope="module")
+def site(options: BuildOptions, session_store: Store) -> Path:
+    """The site of a tiny model with many weights, of which any others would do as well."""
     report = build(options, store=session_store, progress=Silent())
     # Some files of weights come with the page, and some wait for its first paint.
-    assert (
-        sum((options.out / "model" / shard).stat().st_size for shard in report.artifacts.shards)
-        > 2 * EARLY_BYTES
-    )
+    weights = [options.out / "model" / shard for shard in report.artifacts.shards]
+    assert sum(file.stat().st_size for file in weights) > 2 * EARLY_BYTES
     return options.out
 
 
@@ -329,6 +333,35 @@ def test_without_memory_for_web_assembly_javascript_tags(
         assert "no more memory" in page.inner_text("#backend")
     assert [index for index, _ in tags] == [index for index, _ in right]
     assert [score for _, score in tags] == pytest.approx([score for _, score in right], abs=1e-3)
+
+
+def test_a_page_without_addresses_asks_only_its_own_host(
+    context: BrowserContext,
+    options: BuildOptions,
+    session_store: Store,
+    right: Tags,
+    tmp_path: Path,
+) -> None:
+    strict = replace(options, out=tmp_path / "site", page=PageOptions(photos_by_address=False))
+    build(strict, store=session_store, progress=Silent())
+    with faulty(strict.out) as host, faulty(strict.out) as elsewhere:
+        page = open_page(context, host.url)
+        assert tags_of(page) == right
+        assert page.locator("#address-form").count() == 0
+        page.evaluate(
+            """address => {
+                const clipboardData = new DataTransfer();
+                clipboardData.setData('text/plain', address);
+                document.body.dispatchEvent(
+                    new ClipboardEvent('paste', {clipboardData, bubbles: true}));
+            }""",
+            "https://example.org/cat.jpg",
+        )
+        assert "no picture" in alert(page)
+        # Not even a script of its own could.
+        asked = "url => fetch(url, {mode: 'no-cors'}).then(() => 'answered', String)"
+        assert "TypeError" in page.evaluate(asked, elsewhere.url)
+        assert elsewhere.requests == []
 
 
 def test_digests_are_of_all_that_a_visit_loads(site: Path) -> None:

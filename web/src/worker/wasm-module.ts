@@ -129,8 +129,7 @@ function imports(exports: () => Exports): WebAssembly.Imports {
 /**
  * Makes the memory somewhat larger than wanted, so that it need not grow often.
  *
- * @throws where there is no more: the program would only write a warning and compute on, with
- *   whatever lies where its results should be.
+ * @throws where there is no more: the program would go on with addresses that are none.
  */
 function grow(memory: WebAssembly.Memory, wanted: number): number {
   const present = memory.buffer.byteLength;
