@@ -136,7 +136,7 @@ def file_of(site: Path, kind: str) -> str:
     return paths[kind]
 
 
-FILES = ("contract", "early weights", "last weights", "wasm", "worker")
+FILES = ("contract", "early weights", "wasm", "worker", "last weights")
 ONCE = {
     "cut": Fault(1, keep=0.5),
     "cut three times": Fault(3, keep=0.5),
@@ -152,7 +152,9 @@ ONCE = {
     [
         *(("last weights", fault, True) for fault in ONCE),
         *(("last weights", fault, False) for fault in ("cut", "cut three times")),
-        *((kind, fault, True) for kind in FILES if kind != "last weights" for fault in ONCE),
+        *((kind, fault, True) for kind in FILES[:3] for fault in ("cut", "changed")),
+        # What the page fetches the browser then fetches for the worker.
+        *(("worker", fault, True) for fault in ("cut", "busy", "changed")),
     ],
 )
 def test_what_goes_wrong_for_a_while_costs_no_tags(
@@ -187,7 +189,12 @@ LASTING = {
     ("kind", "fault"),
     [
         *(("last weights", fault) for fault in LASTING),
-        *((kind, fault) for kind in FILES if kind != "last weights" for fault in list(LASTING)[:5]),
+        *(
+            (kind, fault)
+            for kind in FILES
+            if kind != "last weights"
+            for fault in ("changed", "html called a binary", "missing")
+        ),
     ],
 )
 def test_what_stays_wrong_is_one_sentence_and_a_retry(

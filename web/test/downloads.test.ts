@@ -129,7 +129,7 @@ describe('Downloads', () => {
     expect(of(weights, wrong.posted).map(({ kind }) => kind)).toEqual(['piece']);
     expect(wrong.finished).not.toHaveBeenCalled();
     expect(await wrong.downloads.areRight).toBe(false);
-    expect([...wrong.downloads.kept.keys()]).toEqual([contract]);
+    expect([...wrong.downloads.handOver().keys()]).toEqual([contract]);
   });
 
   it('holds the worker’s scripts against theirs', async () => {
@@ -173,8 +173,10 @@ describe('Downloads', () => {
 
   it('keeps whole answers where asked to', async () => {
     const answer = (file: string) => new Response(file, { headers: { 'x-kind': 'file' } });
-    expect((await download(answer)).downloads.kept.size).toBe(0);
-    const { kept } = (await download(answer, { keep: true })).downloads;
+    expect((await download(answer)).downloads.handOver().size).toBe(0);
+    const { downloads } = await download(answer, { keep: true });
+    const kept = downloads.handOver();
+    expect(downloads.handOver().size).toBe(0);
     expect([...kept.keys()]).toEqual([contract, weights]);
     expect(await kept.get(contract)?.text()).toBe(contract);
     expect(kept.get(contract)?.headers.get('x-kind')).toBe('file');

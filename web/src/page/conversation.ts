@@ -69,9 +69,9 @@ export class Conversation {
     void this.#downloads.start(files, earlyWeights, options, this.#scripts);
   }
 
-  /** Answers that were kept, by their addresses. */
-  get downloaded(): ReadonlyMap<string, Response> {
-    return this.#downloads.kept;
+  /** Gives away the answers that were kept, by their addresses. */
+  handOver(): ReadonlyMap<string, Response> {
+    return this.#downloads.handOver();
   }
 
   /** Asks for the tags of a photo; the worker may pass over it for a newer one. */

@@ -18,7 +18,7 @@ import { nameOf, Refused, steadyFetch } from './steady-fetch';
 export interface DownloadOptions {
   /** Whether to pass over what the browser's cache holds. */
   readonly afresh: boolean;
-  /** Whether to keep the answers, for {@link Downloads.kept}. */
+  /** Whether to keep the answers, for {@link Downloads.handOver}. */
   readonly keep: boolean;
   /** What all weights but the early ones wait for. */
   readonly weightsAfter: Promise<void>;
@@ -117,10 +117,12 @@ export class Downloads {
     this.#decide?.(await all([...model, module, scripts]));
   }
 
-  /** Whole answers by their addresses; there when all has come. */
-  get kept(): ReadonlyMap<string, Response> {
+  /** Gives whole answers away, by their addresses; they are there when all has come. */
+  handOver(): ReadonlyMap<string, Response> {
+    const kept = [...this.#kept];
+    this.#kept.clear();
     return new Map(
-      [...this.#kept].map(([file, { headers, pieces }]) => [
+      kept.map(([file, { headers, pieces }]) => [
         file,
         new Response(new Blob([...pieces]), { headers }),
       ]),

@@ -101,9 +101,10 @@ export function listenToSources(place: PhotoPlace): () => void {
     }
   });
 
+  const field = document.querySelector<HTMLInputElement>('#address');
   form?.addEventListener('submit', (event) => {
     event.preventDefault();
-    const address = pictureAddress(element('#address', HTMLInputElement).value);
+    const address = pictureAddress(field?.value ?? '');
     if (address) {
       takeAddress(address);
     } else {
