@@ -12,14 +12,21 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests import axe
-from tests.browser import FLAGS, SAMPLES, chromium, chromium_path, toolchain_serve
-from toolchain.measure import probes
+from tests import axe, traffic
+from tests.browser import (
+    FLAGS,
+    SAMPLES,
+    chromium,
+    chromium_path,
+    sample_png,
+    toolchain_serve,
+)
+from tests.faulty_host import faulty
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from playwright.sync_api import Browser, BrowserContext, Page
+    from playwright.sync_api import Browser, BrowserContext, JSHandle, Page
 
 pytestmark = pytest.mark.xdist_group("page")
 
@@ -32,6 +39,8 @@ SCORES = {"performance": 95, "accessibility": 100, "best-practices": 100, "seo":
 # so each of its audits counts as it was in the best of these runs, of which one mostly does.
 # What is wrong with the page is wrong in all of them.
 LIGHTHOUSE_RUNS = 5
+
+LONGEST_HEADERS = 1500  # bytes of one request: no photo fits in there
 
 
 @pytest.fixture(scope="module")
@@ -166,34 +175,81 @@ def test_axe_finds_nothing(
     assert axe.findings(page) == {}
 
 
-def test_no_request_leaves_the_sites_own_origin(context: BrowserContext, url: str) -> None:
-    asked: list[str] = []
-    context.on("request", lambda request: asked.append(request.url))
-    page = context.new_page()
-    tagged(page, url)
-    transfer = page.evaluate_handle(
-        """bytes => {
+def by_file(page: Page, photo: Path) -> None:
+    page.set_input_files("#file", photo)
+
+
+def by_drop(page: Page, photo: Path) -> None:
+    page.dispatch_event("body", "drop", {"dataTransfer": transfer_of(page, photo)})
+
+
+def by_paste(page: Page, photo: Path) -> None:
+    page.evaluate(
+        """clipboardData => document.body.dispatchEvent(
+            new ClipboardEvent('paste', {clipboardData, bubbles: true}))""",
+        transfer_of(page, photo),
+    )
+
+
+def transfer_of(page: Page, photo: Path) -> JSHandle:
+    return page.evaluate_handle(
+        """([name, bytes]) => {
             const transfer = new DataTransfer();
-            transfer.items.add(new File([new Uint8Array(bytes)], 'own.jpg', {type: 'image/jpeg'}));
+            transfer.items.add(new File([new Uint8Array(bytes)], name, {type: 'image/png'}));
             return transfer;
         }""",
-        list((SAMPLES / "palace.jpg").read_bytes()),
+        [photo.name, list(photo.read_bytes())],
     )
-    page.dispatch_event("body", "drop", {"dataTransfer": transfer})
-    page.wait_for_selector(f"{TAGGED}[data-label=palace]", timeout=LOADED)
-    page.click("button[data-sample*=espresso]")
-    page.wait_for_selector(f"{TAGGED}[data-label=espresso]", timeout=LOADED)
-    page.select_option("#backend-choice", "cpu")
-    page.wait_for_selector("#backend[data-backend=cpu]", timeout=LOADED)
-    page.wait_for_selector(TAGGED, timeout=LOADED)
-    page.evaluate("async () => { await navigator.serviceWorker.ready }")
-    page.evaluate(probes.SERVICE_WORKER)
-    tagged(page, url)
-    # Playwright does not tell what a service worker asks for; it knows that itself.
-    (service_worker,) = context.service_workers
-    for worker in (*page.workers, service_worker):
-        asked += [entry["url"] for entry in worker.evaluate(probes.TRANSFERS)]
+
+
+def test_the_photo_never_leaves_the_machine(
+    browser: Browser, embedded_site: Path, tmp_path: Path
+) -> None:
+    photo = sample_png("palace", tmp_path).rename(tmp_path / "our-secret.png")
+    log = tmp_path / "network.json"
+    camera = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
+    with faulty(embedded_site) as host:
+        # One Playwright cannot be started within another.
+        watched = browser.browser_type.launch(
+            executable_path=chromium_path(), args=[*FLAGS, *camera, *traffic.flags(log)]
+        )
+        page = watched.new_context(permissions=["camera"]).new_page()
+        tagged(page, host.url)
+        for give in (by_file, by_drop, by_paste):
+            page.evaluate("document.querySelector('#tags').textContent = ''")
+            give(page, photo)
+            page.wait_for_selector(f"{TAGGED}[data-label=palace]", timeout=LOADED)
+        page.select_option("#backend-choice", "cpu")
+        page.wait_for_selector("#backend[data-backend=cpu]", timeout=LOADED)
+        page.wait_for_selector(TAGGED, timeout=LOADED)
+        page.set_input_files("#file", [photo, photo])
+        page.wait_for_selector("#gallery[data-gallery=still] .cell[data-cell=tagged]")
+        page.click("#camera")
+        page.wait_for_selector("html[data-state=live] #photo[data-frames-answered]")
+        page.click("#camera")
+        page.evaluate("async () => { await navigator.serviceWorker.ready }")
+        tagged(page, host.url)
+        watched.close()
+
+    seen = traffic.read(log)
+    asked = [each["url"] for each in seen.requests if host.url.startswith(str(each["initiator"]))]
+    # The page's, its worker's and its service worker's requests are there.
     kinds = {Path(urlsplit(address).path).suffix for address in asked}
     assert kinds >= {".css", ".js", ".bin", ".wasm", ".jpg"}
-    own = (url, f"blob:{url}", "data:")
-    assert [address for address in asked if not address.startswith(own)] == []
+    assert f"{host.url}sw.js" in asked
+    assert [address for address in asked if not address.startswith(host.url)] == []
+
+    # What came to the host is what is in the site, by name, and nothing was told to it.
+    for request in host.requests:
+        assert (request.method, request.query, request.body) == ("GET", "", b"")
+        assert (embedded_site / request.path).is_file()
+        assert sum(map(len, [*request.headers, *request.headers.values()])) < LONGEST_HEADERS
+        assert "cookie" not in request.headers
+    # Nor was anything of the photo said on any socket: all is plain text here.
+    content = photo.read_bytes()
+    assert b"GET /model/" in seen.sent
+    assert photo.name.encode() not in seen.sent
+    assert not any(
+        content[place : place + 16] in seen.sent for place in range(64, len(content) - 16, 4096)
+    )
+    assert len(seen.sent) < LONGEST_HEADERS * (len(host.requests) + len(seen.requests))

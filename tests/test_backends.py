@@ -22,6 +22,7 @@ from toolchain.evaluation.metrics import softmax
 from toolchain.graph import preprocess
 from toolchain.progress import Silent
 from toolchain.report import schema
+from toolchain.site import integrity
 from toolchain.sources.resolve import Request
 from toolchain.tfjs import execute
 
@@ -326,17 +327,20 @@ def test_an_address_that_cannot_be_had_fails_and_the_switch_leads_on(
 
 
 @pytest.fixture
-def hardware(context: BrowserContext) -> BrowserContext:
+def hardware(context: BrowserContext, site: Path, url: str) -> BrowserContext:
     """A profile in which WebGL, but not WebGPU, says that it runs on a graphics processor.
 
     A race is real, then, but for what the rival is called.
     """
-
-    def disguise(route: Route) -> None:
-        response = route.fetch()
-        route.fulfill(response=response, body=AS_HARDWARE + response.text())
-
-    context.route("**/worker-*.js", disguise)
+    (worker,) = site.glob("assets/worker-*.js")
+    disguised = AS_HARDWARE.encode() + worker.read_bytes()
+    html = (site / "index.html").read_text("utf-8")
+    html = html.replace(integrity.of_file(worker), integrity.of_bytes(disguised))
+    context.route(url, lambda route: route.fulfill(body=html, content_type="text/html"))
+    context.route(
+        f"**/{worker.name}",
+        lambda route: route.fulfill(body=disguised, content_type="text/javascript"),
+    )
     context.add_init_script(WITH_WORKER_AT_HAND)
     return context
 

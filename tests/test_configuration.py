@@ -67,10 +67,10 @@ def test_what_the_file_says_is_on_the_page(tiny_model: TfjsModel, tmp_path: Path
     assert f'data-sample="{address}"' in html
     assert 'alt="A &lt;rose&gt;" width="30" height="20"' in html
     (sheet,) = site.glob("assets/accent.*.css")
-    links = re.findall(r'<link rel="stylesheet" href="([^"]*)">', html)
+    links = re.findall(r'<link rel="stylesheet" href="([^"]*)" integrity="sha256-[^"]+">', html)
     assert links[-1] == f"assets/{sheet.name}"
     assert len(links) > 1
-    needed = (site / "sw.js").read_text("utf-8").split("const NEEDED", 1)[1].split("];")[0]
+    needed = (site / "sw.js").read_text("utf-8").split("const NEEDED", 1)[1].split("};")[0]
     assert f'"assets/{sheet.name}"' in needed
     assert f'"{address}"' in needed
 

@@ -19,6 +19,7 @@ from PIL import Image
 
 from tests import tiny_models
 from tests.browser import chromium, plain_host
+from tests.sealing import reseal
 from toolchain.build import BuildOptions, build
 from toolchain.card import Declared
 from toolchain.compress.stage import CompressOptions
@@ -177,6 +178,7 @@ def test_the_page_names_a_weight_that_it_cannot_unpack(page: Page, damaged: Path
     assert contract.graph == graph
     graph["packing"]["scales"] = [0.001]
     path.write_bytes(contract.model_copy(update={"graph": graph}).to_bytes())
+    reseal(damaged)
     sentence = failure_of(page, damaged)
     entries = graph["weightsManifest"][0]["weights"]
     names = [entry["name"] for entry in entries if "packed" in entry]
@@ -186,6 +188,7 @@ def test_the_page_names_a_weight_that_it_cannot_unpack(page: Page, damaged: Path
 @pytest.mark.parametrize("length", [0, 20, -9])
 def test_the_page_names_files_that_are_cut_off(page: Page, damaged: Path, length: int) -> None:
     names = rewrite_stream(damaged, lambda stream: stream[:length])
+    reseal(damaged)
     sentence = failure_of(page, damaged)
     assert f"{names} is damaged: it cannot be decompressed" in sentence
 

@@ -358,27 +358,6 @@ def test_a_missing_shard_is_named_and_a_retry_recovers(page: Page, url: str) -> 
     assert blocked
 
 
-@pytest.mark.parametrize(
-    ("body", "said"),
-    [(b"<!doctype html><p>Not here</p>", "web page"), (b"\0" * 100, "bytes")],
-    ids=["html-in-place-of-weights", "cut-off-weights"],
-)
-def test_wrong_weights_never_become_wrong_tags(
-    page: Page, url: str, body: bytes, said: str
-) -> None:
-    html = body.startswith(b"<")
-    kind = "text/html" if html else "application/octet-stream"
-    page.route(
-        "**/*shard1of*", lambda route: route.fulfill(status=200, content_type=kind, body=body)
-    )
-    page.goto(url)
-    page.wait_for_selector("html[data-state=failed]", timeout=LOADED)
-    sentence = page.inner_text("[role=alert]")
-    assert "shard1of" in sentence
-    assert said in sentence
-    assert page.locator("#tags li[data-score]").count() == 0
-
-
 def test_webgl_gives_the_same_first_tag(page: Page, url: str) -> None:
     open_page(page, url)
     expected = shown_tags(page)[0][0]

@@ -133,10 +133,9 @@ def test_the_preview_lies_in_a_folder_and_a_kind_of_its_own(site: Site) -> None:
 def test_the_page_asks_for_the_preview_and_not_yet_for_the_model(site: Site) -> None:
     html = (site.options.out / "index.html").read_text("utf-8")
     runtime = parts.runtime_for(site.report.artifacts.ops)
-    scripts = [file for file in runtime.preload if file.endswith(".js")]
     asked = preloads(html)
     photo, *code, wasm, weights, contract = asked
-    assert code == scripts
+    assert tuple(code) == runtime.worker
     assert re.fullmatch(r"preview/contract\.[0-9a-f]{16}\.bin", contract)
     assert wasm == runtime.wasm.simd
     assert weights == f"preview/{site.preview.artifacts.shards[0]}"

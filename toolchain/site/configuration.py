@@ -130,6 +130,11 @@ class PageOptions(BaseModel):
     """Folder with index.html.j2, which extends or replaces the page's template, and the files
     that it names; relative to this file."""
 
+    photos_by_address: bool = True
+    """Whether visitors may give the address of a photo, which the page then fetches from there.
+    With false the field is left out, and the page's policy lets it ask its own host for anything,
+    and no other."""
+
     @model_validator(mode="after")
     def _dark_of_what(self) -> Self:
         if self.accent_dark and not self.accent:

@@ -40,10 +40,12 @@ class Runtime(BaseModel):
     ops: frozenset[str]
     """TensorFlow's operations that it runs."""
     entry: str
-    worker: str
+    imports: tuple[str, ...]
+    """What the entry imports."""
+    worker: tuple[str, ...]
+    """The worker's script, and what that imports."""
     styles: tuple[str, ...]
     wasm: WasmFiles
-    preload: tuple[str, ...]
     features: tuple[str, ...]
     """Parts of the page that load when a visitor asks for what they do."""
     files: tuple[str, ...]
@@ -54,7 +56,7 @@ class _Manifest(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    schema_: Literal[2]
+    schema_: Literal[3]
     runtimes: tuple[Runtime, ...]
     """From the smallest up."""
 

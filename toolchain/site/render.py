@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from toolchain import __version__, digest
 from toolchain.site import contract as contracts
-from toolchain.site import headers, parts, strings, template
+from toolchain.site import headers, integrity, parts, strings, template
 from toolchain.site.assets import Assets
 from toolchain.site.configuration import PageOptions
 from toolchain.site.files import copy, write_named
@@ -21,7 +21,7 @@ from toolchain.tfjs.artifacts import HASH_DIGITS
 from toolchain.tfjs.packing import EARLY_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from toolchain.site.variants import Variant
@@ -68,7 +68,9 @@ def render(
         _model(each.model, site, f"{VARIANTS}/{each.name}", f"{VARIANTS}/{each.name}/contract.bin")
         for each in variants[1:]
     ]
-    context = {
+    small = _model(preview, site, "preview", "preview/contract.bin") if preview else None
+    styles = [*runtime.styles, *_accent(page, site)]
+    context: dict[str, Any] = {
         "title": page.title or strings.filled(texts.page["title"], name=name),
         "description": page.description or strings.filled(texts.page["description"], name=name),
         "language": texts.language,
@@ -79,26 +81,34 @@ def render(
             described(variant, files)
             for variant, files in zip(variants, [own, *others], strict=False)
         ],
-        "preview": (_model(preview, site, "preview", "preview/contract.bin") if preview else None),
+        "preview": small,
         "runtime": runtime,
-        "policy": headers.content_security_policy(),
-        "styles": [*runtime.styles, *_accent(page, site)],
+        "integrity": integrity.of_files(site, [*runtime.files, *styles]),
+        "policy": headers.content_security_policy(photos_by_address=page.photos_by_address),
+        "photos_by_address": page.photos_by_address,
+        "styles": styles,
         "samples": _samples(page.samples_folder, site),
         "notice": notice,
         "toolchain_version": __version__,
     }
     assets = None if page.template is None else Assets(page.template, site)
 
-    def index(context: Mapping[str, object]) -> str:
+    def index(preview: dict[str, Any] | None) -> str:
+        checked = _checked(site, runtime, [own, *others, *([preview] if preview else ())])
+        filled = context | {"preview": preview, "checked": checked}
         if page.template is None or assets is None:
-            return template.rendered(template.PAGE, context)
-        return template.rendered_page(page.template, context, assets, runtime.entry)
+            return template.rendered(template.PAGE, filled)
+        return template.rendered_page(page.template, filled, assets, runtime.entry)
 
-    html = index(context)
+    html = index(small)
     (site / "index.html").write_text(html, "utf-8")
     context["version"] = digest.of_bytes(html.encode())[:HASH_DIGITS]
-    context["later_html"] = index(context | {"preview": None}) if preview else None
+    context["later_html"] = index(None) if small else None
     context["assets"] = assets.urls if assets else []
+    # What the service worker keeps besides.
+    photos = [str(sample["url"]) for sample in context["samples"]]
+    of_models = [url for files in (own, *others) for url in _loaded(files)]
+    context["integrity"] |= integrity.of_files(site, [*of_models, *photos, *context["assets"]])
     (site / "404.html").write_text(template.rendered("404.html.j2", context), "utf-8")
     (site / "sw.js").write_text(template.rendered("sw.js.j2", context), "utf-8")
 
@@ -140,6 +150,23 @@ def _model(model: TfjsModel, site: Path, folder: str, contract: str) -> dict[str
         "weight_urls": [f"{folder}/{shard}" for shard in artifacts.shards],
         "early_weights": [f"{folder}/{shard}" for shard in _early(model)],
         "weight_bytes": artifacts.weight_bytes,
+    }
+
+
+def _loaded(files: dict[str, Any]) -> list[str]:
+    """Return the URLs of what a page loads of a model, as :func:`_model` has written it."""
+    return [files["contract"], *files["weight_urls"]]
+
+
+def _checked(
+    site: Path, runtime: parts.Runtime, models: Sequence[dict[str, Any]]
+) -> dict[str, dict[str, str]]:
+    """Return the digests that the page's code looks at; `web/src/page/published.ts` reads them."""
+    loaded = [runtime.wasm.simd, runtime.wasm.plain, *chain.from_iterable(map(_loaded, models))]
+    return {
+        "worker": integrity.of_files(site, runtime.worker),
+        "files": integrity.of_files(site, loaded),
+        "features": integrity.of_files(site, runtime.features),
     }
 
 

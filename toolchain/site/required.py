@@ -25,6 +25,7 @@ ELEMENTS = (
     "html[data-early-weights]",
     "html[data-weight-bytes]",
     "html[data-samples]",
+    "html[data-integrity]",
     "template#strings",
     "#alert",
     "#alert-text",
@@ -34,8 +35,6 @@ ELEMENTS = (
     "button#camera-switch",
     "#camera-note",
     "#camera-spoken",
-    "form#address-form",
-    "input#address",
     "#photo",
     "#photo img",
     "#photo [data-crop]",
@@ -86,8 +85,8 @@ ELEMENTS = (
 )
 """As CSS selectors: of web/src/page, each of its calls of `element`, and of `siteFiles`.
 
-Rows of a preview, and what a site with variants has, are left out: the page's code asks for
-them only where they are.
+Rows of a preview, what a site with variants has, and the field for addresses are left out: the
+page's code asks for them only where they are.
 """
 
 _VOID = frozenset(

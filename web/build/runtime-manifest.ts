@@ -5,7 +5,7 @@ import type { Plugin, Rolldown } from 'vite';
 
 /** What the site generator has to know of the built runtimes. */
 export interface RuntimeManifest {
-  readonly schema: 2;
+  readonly schema: 3;
   /** From the smallest up. */
   readonly runtimes: readonly RuntimeFacts[];
 }
@@ -16,15 +16,19 @@ export interface RuntimeFacts {
   /** The operations that a graph may have. */
   readonly ops: readonly string[];
   readonly entry: string;
-  readonly worker: string;
+  /** What the entry imports. */
+  readonly imports: readonly string[];
+  /** The worker's script, and what that imports. */
+  readonly worker: readonly string[];
   readonly styles: readonly string[];
   readonly wasm: { readonly simd: string; readonly plain: string };
-  /** What is needed before the first tag on WebAssembly with SIMD, besides the entry. */
-  readonly preload: readonly string[];
   /** Parts of the page that load when a visitor asks for what they do. */
   readonly features: readonly string[];
   readonly files: readonly string[];
 }
+
+/** Where there is a service worker to keep it, the browser computes digests itself. */
+const WITHOUT_TLS = /\/page-plain-sha256-/;
 
 /** The two halves of one plugin: Vite builds the page and its worker apart. */
 export interface RuntimeManifestPlugins {
@@ -60,7 +64,6 @@ export function runtimeManifest(runtime: string, ops: ReadonlySet<string>): Runt
           chunks(bundle).filter((chunk) => chunk.isEntry),
           'page entry',
         );
-        const [worker = ''] = workerFiles;
         const simd = only(
           names.filter((name) => /-simd-[^/]+\.wasm$/.test(name)),
           'SIMD wasm',
@@ -74,18 +77,19 @@ export function runtimeManifest(runtime: string, ops: ReadonlySet<string>): Runt
           name: runtime,
           ops: [...ops].sort(),
           entry: entry.fileName,
-          worker,
+          imports: imported,
+          worker: workerFiles,
           styles: names.filter((name) => name.endsWith('.css')),
           wasm: { simd, plain },
-          preload: [...imported, ...workerFiles, simd],
           features: chunks(bundle)
             .map(({ fileName }) => fileName)
             .filter((name) => name !== entry.fileName && !imported.includes(name))
+            .filter((name) => !WITHOUT_TLS.test(name))
             .sort(),
           files: names,
         };
         const others = presentRuntimes(dir).filter(({ name }) => name !== runtime);
-        const manifest: RuntimeManifest = { schema: 2, runtimes: [...others, facts] };
+        const manifest: RuntimeManifest = { schema: 3, runtimes: [...others, facts] };
         this.emitFile({
           type: 'asset',
           fileName: 'runtime.json',

@@ -73,10 +73,10 @@ export type ToWorker =
     }
   /** The next bytes of a file. */
   | { readonly kind: 'piece'; readonly file: string; readonly bytes: Uint8Array<ArrayBuffer> }
+  /** All of it has come, and it is the file that was published. */
   | { readonly kind: 'complete'; readonly file: string }
-  /** The WebAssembly, in place of its bytes. */
+  /** The WebAssembly, in place of its bytes; likewise. */
   | { readonly kind: 'compiled'; readonly file: string; readonly module: WebAssembly.Module }
-  | { readonly kind: 'missing'; readonly file: string; readonly failure: Failure }
   | { readonly kind: 'classify'; readonly id: number; readonly photo: Photo }
   /** The photo that was on its way will not come. */
   | { readonly kind: 'no-photo' };
@@ -110,6 +110,7 @@ export type BackendReason =
   | { readonly code: 'half-precision'; readonly gpu: GpuBackend }
   | { readonly code: 'other-answer'; readonly gpu: GpuBackend }
   | { readonly code: 'gpu-failed'; readonly gpu: GpuBackend; readonly detail: string }
+  | { readonly code: 'wasm-failed'; readonly detail: string }
   | ({ readonly code: 'measured' } & Race)
   | ({ readonly code: 'remembered' } & Race);
 
@@ -173,6 +174,8 @@ export type Failure =
   | { readonly code: 'network'; readonly file: string }
   | { readonly code: 'http'; readonly file: string; readonly status: number }
   | { readonly code: 'html'; readonly file: string }
+  /** It is not the file that was published. */
+  | { readonly code: 'damaged'; readonly file: string }
   | { readonly code: 'compression'; readonly file: string; readonly detail: string }
   | { readonly code: 'not-json'; readonly file: string }
   | {

@@ -1,10 +1,16 @@
+import { createHash } from 'node:crypto';
+
 import { afterEach, describe, expect, it, vi } from 'vitest';
 
-import type { ToWorker } from '../src/messages';
+import type { Failure, ToWorker } from '../src/messages';
 import { Downloads } from '../src/page/downloads';
 
 const site = 'https://example.org/sub/';
-const files = { contract: `${site}contract.bin`, weights: [`${site}a.bin`], wasm: null };
+const [contract, weights, script] = [`${site}contract.bin`, `${site}a.bin`, `${site}worker.js`];
+const files = { contract, weights: [weights], wasm: null };
+
+const sealed = (content: string | Uint8Array) =>
+  `sha256-${createHash('sha256').update(content).digest('base64')}`;
 
 /** Downloads from stand-ins for the host's answers. */
 async function download(
@@ -15,19 +21,29 @@ async function download(
     keep = false,
     earlyWeights = 0,
     weightsAfter = Promise.resolve(),
+    digests = [] as [string, string][],
+    workerDigests = [] as [string, string][],
   } = {},
 ) {
   const fetched = vi.fn(async (file: string) => answer(file));
   vi.stubGlobal('fetch', fetched);
   const posted: ToWorker[] = [];
   const progress: number[] = [];
+  const failures: Failure[] = [];
   const finished = vi.fn();
-  const downloads = new Downloads((message) => posted.push(message), {
-    progress: (bytes) => progress.push(bytes),
-    finished,
-  });
-  await downloads.start({ ...files, wasm }, earlyWeights, { afresh, keep, weightsAfter });
-  return { fetched, posted, progress, finished, downloads };
+  const downloads = new Downloads(
+    (message) => posted.push(message),
+    {
+      progress: (bytes) => progress.push(bytes),
+      finished,
+      interrupted: vi.fn(),
+      failed: (failure) => failures.push(failure),
+    },
+    { files: new Map(digests), worker: new Map(workerDigests), features: new Map() },
+  );
+  const scripts = downloads.checkScripts(afresh);
+  await downloads.start({ ...files, wasm }, earlyWeights, { afresh, keep, weightsAfter }, scripts);
+  return { fetched, posted, progress, finished, failures, downloads };
 }
 
 const pieces = (...content: Uint8Array<ArrayBuffer>[]) =>
@@ -38,27 +54,29 @@ const pieces = (...content: Uint8Array<ArrayBuffer>[]) =>
     },
   });
 
+const of = (file: string, posted: readonly ToWorker[]) =>
+  posted.filter((message) => 'file' in message && message.file === file);
+
 afterEach(() => {
   vi.unstubAllGlobals();
 });
 
 describe('Downloads', () => {
   it('hands over every piece, and counts those of weights', async () => {
-    const { posted, progress, finished, fetched } = await download((file) =>
-      file.endsWith('a.bin')
+    const { posted, progress, finished, fetched, downloads } = await download((file) =>
+      file === weights
         ? new Response(pieces(Uint8Array.of(1, 2), Uint8Array.of(3)))
         : new Response('{}'),
     );
-    expect(posted.filter((message) => 'file' in message && message.file.endsWith('a.bin'))).toEqual(
-      [
-        { kind: 'piece', file: files.weights[0], bytes: Uint8Array.of(1, 2) },
-        { kind: 'piece', file: files.weights[0], bytes: Uint8Array.of(3) },
-        { kind: 'complete', file: files.weights[0] },
-      ],
-    );
+    expect(of(weights, posted)).toEqual([
+      { kind: 'piece', file: weights, bytes: Uint8Array.of(1, 2) },
+      { kind: 'piece', file: weights, bytes: Uint8Array.of(3) },
+      { kind: 'complete', file: weights },
+    ]);
     expect(progress).toEqual([2, 3]);
     expect(finished).toHaveBeenCalledTimes(1);
-    expect(fetched.mock.calls.map(([file]) => file)).toEqual([files.contract, files.weights[0]]);
+    expect(await downloads.areRight).toBe(true);
+    expect(fetched.mock.calls.map(([file]) => file)).toEqual([contract, weights]);
   });
 
   it('lets all weights but the early ones wait', async () => {
@@ -69,86 +87,117 @@ describe('Downloads', () => {
     const fetched = vi.fn(async () => new Response('{}'));
     vi.stubGlobal('fetch', fetched);
     const asked = () => fetched.mock.calls.map(([file]: unknown[]) => file);
-    const downloads = new Downloads(vi.fn(), { progress: vi.fn(), finished: vi.fn() });
-    const weights = [`${site}a.bin`, `${site}b.bin`];
-    const done = downloads.start({ ...files, weights }, 1, {
+    const downloads = new Downloads(
+      vi.fn(),
+      { progress: vi.fn(), finished: vi.fn(), interrupted: vi.fn(), failed: vi.fn() },
+      { files: new Map(), worker: new Map(), features: new Map() },
+    );
+    const both = [weights, `${site}b.bin`];
+    const done = downloads.start({ ...files, weights: both }, 1, {
       afresh: false,
       keep: false,
       weightsAfter,
     });
     await new Promise((settled) => setTimeout(settled));
-    expect(asked()).toEqual([files.contract, weights[0]]);
+    expect(asked()).toEqual([contract, weights]);
     paint();
     await done;
-    expect(asked()).toEqual([files.contract, ...weights]);
+    expect(asked()).toEqual([contract, ...both]);
   });
+
+  it.each([
+    ['the browser’s own', undefined],
+    ['its own, without TLS,', { subtle: undefined }],
+  ])('holds files against their digests with %s SHA-256', async (_, crypto) => {
+    if (crypto) {
+      vi.stubGlobal('crypto', crypto);
+    }
+    const right = await download(() => new Response('abc'), {
+      digests: [
+        [contract, sealed('abc')],
+        [weights, sealed('abc')],
+      ],
+    });
+    expect(right.failures).toEqual([]);
+    expect(of(weights, right.posted).at(-1)).toEqual({ kind: 'complete', file: weights });
+
+    const wrong = await download(() => new Response('abc'), {
+      keep: true,
+      digests: [[weights, sealed('abd')]],
+    });
+    expect(wrong.failures).toEqual([{ code: 'damaged', file: 'a.bin' }]);
+    expect(of(weights, wrong.posted).map(({ kind }) => kind)).toEqual(['piece']);
+    expect(wrong.finished).not.toHaveBeenCalled();
+    expect(await wrong.downloads.areRight).toBe(false);
+    expect([...wrong.downloads.handOver().keys()]).toEqual([contract]);
+  });
+
+  it('holds the worker’s scripts against theirs', async () => {
+    const { failures, downloads } = await download(() => new Response('abc'), {
+      workerDigests: [[script, sealed('other')]],
+    });
+    expect(failures).toEqual([{ code: 'damaged', file: 'worker.js' }]);
+    expect(await downloads.areRight).toBe(false);
+  });
+
+  // The magic number and the version: a module with nothing in it.
+  const empty = Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0);
+  const wasm = `${site}a.wasm`;
 
   it.each(['application/wasm', 'application/octet-stream'])(
     'hands over the WebAssembly compiled, where the host calls it %s',
     async (type) => {
-      const wasm = `${site}a.wasm`;
-      // The magic number and the version: a module with nothing in it.
-      const empty = Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0);
       const headers = { 'content-type': type };
       const { posted } = await download(
         (file) => (file === wasm ? new Response(empty, { headers }) : new Response('{}')),
-        { wasm },
+        { wasm, digests: [[wasm, sealed(empty)]] },
       );
-      await vi.waitFor(() => {
-        expect(posted).toContainEqual({
-          kind: 'compiled',
-          file: wasm,
-          module: expect.any(WebAssembly.Module) as unknown,
-        });
-      });
+      const module = expect.any(WebAssembly.Module) as unknown;
+      expect(posted).toContainEqual({ kind: 'compiled', file: wasm, module });
     },
   );
 
-  it('tells of WebAssembly that is damaged', async () => {
-    const wasm = `${site}a.wasm`;
-    const { posted } = await download(() => new Response('?'), { wasm });
-    await vi.waitFor(() => {
-      expect(posted).toContainEqual({
-        kind: 'missing',
-        file: wasm,
-        failure: expect.objectContaining({ code: 'backend', backend: 'wasm' }) as unknown,
-      });
+  it('does not hand over WebAssembly that is another', async () => {
+    const { posted, failures } = await download(() => new Response(empty), {
+      wasm,
+      digests: [[wasm, sealed('another')]],
     });
+    expect(of(wasm, posted)).toEqual([]);
+    expect(failures).toEqual([{ code: 'damaged', file: 'a.wasm' }]);
+  });
+
+  it('tells of WebAssembly that this browser does not understand', async () => {
+    const { failures } = await download(() => new Response('?'), { wasm });
+    expect(failures).toEqual([expect.objectContaining({ code: 'backend', backend: 'wasm' })]);
   });
 
   it('keeps whole answers where asked to', async () => {
-    const answer = (file: string) => new Response(file);
-    expect((await download(answer)).downloads.kept.size).toBe(0);
-    const { kept } = (await download(answer, { keep: true })).downloads;
-    expect([...kept.keys()]).toEqual([files.contract, files.weights[0]]);
-    expect(await kept.get(files.contract)?.text()).toBe(files.contract);
+    const answer = (file: string) => new Response(file, { headers: { 'x-kind': 'file' } });
+    expect((await download(answer)).downloads.handOver().size).toBe(0);
+    const { downloads } = await download(answer, { keep: true });
+    const kept = downloads.handOver();
+    expect(downloads.handOver().size).toBe(0);
+    expect([...kept.keys()]).toEqual([contract, weights]);
+    expect(await kept.get(contract)?.text()).toBe(contract);
+    expect(kept.get(contract)?.headers.get('x-kind')).toBe('file');
   });
 
   it('passes over the cache after a failure', async () => {
     const { fetched } = await download(() => new Response('{}'), { afresh: true });
-    expect(fetched).toHaveBeenCalledWith(
-      files.contract,
-      expect.objectContaining({ cache: 'reload' }),
-    );
+    expect(fetched).toHaveBeenCalledWith(contract, expect.objectContaining({ cache: 'reload' }));
   });
 
-  it.each<[object, () => Response]>([
+  it.each<[Failure, () => Response]>([
     [{ code: 'http', file: 'a.bin', status: 404 }, () => new Response('', { status: 404 })],
     [
       { code: 'html', file: 'a.bin' },
       () => new Response('', { headers: { 'content-type': 'text/html; charset=utf-8' } }),
     ],
-    [
-      { code: 'network', file: 'a.bin' },
-      () => {
-        throw new TypeError('offline');
-      },
-    ],
   ])('tells of %j', async (failure, answer) => {
-    const { posted, finished } = await download((file) =>
-      file.endsWith('a.bin') ? answer() : new Response('{}'),
+    const { failures, finished } = await download((file) =>
+      file === weights ? answer() : new Response('{}'),
     );
-    expect(posted).toContainEqual({ kind: 'missing', file: files.weights[0], failure });
+    expect(failures).toEqual([failure]);
     expect(finished).not.toHaveBeenCalled();
   });
 });

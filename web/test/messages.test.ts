@@ -33,6 +33,7 @@ const failures: readonly Failure[] = [
   { code: 'weight', weight: 'a/b', fault: { kind: 'channels', found: '5', values: 6 } },
   { code: 'weight', weight: 'a/b', fault: { kind: 'index', index: 9, scales: 3 } },
   { code: 'weight', weight: 'a/b', fault: { kind: 'encoding', found: '"br"' } },
+  { code: 'damaged', file: 'a.bin' },
   { code: 'graph', file: 'model.json', detail: 'no such op.' },
   { code: 'outputs', expected: 1001, found: 1000 },
   { code: 'backend', backend: 'webgl', detail: 'it did not start.' },
@@ -42,7 +43,7 @@ const failures: readonly Failure[] = [
 describe('messages', () => {
   it('are told apart by their kind', () => {
     expectTypeOf<ToWorker['kind']>().toEqualTypeOf<
-      'start' | 'piece' | 'complete' | 'compiled' | 'missing' | 'classify' | 'no-photo'
+      'start' | 'piece' | 'complete' | 'compiled' | 'classify' | 'no-photo'
     >();
     expectTypeOf<Extract<FromWorker, { kind: 'tagged' }>['tagging']>().toEqualTypeOf<Tagging>();
   });

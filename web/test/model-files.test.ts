@@ -133,13 +133,6 @@ describe('receiveModel', () => {
     });
   });
 
-  it('says what the page could not fetch', async () => {
-    const incoming = new Incoming();
-    const failure = { code: 'http', file: 'contract.bin', status: 404 } as const;
-    incoming.take({ kind: 'missing', file: 'site/contract.bin', failure });
-    expect(await failureIn(receiveModel(incoming, 'site/contract.bin'))).toEqual(failure);
-  });
-
   it('names a contract that is no JSON', async () => {
     const files = { 'site/contract.bin': zipped('<html>') };
     expect(await failureIn(receive(files))).toEqual({ code: 'not-json', file: 'contract.bin' });

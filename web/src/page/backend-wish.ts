@@ -72,6 +72,30 @@ export function wishInstead(
   return { kind: 'forced', backend, reason };
 }
 
+/**
+ * Returns the wish for what comes after a backend that failed, or null where nothing does: the
+ * address asked for this one alone, or it was the last.
+ */
+export function wishAfter(
+  wish: BackendWish,
+  detail: string,
+  offered: ReadonlySet<BackendName>,
+): ForcedWish | null {
+  const failed = wish.kind === 'forced' ? wish.backend : 'wasm';
+  const code = wish.kind === 'forced' ? wish.reason.code : 'first';
+  if (code === 'forced') {
+    return null;
+  }
+  if (code === 'chosen') {
+    // Chosen perhaps long ago, and drivers change: that must not cost the visitor the tags.
+    return wishInstead({ code: 'chosen-failed', chosen: failed, detail }, offered);
+  }
+  // It may have run out of memory, of which JavaScript finds some elsewhere.
+  return failed === 'wasm' && offered.has('wasm')
+    ? { kind: 'forced', backend: 'cpu', reason: { code: 'wasm-failed', detail } }
+    : null;
+}
+
 /** Returns what went wrong where another backend may do better, or null. */
 export function faultOfBackend(failure: Failure): string | null {
   switch (failure.code) {

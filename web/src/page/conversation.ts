@@ -1,9 +1,11 @@
 /** Talks with the worker: one conversation from the start of a worker to its end. */
 
 import workerUrl from '../worker/main.ts?worker&url';
-import type { BackendWish, FromWorker, Photo, ToWorker } from '../messages';
+import type { BackendWish, Failure, FromWorker, Photo, ToWorker } from '../messages';
 import { type DownloadEvents, type DownloadOptions, Downloads } from './downloads';
+import { published } from './published';
 import type { ModelFiles } from './site-files';
+import { nameOf } from './steady-fetch';
 import { HAS_SIMD, WASM_URL } from './wasm-choice';
 
 /** The address of the worker's script. */
@@ -17,31 +19,33 @@ export interface StartOptions extends DownloadOptions {
 
 /** Starts a worker and speaks to it in types. */
 export class Conversation {
-  readonly #worker: Worker;
+  readonly #hear: (message: FromWorker) => void;
   readonly #downloads: Downloads;
+  #worker: Promise<Worker> = new Promise(() => undefined);
+  #isEnded = false;
+  #scripts: Promise<boolean> = Promise.resolve(true);
+  /** What was said to the worker, until it has been heard of: so long it may have to be repeated. */
+  #said: ToWorker[] | null = [];
+  #isSecond = false;
 
-  /** @param hear - Called with every message; not after {@link end}. */
-  constructor(hear: (message: FromWorker) => void, downloadEvents: DownloadEvents) {
-    this.#worker = new Worker(WORKER_URL, { type: 'module' });
-    this.#worker.addEventListener('message', ({ data }: MessageEvent<FromWorker>) => hear(data));
-    this.#worker.addEventListener('error', (event) => {
-      event.preventDefault();
-      // A script that could not be loaded gives an event without a message.
-      const file = WORKER_URL.split('/').at(-1) ?? WORKER_URL;
-      hear({
-        kind: 'failed',
-        failure: event.message
-          ? { code: 'worker', detail: event.message }
-          : { code: 'network', file },
-      });
-    });
+  /**
+   * @param hear - Called with every message; not after {@link end}.
+   * @param downloadEvents - A failed download is heard as a message.
+   */
+  constructor(hear: (message: FromWorker) => void, downloadEvents: Omit<DownloadEvents, 'failed'>) {
+    this.#hear = (message) => {
+      if (!this.#isEnded) {
+        hear(message);
+      }
+    };
     this.#downloads = new Downloads(
       (message, transfer) => this.#post(message, transfer),
-      downloadEvents,
+      { ...downloadEvents, failed: (failure) => this.#hear({ kind: 'failed', failure }) },
+      published(),
     );
   }
 
-  /** Tells the worker to load the model, and loads its files for it. */
+  /** Starts a worker with the model, and loads its files for it. */
   start(
     { contract, weights, earlyWeights }: ModelFiles,
     backend: BackendWish,
@@ -49,13 +53,25 @@ export class Conversation {
   ): void {
     const wasm = backend.kind === 'forced' && backend.backend !== 'wasm' ? null : WASM_URL;
     const files = { contract, weights, wasm };
-    this.#post({ kind: 'start', files, backend, simd: HAS_SIMD, expectsPhoto });
-    void this.#downloads.start(files, earlyWeights, options);
+    this.#scripts = this.#downloads.checkScripts(options.afresh);
+    // After a failure the scripts have to come anew before a worker takes them from the cache.
+    this.#worker = options.afresh
+      ? this.#scripts.then((areRight) =>
+          areRight ? this.#spawned() : new Promise(() => undefined),
+        )
+      : Promise.resolve(this.#spawned());
+    // Until then a worker does nothing, whatever its script is.
+    void this.#scripts.then((areRight) => {
+      if (areRight) {
+        this.#post({ kind: 'start', files, backend, simd: HAS_SIMD, expectsPhoto });
+      }
+    });
+    void this.#downloads.start(files, earlyWeights, options, this.#scripts);
   }
 
-  /** Answers that were kept, by their addresses. */
-  get downloaded(): ReadonlyMap<string, Response> {
-    return this.#downloads.kept;
+  /** Gives away the answers that were kept, by their addresses. */
+  handOver(): ReadonlyMap<string, Response> {
+    return this.#downloads.handOver();
   }
 
   /** Asks for the tags of a photo; the worker may pass over it for a newer one. */
@@ -70,12 +86,55 @@ export class Conversation {
 
   /** Ends the worker at once. */
   end(): void {
+    this.#isEnded = true;
     this.#downloads.cancel();
-    this.#worker.terminate();
+    void this.#worker.then((worker) => worker.terminate());
+  }
+
+  #spawned(): Worker {
+    const worker = new Worker(WORKER_URL, { type: 'module' });
+    worker.addEventListener('message', ({ data }: MessageEvent<FromWorker>) => {
+      this.#said = null;
+      if (data.kind === 'failed') {
+        void this.#hearFailure(data.failure);
+      } else {
+        this.#hear(data);
+      }
+    });
+    worker.addEventListener('error', (event) => {
+      event.preventDefault();
+      // A script that could not be loaded gives an event without a message.
+      if (event.message) {
+        void this.#hearFailure({ code: 'worker', detail: event.message });
+      } else if (this.#said && !this.#isSecond) {
+        void this.#spawnAgain(this.#said);
+      } else {
+        void this.#hearFailure({ code: 'network', file: nameOf(WORKER_URL) });
+      }
+    });
+    return worker;
+  }
+
+  /** Starts the worker once more when its scripts, which it did not get, have come here. */
+  async #spawnAgain(said: readonly ToWorker[]): Promise<void> {
+    this.#isSecond = true;
+    if ((await this.#scripts) && !this.#isEnded) {
+      const worker = this.#spawned();
+      said.forEach((message) => worker.postMessage(message));
+      this.#worker = Promise.resolve(worker);
+    }
+  }
+
+  /** Believes a worker that the fault is not in its files when these are known to be right. */
+  async #hearFailure(failure: Failure): Promise<void> {
+    if (failure.code === 'backend' || (await this.#downloads.areRight)) {
+      this.#hear({ kind: 'failed', failure });
+    }
   }
 
   #post(message: ToWorker, transfer: Transferable[] = []): void {
-    this.#worker.postMessage(message, transfer);
+    this.#said?.push(message);
+    void this.#worker.then((worker) => worker.postMessage(message, transfer));
   }
 }
 

@@ -10,6 +10,7 @@ import './styles/index.css';
 import { BackendMemory } from './backend-memory';
 import { offeredBackends } from './backend-offer';
 import { addressWish, rememberedWish } from './backend-wish';
+import { bringFeaturesWhenTouched } from './features';
 import { firstPaint } from './first-paint';
 import { Session } from './session';
 import type { SessionEvents } from './session-events';
@@ -41,6 +42,7 @@ if (files.hasSamples) {
   session.expect();
 }
 session.start();
+bringFeaturesWhenTouched();
 
 /** Settles when all elements are there. */
 async function parsed(): Promise<void> {
@@ -56,6 +58,7 @@ function held(view: Promise<SessionEvents>): SessionEvents {
   return {
     state: (state) => void view.then((its) => its.state(state)),
     progress: (received, total) => void view.then((its) => its.progress(received, total)),
+    interrupted: (isInterrupted) => void view.then((its) => its.interrupted(isInterrupted)),
     stage: (stage, span) => void view.then((its) => its.stage(stage, span)),
     transfers: (transfers) => void view.then((its) => its.transfers(transfers)),
     backend: (report) => void view.then((its) => its.backend(report)),

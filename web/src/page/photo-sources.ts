@@ -76,14 +76,17 @@ export function listenToSources(place: PhotoPlace): () => void {
       ),
     );
 
+  // The template leaves it out where the site's owner wants no photos from elsewhere.
+  const form = document.querySelector<HTMLFormElement>('#address-form');
+  const nothing = (): void => place.alert(say('noFileDropped'));
   takePhotos(element('#file', HTMLInputElement), document.documentElement, {
     files: takeFiles,
     entries: (entries) =>
       void withCode(import('./dropped-folders'), async ({ filesOf }) =>
         takeFiles(await filesOf(entries).catch(() => [])),
       ),
-    address: takeAddress,
-    nothing: () => place.alert(say('noFileDropped')),
+    address: form ? takeAddress : nothing,
+    nothing,
   });
 
   element('#camera', HTMLButtonElement).addEventListener('click', () => {
@@ -98,10 +101,10 @@ export function listenToSources(place: PhotoPlace): () => void {
     }
   });
 
-  const field = element('#address', HTMLInputElement);
-  element('#address-form', HTMLFormElement).addEventListener('submit', (event) => {
+  const field = document.querySelector<HTMLInputElement>('#address');
+  form?.addEventListener('submit', (event) => {
     event.preventDefault();
-    const address = pictureAddress(field.value);
+    const address = pictureAddress(field?.value ?? '');
     if (address) {
       takeAddress(address);
     } else {

@@ -53,8 +53,13 @@ export function backendReason(report: BackendReport): string {
     case 'other-answer':
       return say('backendOtherAnswer', { gpu: BACKEND_NAMES[reason.gpu] });
     case 'gpu-failed':
-      return say('backendGpuFailed', {
-        gpu: BACKEND_NAMES[reason.gpu],
+      return say('backendFailed', {
+        backend: BACKEND_NAMES[reason.gpu],
+        detail: aside(reason.detail),
+      });
+    case 'wasm-failed':
+      return say('backendFailed', {
+        backend: BACKEND_NAMES.wasm,
         detail: aside(reason.detail),
       });
     case 'measured':
@@ -93,6 +98,8 @@ export function failureSentence(failure: Failure): string {
       return say('failedHttp', { file: failure.file, status: failure.status });
     case 'html':
       return say('failedHtml', { file: failure.file });
+    case 'damaged':
+      return say('failedDamaged', { file: failure.file });
     case 'compression':
       return say('failedCompression', { file: failure.file, detail: failure.detail });
     case 'not-json':

@@ -8,6 +8,8 @@ import type { Role } from './site-files';
 export interface SessionEvents {
   state(state: PageState): void;
   progress(receivedBytes: number, totalBytes: number): void;
+  /** The connection is lost, and the model is asked for again; or it is back. */
+  interrupted(isInterrupted: boolean): void;
   stage(stage: Stage, span: Span): void;
   transfers(transfers: readonly Transfer[]): void;
   backend(report: BackendReport): void;

@@ -9,8 +9,9 @@ import type {
   Span,
   Stage,
 } from '../messages';
-import { faultOfBackend, previewWish, wishInstead } from './backend-wish';
+import { faultOfBackend, previewWish, wishAfter } from './backend-wish';
 import { Conversation } from './conversation';
+import { bringFeatures } from './features';
 import type { PageState } from './page-state';
 import { Requests } from './requests';
 import { keepsDownloads, prepareSecondVisit } from './second-visit';
@@ -40,6 +41,8 @@ export class Session {
   /** Whether the full model has. */
   #hasTagged = false;
   #hasPreviewFailed = false;
+  /** Whether a wrong file has been fetched anew since the model was last there. */
+  #hasRefetched = false;
   readonly #requests = new Requests();
   /** The last one whose downloads were handed to the service worker. */
   #kept: Conversation | undefined;
@@ -218,6 +221,7 @@ export class Session {
       },
       {
         progress: (receivedBytes) => this.#events.progress(receivedBytes, files.weightBytes),
+        interrupted: (isInterrupted) => this.#events.interrupted(isInterrupted),
         finished: (span) => {
           if (isFull) {
             this.#showStage('download', span);
@@ -277,6 +281,7 @@ export class Session {
         break;
       case 'ready':
         this.#ready.add(role);
+        this.#hasRefetched &&= role !== 'full';
         if (!this.#failure && this.#pendingState !== 'loading') {
           this.#events.state(this.#pendingState);
         }
@@ -341,12 +346,16 @@ export class Session {
   }
 
   #fail(failure: Failure): void {
-    const wish = this.#wish;
     const detail = faultOfBackend(failure);
-    if (detail !== null && wish.kind === 'forced' && wish.reason.code === 'chosen') {
-      // Chosen perhaps long ago, and drivers change: that must not cost the visitor the tags.
-      const reason = { code: 'chosen-failed', chosen: wish.backend, detail } as const;
-      this.switchTo(wishInstead(reason, this.#offered));
+    const next = detail === null ? null : wishAfter(this.#wish, detail, this.#offered);
+    if (next) {
+      this.switchTo(next);
+      return;
+    }
+    if (failure.code === 'damaged' && !this.#hasRefetched) {
+      // It may have been the browser's copy of it, or a cache's on the way.
+      this.#hasRefetched = true;
+      this.start(true);
       return;
     }
     this.#ready.delete('full');
@@ -369,7 +378,7 @@ export class Session {
     if (conversation && conversation !== this.#kept) {
       this.#kept = conversation;
       this.#hasTagged = true;
-      void prepareSecondVisit(conversation.downloaded);
+      void prepareSecondVisit(conversation.handOver());
     }
   }
 
@@ -381,6 +390,7 @@ export class Session {
     if (!file) {
       return;
     }
+    bringFeatures();
     const { decodeForWorker } = await import('./decode-for-worker');
     try {
       const photo = await decodeForWorker(file, input);

@@ -34,6 +34,7 @@ export interface StatusElements {
 export class StatusLine {
   readonly #elements: StatusElements;
   #state: PageState = 'loading';
+  #isInterrupted = false;
   #download: { readonly receivedBytes: number; readonly totalBytes: number } | undefined;
 
   constructor(elements: StatusElements) {
@@ -45,6 +46,7 @@ export class StatusLine {
     this.#state = state;
     if (state === 'loading') {
       this.#download = undefined;
+      this.#isInterrupted = false;
       // Without a value the bar says that it is not known yet how much there is.
       this.#elements.bar.removeAttribute('value');
     }
@@ -60,6 +62,12 @@ export class StatusLine {
     this.#write();
   }
 
+  /** Says that the connection is lost, as long as it is and something is to come. */
+  interrupted(isInterrupted: boolean): void {
+    this.#isInterrupted = isInterrupted;
+    this.#write();
+  }
+
   /** Says that the tags are the full model's now. */
   upgraded(): void {
     this.#elements.text.textContent = say('upgraded');
@@ -71,7 +79,8 @@ export class StatusLine {
     const download = after === undefined ? undefined : this.#download;
     const isComing = download && download.receivedBytes < download.totalBytes;
     const name = download && !isComing && after ? after : TEXTS[this.#state];
-    const sentence = name ? say(name) : '';
+    const isLost = this.#isInterrupted && after !== undefined;
+    const sentence = isLost ? say('interrupted') : name ? say(name) : '';
     if (text.textContent !== sentence) {
       text.textContent = sentence;
     }

@@ -74,6 +74,7 @@ export async function tryModel(
       };
       conversation = new Conversation(hear, {
         progress: () => undefined,
+        interrupted: () => undefined,
         finished: ({ start, end }) => {
           loadMs = end - start;
         },

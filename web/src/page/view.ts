@@ -111,6 +111,7 @@ export function shown({
       }
     },
     progress: (receivedBytes, totalBytes) => status.progress(receivedBytes, totalBytes),
+    interrupted: (isInterrupted) => status.interrupted(isInterrupted),
     stage: (stage, span) => load.stage(stage, span),
     transfers: (list) => load.transfers(list, 'worker'),
     backend: (report) => {

@@ -1,10 +1,9 @@
 /** The files that the page fetches for its worker, as they come in. */
 
 import type { ToWorker } from '../messages';
-import { FailureError } from './failure-error';
 
 /** A message that brings some of a file, or its end. */
-export type Delivery = Extract<ToWorker, { kind: 'piece' | 'complete' | 'compiled' | 'missing' }>;
+export type Delivery = Extract<ToWorker, { kind: 'piece' | 'complete' | 'compiled' }>;
 
 /** Bytes of a file, piece by piece. */
 export type ByteStream = ReadableStream<Uint8Array<ArrayBuffer>>;
@@ -19,16 +18,12 @@ export class Incoming {
   readonly #files = new Map<string, Arrival<Uint8Array<ArrayBuffer>>>();
   readonly #modules = new Map<string, Arrival<WebAssembly.Module>>();
 
-  /** Returns a file; it fails with a {@link FailureError} where the page could not get it. */
+  /** Returns a file; one that the page could not get never ends. */
   file(address: string): ByteStream {
     return arrival(this.#files, address).stream;
   }
 
-  /**
-   * Returns what the page made of a WebAssembly file.
-   *
-   * @throws {@link FailureError} where the page could not get it.
-   */
+  /** Returns what the page made of a WebAssembly file. */
   async module(address: string): Promise<WebAssembly.Module> {
     const { value } = await arrival(this.#modules, address).stream.getReader().read();
     return value as WebAssembly.Module;
@@ -47,12 +42,6 @@ export class Incoming {
       case 'compiled':
         arrival(this.#modules, file).controller.enqueue(delivery.module);
         break;
-      case 'missing': {
-        const error = new FailureError(delivery.failure);
-        arrival(this.#files, file).controller.error(error);
-        arrival(this.#modules, file).controller.error(error);
-        break;
-      }
     }
   }
 }

@@ -42,7 +42,6 @@ addEventListener('message', ({ data }: MessageEvent<ToWorker>) => {
     case 'piece':
     case 'complete':
     case 'compiled':
-    case 'missing':
       incoming.take(data);
       break;
     case 'no-photo':

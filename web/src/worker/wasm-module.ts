@@ -126,7 +126,11 @@ function imports(exports: () => Exports): WebAssembly.Imports {
   };
 }
 
-/** Makes the memory somewhat larger than wanted, so that it need not grow often. */
+/**
+ * Makes the memory somewhat larger than wanted, so that it need not grow often.
+ *
+ * @throws where there is no more: the program would go on with addresses that are none.
+ */
 function grow(memory: WebAssembly.Memory, wanted: number): number {
   const present = memory.buffer.byteLength;
   for (const bytes of [Math.max(wanted, present * 1.2), wanted]) {
@@ -137,7 +141,7 @@ function grow(memory: WebAssembly.Memory, wanted: number): number {
       // So much is not to be had.
     }
   }
-  return 0;
+  throw new WebAssembly.RuntimeError('the browser has no more memory for it');
 }
 
 /** Prints what the program writes, a list of (address, length), and says how long it was. */

@@ -1,0 +1,39 @@
+/** What the site published: the digests that its files are held against. */
+
+import { absolute } from './site-files';
+
+/** Digests by address, as the W3C's Subresource Integrity writes them. */
+export type Digests = ReadonlyMap<string, string>;
+
+/** Digests of the files that the page itself looks at. */
+export interface Published {
+  /** The worker's script, and what that imports. */
+  readonly worker: Digests;
+  /** Of models, and the WebAssembly. */
+  readonly files: Digests;
+  /** Scripts that load when a visitor asks for what they do. */
+  readonly features: Digests;
+}
+
+let known: Published | undefined;
+
+/** Takes digests in place of the document's own. */
+export function publish(digests: Published): void {
+  known = digests;
+}
+
+/** Returns what the template says on the document's element. */
+export function published(): Published {
+  if (!known) {
+    const { integrity = '' } = document.documentElement.dataset;
+    const { worker, files, features } = JSON.parse(integrity) as Listed;
+    known = { worker: located(worker), files: located(files), features: located(features) };
+  }
+  return known;
+}
+
+type Listed = Readonly<Record<keyof Published, Readonly<Record<string, string>>>>;
+
+function located(digests: Readonly<Record<string, string>>): Digests {
+  return new Map(Object.entries(digests).map(([file, digest]) => [absolute(file), digest]));
+}

@@ -1,0 +1,162 @@
+/** Fetches files through a connection that breaks: what has come is not fetched again. */
+
+import type { Failure } from '../messages';
+
+/** How often in a row a file is asked for without one more byte of it. */
+const ATTEMPTS = 5;
+/** How long the first pause may be; each next one twice as long. */
+const PAUSE_MS = 1000;
+/** Of 4xx those that may be otherwise in a moment (RFC 9110, RFC 8470, RFC 6585); 5xx all. */
+const PASSING_STATUS = [408, 425, 429];
+const RANGE_NOT_SATISFIABLE = 416;
+
+/** How to fetch. */
+export interface SteadyOptions {
+  readonly signal: AbortSignal;
+  /** Whether to pass over what the browser's cache holds. */
+  readonly afresh: boolean;
+  /** Called with the first answer, whose body is for {@link steadyFetch} alone. */
+  opened(answer: Response): void;
+  /** Called when the connection breaks, and when something comes again. */
+  interrupted(isInterrupted: boolean): void;
+}
+
+/** Something that should be told to the visitor. */
+export class Refused extends Error {
+  readonly failure: Failure;
+
+  constructor(failure: Failure) {
+    super(failure.code);
+    this.failure = failure;
+  }
+}
+
+/**
+ * Calls back with each piece of a file, in their order.
+ *
+ * Where the connection breaks it goes on from there, after pauses that double and differ from
+ * visitor to visitor; without network it waits for that.
+ *
+ * @throws {@link Refused} where the host has no such file; what `fetch` throws, in the end.
+ */
+export async function steadyFetch(
+  file: string,
+  take: (piece: Uint8Array<ArrayBuffer>) => void,
+  { signal, afresh, opened, interrupted }: SteadyOptions,
+): Promise<void> {
+  let received = 0;
+  let failures = 0;
+  // What led to a failure may lie in the browser's cache.
+  const whole = (): Promise<Response> =>
+    fetch(file, { signal, ...((afresh || failures > 0) && { cache: 'reload' }) });
+  for (;;) {
+    const before = received;
+    try {
+      const answer = accepted(
+        file,
+        received ? await rest(file, received, signal, whole) : await whole(),
+      );
+      opened(answer);
+      // A host that knows no ranges sends once more what is there already.
+      let known = answer.status === 206 ? 0 : received;
+      for await (const piece of pieces(answer)) {
+        interrupted(false);
+        const news = piece.subarray(known);
+        known -= piece.length - news.length;
+        if (news.length > 0) {
+          received += news.length;
+          take(news);
+        }
+      }
+      interrupted(false);
+      return;
+    } catch (error) {
+      failures = received > before ? 1 : failures + 1;
+      if (signal.aborted || !isPassing(error) || failures === ATTEMPTS) {
+        throw error;
+      }
+      interrupted(true);
+      await pause(failures, signal);
+    }
+  }
+}
+
+/** Returns an answer that goes on from a byte, or the whole where the host cannot. */
+async function rest(
+  file: string,
+  from: number,
+  signal: AbortSignal,
+  whole: () => Promise<Response>,
+): Promise<Response> {
+  const answer = await fetch(file, {
+    signal,
+    cache: 'no-store',
+    headers: { range: `bytes=${from}-` },
+  });
+  const { status, headers } = answer;
+  const isOther =
+    status === 206 &&
+    // Bytes of what travels are not those of the file.
+    (headers.has('content-encoding') ||
+      !headers.get('content-range')?.startsWith(`bytes ${from}-`));
+  if (isOther || status === RANGE_NOT_SATISFIABLE) {
+    void answer.body?.cancel();
+    return whole();
+  }
+  return answer;
+}
+
+/** Takes only answers with a good status that are no page of HTML. */
+function accepted(file: string, answer: Response): Response {
+  if (!answer.ok) {
+    throw new Refused({ code: 'http', file: nameOf(file), status: answer.status });
+  }
+  // Many hosts answer for a file they lack with their start page and status 200.
+  if (answer.headers.get('content-type')?.includes('html')) {
+    throw new Refused({ code: 'html', file: nameOf(file) });
+  }
+  return answer;
+}
+
+async function* pieces({ body }: Response): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+  const reader = body?.getReader();
+  for (;;) {
+    const piece = await reader?.read();
+    if (!piece || piece.done) {
+      return;
+    }
+    yield piece.value;
+  }
+}
+
+/** Says whether trying again may help. */
+function isPassing(error: unknown): boolean {
+  if (!(error instanceof Refused)) {
+    return true;
+  }
+  const { failure } = error;
+  return (
+    failure.code === 'http' && (failure.status >= 500 || PASSING_STATUS.includes(failure.status))
+  );
+}
+
+async function pause(failures: number, signal: AbortSignal): Promise<void> {
+  await new Promise<void>((resolve) => {
+    const done = new AbortController();
+    const end = (): void => {
+      done.abort();
+      resolve();
+    };
+    const listening = { signal: done.signal };
+    addEventListener('online', end, listening);
+    signal.addEventListener('abort', end, listening);
+    if (navigator.onLine) {
+      setTimeout(end, PAUSE_MS * 2 ** (failures - 1) * (0.5 + Math.random() / 2));
+    }
+  });
+}
+
+/** Returns the last part of an address, which is how people know the file. */
+export function nameOf(file: string): string {
+  return file.split('/').at(-1) || file;
+}
