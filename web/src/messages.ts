@@ -73,9 +73,9 @@ export type ToWorker =
     }
   /** The next bytes of a file. */
   | { readonly kind: 'piece'; readonly file: string; readonly bytes: Uint8Array<ArrayBuffer> }
-  /** All of it has come, and it is the file that was published. */
-  | { readonly kind: 'complete'; readonly file: string }
-  /** The WebAssembly, in place of its bytes; likewise. */
+  /** All of it has come; it is what was published if this is its digest. */
+  | { readonly kind: 'complete'; readonly file: string; readonly digest: string | null }
+  /** The WebAssembly, in place of its bytes; it is what was published. */
   | { readonly kind: 'compiled'; readonly file: string; readonly module: WebAssembly.Module }
   | { readonly kind: 'classify'; readonly id: number; readonly photo: Photo }
   /** The photo that was on its way will not come. */

@@ -41,7 +41,7 @@ async function receive(files: Readonly<Record<string, Uint8Array>>, piece = 7) {
     for (let at = 0; at < content.length; at += piece) {
       incoming.take({ kind: 'piece', file, bytes: content.slice(at, at + piece) });
     }
-    incoming.take({ kind: 'complete', file });
+    incoming.take({ kind: 'complete', file, digest: null });
   }
   const [model, add] = await receiveModel(incoming, 'site/contract.bin');
   await receiveWeights(incoming, weights, model.description, add);

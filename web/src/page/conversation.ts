@@ -69,9 +69,9 @@ export class Conversation {
     void this.#downloads.start(files, earlyWeights, options, this.#scripts);
   }
 
-  /** Gives away the answers that were kept, by their addresses. */
-  handOver(): ReadonlyMap<string, Response> {
-    return this.#downloads.handOver();
+  /** Answers that were kept, by their addresses; right ones, once there are tags. */
+  get downloaded(): ReadonlyMap<string, Response> {
+    return this.#downloads.kept;
   }
 
   /** Asks for the tags of a photo; the worker may pass over it for a newer one. */
@@ -125,9 +125,9 @@ export class Conversation {
     }
   }
 
-  /** Believes a worker that the fault is not in its files when these are known to be right. */
+  /** Believes a worker that the fault is elsewhere when its scripts and files have come right. */
   async #hearFailure(failure: Failure): Promise<void> {
-    if (failure.code === 'backend' || (await this.#downloads.areRight)) {
+    if (['backend', 'damaged'].includes(failure.code) || (await this.#downloads.areRight)) {
       this.#hear({ kind: 'failed', failure });
     }
   }

@@ -5,12 +5,12 @@
  * their way before any script runs; what is preloaded goes to the page only, hence the page
  * fetches for the worker.
  *
- * The end of a file is handed over when its digest is known to be the one that was published.
- * The worker needs the ends of all files, so of wrong ones it never makes tags.
+ * The worker looks itself at what it gets, and the page at the WebAssembly and the worker's
+ * scripts. So no megabytes are copied on this thread, and of wrong files no tags are made.
  */
 
+import { digestOf } from '../integrity/digest';
 import type { Failure, Span, ToWorker, WorkerFiles } from '../messages';
-import { digestOf } from './digest';
 import type { Published } from './published';
 import { nameOf, Refused, steadyFetch } from './steady-fetch';
 
@@ -18,7 +18,7 @@ import { nameOf, Refused, steadyFetch } from './steady-fetch';
 export interface DownloadOptions {
   /** Whether to pass over what the browser's cache holds. */
   readonly afresh: boolean;
-  /** Whether to keep the answers, for {@link Downloads.handOver}. */
+  /** Whether to keep the answers, for {@link Downloads.kept}. */
   readonly keep: boolean;
   /** What all weights but the early ones wait for. */
   readonly weightsAfter: Promise<void>;
@@ -42,14 +42,10 @@ export type Post = (message: ToWorker, transfer: Transferable[]) => void;
 /** What is done with a file that the worker gets. */
 interface Hand {
   opened?(answer: Response): void;
+  /** Takes the next bytes, which are then gone, and with them what the page could look at. */
   piece?(bytes: Uint8Array<ArrayBuffer>): void;
-  /** It is the file that was published. */
+  /** All has come, and where the page could look at it, it is the file that was published. */
   complete?(pieces: readonly Uint8Array<ArrayBuffer>[]): void | Promise<void>;
-}
-
-interface Kept {
-  readonly headers: Headers;
-  readonly pieces: readonly Uint8Array<ArrayBuffer>[];
 }
 
 /** The downloads of one worker. */
@@ -58,13 +54,13 @@ export class Downloads {
   readonly #post: Post;
   readonly #events: DownloadEvents;
   readonly #published: Published;
-  readonly #kept = new Map<string, Kept>();
+  readonly #kept = new Map<string, Response>();
   readonly #interrupted = new Set<string>();
   #receivedBytes = 0;
   #failure: Failure | undefined;
   #decide: ((isRight: boolean) => void) | undefined;
 
-  /** Whether all that was asked for is what was published; settles with the first that is not. */
+  /** Whether all has come, right as far as the page looks at it; settles with the first fault. */
   readonly areRight = new Promise<boolean>((resolve) => {
     this.#decide = resolve;
   });
@@ -117,16 +113,9 @@ export class Downloads {
     this.#decide?.(await all([...model, module, scripts]));
   }
 
-  /** Gives whole answers away, by their addresses; they are there when all has come. */
-  handOver(): ReadonlyMap<string, Response> {
-    const kept = [...this.#kept];
-    this.#kept.clear();
-    return new Map(
-      kept.map(([file, { headers, pieces }]) => [
-        file,
-        new Response(new Blob([...pieces]), { headers }),
-      ]),
-    );
+  /** Whole answers by their addresses, to be read once; there when all has come. */
+  get kept(): ReadonlyMap<string, Response> {
+    return this.#kept;
   }
 
   /** Ends what is still under way. */
@@ -137,34 +126,33 @@ export class Downloads {
   /** Fetches a file and hands over what comes of it, or says why nothing does. */
   async #deliver(file: string, hand: Hand, afresh: boolean, keep: boolean): Promise<boolean> {
     const { signal } = this.#cancel;
-    const { worker, files } = this.#published;
-    const digest = files.get(file) ?? worker.get(file);
     const pieces: Uint8Array<ArrayBuffer>[] = [];
-    let headers = new Headers();
+    const digest = hand.piece ? undefined : this.#digestOf(file);
+    let answers = 0;
     try {
-      await steadyFetch(
-        file,
-        (piece) => {
-          pieces.push(piece);
-          hand.piece?.(piece);
+      await steadyFetch(file, hand.piece ?? ((piece) => pieces.push(piece)), {
+        signal,
+        afresh,
+        opened: (answer) => {
+          answers++;
+          if (answers > 1) {
+            // Of neither answer is there all, but the service worker can ask for the file.
+            this.#kept.delete(file);
+            return;
+          }
+          if (keep) {
+            this.#kept.set(file, answer.clone());
+          }
+          hand.opened?.(answer);
         },
-        {
-          signal,
-          afresh,
-          opened: (answer) => {
-            if (pieces.length === 0) {
-              headers = answer.headers;
-              hand.opened?.(answer);
-            }
-          },
-          interrupted: (isInterrupted) => this.#interrupt(file, isInterrupted),
-        },
-      );
+        interrupted: (isInterrupted) => this.#interrupt(file, isInterrupted),
+      });
       if (digest !== undefined && (await digestOf(pieces)) !== digest) {
         throw new Refused({ code: 'damaged', file: nameOf(file) });
       }
       await hand.complete?.(pieces);
     } catch (error) {
+      this.#kept.delete(file);
       this.#interrupt(file, false);
       if (!signal.aborted) {
         this.#fail(
@@ -173,10 +161,12 @@ export class Downloads {
       }
       return false;
     }
-    if (keep) {
-      this.#kept.set(file, { headers, pieces });
-    }
     return true;
+  }
+
+  #digestOf(file: string): string | undefined {
+    const { worker, files } = this.#published;
+    return files.get(file) ?? worker.get(file);
   }
 
   #fail(failure: Failure): void {
@@ -199,14 +189,15 @@ export class Downloads {
   #handPieces(file: string, isWeights: boolean): Hand {
     return {
       piece: (bytes) => {
-        // A copy: these are still looked at here.
-        this.#post({ kind: 'piece', file, bytes }, []);
+        const { length, buffer } = bytes;
+        this.#post({ kind: 'piece', file, bytes }, [buffer]);
         if (isWeights) {
-          this.#receivedBytes += bytes.length;
+          this.#receivedBytes += length;
           this.#events.progress(this.#receivedBytes);
         }
       },
-      complete: () => this.#post({ kind: 'complete', file }, []),
+      complete: () =>
+        this.#post({ kind: 'complete', file, digest: this.#digestOf(file) ?? null }, []),
     };
   }
 

@@ -378,7 +378,7 @@ export class Session {
     if (conversation && conversation !== this.#kept) {
       this.#kept = conversation;
       this.#hasTagged = true;
-      void prepareSecondVisit(conversation.handOver());
+      void prepareSecondVisit(conversation.downloaded);
     }
   }
 

@@ -1,7 +1,7 @@
 /** The worker's entry: listens to the page. */
 
 import type { InputSpec } from '../contract';
-import type { FromWorker, ToWorker } from '../messages';
+import type { Failure, FromWorker, ToWorker } from '../messages';
 import { failureOf } from './failure-error';
 import { tryGpus } from './gpu-trial';
 import { Incoming } from './incoming';
@@ -90,12 +90,18 @@ async function begin(startOrder: StartOrder): Promise<void> {
       },
     });
   } catch (error) {
-    post({ kind: 'failed', failure: failureOf(error) });
+    post({ kind: 'failed', failure: await causeOf(failureOf(error), startOrder) });
     return;
   }
   early = undefined;
   post({ kind: 'ready' });
   queue.open();
+}
+
+/** Returns why a start really failed: of damaged files one hears by whatever they break. */
+async function causeOf(failure: Failure, { files }: StartOrder): Promise<Failure> {
+  const isOfFiles = failure.code !== 'backend' && failure.code !== 'damaged';
+  return (isOfFiles && (await incoming.damageIn([files.contract, ...files.weights]))) || failure;
 }
 
 function prepare(given: ClassifyOrder, input: InputSpec): Promise<PreparedPhoto> {
