@@ -263,6 +263,7 @@ def test_code_that_is_wrong_does_not_run(
     host.faults[gallery] = Fault(ALWAYS, body=changed)
     page = open_page(context, host.url)
     assert tags_of(page) == right
+    assert page.locator("#stalled").count() == 0
     photos = [{"name": name, "mimeType": "image/png", "buffer": b""} for name in ("a", "b")]
     page.set_input_files("#file", photos)  # type: ignore[arg-type]
     assert "could not be loaded" in alert(page)
@@ -272,6 +273,9 @@ def test_code_that_is_wrong_does_not_run(
         other.wait_for_timeout(1 * SECONDS)
         assert other.get_attribute("html", "data-state") == "loading"
         assert other.title() != "another page"
+        assert not other.is_visible("#stalled")
+        other.evaluate("document.getAnimations().forEach((each) => each.finish())")
+        assert "Reload the page." in other.inner_text("#stalled:visible")
         assert host.asked(file)
         other.context.close()
 

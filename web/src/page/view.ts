@@ -50,6 +50,8 @@ export function shown({
     amount: element('#amount', HTMLElement),
     bar: element('#download', HTMLProgressElement),
   });
+  // It shows itself where no script comes to take it away.
+  document.querySelector('#stalled')?.remove();
   const frame = new PhotoFrame(element('#photo', HTMLElement));
   const tags = new TagList(element('#tags', HTMLOListElement), element('#timing', HTMLElement));
   const backend = element('#backend', HTMLElement);
