@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given, settings
 
 from tests.fuzz import trial
 from tests.fuzz.readers import READERS
@@ -23,14 +23,7 @@ def test_damaged_content_is_read_or_refused(name: str) -> None:
     reader = READERS[name]
     tried = 0
 
-    @settings(
-        max_examples=EXAMPLES,
-        derandomize=True,
-        database=None,
-        deadline=None,
-        phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )
+    @settings(trial.RULES, max_examples=EXAMPLES, derandomize=True)
     @given(reader.contents())
     def look(content: bytes) -> None:
         nonlocal tried

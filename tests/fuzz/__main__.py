@@ -13,7 +13,7 @@ import time
 import traceback
 from pathlib import Path
 
-from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import given, seed, settings
 
 from tests.fuzz import trial
 from tests.fuzz.readers import READERS, TEXTS, Reader
@@ -49,13 +49,7 @@ def _round(name: str, reader: Reader, bad: set[str]) -> int:
     tried = 0
 
     @seed(random.getrandbits(64))
-    @settings(
-        max_examples=_ROUND,
-        database=None,
-        deadline=None,
-        phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )
+    @settings(trial.RULES, max_examples=_ROUND)
     @given(reader.contents())
     def look(content: bytes) -> None:
         nonlocal tried

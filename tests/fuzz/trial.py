@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hypothesis import HealthCheck, Phase, settings
+
 from toolchain.errors import ToolchainError
 
 if TYPE_CHECKING:
@@ -18,9 +20,14 @@ if TYPE_CHECKING:
     from tests.fuzz.readers import Reader
 
 PATIENCE = 20  # seconds; what is read here takes milliseconds
-
-
 LONGEST = 2000  # characters of a sentence
+# What is found is kept as a file, whole, and not in Hypothesis' own database.
+RULES = settings(
+    database=None,
+    deadline=None,
+    phases=[Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
 
 
 class HungError(BaseException):
