@@ -167,11 +167,11 @@ def test_what_goes_wrong_for_a_while_costs_no_tags(
         assert tags_of(page) == right
         assert page.locator("[role=alert]").is_hidden()
         assert path not in host.faults
-        ranges = [request.headers.get("range") for request in host.asked(path)]
-        length = (site / path).stat().st_size
         if fault == "cut" and kind == "last weights":
-            assert ranges == [None, f"bytes={length // 2}-"]
-            assert host.sent[path] == (length if has_ranges else length // 2 + length)
+            ranges = [request.headers.get("range") for request in host.asked(path)]
+            assert ranges[:2] == [None, f"bytes={(site / path).stat().st_size // 2}-"]
+            # The service worker, which keeps no halves, asks for itself once there are tags.
+            assert ranges[2:] in ([], [None])
 
 
 LASTING = {

@@ -236,7 +236,9 @@ def test_other_bytes_under_a_pinned_handle_are_noticed(
 @pytest.mark.skipif(not hasattr(os, "killpg"), reason="needs POSIX signals")
 def test_ctrl_c_leaves_nothing_behind(mirror: Mirror, store: Store) -> None:
     url = mirror.serve("/long/1", Reply(hub.archive(), drip_at=100_000))
+    # A shell that runs the tests in the background has all of them ignore Ctrl-C.
     script = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "import sys; from pathlib import Path; from toolchain.progress import Silent\n"
         "from toolchain.sources import tfhub; from toolchain.sources.network import NetworkPolicy\n"
         "from toolchain.store import Store\n"

@@ -233,7 +233,7 @@ def test_the_first_visit_loads_one_variant(opened: Page, url: str, site: Site) -
     assert not [address for address in asked if "/variants/" in address]
     worker = (site.folder / "sw.js").read_text("utf-8")
     needed, further = re.findall(
-        r"^const (?:NEEDED|FURTHER) = (\[.*?\]);$", worker, re.MULTILINE | re.DOTALL
+        r"^const (?:NEEDED|FURTHER) = (\{.*?\});$", worker, re.MULTILINE | re.DOTALL
     )
     assert "variants/" not in needed
     for one in site.report.variants:

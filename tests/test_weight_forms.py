@@ -70,7 +70,7 @@ async ({ contract, shards }) => {
   for (const file of [contract, ...shards]) {
     const bytes = new Uint8Array(await (await fetch(file)).arrayBuffer());
     incoming.take({ kind: 'piece', file, bytes });
-    incoming.take({ kind: 'complete', file });
+    incoming.take({ kind: 'complete', file, digest: null });
   }
   const [{ description }] = await receiveModel(incoming, contract);
   const tensors = {};

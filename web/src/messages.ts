@@ -194,6 +194,8 @@ export type Failure =
 
 /** From the worker to the page. */
 export type FromWorker =
+  /** Before anything else: what is posted from now on will be heard. */
+  | { readonly kind: 'listening' }
   | { readonly kind: 'stage'; readonly stage: Stage; readonly span: Span }
   | { readonly kind: 'transfers'; readonly transfers: readonly Transfer[] }
   | { readonly kind: 'ready' }

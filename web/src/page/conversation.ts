@@ -21,11 +21,11 @@ export interface StartOptions extends DownloadOptions {
 export class Conversation {
   readonly #hear: (message: FromWorker) => void;
   readonly #downloads: Downloads;
-  #worker: Promise<Worker> = new Promise(() => undefined);
+  #worker: Worker | undefined;
   #isEnded = false;
   #scripts: Promise<boolean> = Promise.resolve(true);
-  /** What was said to the worker, until it has been heard of: so long it may have to be repeated. */
-  #said: ToWorker[] | null = [];
+  /** What the worker is to hear when it listens: what is handed to one that never will is lost. */
+  #waiting: [ToWorker, Transferable[]][] | null = [];
   #isSecond = false;
 
   /**
@@ -55,14 +55,15 @@ export class Conversation {
     const files = { contract, weights, wasm };
     this.#scripts = this.#downloads.checkScripts(options.afresh);
     // After a failure the scripts have to come anew before a worker takes them from the cache.
-    this.#worker = options.afresh
-      ? this.#scripts.then((areRight) =>
-          areRight ? this.#spawned() : new Promise(() => undefined),
-        )
-      : Promise.resolve(this.#spawned());
-    // Until then a worker does nothing, whatever its script is.
+    if (!options.afresh) {
+      this.#spawn();
+    }
+    // Until they are right a worker does nothing, whatever its script is.
     void this.#scripts.then((areRight) => {
-      if (areRight) {
+      if (areRight && !this.#isEnded) {
+        if (options.afresh) {
+          this.#spawn();
+        }
         this.#post({ kind: 'start', files, backend, simd: HAS_SIMD, expectsPhoto });
       }
     });
@@ -88,14 +89,17 @@ export class Conversation {
   end(): void {
     this.#isEnded = true;
     this.#downloads.cancel();
-    void this.#worker.then((worker) => worker.terminate());
+    this.#worker?.terminate();
   }
 
-  #spawned(): Worker {
+  #spawn(): void {
     const worker = new Worker(WORKER_URL, { type: 'module' });
+    this.#worker = worker;
     worker.addEventListener('message', ({ data }: MessageEvent<FromWorker>) => {
-      this.#said = null;
-      if (data.kind === 'failed') {
+      if (data.kind === 'listening') {
+        this.#waiting?.forEach(([message, transfer]) => worker.postMessage(message, transfer));
+        this.#waiting = null;
+      } else if (data.kind === 'failed') {
         void this.#hearFailure(data.failure);
       } else {
         this.#hear(data);
@@ -106,22 +110,19 @@ export class Conversation {
       // A script that could not be loaded gives an event without a message.
       if (event.message) {
         void this.#hearFailure({ code: 'worker', detail: event.message });
-      } else if (this.#said && !this.#isSecond) {
-        void this.#spawnAgain(this.#said);
+      } else if (this.#waiting && !this.#isSecond) {
+        void this.#spawnAgain();
       } else {
         void this.#hearFailure({ code: 'network', file: nameOf(WORKER_URL) });
       }
     });
-    return worker;
   }
 
   /** Starts the worker once more when its scripts, which it did not get, have come here. */
-  async #spawnAgain(said: readonly ToWorker[]): Promise<void> {
+  async #spawnAgain(): Promise<void> {
     this.#isSecond = true;
     if ((await this.#scripts) && !this.#isEnded) {
-      const worker = this.#spawned();
-      said.forEach((message) => worker.postMessage(message));
-      this.#worker = Promise.resolve(worker);
+      this.#spawn();
     }
   }
 
@@ -133,8 +134,11 @@ export class Conversation {
   }
 
   #post(message: ToWorker, transfer: Transferable[] = []): void {
-    this.#said?.push(message);
-    void this.#worker.then((worker) => worker.postMessage(message, transfer));
+    if (this.#waiting) {
+      this.#waiting.push([message, transfer]);
+    } else {
+      this.#worker?.postMessage(message, transfer);
+    }
   }
 }
 

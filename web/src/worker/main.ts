@@ -59,6 +59,8 @@ addEventListener('message', ({ data }: MessageEvent<ToWorker>) => {
   }
 });
 
+post({ kind: 'listening' });
+
 function post(message: FromWorker, transfer: Transferable[] = []): void {
   postMessage(message, { transfer });
 }
