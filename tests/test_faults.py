@@ -152,21 +152,26 @@ def test_a_build_that_is_killed_at_any_moment_leaves_the_last_site_and_nothing_i
             assert good.run(out, cache, "Measured").returncode == 0
             seconds = time.monotonic() - begun
         for kill in range(kills):
-            folder = tmp_path / f"{turn} {kill}"
-            out, cache = good.lay_out(folder, *kinds)
-            before = contents(out)
-            words = (*good.words, "--out", out, "--title", "Next")
-            with command_line.started(*words, cache=cache) as process:
-                # One in each part of the time, so that the whole of it is met.
-                moment = seconds * (kill + chance.random()) / kills
-                try:
-                    process.wait(moment)
-                except subprocess.TimeoutExpired:
-                    started = psutil.Process(process.pid).children(recursive=True)
-                    process.kill()
-                    killed += 1
-                    assert psutil.wait_procs(started, timeout=10)[1] == []
-                process.communicate()
+            # One in each part of the time, so that the whole of it is met.
+            share = (kill + chance.random()) / kills
+            for attempt in range(5):
+                out, cache = good.lay_out(tmp_path / f"{turn} {kill} {attempt}", *kinds)
+                before = contents(out)
+                words = (*good.words, "--out", out, "--title", "Next")
+                begun = time.monotonic()
+                with command_line.started(*words, cache=cache) as process:
+                    try:
+                        process.wait(seconds * share)
+                    except subprocess.TimeoutExpired:
+                        started = psutil.Process(process.pid).children(recursive=True)
+                        process.kill()
+                        killed += 1
+                        assert psutil.wait_procs(started, timeout=10)[1] == []
+                        break
+                    finally:
+                        process.communicate()
+                # It had ended by then: this machine has become quicker.
+                seconds = time.monotonic() - begun
             if contents(out) != before:
                 assert_whole(out, "Next")
             assert len(beside(out)) <= 3  # its folder, its lock, its probe
@@ -176,8 +181,7 @@ def test_a_build_that_is_killed_at_any_moment_leaves_the_last_site_and_nothing_i
         assert_whole(out, "After all")
         assert beside(out) == []
         assert scratch(cache) == []
-    # A build that was quicker than the measured one had ended before its last moment.
-    assert killed >= 15
+    assert killed == sum(KILLS.values())
 
 
 def test_what_killed_builds_leave_does_not_add_up(good: Good, tmp_path: Path) -> None:
