@@ -117,18 +117,10 @@ def plain_host(
 @contextmanager
 def toolchain_serve(site: Path) -> Iterator[str]:
     """Serve a site by the application behind `toolchain serve`."""
-    from waitress.server import create_server
+    from toolchain.serve import application, beside
 
-    from toolchain.serve import application
-
-    server = create_server(application(site), host="127.0.0.1", port=0, threads=8)
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.effective_port}/"
-    finally:
-        server.close()
-        thread.join(timeout=10)
+    with beside(application(site)) as url:
+        yield url
 
 
 def sample_png(name: str, folder: Path) -> Path:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
+import threading
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from toolchain.errors import BadInputError, ToolchainError
 from toolchain.site import headers as table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
@@ -77,6 +79,28 @@ def serve(site: Path, port: int, *, ready: Callable[[str], None]) -> None:
         server.run()
     finally:
         server.close()
+
+
+@contextmanager
+def beside(app: Wsgi) -> Iterator[str]:
+    """Serve an application on a free loopback port while something else is done; gives its URL.
+
+    At the end connections that browsers keep open are cut.
+    """
+    from waitress import wasyncore
+    from waitress.server import create_server
+
+    sockets: dict[int, Any] = {}
+    server = create_server(app, host=HOST, port=0, threads=8, ident=None, map=sockets)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    try:
+        yield f"http://{HOST}:{server.effective_port}/"
+    finally:
+        # In the server's own thread, which ends when it has no sockets left.
+        server.trigger.pull_trigger(lambda: wasyncore.close_all(sockets, ignore_all=True))
+        thread.join()
+        server.task_dispatcher.shutdown()
 
 
 def _say(headers: Any, _path: str, url: str) -> None:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from toolchain.serve import HOST, application
+from toolchain.serve import application, beside
 from toolchain.site import publish
 
 if TYPE_CHECKING:
@@ -40,20 +39,11 @@ def serving(site: Path, host: Host) -> Iterator[Served]:
     Raises:
         BadInputError: There is no site at that path.
     """
-    from waitress.server import create_server
-
     served = Served()
     own = (site / publish.MARK).is_file()
     app = _counted(application(site), served, encodings=host == "toolchain", policy=own)
-    server = create_server(app, host=HOST, port=0, threads=8, ident=None)
-    served.url = f"http://{HOST}:{server.effective_port}/"
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    try:
+    with beside(app) as served.url:
         yield served
-    finally:
-        server.close()
-        thread.join(timeout=10)
 
 
 def _counted(app: Wsgi, served: Served, *, encodings: bool, policy: bool) -> Wsgi:
