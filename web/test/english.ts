@@ -3,4 +3,4 @@
 import english from '../../templates/strings/en.json';
 import { speak } from '../src/page/language';
 
-speak({ tag: 'en', texts: english.script });
+speak(english.script);

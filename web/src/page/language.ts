@@ -6,28 +6,19 @@ import { element } from './elements';
 /** What each text is called. */
 export type TextName = keyof typeof english.script;
 
-/** What the texts need of the document: its language, and the texts themselves. */
-export interface Language {
-  /** A language tag, by which numbers are written. */
-  readonly tag: string;
-  readonly texts: Readonly<Record<TextName, string>>;
+/** The texts of a language. */
+export type Texts = Readonly<Record<TextName, string>>;
+
+let spoken: Texts | undefined;
+
+/** Takes a language's texts in place of the document's own. */
+export function speak(texts: Texts): void {
+  spoken = texts;
 }
 
-let spoken: Language | undefined;
-
-/** Takes a language in place of the document's own. */
-export function speak(language: Language): void {
-  spoken = language;
-}
-
-/** Returns the page's language; the template puts its texts into `<template id="strings">`. */
-export function language(): Language {
-  spoken ??= {
-    tag: document.documentElement.lang,
-    texts: JSON.parse(
-      element('#strings', HTMLTemplateElement).content.textContent,
-    ) as Language['texts'],
-  };
+/** Returns the page's texts; the template puts them into `<template id="strings">`. */
+function texts(): Texts {
+  spoken ??= JSON.parse(element('#strings', HTMLTemplateElement).content.textContent) as Texts;
   return spoken;
 }
 
@@ -36,7 +27,7 @@ export function say(
   name: TextName,
   values: Readonly<Record<string, string | number>> = {},
 ): string {
-  return language().texts[name].replace(/\{(\w+)\}/g, (placeholder, key: string) =>
+  return texts()[name].replace(/\{(\w+)\}/g, (placeholder, key: string) =>
     String(values[key] ?? placeholder),
   );
 }

@@ -6,7 +6,7 @@
  * `docs/report.networks.schema.json`.
  */
 
-import { byteSize, duration } from './format';
+import { byteSize, decimal, duration } from './format';
 import { say, type TextName } from './language';
 import { backendTitle } from './sentences';
 import { absolute } from './site-files';
@@ -179,7 +179,7 @@ function nameOf(network: string): string {
 
 function facts({ down_bits, round_trip_ms }: Network, profile: Profile | null): string {
   const link = say('networkLink', {
-    rate: (down_bits / 1e6).toLocaleString(document.documentElement.lang),
+    rate: decimal(down_bits / 1e6, 3),
     roundTrip: duration(round_trip_ms),
   });
   if (!profile) {
