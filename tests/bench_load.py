@@ -26,7 +26,8 @@ from typing import TYPE_CHECKING
 
 from tests.bench_size import folder_of, halves
 from toolchain import digest
-from toolchain.build import SHARD_BYTES, BuildOptions, build
+from toolchain.build.options import SHARD_BYTES, BuildOptions
+from toolchain.build.run import build
 from toolchain.card import Declared
 from toolchain.compress.stage import CompressOptions
 from toolchain.measure import browser as browsers

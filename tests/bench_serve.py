@@ -22,7 +22,8 @@ from urllib.parse import urlsplit
 from tests import command_line, load, web_servers
 from tests.browser import chromium, toolchain_serve
 from tests.page_driver import open_page
-from toolchain.build import BuildOptions, build
+from toolchain.build.options import BuildOptions
+from toolchain.build.run import build
 from toolchain.progress import Silent
 from toolchain.report import schema
 from toolchain.sources.resolve import Request

@@ -80,7 +80,8 @@ def session_store(cache_of_the_session: Path) -> Store:
 @pytest.fixture(scope="session")
 def embedded_site(session_folder: Path, session_store: Store) -> Path:
     """Return the embedded model's site, built once for all workers; it stays as it is."""
-    from toolchain.build import BuildOptions, build
+    from toolchain.build.options import BuildOptions
+    from toolchain.build.run import build
     from toolchain.progress import Silent
     from toolchain.sources.resolve import Request
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tests import tiny_models
-from toolchain.build import BuildOptions, build
+from toolchain.build.options import BuildOptions
+from toolchain.build.run import build
 from toolchain.card import Declared, InputSpec, ModelCard, Provenance
 from toolchain.compress.front import Front, Point
 from toolchain.compress.stage import CompressOptions

@@ -16,7 +16,8 @@ from playwright.sync_api import Error as PlaywrightError
 from tests import tiny_models
 from tests.browser import chromium, sample_png, toolchain_serve
 from toolchain import tf as tensorflow
-from toolchain.build import BuildOptions, build
+from toolchain.build.options import BuildOptions
+from toolchain.build.run import build
 from toolchain.card import Declared
 from toolchain.evaluation.metrics import softmax
 from toolchain.graph import preprocess

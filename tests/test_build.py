@@ -17,7 +17,8 @@ import pytest
 
 from tests import command_line, tiny_models
 from toolchain import digest
-from toolchain.build import BuildOptions, build
+from toolchain.build.options import BuildOptions
+from toolchain.build.run import build
 from toolchain.card import Declared
 from toolchain.errors import BadInputError, MissingToolError
 from toolchain.progress import Silent

@@ -18,7 +18,8 @@ import pytest
 
 from tests import command_line, tiny_models
 from toolchain import cli, imagenet
-from toolchain.build import BuildOptions, build
+from toolchain.build.options import BuildOptions
+from toolchain.build.run import build
 from toolchain.card import Declared
 from toolchain.errors import BadInputError, MissingToolError, ToolchainError
 from toolchain.evaluation import executors, photos

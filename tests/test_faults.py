@@ -24,7 +24,8 @@ from filelock import FileLock
 
 from tests import command_line, tiny_models
 from toolchain import digest
-from toolchain.build import BuildOptions, build
+from toolchain.build.options import BuildOptions
+from toolchain.build.run import build
 from toolchain.card import Declared
 from toolchain.compress.stage import CompressOptions
 from toolchain.errors import ToolchainError

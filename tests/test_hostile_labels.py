@@ -9,7 +9,8 @@ import pytest
 
 from tests.browser import chromium, plain_host
 from tests.page_driver import LOADED, open_page
-from toolchain.build import BuildOptions, build
+from toolchain.build.options import BuildOptions
+from toolchain.build.run import build
 from toolchain.card import Declared, read_labels, read_sidecar
 from toolchain.errors import BadInputError
 from toolchain.progress import Silent

@@ -13,7 +13,8 @@ from tests.browser import chromium
 from tests.faulty_host import HTML, Fault, FaultyHost, faulty
 from tests.page_driver import LOADED, SECONDS, Tags, alert, shown_tags
 from tests.sealing import reseal
-from toolchain.build import BuildOptions, build
+from toolchain.build.options import BuildOptions
+from toolchain.build.run import build
 from toolchain.card import Declared
 from toolchain.progress import Silent
 from toolchain.report import schema

@@ -12,7 +12,8 @@ import pytest
 
 from tests import tiny_models
 from toolchain import cli, networks, units
-from toolchain.build import BuildOptions, build
+from toolchain.build.options import BuildOptions
+from toolchain.build.run import build
 from toolchain.card import Declared
 from toolchain.errors import BadInputError, MissingToolError, ToolchainError
 from toolchain.measure import browser as browsers

@@ -20,7 +20,8 @@ from PIL import Image
 from tests import tiny_models
 from tests.browser import chromium, plain_host
 from tests.sealing import reseal
-from toolchain.build import BuildOptions, build
+from toolchain.build.options import BuildOptions
+from toolchain.build.run import build
 from toolchain.card import Declared
 from toolchain.compress.stage import CompressOptions
 from toolchain.errors import BadInputError

@@ -14,7 +14,8 @@ import pytest
 
 from tests import command_line, tiny_models
 from toolchain import inspection, networks
-from toolchain.build import BuildOptions, build
+from toolchain.build.options import BuildOptions
+from toolchain.build.run import build
 from toolchain.card import Declared
 from toolchain.compress import stage as compression
 from toolchain.compress.stage import CompressOptions

@@ -15,7 +15,8 @@ import pytest
 from tests import tiny_models
 from tests.browser import chromium, sample_png, toolchain_serve
 from toolchain import tf as tensorflow
-from toolchain.build import BuildOptions, build
+from toolchain.build.options import BuildOptions
+from toolchain.build.run import build
 from toolchain.card import Declared
 from toolchain.errors import BadInputError, MissingToolError
 from toolchain.graph import preprocess

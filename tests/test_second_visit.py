@@ -15,7 +15,8 @@ import pytest
 
 from tests import tiny_models
 from tests.browser import chromium, plain_host
-from toolchain.build import BuildOptions, build
+from toolchain.build.options import BuildOptions
+from toolchain.build.run import build
 from toolchain.card import Declared
 from toolchain.progress import Silent
 from toolchain.report import schema

@@ -14,7 +14,8 @@ from tests import tiny_models
 from tests.browser import chromium
 from tests.test_second_visit import hosted, shown_labels, until_kept, visit
 from toolchain import cli
-from toolchain.build import BuildOptions, build
+from toolchain.build.options import BuildOptions
+from toolchain.build.run import build
 from toolchain.card import Declared
 from toolchain.compress import stage as compression
 from toolchain.progress import Silent

@@ -12,7 +12,8 @@ import pytest
 
 from tests import axe, command_line, tiny_models
 from tests.browser import SAMPLES, chromium, plain_host, sample_png, toolchain_serve
-from toolchain.build import BuildOptions, Weights, build
+from toolchain.build.options import BuildOptions, Weights
+from toolchain.build.run import build
 from toolchain.card import Declared
 from toolchain.compress.stage import CompressOptions
 from toolchain.errors import BadInputError

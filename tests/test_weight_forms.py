@@ -19,7 +19,7 @@ import pytest
 from tests import bench_stock, tiny_models
 from tests.browser import chromium, plain_host
 from toolchain import tf as tensorflow
-from toolchain.build import SHARD_BYTES
+from toolchain.build.options import SHARD_BYTES
 from toolchain.card import Declared
 from toolchain.compress import network as networks
 from toolchain.compress.rounding import LARGEST, Rounded

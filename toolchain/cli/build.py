@@ -97,7 +97,8 @@ def build(
     quiet: Annotated[bool, typer.Option("--quiet", help="Print warnings and errors only.")] = False,
 ) -> None:
     """Build a site: fetch the model, convert it, render the page, compress the files."""
-    from toolchain import build as pipeline
+    from toolchain.build import options as building
+    from toolchain.build import run
     from toolchain.cli import tables
     from toolchain.cli.console import Terminal
     from toolchain.report import budget as budgets
@@ -106,8 +107,8 @@ def build(
 
     limits = None if budget is None else budgets.read(budget)
 
-    def weights(word: str) -> pipeline.Weights:
-        return pipeline.Weights(
+    def weights(word: str) -> building.Weights:
+        return building.Weights(
             *weights_of(
                 word,
                 option="--variant" if variant else "--quantize",
@@ -134,7 +135,7 @@ def build(
             trust=trust,
         )
 
-    options = pipeline.BuildOptions(
+    options = building.BuildOptions(
         request=ask(model, sha256),
         preview=None if preview is None else ask(preview),
         out=out,
@@ -164,7 +165,7 @@ def build(
     terminal = Terminal(quiet=quiet)
     for each in (first, *options.variants):
         tables.warn_of_quantization(each.quantization, terminal)
-    report = pipeline.build(options, store=Store.default(), progress=terminal)
+    report = run.build(options, store=Store.default(), progress=terminal)
     if as_json:
         typer.echo(report.to_json(), nl=False)
     elif not quiet:

@@ -1,0 +1,201 @@
+"""Makes the models of a site: the stages that a model passes on its way there, timed."""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from toolchain.compress import stage as compression
+from toolchain.errors import BadInputError, UnreachableError
+from toolchain.report import schema
+from toolchain.site import render
+from toolchain.sources import resolve
+from toolchain.tfjs import stage as tfjs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from toolchain.build.options import BuildOptions, Weights
+    from toolchain.card import Declared
+    from toolchain.compress.plan import Plan
+    from toolchain.evaluation.metrics import Verdict
+    from toolchain.progress import Progress
+    from toolchain.sources.saved_model import Fetched
+    from toolchain.store import Store
+    from toolchain.tfjs.stage import TfjsModel
+
+_PREVIEW = "preview: "  # before the names of its stages, as a variant's name is before its
+
+
+@dataclass(frozen=True)
+class Made:
+    """A model as the site gets it, and how compressing it went."""
+
+    name: str
+    """Of its weights."""
+    model: TfjsModel
+    plan: Plan | None = None
+    verdict: Verdict | None = None
+    photos: Mapping[str, str | None] = field(default_factory=dict)
+    """Digests of those that it was compressed by."""
+
+
+@dataclass(frozen=True)
+class Models:
+    """All that a site has."""
+
+    first: Made
+    """The one that the page begins with."""
+    variants: tuple[Made, ...]
+    """The same with its weights stored in other ways."""
+    preview: Made | None
+    notice: str | None
+    """Why it is another model than was asked for."""
+
+    @property
+    def offered(self) -> tuple[Made, ...]:
+        """Those that visitors may choose from; none where there is but one."""
+        return (self.first, *self.variants) if self.variants else ()
+
+    @property
+    def all(self) -> tuple[Made, ...]:
+        """Every one of them."""
+        return (self.first, *self.variants, *([self.preview] if self.preview else ()))
+
+
+class Stages:
+    """Runs the stages that models pass, and times them."""
+
+    def __init__(self, options: BuildOptions, store: Store, progress: Progress) -> None:
+        self.done: list[schema.Stage] = []
+        self._options = options
+        self._store = store
+        self._progress = progress
+        self._reused = False
+
+    @contextmanager
+    def timed(self, name: str) -> Iterator[None]:
+        """Time what is done inside as the stage of this name."""
+        self._reused = False
+        begun = time.perf_counter()
+        yield
+        seconds = round(time.perf_counter() - begun, 3)
+        self.done.append(schema.Stage(name=name, seconds=seconds, reused=self._reused))
+
+    def source(self) -> resolve.Outcome:
+        """Fetch the model, or the embedded one in its place."""
+        options = self._options
+        with self.timed("source"):
+            if options.fallback:
+                outcome = resolve.fetch_or_embedded(
+                    options.request, store=self._store, progress=self._progress
+                )
+            else:
+                outcome = resolve.Outcome(
+                    resolve.fetch(options.request, store=self._store, progress=self._progress)
+                )
+        return replace(outcome, fetched=_declare(outcome.fetched, options.declared))
+
+    def preview_source(self, request: resolve.Request) -> Fetched | None:
+        """Fetch the preview; None where its hosts are out of reach and that is no error."""
+        with self.timed(f"{_PREVIEW}source"):
+            try:
+                fetched = resolve.fetch(request, store=self._store, progress=self._progress)
+            except UnreachableError as error:
+                if not self._options.fallback:
+                    raise
+                self._progress.warn(str(error))
+                self._progress.warn(
+                    f"building without the preview {request.model}; "
+                    "--no-fallback makes this an error"
+                )
+                return None
+        # Its licence and the size of its input are its own.
+        own = {"licence": None, "height": None, "width": None}
+        return _declare(fetched, self._options.declared.model_copy(update=own))
+
+    def convert(self, fetched: Fetched, weights: Weights, prefix: str = "") -> TfjsModel:
+        """Convert a model to TF.js, with its weights as they shall be or as compression wants."""
+        with self.timed(f"{prefix}convert"):
+            model = tfjs.run(
+                fetched,
+                # Compression starts from the weights as they are.
+                quantization="none" if weights.compress else weights.quantization,
+                shard_bytes=self._options.shard_bytes,
+                store=self._store,
+                progress=self._progress,
+            )
+            self._reused = model.reused
+        return model
+
+    def quantize(self, model: TfjsModel, weights: Weights, prefix: str = "") -> Made:
+        """Compress a model's weights, unless they are to stay as the converter stored them."""
+        if weights.compress is None:
+            return Made(weights.name, model)
+        with self.timed(f"{prefix}quantize"):
+            made = compression.run(
+                model, weights.compress, store=self._store, progress=self._progress
+            )
+            self._reused = made.model.reused
+        return Made(weights.name, made.model, made.plan, made.verdict, made.photos)
+
+
+def make(options: BuildOptions, stages: Stages) -> Models:
+    """Make the models of a site.
+
+    What can be wrong with the preview shows before anything is compressed, which takes longest.
+
+    Raises:
+        BadInputError: The preview has other labels than the model, or the page's template
+            has a fault.
+        ToolchainError: A stage failed.
+    """
+    outcome = stages.source()
+    small = stages.preview_source(options.preview) if options.preview else None
+    model = stages.convert(outcome.fetched, options.weights)
+    _rehearse(model, options)
+    converted = stages.convert(small, options.weights, _PREVIEW) if small else None
+    if converted and converted.converted.card.labels != model.converted.card.labels:
+        raise BadInputError(
+            f"the preview {converted.converted.card.provenance.name} has other labels than "
+            f"{model.converted.card.provenance.name}; give one that was trained on the same classes"
+        )
+    made = stages.quantize(model, options.weights)
+    variants = _variants(outcome.fetched, model, options, stages)
+    # The bytes that are asked for are those of the model itself.
+    compress = options.compress and replace(options.compress, max_bytes=None)
+    weights = replace(options.weights, compress=compress)
+    preview = stages.quantize(converted, weights, _PREVIEW) if converted else None
+    return Models(made, variants, preview, outcome.notice)
+
+
+def _variants(
+    fetched: Fetched, model: TfjsModel, options: BuildOptions, stages: Stages
+) -> tuple[Made, ...]:
+    """Make the model's other variants; those that are compressed share one conversion."""
+    plain = model if options.compress else None
+    made = []
+    for weights in options.variants:
+        prefix = f"{weights.name}: "
+        if weights.compress is None:
+            converted = stages.convert(fetched, weights, prefix)
+        else:
+            converted = plain = plain or stages.convert(fetched, weights, prefix)
+        made.append(stages.quantize(converted, weights, prefix))
+    return tuple(made)
+
+
+def _rehearse(model: TfjsModel, options: BuildOptions) -> None:
+    """Make the page once before the model is compressed, where its template may have a fault."""
+    if options.page.template and options.compress:
+        with TemporaryDirectory(prefix="toolchain-") as folder:
+            render.render(model, Path(folder), page=options.page)
+
+
+def _declare(fetched: Fetched, declared: Declared) -> Fetched:
+    """Let what the user says of a model hold over what its source says."""
+    return replace(fetched, declared=declared.over(fetched.declared))
