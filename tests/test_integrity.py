@@ -13,6 +13,7 @@ from tests.browser import chromium
 from tests.faulty_host import HTML, Fault, FaultyHost, faulty
 from tests.page_driver import LOADED, SECONDS, Tags, alert, shown_tags
 from tests.sealing import reseal
+from tests.test_second_visit import until_kept
 from toolchain.build.options import BuildOptions
 from toolchain.build.run import build
 from toolchain.card import Declared
@@ -169,13 +170,15 @@ def test_what_goes_wrong_for_a_while_costs_no_tags(
         assert page.locator("[role=alert]").is_hidden()
         assert path not in host.faults
         if fault == "cut" and kind == "last weights":
-            page.evaluate("navigator.serviceWorker.ready.then(() => undefined)")
-            ranges = [request.headers.get("range") for request in host.asked(path)]
+            until_kept(page, site)
             length = (site / path).stat().st_size
-            # The service worker, which keeps no halves, asks for itself once there are tags.
-            assert ranges == [None, f"bytes={length // 2}-", None]
-            own = length if has_ranges else length // 2 + length
-            assert host.sent[path] == own + length
+            # Nothing travels twice, for the service worker neither.
+            ranges = [request.headers.get("range") for request in host.asked(path)]
+            assert ranges == [None, f"bytes={length // 2}-"]
+            assert host.sent[path] == (length if has_ranges else length // 2 + length)
+            page.reload()
+            assert tags_of(page) == right
+            assert len(host.asked(path)) == len(ranges)
 
 
 LASTING = {

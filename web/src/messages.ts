@@ -74,7 +74,13 @@ export type ToWorker =
   /** The next bytes of a file. */
   | { readonly kind: 'piece'; readonly file: string; readonly bytes: Uint8Array<ArrayBuffer> }
   /** All of it has come; it is what was published if this is its digest. */
-  | { readonly kind: 'complete'; readonly file: string; readonly digest: string | null }
+  | {
+      readonly kind: 'complete';
+      readonly file: string;
+      readonly digest: string | null;
+      /** Whether the page, which got it from several answers, wants it back in one piece. */
+      readonly isWanted: boolean;
+    }
   /** The WebAssembly, in place of its bytes; it is what was published. */
   | { readonly kind: 'compiled'; readonly file: string; readonly module: WebAssembly.Module }
   | { readonly kind: 'classify'; readonly id: number; readonly photo: Photo }
@@ -196,6 +202,8 @@ export type Failure =
 export type FromWorker =
   /** Before anything else: what is posted from now on will be heard. */
   | { readonly kind: 'listening' }
+  /** A file that was wanted back, as it was published. */
+  | { readonly kind: 'whole'; readonly file: string; readonly content: Blob }
   | { readonly kind: 'stage'; readonly stage: Stage; readonly span: Span }
   | { readonly kind: 'transfers'; readonly transfers: readonly Transfer[] }
   | { readonly kind: 'ready' }

@@ -71,7 +71,7 @@ describe('Downloads', () => {
     expect(of(weights, posted)).toEqual([
       { kind: 'piece', file: weights, bytes: Uint8Array.of(1, 2) },
       { kind: 'piece', file: weights, bytes: Uint8Array.of(3) },
-      { kind: 'complete', file: weights, digest: null },
+      { kind: 'complete', file: weights, digest: null, isWanted: false },
     ]);
     expect(progress).toEqual([2, 3]);
     expect(finished).toHaveBeenCalledTimes(1);
@@ -109,7 +109,7 @@ describe('Downloads', () => {
     const { posted, failures } = await download(() => new Response('abc'), {
       digests: [[weights, 'sha256-other']],
     });
-    const end = { kind: 'complete', file: weights, digest: 'sha256-other' };
+    const end = { kind: 'complete', file: weights, digest: 'sha256-other', isWanted: false };
     expect(of(weights, posted).at(-1)).toEqual(end);
     expect(failures).toEqual([]);
   });
@@ -162,26 +162,52 @@ describe('Downloads', () => {
     expect(kept.get(contract)?.headers.get('x-kind')).toBe('file');
   });
 
-  it('keeps no answer that broke off', async () => {
+  /** Whether this is the first time that a file is asked for whose answer breaks off. */
+  const breaking = (broken: string) => {
+    let asked = 0;
+    return (file: string) => {
+      const headers = { 'x-kind': file };
+      if (file !== broken || ++asked > 1) {
+        return new Response(empty, { headers });
+      }
+      const body = new ReadableStream({
+        start: (controller) => controller.enqueue(empty.slice(0, 1)),
+        pull: (controller) => controller.error(new TypeError('network error')),
+      });
+      return new Response(body, { headers });
+    };
+  };
+
+  const atOnce = () => {
     vi.stubGlobal('navigator', { onLine: false });
     // The network is back at once.
     vi.stubGlobal('addEventListener', (_: string, listener: () => void) => listener());
-    let asked = 0;
-    const { failures, downloads } = await download(
-      (file) => {
-        if (file === contract || ++asked > 1) {
-          return new Response('abc');
-        }
-        const broken = new ReadableStream({
-          start: (controller) => controller.enqueue(Uint8Array.of(97)),
-          pull: (controller) => controller.error(new TypeError('network error')),
-        });
-        return new Response(broken);
-      },
-      { keep: true },
-    );
+  };
+
+  it('asks the worker for what came in several answers, to keep it whole', async () => {
+    atOnce();
+    const { failures, downloads, posted } = await download(breaking(weights), { keep: true });
     expect(failures).toEqual([]);
+    expect(of(weights, posted).at(-1)).toMatchObject({ kind: 'complete', isWanted: true });
+    expect(of(contract, posted).at(-1)).toMatchObject({ kind: 'complete', isWanted: false });
     expect([...downloads.kept.keys()]).toEqual([contract]);
+    downloads.keep(weights, new Blob([empty]));
+    expect(await downloads.kept.get(weights)?.bytes()).toEqual(empty);
+    expect(downloads.kept.get(weights)?.headers.get('x-kind')).toBe(weights);
+  });
+
+  it('keeps WebAssembly that came in several answers', async () => {
+    atOnce();
+    const { failures, downloads } = await download(breaking(wasm), { keep: true, wasm });
+    expect(failures).toEqual([]);
+    expect(await downloads.kept.get(wasm)?.bytes()).toEqual(empty);
+  });
+
+  it('asks for nothing back that is not to be kept', async () => {
+    atOnce();
+    const { downloads, posted } = await download(breaking(weights));
+    expect(of(weights, posted).at(-1)).toMatchObject({ kind: 'complete', isWanted: false });
+    expect(downloads.kept.size).toBe(0);
   });
 
   it('passes over the cache after a failure', async () => {

@@ -12,8 +12,11 @@ const sealed = (content: string) =>
   `sha256-${createHash('sha256').update(content).digest('base64')}`;
 
 /** Delivers `abc` in two pieces; returns what a reader gets, and whether it meets the end. */
-async function receive(digest: string | null) {
-  const incoming = new Incoming();
+async function receive(digest: string | null, isWanted = false) {
+  const back: Promise<[string, string]>[] = [];
+  const incoming = new Incoming((name, content) => {
+    back.push(content.text().then((text) => [name, text]));
+  });
   const read: number[] = [];
   const end = forEachPiece([incoming.file(file)], (piece) => void read.push(...piece)).then(
     () => null,
@@ -21,8 +24,9 @@ async function receive(digest: string | null) {
   );
   incoming.take({ kind: 'piece', file, bytes: Uint8Array.of(97, 98) });
   incoming.take({ kind: 'piece', file, bytes: Uint8Array.of(99) });
-  incoming.take({ kind: 'complete', file, digest });
-  return { end: await end, read, damage: await incoming.damageIn([file]) };
+  incoming.take({ kind: 'complete', file, digest, isWanted });
+  const damage = await incoming.damageIn([file]);
+  return { end: await end, read, damage, back: await Promise.all(back) };
 }
 
 afterEach(() => {
@@ -37,26 +41,36 @@ describe('Incoming', () => {
     if (crypto) {
       vi.stubGlobal('crypto', crypto);
     }
-    expect(await receive(sealed('abc'))).toEqual({ end: null, read: [97, 98, 99], damage: null });
+    expect(await receive(sealed('abc'))).toMatchObject({
+      end: null,
+      read: [97, 98, 99],
+      damage: null,
+    });
     const wrong = await receive(sealed('abd'));
-    expect(wrong).toEqual({ end: damaged, read: [97, 98, 99], damage: damaged });
+    expect(wrong).toMatchObject({ end: damaged, read: [97, 98, 99], damage: damaged });
   });
 
   it('takes a file without a published digest as it is', async () => {
     expect((await receive(null)).end).toBeNull();
   });
 
+  it('gives a file back that is wanted, if it is right', async () => {
+    expect((await receive(sealed('abc'), true)).back).toEqual([[file, 'abc']]);
+    expect((await receive(sealed('abd'), true)).back).toEqual([]);
+    expect((await receive(sealed('abc'))).back).toEqual([]);
+  });
+
   it('hands pieces on before their file is known to be right', async () => {
-    const incoming = new Incoming();
+    const incoming = new Incoming(vi.fn());
     incoming.take({ kind: 'piece', file, bytes: Uint8Array.of(97) });
     const { value } = await incoming.file(file).getReader().read();
     expect(value).toEqual(Uint8Array.of(97));
   });
 
   it('tells of one damaged file before the others have come', async () => {
-    const incoming = new Incoming();
+    const incoming = new Incoming(vi.fn());
     const damage = incoming.damageIn(['another.bin', file]);
-    incoming.take({ kind: 'complete', file, digest: sealed('abc') });
+    incoming.take({ kind: 'complete', file, digest: sealed('abc'), isWanted: false });
     incoming
       .file(file)
       .getReader()

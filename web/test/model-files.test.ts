@@ -35,13 +35,13 @@ const zippedJson = (json: unknown) => zipped(JSON.stringify(json));
 
 /** Receives a model whose files come in pieces of some bytes; returns its weights. */
 async function receive(files: Readonly<Record<string, Uint8Array>>, piece = 7) {
-  const incoming = new Incoming();
+  const incoming = new Incoming(vi.fn());
   const weights = Object.keys(files).filter((file) => file !== 'site/contract.bin');
   for (const [file, content] of Object.entries(files)) {
     for (let at = 0; at < content.length; at += piece) {
       incoming.take({ kind: 'piece', file, bytes: content.slice(at, at + piece) });
     }
-    incoming.take({ kind: 'complete', file, digest: null });
+    incoming.take({ kind: 'complete', file, digest: null, isWanted: false });
   }
   const [model, add] = await receiveModel(incoming, 'site/contract.bin');
   await receiveWeights(incoming, weights, model.description, add);

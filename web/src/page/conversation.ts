@@ -99,6 +99,8 @@ export class Conversation {
       if (data.kind === 'listening') {
         this.#waiting?.forEach(([message, transfer]) => worker.postMessage(message, transfer));
         this.#waiting = null;
+      } else if (data.kind === 'whole') {
+        this.#downloads.keep(data.file, data.content);
       } else if (data.kind === 'failed') {
         void this.#hearFailure(data.failure);
       } else {

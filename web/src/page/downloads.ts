@@ -44,8 +44,12 @@ interface Hand {
   opened?(answer: Response): void;
   /** Takes the next bytes, which are then gone, and with them what the page could look at. */
   piece?(bytes: Uint8Array<ArrayBuffer>): void;
-  /** All has come, and where the page could look at it, it is the file that was published. */
-  complete?(pieces: readonly Uint8Array<ArrayBuffer>[]): void | Promise<void>;
+  /**
+   * All has come, and where the page could look at it, it is the file that was published.
+   *
+   * @param isBroken - Whether it is to be kept, and its answer broke off.
+   */
+  complete?(pieces: readonly Uint8Array<ArrayBuffer>[], isBroken: boolean): void | Promise<void>;
 }
 
 /** The downloads of one worker. */
@@ -55,6 +59,8 @@ export class Downloads {
   readonly #events: DownloadEvents;
   readonly #published: Published;
   readonly #kept = new Map<string, Response>();
+  /** What the first answers for files said that broke off. */
+  readonly #broken = new Map<string, Headers>();
   readonly #interrupted = new Set<string>();
   #receivedBytes = 0;
   #failure: Failure | undefined;
@@ -118,6 +124,14 @@ export class Downloads {
     return this.#kept;
   }
 
+  /** Keeps a file in place of its answers, none of which had all of it. */
+  keep(file: string, content: Blob): void {
+    const headers = this.#broken.get(file);
+    if (headers) {
+      this.#kept.set(file, new Response(content, { headers }));
+    }
+  }
+
   /** Ends what is still under way. */
   cancel(): void {
     this.#cancel.abort();
@@ -128,18 +142,18 @@ export class Downloads {
     const { signal } = this.#cancel;
     const pieces: Uint8Array<ArrayBuffer>[] = [];
     const digest = hand.piece ? undefined : this.#digestOf(file);
-    let answers = 0;
+    let first: Response | undefined;
     try {
       await steadyFetch(file, hand.piece ?? ((piece) => pieces.push(piece)), {
         signal,
         afresh,
         opened: (answer) => {
-          answers++;
-          if (answers > 1) {
-            // Of neither answer is there all, but the service worker can ask for the file.
+          if (first) {
             this.#kept.delete(file);
+            this.#broken.set(file, first.headers);
             return;
           }
+          first = answer;
           if (keep) {
             this.#kept.set(file, answer.clone());
           }
@@ -150,7 +164,11 @@ export class Downloads {
       if (digest !== undefined && (await digestOf(pieces)) !== digest) {
         throw new Refused({ code: 'damaged', file: nameOf(file) });
       }
-      await hand.complete?.(pieces);
+      const isBroken = keep && this.#broken.has(file);
+      if (isBroken && !hand.piece) {
+        this.keep(file, new Blob(pieces));
+      }
+      await hand.complete?.(pieces, isBroken);
     } catch (error) {
       this.#kept.delete(file);
       this.#interrupt(file, false);
@@ -196,8 +214,10 @@ export class Downloads {
           this.#events.progress(this.#receivedBytes);
         }
       },
-      complete: () =>
-        this.#post({ kind: 'complete', file, digest: this.#digestOf(file) ?? null }, []),
+      complete: (_, isWanted) => {
+        const digest = this.#digestOf(file) ?? null;
+        this.#post({ kind: 'complete', file, digest, isWanted }, []);
+      },
     };
   }
 

@@ -7,6 +7,8 @@ import { FailureError } from './failure-error';
 /** A message that brings some of a file, or its end. */
 export type Delivery = Extract<ToWorker, { kind: 'piece' | 'complete' | 'compiled' }>;
 
+type Completion = Extract<Delivery, { kind: 'complete' }>;
+
 /** Bytes of a file, piece by piece. */
 export type ByteStream = ReadableStream<Uint8Array<ArrayBuffer>>;
 
@@ -56,8 +58,14 @@ class Arrival<Item> {
  * before that, but must have met its end before anything that was made of them is shown.
  */
 export class Incoming {
+  readonly #giveBack: (file: string, content: Blob) => void;
   readonly #files = new Map<string, Arrival<Uint8Array<ArrayBuffer>>>();
   readonly #modules = new Map<string, Arrival<WebAssembly.Module>>();
+
+  /** @param giveBack - Called with a right file that the page wants back. */
+  constructor(giveBack: (file: string, content: Blob) => void) {
+    this.#giveBack = giveBack;
+  }
 
   /**
    * Returns a file; it fails with a {@link FailureError} where it is not the one that was
@@ -94,7 +102,7 @@ export class Incoming {
         arrival(this.#files, file).put(delivery.bytes);
         break;
       case 'complete':
-        void this.#finish(file, delivery.digest);
+        void this.#finish(delivery);
         break;
       case 'compiled':
         arrival(this.#modules, file).put(delivery.module);
@@ -102,9 +110,12 @@ export class Incoming {
     }
   }
 
-  async #finish(file: string, digest: string | null): Promise<void> {
+  async #finish({ file, digest, isWanted }: Completion): Promise<void> {
     const arrived = arrival(this.#files, file);
     const isRight = digest === null || (await digestOf(arrived.items)) === digest;
+    if (isRight && isWanted) {
+      this.#giveBack(file, new Blob(arrived.items));
+    }
     arrived.end(isRight ? null : { code: 'damaged', file: fileName(file) });
   }
 }

@@ -16,7 +16,7 @@ type ClassifyOrder = Extract<ToWorker, { kind: 'classify' }>;
 /** How long the visitor must leave the page alone before the graphics processor is tried. */
 const IDLE_MS = 400;
 
-const incoming = new Incoming();
+const incoming = new Incoming((file, content) => post({ kind: 'whole', file, content }));
 const queue = new LatestOnly<ClassifyOrder>(classify);
 let order: StartOrder | undefined;
 let started: Started | undefined;
