@@ -26,10 +26,10 @@ from toolchain.compress import (
     network,
     pruning,
     quantise,
-    search,
     sensitivity,
     statistics,
 )
+from toolchain.compress import judge as judges
 from toolchain.compress.quantise import Methods
 from toolchain.evaluation.metrics import softmax
 from toolchain.graph import batchnorm
@@ -103,7 +103,7 @@ class Subject:
     normalised: tuple[batchnorm.Normalised, ...]
     photos: Array
     pictures: Array
-    judge: search.Judge
+    judge: judges.Judge
 
 
 def prepare(model: str, user: Declared, store: Store) -> Subject:
@@ -125,7 +125,7 @@ def prepare(model: str, user: Declared, store: Store) -> Subject:
         normalised=batchnorm.load(exact.statistics),
         photos=calibration.load(tune.limited(PHOTOS), card, label="", progress=silent).images,
         pictures=calibration.generated(card.input, count=64, seed=0),
-        judge=search.Judge(judged.images, judged.truth, search.outputs(read, judged.images)),
+        judge=judges.Judge(judged.images, judged.truth, judges.outputs(read, judged.images)),
     )
 
 
@@ -151,7 +151,7 @@ def table(subject: Subject, rows: tuple[Row, ...], title: str, *, blind: bool) -
             base, images, row.felt(felt), known=knows, methods=row.methods, seed=0, progress=silent
         )
         result = quantiser.run(quantiser.coarseness_for(wanted), silent)
-        logits = search.outputs(result.applied_to(base), subject.judge.images)
+        logits = judges.outputs(result.applied_to(base), subject.judge.images)
         show(row.name, result.bytes, logits, subject.judge)
 
 
@@ -165,7 +165,7 @@ def reaches(subject: Subject) -> dict[str, Array]:
     }
 
 
-def show(name: str, count: int, logits: Array, judge: search.Judge) -> None:
+def show(name: str, count: int, logits: Array, judge: judges.Judge) -> None:
     """Print one line."""
     verdict = judge.verdict_of(logits)
     expected, found = softmax(judge.float_logits), softmax(logits)

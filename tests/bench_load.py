@@ -29,7 +29,7 @@ from toolchain import digest
 from toolchain.build.options import SHARD_BYTES, BuildOptions
 from toolchain.build.run import build
 from toolchain.card import Declared
-from toolchain.compress.stage import CompressOptions
+from toolchain.compress.options import CompressOptions
 from toolchain.measure import browser as browsers
 from toolchain.measure.hosts import Served, serving
 from toolchain.measure.run import Run, run_once

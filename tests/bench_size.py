@@ -22,6 +22,7 @@ from toolchain import digest
 from toolchain.card import Declared
 from toolchain.compress import calibration
 from toolchain.compress import stage as compression
+from toolchain.compress.options import CompressOptions
 from toolchain.evaluation.metrics import Verdict, judge
 from toolchain.evaluation.photos import Photos, find
 from toolchain.progress import Silent
@@ -107,7 +108,7 @@ def rows(name: str, declared: Declared, tune: Path, rest: Photos, store: Store) 
         if recipe in ("float16", "uint8"):
             model = converted("float16" if recipe == "float16" else "uint8")
         else:
-            options = compression.CompressOptions(
+            options = CompressOptions(
                 recipe="auto" if "auto" in recipe else "mixed",
                 form="stock" if "stock" in recipe else "packed",
                 calibration=None if "no photos" in recipe else tune,

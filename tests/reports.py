@@ -9,7 +9,7 @@ from toolchain.build.options import BuildOptions
 from toolchain.build.run import build
 from toolchain.card import Declared, InputSpec, ModelCard, Provenance
 from toolchain.compress.front import Front, Point
-from toolchain.compress.stage import CompressOptions
+from toolchain.compress.options import CompressOptions
 from toolchain.evaluation.metrics import Drop, Expected, Share, Verdict
 from toolchain.evaluation.record import Change, Evaluation, Judged, Tag
 from toolchain.graph.facts import GraphFacts

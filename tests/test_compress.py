@@ -18,14 +18,15 @@ from toolchain.card import Declared
 from toolchain.compress import (
     calibration,
     clipping,
+    judge,
     network,
     pruning,
     quantise,
     rounding,
-    search,
     sensitivity,
     stage,
 )
+from toolchain.compress.options import CompressOptions
 from toolchain.compress.plan import entropy
 from toolchain.errors import BadInputError, ToolchainError
 from toolchain.progress import Silent
@@ -102,7 +103,7 @@ def test_folding_leaves_a_bias_behind_every_layer_and_the_answer_as_it_was(
     assert operations.count("BiasAdd") == 5
     assert "Mul" not in operations
     before = execute.load(source.folder, source.converted.artifacts.model_json)(images)
-    after = search.outputs(read, images)
+    after = judge.outputs(read, images)
     # Folding multiplies in another order, so float32's last bits differ.
     assert np.abs(before - after).max() < 1e-4 * np.abs(before).max()
 
@@ -130,17 +131,17 @@ def test_both_forms_hold_the_same_weights_to_the_bit(
             found = (whole * decoded[f"{name}/steps"]).astype(np.float32)
         assert found.tobytes() == expected.tobytes()
     answers = execute.load(tmp_path, "model.json")(images)
-    assert np.abs(answers - search.outputs(result.applied_to(read), images)).max() < 1e-4
+    assert np.abs(answers - judge.outputs(result.applied_to(read), images)).max() < 1e-4
 
 
 def test_more_bytes_bring_a_smaller_error(
     read: network.Network, quantiser: quantise.Quantiser, images: np.ndarray[Any, Any]
 ) -> None:
-    exact = search.outputs(read, images)
+    exact = judge.outputs(read, images)
     errors = []
     for wanted in (1200, 1800, 2400):
         result = quantiser.run(quantiser.coarseness_for(wanted), Silent())
-        answers = search.outputs(result.applied_to(read), images)
+        answers = judge.outputs(result.applied_to(read), images)
         errors.append(float(np.abs(answers - exact).mean()))
     assert errors[0] > errors[1] > errors[2]
 
@@ -152,7 +153,7 @@ def test_an_estimate_is_near_what_the_rounding_comes_to(quantiser: quantise.Quan
 
 
 def compress(source: tfjs.TfjsModel, store: Store, **options: Any) -> stage.Compressed:
-    return stage.run(source, stage.CompressOptions(**options), store=store, progress=Silent())
+    return stage.run(source, CompressOptions(**options), store=store, progress=Silent())
 
 
 def test_the_same_input_and_seed_give_the_same_bytes(

@@ -27,7 +27,7 @@ from toolchain import digest
 from toolchain.build.options import BuildOptions
 from toolchain.build.run import build
 from toolchain.card import Declared
-from toolchain.compress.stage import CompressOptions
+from toolchain.compress.options import CompressOptions
 from toolchain.errors import ToolchainError
 from toolchain.progress import Silent
 from toolchain.site import build_info, publish

@@ -23,7 +23,7 @@ from tests.sealing import reseal
 from toolchain.build.options import BuildOptions
 from toolchain.build.run import build
 from toolchain.card import Declared
-from toolchain.compress.stage import CompressOptions
+from toolchain.compress.options import CompressOptions
 from toolchain.errors import BadInputError
 from toolchain.evaluation.metrics import softmax
 from toolchain.graph import preprocess

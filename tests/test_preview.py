@@ -18,7 +18,7 @@ from toolchain.build.options import BuildOptions
 from toolchain.build.run import build
 from toolchain.card import Declared
 from toolchain.compress import stage as compression
-from toolchain.compress.stage import CompressOptions
+from toolchain.compress.options import CompressOptions
 from toolchain.errors import BadInputError, UnreachableError
 from toolchain.measure.run import MeasureOptions, measure
 from toolchain.progress import Silent

@@ -17,12 +17,12 @@ from toolchain.compress import (
     bias_correction,
     clipping,
     equalisation,
+    judge,
     moments,
     network,
     pruning,
     quantise,
     rounding,
-    search,
     sensitivity,
     statistics,
 )
@@ -171,7 +171,7 @@ def test_equalisation_leaves_the_answer_as_it_was(
         if not np.array_equal(read.weights[layer.kernel], changed.weights[layer.kernel])
     ]
     assert len(moved) >= 4
-    before, after = search.outputs(read, images), search.outputs(changed, images)
+    before, after = judge.outputs(read, images), judge.outputs(changed, images)
     assert np.abs(before - after).max() < 1e-4 * np.abs(before).max()
 
 
@@ -201,13 +201,13 @@ def test_batchnorms_statistics_bring_what_pictures_cannot(
     known = statistics.of_inputs(read, batchnorm.load(made.statistics))
     pictures = 127 + (images[64:] - 127) / 100
     felt = sensitivity.measure(read, pictures[:8], seed=0, progress=Silent())
-    exact = softmax(search.outputs(read, images))
+    exact = softmax(judge.outputs(read, images))
     off = {}
     for name, knows in (("pictures", None), ("guessed", {}), ("known", known)):
         made_by = quantise.Quantiser(read, pictures, felt, known=knows, seed=0, progress=Silent())
         wanted = round(5 * sum(read.weights[layer.kernel].size for layer in read.layers) / 8)
         result = made_by.run(made_by.coarseness_for(wanted), Silent())
-        scores = softmax(search.outputs(result.applied_to(read), images))
+        scores = softmax(judge.outputs(result.applied_to(read), images))
         off[name] = float((exact * np.log(exact / scores)).sum(axis=1).mean())
     assert off["known"] < 0.7 * off["pictures"]
     assert off["known"] < off["guessed"]

@@ -18,6 +18,7 @@ from toolchain.build.options import BuildOptions
 from toolchain.build.run import build
 from toolchain.card import Declared
 from toolchain.compress import stage as compression
+from toolchain.compress.options import CompressOptions
 from toolchain.progress import Silent
 from toolchain.site import accent, configuration, parts, render, required
 from toolchain.site.template import TemplateError
@@ -232,7 +233,7 @@ def test_a_template_is_tried_before_the_model_is_compressed(
         Request(str(tiny)),
         tmp_path / "site",
         declared=Declared(labels=tiny_models.names(), value_range=(0.0, 1.0)),
-        compress=compression.CompressOptions("int8"),
+        compress=CompressOptions("int8"),
         page=configuration.PageOptions(template=folder),
     )
     with pytest.raises(TemplateError, match="'titel' is undefined"):

@@ -23,7 +23,7 @@ from tests import command_line, tiny_models
 from toolchain import cli
 from toolchain.compress import planning, tune
 from toolchain.compress.front import Front, Point
-from toolchain.compress.stage import CompressOptions
+from toolchain.compress.options import CompressOptions
 from toolchain.errors import BadInputError
 from toolchain.evaluation.metrics import Verdict
 from toolchain.progress import Silent

@@ -15,7 +15,7 @@ from tests.browser import SAMPLES, chromium, plain_host, sample_png, toolchain_s
 from toolchain.build.options import BuildOptions, Weights
 from toolchain.build.run import build
 from toolchain.card import Declared
-from toolchain.compress.stage import CompressOptions
+from toolchain.compress.options import CompressOptions
 from toolchain.errors import BadInputError
 from toolchain.evaluation.metrics import softmax
 from toolchain.evaluation.run import EvaluationOptions, evaluate

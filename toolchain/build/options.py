@@ -11,7 +11,7 @@ from toolchain.site.configuration import PageOptions
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from toolchain.compress.stage import CompressOptions
+    from toolchain.compress.options import CompressOptions
     from toolchain.sources.resolve import Request
     from toolchain.tfjs.convert import Quantization
 

@@ -10,7 +10,7 @@ import typer
 
 if TYPE_CHECKING:
     from toolchain.card import Declared
-    from toolchain.compress.stage import CompressOptions, Recipe
+    from toolchain.compress.options import CompressOptions, Recipe
     from toolchain.sources.resolve import Request
     from toolchain.tfjs.convert import Quantization
 
@@ -169,7 +169,7 @@ def weights_of(
     Raises:
         BadInputError: A word is not known, or a size is none.
     """
-    from toolchain.compress.stage import RECIPES
+    from toolchain.compress.options import RECIPES
     from toolchain.errors import BadInputError
     from toolchain.tfjs.convert import QUANTIZATIONS
 
@@ -207,7 +207,7 @@ def compression_by(
     Raises:
         BadInputError: The form is not known, or a size is none.
     """
-    from toolchain.compress.stage import CompressOptions
+    from toolchain.compress.options import CompressOptions
     from toolchain.errors import BadInputError
     from toolchain.tfjs.quantised import FORMATS
 

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from toolchain.card import ModelCard
+    from toolchain.compress.judge import Judge
     from toolchain.compress.network import Network
+    from toolchain.compress.options import CompressOptions
     from toolchain.compress.quantise import Quantised, Quantiser
-    from toolchain.compress.search import Judge
-    from toolchain.compress.stage import CompressOptions
     from toolchain.progress import Progress
     from toolchain.tfjs.artifacts import Artifacts
     from toolchain.tfjs.quantised import Format
@@ -206,7 +206,8 @@ def _judge(
     card: ModelCard,
     progress: Progress,
 ) -> Judge | None:
-    from toolchain.compress import calibration, search
+    from toolchain.compress import calibration
+    from toolchain.compress import judge as judges
 
     truth = None
     if photos is not None:
@@ -220,5 +221,5 @@ def _judge(
         images = calibration.generated(card.input, count=_GENERATED, seed=options.seed + 1)
     else:
         return None
-    logits = search.outputs(network, images)
-    return search.Judge(images, truth, logits, generated=photos is None)
+    logits = judges.outputs(network, images)
+    return judges.Judge(images, truth, logits, generated=photos is None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
@@ -18,44 +18,17 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from toolchain.compress.options import CompressOptions
     from toolchain.compress.planning import Planning
     from toolchain.compress.quantise import Quantised
     from toolchain.progress import Progress
     from toolchain.store import Store
-    from toolchain.tfjs.quantised import Format
-
-Recipe = Literal["auto", "int8", "mixed", "tiny"]
-RECIPES: tuple[Recipe, ...] = get_args(Recipe)
 
 # Bits for each weight, behind the entropy coder.
 _BITS = {"mixed": 4.5, "tiny": 3.8}
 _BLIND_BITS = 0.9  # more where generated pictures stand in for photos
 _RESULT = "result.json"
 _FINEST = 1e-9  # a coarseness at which every step is the finest that a byte has room for
-
-
-@dataclass(frozen=True)
-class CompressOptions:
-    """How to compress.
-
-    `auto` finds the smallest plan whose drop stays within `max_drop`; `int8` keeps a step
-    for each channel and all 8 bits; `mixed` and `tiny` take 4.5 and 3.8 bits for each
-    weight on average, and 0.9 more where there are no photos to round by.
-    """
-
-    recipe: Recipe
-    form: Format = "packed"
-    calibration: Path | None = None
-    """Photos, unlabelled; None: generated pictures."""
-    evaluation: Path | None = None
-    """Photos to judge by, an ImageFolder or unlabelled; None: calibration photos left over.
-    Those that were rounded by are left out."""
-    max_drop: float = 1.0
-    """In points of top-1, or of agreement with the float network."""
-    max_bytes: int | None = None
-    """Of `model.json` and the weights, behind Brotli."""
-    seed: int = 0
-    shard_bytes: int = 4 << 20
 
 
 class _Result(BaseModel):

@@ -30,8 +30,8 @@ from toolchain.tfjs.transfer import brotli_bytes
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from toolchain.compress.options import CompressOptions
     from toolchain.compress.planning import Planning
-    from toolchain.compress.stage import CompressOptions
     from toolchain.progress import Progress
     from toolchain.tfjs.convert import Quantization
     from toolchain.tfjs.stage import TfjsModel

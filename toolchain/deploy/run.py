@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from toolchain import digest
-from toolchain.deploy import hosts
+from toolchain.deploy import limits
 from toolchain.deploy.release import (
     HISTORY,
     History,
@@ -77,7 +77,7 @@ def deploy(
         ToolchainError: The place cannot be used; what it shows is whole, the old or the new.
     """
     release = of_site(site, target.host, with_report=with_report)
-    hosts.check(target.host, release)
+    limits.check(target.host, release)
     with target:
         history = read_history(target.read(HISTORY))
         moment = _not_before(history, now or datetime.now(timezone.utc))

@@ -4,34 +4,9 @@ import type { Camera } from './camera/camera';
 import { element } from './elements';
 import type { Gallery } from './gallery/gallery';
 import { say } from './language';
-import type { PhotoFrame } from './photo-frame';
 import { takePhotos } from './photo-intake';
+import type { PhotoPlace } from './photo-place';
 import { pictureAddress } from './picture-address';
-import type { Session } from './session';
-import type { TagList } from './tag-list';
-
-/** What the ways to give photos need of the page. */
-export interface PhotoPlace {
-  readonly session: Session;
-  readonly frame: PhotoFrame;
-  readonly tags: TagList;
-  /** Makes room for another photo. */
-  clear(): void;
-  /** Tags a photo in place of the one on show. */
-  tag(file: Blob, alt: string): void;
-  /**
-   * Tags a photo that has yet to come.
-   *
-   * @param failed - Puts into words why it did not.
-   */
-  tagComing(
-    coming: (signal: AbortSignal) => Promise<Blob>,
-    alt: string,
-    failed: (error: unknown) => string,
-  ): Promise<void>;
-  /** Says what went wrong. */
-  alert(sentence: string): void;
-}
 
 /** Listens for photos; returns what ends the camera when something else is given. */
 export function listenToSources(place: PhotoPlace): () => void {

@@ -3,7 +3,7 @@
 import { element } from '../elements';
 import { duration } from '../format';
 import { say } from '../language';
-import type { PhotoPlace } from '../photo-sources';
+import type { PhotoPlace } from '../photo-place';
 import { Announcer } from './announcer';
 import { CameraError, cameraStream, otherCamera } from './camera-stream';
 import { FramePace } from './frame-pace';

@@ -2,7 +2,7 @@
 
 import { element } from '../elements';
 import { say } from '../language';
-import type { PhotoPlace } from '../photo-sources';
+import type { PhotoPlace } from '../photo-place';
 import { refusalSentence } from '../sentences';
 import { GalleryCell, THUMBNAIL_SIDE } from './gallery-cell';
 import { csvOf, jsonOf, type ModelRecord } from './record';
