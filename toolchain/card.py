@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 MAX_SIDE = 4096
 """Of an input image, in pixels; one so large is 200 MB of numbers."""
 _MAX_LENGTH = 1000  # characters; of ImageNet's labels the longest has 121
+_LONGEST_KEY = 200  # characters; of a file that names its own keys
 CROP_FRACTION = 0.875
 """The centre part of a photo's shorter side that the classifier sees, as in the
 evaluation crop of Howard et al. 2017 (arXiv:1704.04861) and TF-Slim."""
@@ -159,8 +160,10 @@ def read_labels(path: Path) -> tuple[str, ...]:
 
 
 def first_fault(error: ValidationError) -> str:
-    """Return the first fault of a validation as one clause that names the key."""
+    """Return the first fault of a validation as one clause that names the key, or its beginning."""
     fault = error.errors()[0]
     key = ".".join(str(part) for part in fault["loc"]) or "the file"
+    if len(key) > _LONGEST_KEY:
+        key = f"{key[: _LONGEST_KEY - 1]}…"
     message = fault["msg"].removeprefix("Value error, ")
     return f"{key}: {message[:1].lower()}{message[1:]}"
