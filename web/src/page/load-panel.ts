@@ -9,6 +9,9 @@ import { PartTable } from './part-table';
 import { type Addresses, type Side, TransferCount } from './transfers';
 import { Waterfall } from './waterfall';
 
+/** How old the panel may be while the model loads: to draw it takes time from the first tag. */
+const PAUSE_MS = 250;
+
 /** Shows the load; what only some visitors ask for is loaded when they do. */
 export class LoadPanel {
   readonly #count: TransferCount;
@@ -17,6 +20,7 @@ export class LoadPanel {
   readonly #waterfall: Waterfall;
   readonly #details: readonly Disclosure[];
   #fullTagMs: number | undefined;
+  #drawing: ReturnType<typeof setTimeout> | undefined;
 
   constructor(panel: HTMLElement, addresses: Addresses) {
     this.#count = new TransferCount(addresses);
@@ -45,9 +49,7 @@ export class LoadPanel {
 
   transfers(transfers: readonly Transfer[], side: Side): void {
     this.#count.add(transfers, side);
-    this.#parts.show(this.#count);
-    this.#facts.bytes(this.#count);
-    this.#show();
+    this.#drawSoon();
   }
 
   stage(stage: Stage, span: Span): void {
@@ -55,9 +57,7 @@ export class LoadPanel {
     if (stage === 'first-tag') {
       this.#fullTagMs = span.end - performance.timeOrigin;
     }
-    const { firstTagMs } = this.#waterfall;
-    this.#facts.firstTag(this.#fullTagMs, firstTagMs === this.#fullTagMs ? undefined : firstTagMs);
-    this.#show();
+    this.#drawSoon();
   }
 
   /** @param report - None while a backend starts. */
@@ -69,7 +69,21 @@ export class LoadPanel {
     this.#facts.memory(tagging);
   }
 
-  #show(): void {
+  #drawSoon(): void {
+    const isTagged = this.#waterfall.firstTagMs !== undefined;
+    if (this.#drawing !== undefined && !isTagged) {
+      return;
+    }
+    clearTimeout(this.#drawing);
+    this.#drawing = setTimeout(() => this.#draw(), isTagged ? 0 : PAUSE_MS);
+  }
+
+  #draw(): void {
+    this.#drawing = undefined;
+    this.#parts.show(this.#count);
+    this.#facts.bytes(this.#count);
+    const { firstTagMs } = this.#waterfall;
+    this.#facts.firstTag(this.#fullTagMs, firstTagMs === this.#fullTagMs ? undefined : firstTagMs);
     this.#waterfall.show();
     this.#details.forEach((each) => each.refresh());
   }

@@ -81,14 +81,22 @@ export class StatusLine {
     const name = download && !isComing && after ? after : TEXTS[this.#state];
     const isLost = this.#isInterrupted && after !== undefined;
     const sentence = isLost ? say('interrupted') : name ? say(name) : '';
-    if (text.textContent !== sentence) {
-      text.textContent = sentence;
-    }
-    amount.textContent = isComing
-      ? say('downloaded', {
-          received: megabytes(download.receivedBytes),
-          total: megabytes(download.totalBytes),
-        })
-      : '';
+    write(text, sentence);
+    write(
+      amount,
+      isComing
+        ? say('downloaded', {
+            received: megabytes(download.receivedBytes),
+            total: megabytes(download.totalBytes),
+          })
+        : '',
+    );
+  }
+}
+
+/** Writes what has changed: of the same text once more the browser would make a layout. */
+function write(place: HTMLElement, text: string): void {
+  if (place.textContent !== text) {
+    place.textContent = text;
   }
 }

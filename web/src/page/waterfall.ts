@@ -46,10 +46,13 @@ export class Waterfall {
     return Math.max(1, ...ends, ...[...this.#stages.values()].map(({ end }) => end));
   }
 
-  /** Takes a stage that has ended. */
+  /** Takes a stage that has ended, and notes its times at its row. */
   add(stage: Stage, span: Span): void {
     // The worker's clock and the page's have different zeros, hence times since the epoch.
-    this.#stages.set(stage, sinceClick(span));
+    const { start, end } = sinceClick(span);
+    this.#stages.set(stage, { start, end });
+    const shown = this.#stageRows.find(({ name }) => name === stage);
+    Object.assign(shown?.row.dataset ?? {}, { startMs: start, endMs: end });
   }
 
   /** Draws all that is known. */
@@ -62,8 +65,6 @@ export class Waterfall {
     for (const { name, row } of this.#stageRows) {
       const span = this.#stages.get(name);
       if (span) {
-        row.dataset['startMs'] = String(span.start);
-        row.dataset['endMs'] = String(span.end);
         element('[data-took]', HTMLElement, row).textContent = duration(span.end - span.start);
         element('[data-ended]', HTMLElement, row).textContent = duration(span.end);
         draw(row, [span], length);
