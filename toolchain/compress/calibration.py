@@ -92,12 +92,19 @@ def _dead_leaves(height: int, width: int, random: np.random.Generator) -> Array:
     for radius in radii:
         top, left = random.uniform(0, height), random.uniform(0, width)
         stretch = random.uniform(0.5, 2.0)
-        inside = (rows - top) ** 2 * stretch + (columns - left) ** 2 / stretch < radius**2
+        # Most leaves are small: only the rectangle around one is looked at.
+        tall, wide = radius / stretch**0.5, radius * stretch**0.5
+        box = (
+            slice(max(0, int(top - tall)), int(top + tall) + 2),
+            slice(max(0, int(left - wide)), int(left + wide) + 2),
+        )
+        down, right = rows[box], columns[box]
+        inside = (down - top) ** 2 * stretch + (right - left) ** 2 / stretch < radius**2
         colour = random.uniform(0, 1, 3)
         grating = np.sin(
-            rows * random.normal(0, 0.4) + columns * random.normal(0, 0.4)
+            down * random.normal(0, 0.4) + right * random.normal(0, 0.4)
         ) * random.uniform(0, 0.3)
-        picture[inside] = colour + grating[inside][:, None]
+        picture[box][inside] = colour + grating[inside][:, None]
     noise = random.normal(0, 0.02, picture.shape)
     clipped: Array = np.clip(picture + noise, 0, 1).astype(np.float32)
     return clipped
