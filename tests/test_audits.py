@@ -65,7 +65,7 @@ def url(embedded_site: Path) -> Iterator[str]:
 def light_url(session_store: Store, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A site of half of float16's bytes, made before Lighthouse stops the other tests.
 
-    `auto` would leave two thirds of them, and take minutes more.
+    `auto` would leave less than two thirds of them, and take a minute more.
     """
     out = tmp_path_factory.mktemp("light") / "site"
     options = BuildOptions(request=Request("embedded"), out=out, quantization="uint8")

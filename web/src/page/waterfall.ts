@@ -52,7 +52,9 @@ export class Waterfall {
     const { start, end } = sinceClick(span);
     this.#stages.set(stage, { start, end });
     const shown = this.#stageRows.find(({ name }) => name === stage);
-    Object.assign(shown?.row.dataset ?? {}, { startMs: start, endMs: end });
+    if (shown) {
+      Object.assign(shown.row.dataset, { startMs: start, endMs: end });
+    }
   }
 
   /** Draws all that is known. */
