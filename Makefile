@@ -24,7 +24,7 @@ WEB_SOURCES := $(shell find web templates -type f -not -path '*/node_modules/*' 
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help build-web serve test test-python test-web lint format bench bench-size bench-ablation bench-load bench-serve bench-stock lock wheel web docs chromium servers clean
+.PHONY: help build-web serve test test-python test-web lint lint-python lint-web format bench bench-size bench-ablation bench-load bench-serve bench-stock lock wheel web docs chromium servers clean
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,7 +36,10 @@ build-web: .make/venv web/dist/runtime.json ## Build the site into OUT from MODE
 serve: .make/venv ## Serve OUT on 127.0.0.1:PORT.
 	@$(BIN)/toolchain serve "$(OUT)" --port "$(PORT)"
 
-test: lint test-web test-python ## Prove everything, in a real Chromium too.
+# What needs no browser runs two at a time; the tests in Python share the machine out themselves.
+test: ## Prove everything, in a real Chromium too.
+	@$(MAKE) --no-print-directory --jobs=2 lint test-web web
+	@$(MAKE) --no-print-directory test-python
 
 test-python: .make/venv web/dist/runtime.json chromium servers
 	$(BIN)/pytest -n 2 --dist loadgroup
@@ -44,10 +47,14 @@ test-python: .make/venv web/dist/runtime.json chromium servers
 test-web: .make/node
 	cd web && npm run --silent test
 
-lint: .make/venv .make/node ## Check formats, types and style.
+lint: lint-python lint-web ## Check formats, types and style.
+
+lint-python: .make/venv
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+lint-web: .make/node
 	cd web && npm run --silent lint && npm run --silent typecheck
 
 format: .make/venv .make/node ## Format the code.
