@@ -1,6 +1,6 @@
 """Compresses the site's files ahead of time, beside the originals as `.br` and `.gz`.
 
-Brotli at its best setting takes seconds a megabyte, so each result is kept in the store
+Brotli, set to make files small, takes seconds a megabyte, so each result is kept in the store
 under its content's digest. A compressed file that saves too little is not written, and one
 that deflate cannot make smaller, such as packed weights, is not even tried.
 """
@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from toolchain import digest
+from toolchain.tfjs.transfer import brotli
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 ENCODINGS = {"br": ".br", "gzip": ".gz"}
 _INCOMPRESSIBLE = frozenset({".jpg", ".jpeg", ".png", ".webp", ".avif", ".woff2", ".br", ".gz"})
 _WORTHWHILE = 0.98  # of the original's size
-_LAYOUT = "br11-gz9-1"
+_LAYOUT = "br11-10-gz9"
 
 
 @dataclass(frozen=True)
@@ -67,12 +68,11 @@ def _compress(file: Path, store: Store) -> Sizes:
     content = file.read_bytes()
     if file.suffix in _INCOMPRESSIBLE or not _worthwhile(zlib.compress(content, 1), content):
         return Sizes(len(content), len(content), len(content))
-    key = f"{digest.of_bytes(content)}-{_LAYOUT}"
+    # What a file is called says how it is compressed.
+    key = f"{digest.of_bytes(content)}{file.suffix}-{_LAYOUT}"
 
     def make(folder: Path) -> None:
-        import brotli
-
-        (folder / "br").write_bytes(brotli.compress(content, quality=11, lgwin=24))
+        (folder / "br").write_bytes(brotli(file.name, content))
         # No time stamp: the same content gives the same bytes.
         (folder / "gzip").write_bytes(gzip.compress(content, 9, mtime=0))
 
