@@ -21,6 +21,8 @@ import time
 import urllib.error
 from typing import TYPE_CHECKING, Any
 
+from toolchain import tf as tensorflow
+
 if TYPE_CHECKING:
     import socket
     from collections.abc import Iterator
@@ -122,7 +124,8 @@ def main() -> None:
 
 
 def _tfhub(handle: str, voice: _Voice) -> str:
-    import tensorflow_hub
+    with tensorflow.uncollected():
+        import tensorflow_hub
 
     voice.ready = True
     return str(tensorflow_hub.resolve(handle))

@@ -88,7 +88,8 @@ def _export(path: Path, saved_model: Path, version: str, *, safe: bool) -> None:
         model.export(str(saved_model), format="tf_saved_model", verbose=False)
     else:
         tensorflow.load()
-        import tf_keras
+        with tensorflow.uncollected():
+            import tf_keras
 
         model = tf_keras.models.load_model(path, compile=False, safe_mode=safe)
         model.export(str(saved_model))
