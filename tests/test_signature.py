@@ -9,7 +9,7 @@ import pytest
 from tests import tiny_models
 from toolchain.card import Declared
 from toolchain.errors import BadInputError
-from toolchain.graph import facts, signature
+from toolchain.graph import facts, freezing, signature
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -150,7 +150,7 @@ def test_a_size_that_the_graph_cannot_take_is_refused_in_a_sentence(folder: Path
     declared = Declared(height=2, width=2)
     card, _ = signature.settle(found, declared, name="mine", source="mine", sha256="0" * 64)
     with pytest.raises(BadInputError, match=r"2×2.* --input-size") as raised:
-        facts.measure(folder, loaded, found, card.input)
+        facts.measure(folder, freezing.freeze(loaded, found), card.input)
     assert raised.value.exit_code == 2
 
 
@@ -230,7 +230,7 @@ def test_a_graph_is_counted_by_hand(tiny: Path) -> None:
         source="tiny",
         sha256="0" * 64,
     )
-    counted = facts.measure(tiny, loaded, found, card.input)
+    counted = facts.measure(tiny, freezing.freeze(loaded, found), card.input)
     kernel, matrix, bias = 3 * 3 * 3 * 4, 4 * 5, 5
     assert counted.parameters == kernel + matrix + bias
     # 32 pixels by windows of 3 at every second make 15.

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from toolchain.graph.signature import Signature
-
     Array = np.ndarray[Any, Any]
 
 _LAYERS = frozenset({"Conv2D", "DepthwiseConv2dNative", "MatMul"})
@@ -47,15 +45,13 @@ class Normalised:
     """Likewise, float32 `[channels]`."""
 
 
-def read(loaded: Any, signature: Signature) -> tuple[Normalised, ...]:
-    """Return the layers of a loaded SavedModel that have a BatchNorm right behind them."""
-    from tensorflow.python.framework.convert_to_constants import (
-        convert_variables_to_constants_v2,
-    )
+def read(frozen: Any) -> tuple[Normalised, ...]:
+    """Return the layers that have a BatchNorm right behind them.
 
-    tensorflow.load()
-    function = convert_variables_to_constants_v2(loaded.signatures[signature.key])
-    return tuple(_Graph(function.graph.as_graph_def()).normalised())
+    Args:
+        frozen: The signature's graph, by :func:`toolchain.graph.freezing.freeze`.
+    """
+    return tuple(_Graph(frozen.graph.as_graph_def()).normalised())
 
 
 def save(layers: Sequence[Normalised], path: Path) -> None:

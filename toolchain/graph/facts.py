@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from toolchain.card import InputSpec
-    from toolchain.graph.signature import Signature
 
 
 _MAX_NUMBERS = 1 << 29  # that one operation may give: two gigabytes
@@ -40,33 +39,25 @@ class GraphFacts(BaseModel):
     """Weight dtype to number of tensors."""
 
 
-def measure(path: Path, loaded: Any, signature: Signature, spec: InputSpec) -> GraphFacts:
-    """Freeze the signature's graph and count.
+def measure(path: Path, frozen: Any, spec: InputSpec) -> GraphFacts:
+    """Count what a SavedModel's graph has.
 
     Args:
         path: The SavedModel's folder.
-        loaded: What TensorFlow loaded from it.
-        signature: The signature to count.
+        frozen: The signature's graph, by :func:`toolchain.graph.freezing.freeze`.
         spec: Gives the image size where the graph leaves it open.
 
     Raises:
         BadInputError: The graph cannot take images of that size.
     """
     tf = tensorflow.load()
-    from tensorflow.python.framework.convert_to_constants import (
-        convert_variables_to_constants_v2,
-    )
-
-    function = convert_variables_to_constants_v2(loaded.signatures[signature.key])
     # Import once more with one image of the final size: shapes become static.
     graph = tf.Graph()
     with graph.as_default():
         image = tf.compat.v1.placeholder(tf.float32, (1, spec.height, spec.width, 3))
         # Beside the image there may be handles of tables, which have no values to count.
-        (placeholder,) = (
-            tensor.op.name for tensor in function.inputs if tensor.dtype == tf.float32
-        )
-        definition = function.graph.as_graph_def()
+        (placeholder,) = (tensor.op.name for tensor in frozen.inputs if tensor.dtype == tf.float32)
+        definition = frozen.graph.as_graph_def()
         try:
             tf.import_graph_def(definition, input_map={placeholder: image}, name="")
         except ValueError as error:

@@ -105,7 +105,7 @@ def _convert(
     shard_bytes: int,
     progress: Progress,
 ) -> Converted:
-    from toolchain.graph import batchnorm, facts, signature
+    from toolchain.graph import batchnorm, facts, freezing, signature
 
     folder = entry / "model"
 
@@ -117,8 +117,9 @@ def _convert(
         card, assumed = signature.settle(
             found, fetched.declared, name=name, source=fetched.source, sha256=fetched.sha256
         )
-        counted = facts.measure(fetched.path, loaded, found, card.input)
-        batchnorm.save(batchnorm.read(loaded, found), entry / _STATISTICS)
+        frozen = freezing.freeze(loaded, found)
+        counted = facts.measure(fetched.path, frozen, card.input)
+        batchnorm.save(batchnorm.read(frozen), entry / _STATISTICS)
     progress.say(f"Converting to TF.js, weights as {quantization}")
     convert(
         fetched.path,
