@@ -15,6 +15,7 @@ import numpy as np
 from PIL import Image
 
 from toolchain.doctor import CHROMIUM_NAMES
+from toolchain.measure.browser import QUIET
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,14 +23,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 SAMPLES = Path(__file__).parents[1] / "templates" / "samples"
-FLAGS = (
-    "--no-sandbox",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
+FLAGS = ("--no-sandbox", *QUIET)
 
 
 def chromium_path() -> str:

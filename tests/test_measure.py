@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import psutil
 import pytest
 
 from tests import tiny_models
@@ -87,6 +88,20 @@ def encoded_size(file: Path) -> int:
     """Return what a file takes where brotli is understood."""
     brotli = file.with_name(file.name + ".br")
     return (brotli if brotli.exists() else file).stat().st_size
+
+
+def test_chromium_does_nothing_for_itself(browser: Browser) -> None:
+    browser.new_page().wait_for_timeout(1000)
+    everything: dict[str, list[object]] = {"filter": [{}]}  # the browser's own pages too
+    targets = browser.new_browser_cdp_session().send("Target.getTargets", everything)
+    assert {target["type"] for target in targets["targetInfos"]} == {"page", "tab"}
+    # What Playwright turns off stays off.
+    off = [
+        [word for word in process.cmdline() if word.startswith("--disable-features=")]
+        for process in psutil.Process().children(recursive=True)
+    ]
+    (playwrights, ours) = next(words for words in off if len(words) > 1)
+    assert set(playwrights.split("=")[1].split(",")) <= set(ours.split("=")[1].split(","))
 
 
 def test_every_byte_of_a_visit_is_counted_once(browser: Browser, built: Path) -> None:
