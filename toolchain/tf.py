@@ -11,13 +11,16 @@ import contextlib
 import gc
 import logging
 import os
+import signal
 import sys
+import threading
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from types import FrameType
 
 VERBOSE = "TOOLCHAIN_DEBUG"
 """Environment variable that leaves TensorFlow's own output as it is; `--debug` sets it."""
@@ -30,7 +33,7 @@ def load() -> Any:
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
     # Another order of sums would give other bytes where results are rounded.
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
-    with uncollected():
+    with importing():
         import tensorflow as tf
 
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
@@ -38,21 +41,55 @@ def load() -> Any:
 
 
 @contextlib.contextmanager
-def uncollected() -> Iterator[None]:
-    """Keep the garbage collector away from the libraries that the block imports.
+def importing() -> Iterator[None]:
+    """Import TensorFlow, or a library of its size, within the block.
 
-    TensorFlow and those around it make a million objects that live as long as the process.
-    To walk them over and over takes a fifth of the import, and a second when the process ends.
+    Such libraries make a million objects that live as long as the process. The garbage collector
+    never looks at them: to walk them over and over takes a fifth of the import, and a second
+    when the process ends.
+
+    Ctrl-C, or SIGTERM where it has a handler, waits for the block to end; a second one does not.
+    Amid the import it would abort the process where C++ runs, and be forgotten where a library
+    looks for another one and catches whatever is raised.
     """
     modules, collects = len(sys.modules), gc.isenabled()
     gc.disable()
     try:
-        yield
+        with _put_off(signal.SIGINT, signal.SIGTERM):
+            yield
     finally:
         if len(sys.modules) > modules:
             gc.freeze()
         if collects:
             gc.enable()
+
+
+@contextlib.contextmanager
+def _put_off(*numbers: signal.Signals) -> Iterator[None]:
+    """Let these signals' handlers wait until the block has ended, once."""
+    if threading.current_thread() is not threading.main_thread():
+        # Handlers run in the main thread, and are set there only.
+        yield
+        return
+    handlers = {
+        number: handler for number in numbers if callable(handler := signal.getsignal(number))
+    }
+    came: list[tuple[signal.Signals, FrameType | None]] = []
+
+    def wait(number: int, frame: FrameType | None) -> None:
+        came.append((signal.Signals(number), frame))
+        if len(came) > 1:
+            handlers[came[-1][0]](*came[-1])
+
+    for number in handlers:
+        signal.signal(number, wait)
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    if came:
+        handlers[came[0][0]](*came[0])
 
 
 @contextlib.contextmanager

@@ -124,7 +124,7 @@ def main() -> None:
 
 
 def _tfhub(handle: str, voice: _Voice) -> str:
-    with tensorflow.uncollected():
+    with tensorflow.importing():
         import tensorflow_hub
 
     voice.ready = True

@@ -88,7 +88,7 @@ def _export(path: Path, saved_model: Path, version: str, *, safe: bool) -> None:
         model.export(str(saved_model), format="tf_saved_model", verbose=False)
     else:
         tensorflow.load()
-        with tensorflow.uncollected():
+        with tensorflow.importing():
             import tf_keras
 
         model = tf_keras.models.load_model(path, compile=False, safe_mode=safe)

@@ -53,7 +53,7 @@ def convert(
             # Decision Forests greets by IPython, absent here, when output is diverted.
             os.environ.setdefault("TFDF_DISABLE_WELCOME_MESSAGE", "1")
             # Imports Keras, Decision Forests and JAX: seconds, so nowhere but here.
-            with tensorflow.uncollected():
+            with tensorflow.importing():
                 from tensorflowjs.converters import tf_saved_model_conversion_v2
 
             tf_saved_model_conversion_v2.convert_tf_saved_model(
