@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import functools
 import http.server
-import os
-import shutil
 import threading
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
-from toolchain.doctor import CHROMIUM_NAMES
-from toolchain.measure.browser import QUIET
+from toolchain.measure.browser import QUIET, find
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,11 +25,7 @@ FLAGS = ("--no-sandbox", *QUIET)
 
 def chromium_path() -> str:
     """Return the Chromium to test with: `$CHROMIUM`, or the first on the path."""
-    candidates = [os.environ.get("CHROMIUM", ""), *map(shutil.which, CHROMIUM_NAMES)]
-    found = next((path for path in candidates if path), None)
-    if found is None:
-        raise RuntimeError("no Chromium is installed; `make test` installs it")
-    return found
+    return str(find(None))
 
 
 @contextmanager
