@@ -259,3 +259,29 @@ def test_the_undoing_in_this_file_is_pillows_own() -> None:
             stored = stored.transpose(step)
         stored.getexif()[0x0112] = orientation
         assert np.array_equal(np.asarray(ImageOps.exif_transpose(stored)), np.asarray(image))
+
+
+@pytest.mark.parametrize("channels", ["rgb", "bgr"])
+def test_mean_and_deviation_are_of_red_green_and_blue_whatever_the_order(channels: Any) -> None:
+    tf = tensorflow.load()
+    pixels = noise(4, 4).astype(np.float32)
+    mean, std = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+    wanted = InputSpec(
+        height=4, width=4, value_range=(0.0, 1.0), mean=mean, std=std, channels=channels
+    )
+    torch = tf.keras.applications.imagenet_utils.preprocess_input(pixels.copy(), mode="torch")
+    expected = torch if channels == "rgb" else torch[..., ::-1]
+    fed = preprocess.values(pixels, wanted)
+    assert fed.dtype == np.float32
+    assert fed.flags.c_contiguous
+    assert np.abs(fed - expected).max() < 1e-5
+
+
+def test_what_caffe_models_are_fed_can_be_said() -> None:
+    tf = tensorflow.load()
+    pixels = noise(4, 4).astype(np.float32)
+    caffe = InputSpec(
+        height=4, width=4, value_range=BYTES, mean=(123.68, 116.779, 103.939), channels="bgr"
+    )
+    expected = tf.keras.applications.imagenet_utils.preprocess_input(pixels.copy(), mode="caffe")
+    assert np.abs(preprocess.values(pixels, caffe) - expected).max() < 1e-4

@@ -8,7 +8,7 @@ or a sidecar file, the graph's signature settles the rest, and the result is one
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
@@ -54,17 +54,39 @@ Shown = Annotated[str, AfterValidator(_shown)]
 """A line of text that the page shows."""
 
 
-class InputSpec(_Record):
-    """How a photo becomes the input tensor, float32 `[1, height, width, 3]` in RGB.
+Channels = Literal["rgb", "bgr"]
+"""The order in which a network wants the colours of a pixel."""
+Task = Literal["single-label", "multi-label"]
+"""Whether a photo has one label, or any number of them, each with a score of its own."""
+RangeSource = Literal["declared", "graph", "guessed"]
+"""Somebody said it, the graph's own constants tell it, or it is a guess."""
+Means = tuple[float, float, float]
+Deviations = tuple[
+    Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)]
+]
+NO_MEAN: Means = (0.0, 0.0, 0.0)
+NO_STD: Deviations = (1.0, 1.0, 1.0)
+THRESHOLD = 0.5
+"""The score from which on a multi-label model's label counts as a tag."""
 
-    Pixels 0…255 map linearly onto `value_range`; `crop_fraction` is the part of the
-    shorter side that the centred square crop keeps.
+
+class InputSpec(_Record):
+    """How a photo becomes the input tensor, float32 `[1, height, width, 3]`.
+
+    Pixels 0…255 map linearly onto `value_range`; then `mean` is subtracted and the rest divided
+    by `std`, channel by channel; then the channels are put into the order of `channels`.
+    `crop_fraction` is the part of the shorter side that the centred square crop keeps.
     """
 
     height: Annotated[int, Field(gt=0, le=MAX_SIDE)]
     width: Annotated[int, Field(gt=0, le=MAX_SIDE)]
     value_range: ValueRange
     crop_fraction: Annotated[float, Field(gt=0, le=1)] = CROP_FRACTION
+    mean: Means = NO_MEAN
+    """Of red, green and blue, in this order whatever `channels` says, in units of `value_range`."""
+    std: Deviations = NO_STD
+    """Likewise."""
+    channels: Channels = "rgb"
 
 
 class Provenance(_Record):
@@ -86,6 +108,13 @@ class ModelCard(_Record):
     label_offset: Annotated[int, Field(ge=0)]
     """Outputs to skip before the first label: 1 where class 0 is "background"."""
     labels: tuple[str, ...]
+    task: Task = "single-label"
+    threshold: Annotated[float, Field(gt=0, lt=1)] = THRESHOLD
+    """Of a multi-label model: the score from which on a label is a tag."""
+    range_source: RangeSource = "declared"
+    """How it is known what pixel values the network wants."""
+    range_reason: str = ""
+    """For people: what says so, or why it is guessed."""
 
     @property
     def classes(self) -> int:
@@ -106,7 +135,12 @@ class Declared(_Record):
     height: Annotated[int, Field(gt=0, le=MAX_SIDE)] | None = None
     width: Annotated[int, Field(gt=0, le=MAX_SIDE)] | None = None
     value_range: ValueRange | None = None
+    mean: Means | None = None
+    std: Deviations | None = None
+    channels: Channels | None = None
     crop_fraction: Annotated[float, Field(gt=0, le=1)] | None = None
+    task: Task | None = None
+    threshold: Annotated[float, Field(gt=0, lt=1)] | None = None
 
     def over(self, weaker: Declared) -> Declared:
         """Return both together; where both speak, this one holds."""

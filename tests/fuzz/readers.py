@@ -352,7 +352,7 @@ _HISTORY = {
     ],
 }
 _CONTRACT = {
-    "schema": 2,
+    "schema": 3,
     "model": {
         "name": "a",
         "source": "b",
@@ -362,8 +362,22 @@ _CONTRACT = {
         "quantization": "none",
         "weight_bytes": 3,
     },
-    "input": {"height": 32, "width": 32, "value_range": [0, 1], "crop_fraction": 0.875},
-    "output": {"label_offset": 0, "activation": "softmax", "labels": ["a", "b"]},
+    "input": {
+        "height": 32,
+        "width": 32,
+        "value_range": [0, 1],
+        "crop_fraction": 0.875,
+        "mean": [0, 0, 0],
+        "std": [1, 1, 1],
+        "channels": "rgb",
+    },
+    "output": {
+        "label_offset": 0,
+        "activation": "softmax",
+        "task": "single-label",
+        "threshold": 0.5,
+        "labels": ["a", "b"],
+    },
     "graph": {"format": "graph-model"},
 }
 

@@ -30,8 +30,8 @@ Preview = Annotated[
     str | None,
     typer.Option(
         help="A small model with the same labels, named as by --model, that answers until the "
-        "other one is there. --labels, --label-offset, --value-range and --crop-fraction hold for "
-        "it too, --input-size does not."
+        "other one is there. What is said of labels, pixels and crop holds for it too, "
+        "--input-size does not."
     ),
 ]
 Quantize = Annotated[
@@ -95,6 +95,31 @@ LabelOffset = Annotated[
 InputSize = Annotated[str | None, typer.Option(help="Size of the input image: 224 or 192x256.")]
 ValueRange = Annotated[
     str | None, typer.Option(help="What pixel values 0 and 255 become: 0,1 or -1,1 or 0,255.")
+]
+Mean = Annotated[
+    str | None,
+    typer.Option(
+        help="Subtracted from red, green and blue, in units of --value-range: 0.485,0.456,0.406."
+    ),
+]
+Std = Annotated[
+    str | None, typer.Option(help="What the rest is divided by, likewise: 0.229,0.224,0.225.")
+]
+ChannelOrder = Annotated[
+    str | None,
+    typer.Option("--channels", help="The order in which the model wants the colours: rgb or bgr."),
+]
+TaskOption = Annotated[
+    str | None,
+    typer.Option(
+        "--task", help="single-label, or multi-label: every label with a score of its own."
+    ),
+]
+Threshold = Annotated[
+    float | None,
+    typer.Option(
+        help="Score from which on a multi-label model's label is a tag.", show_default="0.5"
+    ),
 ]
 CropFraction = Annotated[
     float | None, typer.Option(help="Part of a photo's shorter side that the crop keeps.")
@@ -260,6 +285,11 @@ def declared_by(
     label_offset: int | None = None,
     input_size: str | None = None,
     value_range: str | None = None,
+    mean: str | None = None,
+    std: str | None = None,
+    channels: str | None = None,
+    task: str | None = None,
+    threshold: float | None = None,
     crop_fraction: float | None = None,
     licence: str | None = None,
 ) -> Declared:
@@ -281,27 +311,42 @@ def declared_by(
                 f"--input-size {input_size} is no size; write 224, or height x width as 192x256"
             )
         height, width = int(match[1]), int(match[2] or match[1])
-    limits = None
-    if value_range is not None:
-        try:
-            low, high = (float(part) for part in value_range.split(","))
-        except ValueError:
-            raise BadInputError(
-                f"--value-range {value_range} is no pair of numbers; write it like 0,1 or -1,1"
-            ) from None
-        limits = (low, high)
+    limits = _numbers(
+        "--value-range", value_range, 2, "a pair of numbers; write it like 0,1 or -1,1"
+    )
+    three = "three numbers, of red, green and blue; write it like 0.485,0.456,0.406"
+    said = {
+        "labels": read_labels(labels) if labels else None,
+        "label_offset": label_offset,
+        "height": height,
+        "width": width,
+        "value_range": limits,
+        "mean": _numbers("--mean", mean, 3, three),
+        "std": _numbers("--std", std, 3, three),
+        "channels": channels,
+        "crop_fraction": crop_fraction,
+        "task": task,
+        "threshold": threshold,
+        "licence": licence,
+    }
     try:
-        return Declared(
-            labels=read_labels(labels) if labels else None,
-            label_offset=label_offset,
-            height=height,
-            width=width,
-            value_range=limits,
-            crop_fraction=crop_fraction,
-            licence=licence,
-        )
+        return Declared.model_validate(said)
     except ValidationError as error:
         raise BadInputError(f"the options do not fit: {first_fault(error)}") from error
+
+
+def _numbers(option: str, text: str | None, count: int, form: str) -> tuple[float, ...] | None:
+    from toolchain.errors import BadInputError
+
+    if text is None:
+        return None
+    try:
+        numbers = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        numbers = ()
+    if len(numbers) != count:
+        raise BadInputError(f"{option} {text} is not {form}")
+    return numbers
 
 
 def request_for(

@@ -75,9 +75,8 @@ def load(photos: Photos, card: ModelCard, *, label: str, progress: Progress) -> 
 def generated(spec: InputSpec, *, count: int, seed: int) -> Array:
     """Return generated pictures as inputs, float32 `[count, height, width, 3]`."""
     random = np.random.default_rng(seed)
-    low, high = spec.value_range
     pictures = [_dead_leaves(spec.height, spec.width, random) for _ in range(count)]
-    return (low + np.stack(pictures) * (high - low)).astype(np.float32)
+    return preprocess.values(np.stack(pictures) * np.float32(255), spec)
 
 
 def _dead_leaves(height: int, width: int, random: np.random.Generator) -> Array:

@@ -40,9 +40,24 @@ def prepare(image: Image, spec: InputSpec) -> Array:
     pixels = np.asarray(
         pictures.over_white(image).crop((left, top, left + width, top + height)), np.float32
     )
-    resized = resize(pixels, spec.height, spec.width)
+    return values(resize(pixels, spec.height, spec.width), spec)
+
+
+def values(pixels: Array, spec: InputSpec) -> Array:
+    """Return what a network is fed for pixels.
+
+    Args:
+        pixels: float32 `[…, 3]`, red, green and blue in 0…255.
+        spec: The network's input.
+
+    Returns:
+        float32 `[…, 3]`, the channels in the network's order.
+    """
     low, high = spec.value_range
-    return (low + resized * ((high - low) / 255)).astype(np.float32)
+    mean, std = np.array(spec.mean, np.float32), np.array(spec.std, np.float32)
+    scaled = (low + pixels * ((high - low) / 255) - mean) / std
+    ordered = scaled if spec.channels == "rgb" else scaled[..., ::-1]
+    return np.ascontiguousarray(ordered, np.float32)
 
 
 def crop_box(width: int, height: int, spec: InputSpec) -> tuple[int, int, int, int]:

@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from toolchain.card import InputSpec, Provenance, first_fault
+from toolchain.card import InputSpec, Provenance, Task, first_fault
 from toolchain.errors import BadInputError
 from toolchain.tfjs.artifacts import Activation
 
 if TYPE_CHECKING:
     from toolchain.tfjs.stage import TfjsModel
 
-SCHEMA: Literal[2] = 2
+SCHEMA: Literal[3] = 3
 _MAX_BYTES = 256 << 20  # of its text, a thousand times that of a MobileNet's
 
 
@@ -45,13 +45,16 @@ class ContractOutput(_Part):
 
     label_offset: int
     activation: Activation
+    task: Task
+    threshold: float
+    """Of a multi-label model: the score from which on a label is a tag."""
     labels: tuple[str, ...]
 
 
 class Contract(_Part):
     """The whole file."""
 
-    schema_: Literal[2] = SCHEMA
+    schema_: Literal[3] = SCHEMA
     model: ContractModel
     input: InputSpec
     output: ContractOutput
@@ -104,6 +107,8 @@ def make(model: TfjsModel, model_url: str) -> Contract:
         output=ContractOutput(
             label_offset=card.label_offset,
             activation=converted.artifacts.activation,
+            task=card.task,
+            threshold=card.threshold,
             labels=card.labels,
         ),
         graph=json.loads(graph),

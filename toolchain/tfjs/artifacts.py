@@ -20,7 +20,7 @@ from toolchain.errors import BadInputError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-Activation = Literal["softmax", "none"]
+Activation = Literal["softmax", "sigmoid", "none"]
 HASH_DIGITS = 16
 """Hex digits of a content hash in a file name: 64 bits, no accident makes two alike."""
 
@@ -39,7 +39,7 @@ class Artifacts(BaseModel):
     weight_bytes: int
     """Of all shards as they are stored, which is compressed where they are packed."""
     activation: Activation
-    """What turns the graph's output into probabilities: nothing, where it ends with one."""
+    """What turns the graph's outputs into scores; `none` where they are scores already."""
     tensors: int
     parameters: int
     """Elements of all floating-point weights, as they are left after folding."""

@@ -6,7 +6,7 @@
  */
 
 /** The one schema number that this page understands. */
-export const CONTRACT_SCHEMA = 2;
+export const CONTRACT_SCHEMA = 3;
 
 /** Which model it is and where it lies. */
 export interface ModelFacts {
@@ -20,12 +20,21 @@ export interface ModelFacts {
   readonly weightBytes: number;
 }
 
+/** A number each for red, green and blue. */
+export type Colour = readonly [red: number, green: number, blue: number];
+
 /** How a photo becomes the model's input. */
 export interface InputSpec {
   readonly height: number;
   readonly width: number;
   /** The numbers that the pixel values 0 and 255 become. */
   readonly valueRange: readonly [low: number, high: number];
+  /** Subtracted from red, green and blue, in units of {@link valueRange}. */
+  readonly mean: Colour;
+  /** What the rest is divided by, likewise. */
+  readonly std: Colour;
+  /** The order in which the model wants the colours. */
+  readonly channels: 'rgb' | 'bgr';
   /** The part of the largest fitting box that the centred crop keeps. */
   readonly cropFraction: number;
 }
@@ -35,7 +44,11 @@ export interface OutputSpec {
   /** How many outputs come before that of the first label. */
   readonly labelOffset: number;
   /** What the page still has to apply: `none` where the graph itself returns scores. */
-  readonly activation: 'softmax' | 'none';
+  readonly activation: 'softmax' | 'sigmoid' | 'none';
+  /** Whether a photo has one label, or any number of them. */
+  readonly task: 'single-label' | 'multi-label';
+  /** Of a multi-label model: the score from which on a label is a tag. */
+  readonly threshold: number;
   readonly labels: readonly string[];
 }
 
@@ -102,11 +115,16 @@ export function parseContract(json: unknown): Contract {
       height: whole(input['height'], 'input.height', 1),
       width: whole(input['width'], 'input.width', 1),
       valueRange: valueRange(input['value_range'], 'input.value_range'),
+      mean: colour(input['mean'], 'input.mean', -Infinity),
+      std: colour(input['std'], 'input.std', 0),
+      channels: oneOf(input['channels'], 'input.channels', ['rgb', 'bgr']),
       cropFraction: fraction(input['crop_fraction'], 'input.crop_fraction'),
     },
     output: {
       labelOffset: whole(output['label_offset'], 'output.label_offset', 0),
-      activation: activation(output['activation'], 'output.activation'),
+      activation: oneOf(output['activation'], 'output.activation', ['softmax', 'sigmoid', 'none']),
+      task: oneOf(output['task'], 'output.task', ['single-label', 'multi-label']),
+      threshold: fraction(output['threshold'], 'output.threshold'),
       labels: labels(output['labels'], 'output.labels'),
     },
     graph: record(root['graph'], 'graph'),
@@ -150,8 +168,21 @@ function valueRange(value: unknown, path: string): readonly [number, number] {
   return refuse(path, 'a pair of two different numbers');
 }
 
-function activation(value: unknown, path: string): OutputSpec['activation'] {
-  return value === 'softmax' || value === 'none' ? value : refuse(path, '"softmax" or "none"');
+function colour(value: unknown, path: string, above: number): Colour {
+  if (Array.isArray(value) && value.length === 3) {
+    const numbers = value as readonly unknown[];
+    if (numbers.every((each) => typeof each === 'number' && each > above)) {
+      return numbers as unknown as Colour;
+    }
+  }
+  return refuse(path, above === 0 ? 'three numbers above 0' : 'three numbers');
+}
+
+function oneOf<Word extends string>(value: unknown, path: string, words: readonly Word[]): Word {
+  return (
+    words.find((word) => word === value) ??
+    refuse(path, words.map((word) => `"${word}"`).join(' or '))
+  );
 }
 
 function labels(value: unknown, path: string): readonly string[] {

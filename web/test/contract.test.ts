@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { ContractError, parseContract } from '../src/contract';
 
 const good = () => ({
-  schema: 2,
+  schema: 3,
   model: {
     name: 'a model',
     source: 'somewhere',
@@ -13,8 +13,22 @@ const good = () => ({
     quantization: 'float16',
     weight_bytes: 934682,
   },
-  input: { height: 224, width: 192, value_range: [-1, 1], crop_fraction: 0.875 },
-  output: { label_offset: 1, activation: 'softmax', labels: ['tench'] },
+  input: {
+    height: 224,
+    width: 192,
+    value_range: [-1, 1],
+    crop_fraction: 0.875,
+    mean: [0.5, 0.25, -0.125],
+    std: [1, 2, 0.5],
+    channels: 'bgr',
+  },
+  output: {
+    label_offset: 1,
+    activation: 'softmax',
+    task: 'single-label',
+    threshold: 0.5,
+    labels: ['tench'],
+  },
   graph: { modelTopology: {} },
 });
 
@@ -40,8 +54,22 @@ describe('parseContract', () => {
         quantization: 'float16',
         weightBytes: 934682,
       },
-      input: { height: 224, width: 192, valueRange: [-1, 1], cropFraction: 0.875 },
-      output: { labelOffset: 1, activation: 'softmax', labels: ['tench'] },
+      input: {
+        height: 224,
+        width: 192,
+        valueRange: [-1, 1],
+        cropFraction: 0.875,
+        mean: [0.5, 0.25, -0.125],
+        std: [1, 2, 0.5],
+        channels: 'bgr',
+      },
+      output: {
+        labelOffset: 1,
+        activation: 'softmax',
+        task: 'single-label',
+        threshold: 0.5,
+        labels: ['tench'],
+      },
       graph: { modelTopology: {} },
     });
   });
@@ -59,7 +87,7 @@ describe('parseContract', () => {
     expect(faultOf({ schema })).toEqual({
       kind: 'schema',
       found: JSON.stringify(schema) ?? 'missing',
-      known: 2,
+      known: 3,
     });
   });
 
@@ -74,7 +102,12 @@ describe('parseContract', () => {
     ['input.value_range', { input: { ...good().input, value_range: [1, 1] } }],
     ['input.crop_fraction', { input: { ...good().input, crop_fraction: 1.1 } }],
     ['output.label_offset', { output: { ...good().output, label_offset: '0' } }],
-    ['output.activation', { output: { ...good().output, activation: 'sigmoid' } }],
+    ['input.mean', { input: { ...good().input, mean: [0, 0] } }],
+    ['input.std', { input: { ...good().input, std: [1, 1, 0] } }],
+    ['input.channels', { input: { ...good().input, channels: 'grb' } }],
+    ['output.activation', { output: { ...good().output, activation: 'tanh' } }],
+    ['output.task', { output: { ...good().output, task: 'detection' } }],
+    ['output.threshold', { output: { ...good().output, threshold: 0 } }],
     ['output.labels', { output: { ...good().output, labels: [] } }],
     ['output.labels', { output: { ...good().output, labels: ['a', 1] } }],
     ['graph', { graph: 'elsewhere' }],

@@ -6,7 +6,6 @@ const input = (width: number, height: number, cropFraction: number) => ({
   width,
   height,
   cropFraction,
-  valueRange: [0, 1] as const,
 });
 
 describe('centralCrop', () => {

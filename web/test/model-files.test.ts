@@ -13,7 +13,7 @@ const packed = { name: 'w', shape: [2], dtype: 'float32', packed: { channels: 1 
 const bytes = [1, 2, 3, 4, 0, 126, 131];
 
 const contract = (weights: readonly unknown[], more: object = {}, paths = ['a.bin']) => ({
-  schema: 2,
+  schema: 3,
   model: {
     name: 'a model',
     source: 'somewhere',
@@ -23,8 +23,22 @@ const contract = (weights: readonly unknown[], more: object = {}, paths = ['a.bi
     quantization: 'float16',
     weight_bytes: 5,
   },
-  input: { height: 2, width: 2, value_range: [0, 1], crop_fraction: 1 },
-  output: { label_offset: 0, activation: 'none', labels: ['tench'] },
+  input: {
+    height: 2,
+    width: 2,
+    value_range: [0, 1],
+    crop_fraction: 1,
+    mean: [0, 0, 0],
+    std: [1, 1, 1],
+    channels: 'rgb',
+  },
+  output: {
+    label_offset: 0,
+    activation: 'none',
+    task: 'single-label',
+    threshold: 0.5,
+    labels: ['tench'],
+  },
   graph: { modelTopology: {}, weightsManifest: [{ paths, weights }], ...more },
 });
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { bestTags, softmax } from '../src/worker/ranking';
+import { bestTags, scoresOf, softmax } from '../src/worker/ranking';
 
 describe('softmax', () => {
   it('sums to 1 and keeps the ratios', () => {
@@ -10,6 +10,15 @@ describe('softmax', () => {
 
   it('bears outputs whose powers would overflow', () => {
     expect([...softmax(Float32Array.of(10_000, 10_000, -10_000))]).toEqual([0.5, 0.5, 0]);
+  });
+});
+
+describe('scoresOf', () => {
+  it('takes the sigmoid of each output by itself', () => {
+    const scores = scoresOf(Float32Array.of(0, Math.log(3), -Math.log(3)), {
+      activation: 'sigmoid',
+    });
+    [0.5, 0.75, 0.25].forEach((score, index) => expect(scores[index]).toBeCloseTo(score, 7));
   });
 });
 

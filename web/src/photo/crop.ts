@@ -27,7 +27,11 @@ export const LONGEST_EXACT_SIDE = 2048;
  * Returns the centred crop: the largest box of the input's aspect inside the photo, times
  * the crop fraction. Halves round up, and no side falls below one pixel.
  */
-export function centralCrop(width: number, height: number, input: InputSpec): Box {
+export function centralCrop(
+  width: number,
+  height: number,
+  input: Pick<InputSpec, 'cropFraction' | 'height' | 'width'>,
+): Box {
   // One side of the box is the photo's own. Multiplying before dividing keeps the other
   // one exact for a square input, where a rounding error could tip a half.
   const narrow = width * input.height <= height * input.width;

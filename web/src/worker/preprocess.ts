@@ -104,10 +104,20 @@ export async function preparedPhoto(photo: Photo, input: InputSpec): Promise<Pre
   return { input: values, view, thumbnail, preprocessMs: performance.now() - begin };
 }
 
-/** Returns a crop's pixels at the model's size and in its range of values, HWC in RGB. */
+/** Returns a crop's pixels at the model's size, in the values and the order it wants, HWC. */
 export function modelInput(pixels: RgbaPixels, input: InputSpec): Float32Array {
   const [low, high] = input.valueRange;
-  return resize(pixels, input.width, input.height).map(
-    (value) => low + (value * (high - low)) / 255,
-  );
+  const { mean, std, channels } = input;
+  const values = resize(pixels, input.width, input.height);
+  for (let place = 0; place < values.length; place++) {
+    const colour = place % 3;
+    const value = low + ((values[place] ?? 0) * (high - low)) / 255;
+    values[place] = (value - (mean[colour] ?? 0)) / (std[colour] ?? 1);
+  }
+  if (channels === 'bgr') {
+    for (let red = 0; red < values.length; red += 3) {
+      [values[red], values[red + 2]] = [values[red + 2] ?? 0, values[red] ?? 0];
+    }
+  }
+  return values;
 }

@@ -7,10 +7,14 @@ import type { Tag } from '../messages';
 export const TAGS_SHOWN = 5;
 
 /** Returns the best labels, best first; of equal scores the lower class comes first. */
-export function bestTags(outputs: Float32Array, spec: OutputSpec, count = TAGS_SHOWN): Tag[] {
+export function bestTags(
+  outputs: Float32Array,
+  spec: Pick<OutputSpec, 'activation' | 'labelOffset' | 'labels'>,
+  count = TAGS_SHOWN,
+): Tag[] {
   // Softmax goes over all outputs: those before the first label have had their share of
   // the probability in training too.
-  const scores = spec.activation === 'softmax' ? softmax(outputs) : Float64Array.from(outputs);
+  const scores = scoresOf(outputs, spec);
   return spec.labels
     .map((label, classIndex) => ({
       classIndex,
@@ -19,6 +23,21 @@ export function bestTags(outputs: Float32Array, spec: OutputSpec, count = TAGS_S
     }))
     .sort((a, b) => b.score - a.score)
     .slice(0, count);
+}
+
+/** Returns the scores that outputs stand for, in double precision. */
+export function scoresOf(
+  outputs: Float32Array,
+  { activation }: Pick<OutputSpec, 'activation'>,
+): Float64Array {
+  switch (activation) {
+    case 'softmax':
+      return softmax(outputs);
+    case 'sigmoid':
+      return Float64Array.from(outputs, (output) => 1 / (1 + Math.exp(-output)));
+    case 'none':
+      return Float64Array.from(outputs);
+  }
 }
 
 /** Returns the softmax in double precision, safe against large outputs. */
