@@ -143,14 +143,24 @@ OUT = node("out", "MatMul")
     ("content", "fault"),
     [
         (graph([OUT, *SAVER]), None),
-        (graph([node("out", "Relu", "^save"), *SAVER]), "operation SaveV2 reaches"),
+        (graph([node("out", "Relu", "^save"), *SAVER]), "operation SaveV2 is not"),
         (graph([OUT, node("restore", "NoOp", "^save"), node("save", "SaveV2")]), "SaveV2"),
-        (graph([OUT, node("never", "ReadFile")]), None),  # nothing calls it
-        (graph([node("out", "Relu", "a:1"), node("a", "ReadFile")]), "operation ReadFile reaches"),
+        (graph([OUT, node("never", "ReadFile")]), "operation ReadFile is not"),
+        (graph([OUT, node("never", "SaveV2"), node("nor", "ScalarSummary")]), None),
+        (graph([node("out", "Relu", "a"), node("a", "ScalarSummary")]), "operation ScalarSummary"),
+        (graph([node("out", "Later")]), "operation Later is not listed"),
+        (graph([node("out", "Relu", "a:1"), node("a", "ReadFile")]), "operation ReadFile is not"),
         (graph([OUT], {"loose": [node("a", "ReadFile")]}), "in the function 'loose'"),
-        (graph([OUT, node("save", "P", calls="s")], {"s": [node("a", "SaveV2")]}), None),
         (
-            graph([OUT, node("save", "P", calls="s")], {"s": [node("a", "SaveV2")]}, objects=b"/s"),
+            graph([OUT, node("save", "PartitionedCall", calls="s")], {"s": [node("a", "SaveV2")]}),
+            None,
+        ),
+        (
+            graph(
+                [OUT, node("save", "PartitionedCall", calls="s")],
+                {"s": [node("a", "SaveV2")]},
+                objects=b"/s",
+            ),
             "SaveV2 in the function 's'",
         ),
         (
@@ -167,7 +177,7 @@ OUT = node("out", "MatMul")
         (graph([OUT], {**calls("b", "a"), "a": calls("a", "b")["a"]}), "calls itself"),
         (graph([OUT], calls(*[f"f{number}" for number in range(99)])), "64 deep"),
     ],
-    ids=range(18),
+    ids=range(21),
 )
 def test_what_a_graph_would_do_shows_before_it_is_loaded(content: bytes, fault: str | None) -> None:
     found = operations.fault_of(content)

@@ -1,9 +1,11 @@
 """What a SavedModel would do when it is loaded and run, read before TensorFlow has it.
 
 A model is a program (TensorFlow's SECURITY.md): operations read and write files, call Python,
-open connections. A classifier needs none of them, nor numbers by the billion that the file
-declares and does not hold. What the saver does is left out: it is TensorFlow's own, and in a
-graph by itself.
+open connections. So only those pass that are known to compute and do nothing else, wherever they
+stand: TensorFlow computes some already when it imports a graph, to know the shapes in it, even
+those that nothing calls, and `ReadFile` is among them. The part that saves and restores variables
+may hold what TensorFlow's savers need. A classifier does not need numbers by the billion either
+that the file declares and does not hold.
 
 The field numbers are those of SavedModel, MetaGraphDef, GraphDef, NodeDef, FunctionDefLibrary,
 AttrValue, TensorProto, SaverDef and SignatureDef in `tensorflow/core/`.
@@ -11,7 +13,6 @@ AttrValue, TensorProto, SaverDef and SignatureDef in `tensorflow/core/`.
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from dataclasses import dataclass, field
 from math import prod
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING
 
 from toolchain.errors import BadInputError
 from toolchain.sources import protobuf
+from toolchain.sources.allowed_operations import COMPUTING, NEVER_RUN, RESTORING, SAVING
 from toolchain.sources.saved_model import GRAPH
 
 if TYPE_CHECKING:
@@ -27,14 +29,6 @@ if TYPE_CHECKING:
     from toolchain.progress import Progress
     from toolchain.sources.saved_model import Fetched
 
-_OUTSIDE = re.compile(
-    r"File|PyFunc|Reader|Dataset|Iterator|Summary|^Debug|^Print|^Save|^Restore|Checkpoint|Rpc"
-    r"|DataService|^_?(?:Host)?(?:Send|Recv)$|Abort|Collective|LMDB|BigQuery|LoadAndRemap"
-    r"|VocabRemapping|^_?Tpu|^TPU|^Xla(?:Host|Send|Recv|Launch)|HostCompute|^Copy(?:Host)?$"
-    r"|^LoadTPU|^ImportEvent|GcsConfig|RemoteCall|^_Disconnect"
-)
-"""Operations that reach out of the graph: files, Python, other processes."""
-_RESTORING = ("RestoreV2", "Restore", "RestoreSlice", "ShardedFilename")
 # Numbers that constants may declare altogether; MobileNet-class models have some millions.
 _MAX_NUMBERS = 1 << 30
 _MAX_NODES = 100_000
@@ -98,7 +92,7 @@ def fault_of(saved_model: bytes) -> str | None:
     """
     for meta_graph in protobuf.every(saved_model, 2):
         graph = _read(meta_graph)
-        if found := _size_fault(graph) or _outside(graph):
+        if found := _size_fault(graph) or _not_allowed(graph):
             return found
     return None
 
@@ -169,8 +163,8 @@ def _depth_fault(functions: Mapping[str, list[_Node]]) -> str | None:
     return f"its functions call each other more than {_MAX_DEPTH} deep" if waiting else None
 
 
-def _outside(graph: _Graph) -> str | None:
-    """Name an operation that loading or calling the model would let reach out of the graph."""
+def _not_allowed(graph: _Graph) -> str | None:
+    """Name an operation that is not on the list for the part of the model in which it stands."""
     saver, restoring = (_reached(graph, names) for names in (graph.saves, graph.restores))
     saved = saver | restoring
     # All functions but the saver's; of those only the ones that the object graph names.
@@ -179,24 +173,27 @@ def _outside(graph: _Graph) -> str | None:
     }
     called = _reached(graph, graph.signatures) | others
     called |= _called_from(graph, others)
-    for node, where in _bodies(graph, called):
+    for key, node, where in _every_node(graph):
+        allowed = COMPUTING | graph.functions.keys()
+        if key not in called:
+            allowed |= RESTORING
+            if key not in restoring:
+                allowed |= SAVING
+                if key not in saver:
+                    allowed |= NEVER_RUN
         for operation in node.operations:
-            if _OUTSIDE.search(operation):
-                return f"its operation {operation}{where} reaches out of the graph"
-    for node, where in _bodies(graph, restoring - called):
-        for operation in node.operations:
-            if _OUTSIDE.search(operation) and operation not in _RESTORING:
-                return f"its operation {operation}{where} reaches out of the graph"
+            if operation not in allowed:
+                return f"its operation {operation}{where} is not listed as one that only computes"
     return None
 
 
-def _bodies(graph: _Graph, reached: set[str]) -> Iterator[tuple[_Node, str]]:
+def _every_node(graph: _Graph) -> Iterator[tuple[str, _Node, str]]:
+    """Yield every node with the name of the node or function that brings it to run."""
     for node in graph.nodes:
-        if node.name in reached:
-            yield node, ""
+        yield node.name, node, ""
     for name, body in graph.functions.items():
-        if name in reached:
-            yield from ((node, f" in the function {name!r}") for node in body)
+        for node in body:
+            yield name, node, f" in the function {name!r}"
 
 
 def _reached(graph: _Graph, names: set[str]) -> set[str]:
