@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from toolchain.card import Declared, InputSpec, ModelCard, Provenance, read_labels, read_sidecar
+from toolchain import labels as label_file
+from toolchain.card import Declared, InputSpec, ModelCard, Provenance, read_sidecar
 from toolchain.errors import BadInputError
 
 if TYPE_CHECKING:
@@ -89,13 +90,13 @@ def test_a_faulty_sidecar_is_named_with_the_key(sidecar: Path, content: str, fau
 def test_labels_are_trimmed_and_blank_lines_at_the_end_dropped(tmp_path: Path) -> None:
     path = tmp_path / "labels.txt"
     path.write_bytes("robin \r\n wren\r\nBöhmische Drossel\r\n\r\n \r\n".encode())
-    assert read_labels(path) == ("robin", "wren", "Böhmische Drossel")
+    assert label_file.read(path).names == ("robin", "wren", "Böhmische Drossel")
 
 
 def test_the_mark_that_some_editors_put_first_is_no_part_of_a_label(tmp_path: Path) -> None:
     path = tmp_path / "labels.txt"
     path.write_bytes(b"\xef\xbb\xbfrobin\nwren\n")
-    assert read_labels(path) == ("robin", "wren")
+    assert label_file.read(path).names == ("robin", "wren")
 
 
 @pytest.mark.parametrize(
@@ -113,7 +114,7 @@ def test_faulty_labels_are_named(tmp_path: Path, content: bytes | None, fault: s
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(BadInputError, match=fault) as raised:
-        read_labels(path)
+        label_file.read(path)
     assert str(path) in str(raised.value)
     assert raised.value.exit_code == 2
 

@@ -9,9 +9,10 @@ import pytest
 
 from tests.browser import chromium, plain_host
 from tests.page_driver import LOADED, open_page
+from toolchain import labels as label_file
 from toolchain.build.options import BuildOptions
 from toolchain.build.run import build
-from toolchain.card import Declared, read_labels, read_sidecar
+from toolchain.card import Declared, read_sidecar
 from toolchain.errors import BadInputError
 from toolchain.progress import Silent
 from toolchain.site.configuration import PageOptions
@@ -39,7 +40,7 @@ def test_labels_with_markup_are_shown_as_text_and_run_nothing(
 ) -> None:
     labels = tmp_path / "labels.txt"
     labels.write_text("\r\n".join(LABELS), "utf-8")
-    read = read_labels(labels)
+    read = label_file.read(labels).names
     assert read == tuple(label.strip() for label in LABELS)
     # The name is the file's, and the site's folder has an odd one too.
     model = tmp_path / f"<img src=x onerror={RUN}>"
@@ -94,7 +95,7 @@ def test_a_label_that_is_no_line_of_text_is_refused(tmp_path: Path, line: str, s
     path = tmp_path / "labels.txt"
     path.write_text(f"cat\n{line}\ndog\n", "utf-8", newline="")
     with pytest.raises(BadInputError, match=said):
-        read_labels(path)
+        label_file.read(path)
     if not line.strip():
         return
     (tmp_path / "m.toml").write_text(f"labels = {json.dumps(['cat', line])}", "utf-8")
@@ -112,7 +113,7 @@ def test_a_name_that_is_no_line_of_text_is_refused(tmp_path: Path, key: str) -> 
 def test_a_million_labels_some_of_them_alike_are_read(tmp_path: Path) -> None:
     path = tmp_path / "labels.txt"
     path.write_text("\n".join(f"thing {number // 2}" for number in range(1_000_000)), "utf-8")
-    labels = read_labels(path)
+    labels = label_file.read(path).names
     assert len(labels) == 1_000_000
     assert labels[-1] == labels[-2] == "thing 499999"
 
@@ -120,8 +121,8 @@ def test_a_million_labels_some_of_them_alike_are_read(tmp_path: Path) -> None:
 def test_labels_that_never_end_are_not_waited_for(tmp_path: Path) -> None:
     (tmp_path / "labels.txt").symlink_to("/dev/zero")
     with pytest.raises(BadInputError, match="is no ordinary file"):
-        read_labels(tmp_path / "labels.txt")
+        label_file.read(tmp_path / "labels.txt")
     with (tmp_path / "large.txt").open("wb") as file:
         file.truncate(1 << 30)
     with pytest.raises(BadInputError, match="has more than 67,108,864 bytes"):
-        read_labels(tmp_path / "large.txt")
+        label_file.read(tmp_path / "large.txt")

@@ -200,6 +200,12 @@ def test_labels_begin_where_they_fit(tiny: Path, declared: Declared, offset: int
     assert card.classes == 5
 
 
+def test_what_was_assumed_of_a_file_of_labels_is_said(tiny: Path) -> None:
+    declared = Declared(labels=tiny_models.names(5), label_notes=("the indices begin at 1",))
+    _, assumed = settled(tiny, declared)
+    assert "the indices begin at 1" in [assumption.sentence for assumption in assumed]
+
+
 def test_a_thousand_outputs_are_imagenets_and_one_more_is_background(folder: Path) -> None:
     thousand, more = folder / "1000", folder / "1001"
     card, _ = settled(tiny_models.saved_model(thousand, 1000), Declared())

@@ -7,11 +7,11 @@ or a sidecar file, the graph's signature settles the rest, and the result is one
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from toolchain import labels as label_file
 from toolchain import text, toml
 from toolchain.errors import BadInputError
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 MAX_SIDE = 4096
 """Of an input image, in pixels; one so large is 200 MB of numbers."""
-_MAX_LENGTH = 1000  # characters; of ImageNet's labels the longest has 121
 _LONGEST_KEY = 200  # characters; of a file that names its own keys
 CROP_FRACTION = 0.875
 """The centre part of a photo's shorter side that the classifier sees, as in the
@@ -41,16 +40,7 @@ ValueRange = Annotated[tuple[float, float], AfterValidator(_ascending)]
 """What pixel values 0 and 255 become in the input tensor."""
 
 
-def _shown(value: str) -> str:
-    """See that a text can be shown in a line, as it is."""
-    if odd := text.first_odd(value):
-        raise ValueError(f"it holds the character {odd}, which is no part of a line of text")
-    if len(value) > _MAX_LENGTH:
-        raise ValueError(f"it has more than {_MAX_LENGTH:,} characters")
-    return value
-
-
-Shown = Annotated[str, AfterValidator(_shown)]
+Shown = Annotated[str, AfterValidator(text.shown)]
 """A line of text that the page shows."""
 
 
@@ -131,6 +121,8 @@ class Declared(_Record):
     name: Shown | None = None
     licence: Shown | None = None
     labels: tuple[Shown, ...] | None = None
+    label_notes: tuple[str, ...] | None = None
+    """Sentences on what was assumed when the labels were read from a file."""
     label_offset: Annotated[int, Field(ge=0)] | None = None
     height: Annotated[int, Field(gt=0, le=MAX_SIDE)] | None = None
     width: Annotated[int, Field(gt=0, le=MAX_SIDE)] | None = None
@@ -144,53 +136,32 @@ class Declared(_Record):
 
     def over(self, weaker: Declared) -> Declared:
         """Return both together; where both speak, this one holds."""
-        return Declared(
-            **{**weaker.model_dump(exclude_none=True), **self.model_dump(exclude_none=True)}
-        )
+        theirs, own = weaker.model_dump(exclude_none=True), self.model_dump(exclude_none=True)
+        if self.labels is not None:
+            theirs.pop("label_notes", None)  # they tell of other labels
+        return Declared(**{**theirs, **own})
 
 
 def read_sidecar(path: Path) -> Declared:
     """Read a model's sidecar TOML; its keys are the fields of :class:`Declared`.
 
-    `labels` may be a list, or the name of a text file beside the sidecar with one label
-    a line.
+    `labels` may be a list, or the name of a file beside the sidecar in a form that
+    :func:`toolchain.labels.read` knows.
 
     Raises:
         BadInputError: The file cannot be read, is no TOML, or holds a key or value that
             does not belong there.
     """
     content = toml.read(path)
-    if isinstance(labels := content.get("labels"), str):
-        content["labels"] = read_labels(path.parent / labels)
+    if "label_notes" in content:
+        raise BadInputError(f"{path}: label_notes: this is no key of a file; leave it out")
+    if isinstance(named := content.get("labels"), str):
+        found = label_file.read(path.parent / named)
+        content |= {"labels": found.names, "label_notes": found.notes or None}
     try:
         return Declared(**content)
     except ValidationError as error:
         raise BadInputError(f"{path}: {first_fault(error)}") from error
-
-
-def read_labels(path: Path) -> tuple[str, ...]:
-    """Read a text file with one label a line, in the order of the outputs.
-
-    Raises:
-        BadInputError: The file cannot be read as UTF-8 text, or holds no label.
-    """
-    try:
-        # Lines end where every editor ends them; other separators are odd characters.
-        lines = [line.strip() for line in re.split("\r\n|\n|\r", text.read(path, "utf-8-sig"))]
-    except (OSError, ValueError) as error:
-        raise BadInputError(f"the labels {path} cannot be read as text: {error}") from error
-    while lines and not lines[-1]:
-        lines.pop()
-    if not lines:
-        raise BadInputError(f"the labels {path} are empty; write one label a line")
-    for number, line in enumerate(lines, start=1):
-        if not line:
-            raise BadInputError(f"line {number} of the labels {path} is empty")
-        try:
-            _shown(line)
-        except ValueError as error:
-            raise BadInputError(f"line {number} of the labels {path}: {error}") from error
-    return tuple(lines)
 
 
 def first_fault(error: ValidationError) -> str:

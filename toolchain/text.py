@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 MAX_BYTES = 64 << 20
 """Of a file of text: a million labels are a quarter of it."""
+_LONGEST = 1000  # characters of a shown text; of ImageNet's labels the longest has 121
 _CATEGORIES = frozenset({"Cc", "Cs", "Zl", "Zp"})
 _DIRECTIONS = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})
 
@@ -51,6 +52,15 @@ def read(path: Path, encoding: str = "utf-8", *, most: int = MAX_BYTES) -> str:
         OSError: It cannot be read, is no ordinary file, or has more bytes than `most`.
         ValueError: It is no text of this encoding.
     """
+    return read_bytes(path, most=most).decode(encoding)
+
+
+def read_bytes(path: Path, *, most: int = MAX_BYTES) -> bytes:
+    """Return a file's bytes.
+
+    Raises:
+        OSError: It cannot be read, is no ordinary file, or has more bytes than `most`.
+    """
     # What is no file may never end, or never begin.
     if not stat.S_ISREG(path.stat().st_mode):
         raise OSError(f"{path.name} is no ordinary file")
@@ -58,4 +68,17 @@ def read(path: Path, encoding: str = "utf-8", *, most: int = MAX_BYTES) -> str:
         content = file.read(most + 1)
     if len(content) > most:
         raise OSError(f"{path.name} has more than {most:,} bytes")
-    return content.decode(encoding)
+    return content
+
+
+def shown(value: str) -> str:
+    """Return a text that can be shown in a line, as it is.
+
+    Raises:
+        ValueError: It holds a character that is no part of a line, or is too long.
+    """
+    if odd := first_odd(value):
+        raise ValueError(f"it holds the character {odd}, which is no part of a line of text")
+    if len(value) > _LONGEST:
+        raise ValueError(f"it has more than {_LONGEST:,} characters")
+    return value

@@ -12,12 +12,16 @@ import sys
 import time
 import traceback
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hypothesis import given, seed, settings
 
 from tests.fuzz import trial
-from tests.fuzz.readers import READERS, TEXTS, Reader
+from tests.fuzz.readers import READERS, TEXTS
 from toolchain import digest
+
+if TYPE_CHECKING:
+    from tests.fuzz.reader import Reader
 
 CASES = Path(__file__).parent / "cases"
 _MORE_MEMORY = 3 << 30  # bytes of addresses beyond what is mapped at the start

@@ -10,16 +10,16 @@ import lzma
 import shutil
 import tarfile
 import zipfile
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from hypothesis import strategies as st
 
-from tests.fuzz import damage
+from tests.fuzz import damage, label_readers
+from tests.fuzz.reader import Reader, Strategy
 from toolchain import digest
-from toolchain.card import InputSpec, read_labels, read_sidecar
+from toolchain.card import InputSpec, read_sidecar
 from toolchain.deploy import address, release
 from toolchain.evaluation import photos
 from toolchain.graph import preprocess
@@ -41,18 +41,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-Strategy = st.SearchStrategy[bytes]
 SPEC = InputSpec(height=32, width=32, value_range=(0, 1))
 _NUMBERS = np.arange(24, dtype="<f4")
-
-
-@dataclass(frozen=True)
-class Reader:
-    """Something that reads bytes of others."""
-
-    contents: Callable[[], Strategy]
-    read: Callable[[bytes, Path], object]
-    """Gets the content and an empty folder to work in."""
 
 
 def _in_file(name: str, read: Callable[[Path], object]) -> Callable[[bytes, Path], object]:
@@ -397,16 +387,6 @@ def _contracts() -> Strategy:
     )
 
 
-def _labelled(content: bytes, folder: Path) -> None:
-    path = folder / "labels.txt"
-    path.write_bytes(content)
-    labels = read_labels(path)
-    assert labels
-    assert all(label.strip() == label != "" for label in labels)
-    names = {_said(line)[:20] for line in content.split(b"\n")[:4]}
-    photos.label_indices(names, labels, folder)
-
-
 def _folder_of_a_class(content: bytes, folder: Path) -> None:
     """Name a folder and a file of photos so."""
     name = content.replace(b"/", b"").replace(b"\0", b"")[:200].strip(b".")
@@ -441,7 +421,7 @@ def _sampled(content: bytes, folder: Path) -> None:
 
 
 TEXTS: dict[str, Reader] = {
-    "labels": Reader(lambda: damage.texts_like("cat\ndog\n", "a, b\r\nc\n"), _labelled),
+    **label_readers.READERS,
     "sidecar": Reader(lambda: damage.texts_like(_SIDECAR), _in_file("m.toml", read_sidecar)),
     "configuration": Reader(
         lambda: damage.texts_like(_PAGE_TOML), _in_file("toolchain.toml", configuration.read)

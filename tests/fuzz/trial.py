@@ -17,7 +17,7 @@ from toolchain.errors import ToolchainError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.fuzz.readers import Reader
+    from tests.fuzz.reader import Reader
 
 PATIENCE = 20  # seconds; what is read here takes milliseconds
 LONGEST = 2000  # characters of a sentence

@@ -88,7 +88,9 @@ Trust = Annotated[
         help="Load a model that runs code of its author's: Lambda layers, operations on files.",
     ),
 ]
-Labels = Annotated[Path | None, typer.Option(help="Text file with one class name a line.")]
+Labels = Annotated[
+    Path | None, typer.Option(help="File of class names: one a line, CSV, JSON or pbtxt.")
+]
 LabelOffset = Annotated[
     int | None, typer.Option(min=0, help="Outputs before the first label (background: 1).")
 ]
@@ -300,7 +302,8 @@ def declared_by(
     """
     from pydantic import ValidationError
 
-    from toolchain.card import Declared, first_fault, read_labels
+    from toolchain import labels as label_file
+    from toolchain.card import Declared, first_fault
     from toolchain.errors import BadInputError
 
     height = width = None
@@ -315,8 +318,10 @@ def declared_by(
         "--value-range", value_range, 2, "a pair of numbers; write it like 0,1 or -1,1"
     )
     three = "three numbers, of red, green and blue; write it like 0.485,0.456,0.406"
+    read = label_file.read(labels) if labels else None
     said = {
-        "labels": read_labels(labels) if labels else None,
+        "labels": read.names if read else None,
+        "label_notes": read.notes or None if read else None,
         "label_offset": label_offset,
         "height": height,
         "width": width,

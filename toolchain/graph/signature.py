@@ -141,6 +141,7 @@ def settle(
             )
         )
     labels, offset = _labels(signature.classes, declared, name)
+    assumed += [Assumption(note) for note in declared.label_notes or ()]
     card = ModelCard(
         provenance=Provenance(
             name=declared.name or name,

@@ -1,0 +1,23 @@
+"""What a fuzzed reader is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from hypothesis import strategies as st
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+Strategy = st.SearchStrategy[bytes]
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Something that reads bytes of others."""
+
+    contents: Callable[[], Strategy]
+    read: Callable[[bytes, Path], object]
+    """Gets the content and an empty folder to work in."""

@@ -1,0 +1,1 @@
+"""The forms of label files; `toolchain.labels` decides which one a file has."""
