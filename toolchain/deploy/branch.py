@@ -1,65 +1,89 @@
 """A branch of a git repository that a host publishes, such as `gh-pages`.
 
 The release is one commit, pushed at the end, so the host shows the old site or the new one.
-Work is done in a clone of that branch alone; no checkout of the user's is touched.
+The commit is made of blobs, in a repository of its own: there is no checkout that attributes,
+filters or hooks could change, and no checkout of the user's is touched.
 """
 
 from __future__ import annotations
 
 import shutil
-import subprocess
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import TYPE_CHECKING
 
-from toolchain.deploy.folder import FolderTarget
+from toolchain.deploy import git
 from toolchain.deploy.hosts import GITHUB_PAGES
-from toolchain.errors import BadInputError, MissingToolError, ToolchainError
+from toolchain.deploy.target import Item, Target
+from toolchain.errors import BadInputError, ToolchainError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from types import TracebackType
 
     from typing_extensions import Self
 
+    from toolchain.site.build_info import FileFact
+
 BRANCH = "gh-pages"
-# Else GitHub Pages runs Jekyll, which leaves out what begins with an underscore or a dot.
-_NO_JEKYLL = ".nojekyll"
-_AUTHOR = ("-c", "user.name=toolchain", "-c", "user.email=toolchain@localhost")
+_BESIDE_THE_SITE = {
+    # Else GitHub Pages runs Jekyll, which leaves out what begins with an underscore or a dot.
+    ".nojekyll": b"",
+    # A host that checks the branch out gets these bytes whatever its own git is set to.
+    ".gitattributes": b"* -text -ident -filter !working-tree-encoding\n",
+}
+"""Files that are put into the branch where it has none of that name."""
+_SHA256_DIGITS = 64
 
 
-class BranchTarget(FolderTarget):
-    """Deploys to a branch.
+class BranchTarget(Target):
+    """Deploys to a branch; what others have committed there stays.
 
     Args:
         repository: Whatever `git clone` takes.
         branch: Made, without the history of others, where there is none.
     """
 
+    host = GITHUB_PAGES
+
     def __init__(self, repository: str, branch: str = BRANCH) -> None:
-        self._clone = Path(mkdtemp(prefix="toolchain-git-"))
-        super().__init__(self._clone, GITHUB_PAGES)
         self.name = f"branch {branch} of {repository}"
-        # Git is told of it from within the clone too.
         here = Path(repository)
-        self._repository = str(here.resolve()) if here.exists() else repository
+        self._address = str(here.resolve()) if here.exists() else repository
         self._branch = branch
+        self._ref = f"refs/heads/{branch}"
+        self._folder: Path | None = None
+        self._opened: git.Repository | None = None
+        self._parent: str | None = None
+        self._entries: dict[str, git.Entry] = {}
 
     def __enter__(self) -> Self:
-        """Clone the branch.
+        """Fetch the branch's newest commit.
 
         Raises:
+            BadInputError: Git lets no branch have this name.
             MissingToolError: There is no git.
             ToolchainError: The repository cannot be reached.
         """
-        heads = self._git("ls-remote", "--heads", self._repository, self._branch)
-        if heads.strip():
-            self._git(
-                *("clone", "--quiet", "--depth", "1", "--single-branch"),
-                *("--branch", self._branch, self._repository, str(self._clone)),
+        if not git.is_branch_name(self._branch):
+            raise BadInputError(
+                f"git lets no branch be named {self._branch}; name another behind the #"
             )
-        else:
-            self._git("init", "--quiet", "--initial-branch", self._branch, str(self._clone))
-            self._git("-C", str(self._clone), "remote", "add", "origin", self._repository)
+        self._folder = Path(mkdtemp(prefix="toolchain-git-"))
+        try:
+            with self._said():
+                repository = git.Repository(self._folder / "sha1")
+                head = repository.head(self._address, self._ref)
+                if head is not None and len(head) == _SHA256_DIGITS:
+                    repository = git.Repository(self._folder / "sha256", "sha256")
+                self._opened = repository
+                if head is not None:
+                    self._parent = repository.fetch(self._address, self._ref)
+                    self._entries = repository.tree(self._parent)
+        except BaseException:
+            self._close()
+            raise
         return self
 
     def __exit__(
@@ -68,31 +92,97 @@ class BranchTarget(FolderTarget):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Remove the clone."""
-        shutil.rmtree(self._clone, ignore_errors=True)
+        """Remove the repository of our own."""
+        self._close()
 
-    def finish(self, message: str) -> None:
-        """Commit and push.
+    def read(self, path: str) -> bytes | None:
+        """Return a file's content, or None where there is none."""
+        entry = self._entries.get(path)
+        if entry is None or entry.mode != git.FILE_MODE:
+            return None
+        with self._said():
+            return self._repository.content(entry.oid)
+
+    def differing(self, items: Sequence[Item]) -> frozenset[str]:
+        """Return the paths at which there is no file or another one, by the blobs' content."""
+        wanted = {item.path: (item.size, item.sha256) for item in items}
+        return self._differing(wanted, self._entries)
+
+    def put(self, items: Sequence[Item], sent: Callable[[int], None]) -> None:
+        """Store files as blobs for the coming commit."""
+        for item in items:
+            if item.source is None:
+                continue
+            with self._said():
+                oid = self._repository.add(item.source)
+            self._entries[item.path] = git.Entry(git.FILE_MODE, oid)
+            sent(item.size)
+
+    def remove(self, paths: Sequence[str]) -> None:
+        """Leave files out of the coming commit."""
+        for path in paths:
+            self._entries.pop(path, None)
+
+    def finish(self, message: str, shown: Mapping[str, FileFact]) -> None:
+        """Commit, see that the commit holds what was built, and push.
 
         Raises:
-            ToolchainError: Somebody else has pushed meanwhile, or one may not push.
+            ToolchainError: It does not, somebody else has pushed meanwhile, or one may not push.
         """
-        super().finish(message)
-        (self._clone / _NO_JEKYLL).touch()
-        here = ("-C", str(self._clone))
-        # A user's ignore rules are about their sources, not about this site.
-        self._git(*here, "add", "--all", "--force", ".")
-        self._git(*here, *_AUTHOR, "commit", "--quiet", "--message", message)
-        self._git(*here, "push", "--quiet", "origin", f"HEAD:refs/heads/{self._branch}")
+        with self._said():
+            for path, content in _BESIDE_THE_SITE.items():
+                if path not in self._entries:
+                    oid = self._repository.add_bytes(content)
+                    self._entries[path] = git.Entry(git.FILE_MODE, oid)
+            tree = self._repository.add_tree(self._entries)
+            commit = self._repository.add_commit(tree, self._parent, message)
+            committed = self._repository.tree(commit)
+            wanted = {path: (fact.size, fact.sha256) for path, fact in shown.items()}
+            if wrong := self._differing(wanted, committed):
+                raise ToolchainError(
+                    f"git has {min(wrong)} otherwise than it was built, so nothing was pushed to "
+                    f"{self.name}; deploy again"
+                )
+            self._repository.push(self._address, commit, self._ref)
 
-    def _git(self, *arguments: str) -> str:
-        done = _git(*arguments)
-        if done.returncode != 0:
-            cause = done.stderr.strip().splitlines() or ["it did not say why"]
+    @property
+    def _repository(self) -> git.Repository:
+        if self._opened is None:
+            raise RuntimeError("the target is used outside its context")
+        return self._opened
+
+    def _differing(
+        self, wanted: Mapping[str, tuple[int, str]], entries: Mapping[str, git.Entry]
+    ) -> frozenset[str]:
+        known = {
+            path: entries[path].oid
+            for path in wanted
+            if path in entries and entries[path].mode == git.FILE_MODE
+        }
+        with self._said():
+            facts = self._repository.facts(known.values())
+        return frozenset(
+            path
+            for path, (size, sha256) in wanted.items()
+            if path not in known
+            or (facts[known[path]].size, facts[known[path]].sha256) != (size, sha256)
+        )
+
+    @contextmanager
+    def _said(self) -> Iterator[None]:
+        """Let a failure of git be said of this branch."""
+        try:
+            yield
+        except git.GitError as error:
             raise ToolchainError(
-                f"git could not deploy to {self.name}: {cause[-1]}; the site there is as it was"
-            )
-        return done.stdout
+                f"git could not deploy to {self.name}: {error}; the site there is as it was"
+            ) from error
+
+    def _close(self) -> None:
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+        self._folder = self._opened = self._parent = None
+        self._entries = {}
 
 
 def origin() -> str:
@@ -102,18 +192,9 @@ def origin() -> str:
         BadInputError: This folder is in no checkout, or that has no `origin`.
         MissingToolError: There is no git.
     """
-    done = _git("remote", "get-url", "origin")
-    if done.returncode != 0:
+    found = git.origin()
+    if found is None:
         raise BadInputError(
             "this folder has no git remote `origin`; name the repository, as in git:REPOSITORY"
         )
-    return done.stdout.strip()
-
-
-def _git(*arguments: str) -> subprocess.CompletedProcess[str]:
-    git = shutil.which("git")
-    if git is None:
-        raise MissingToolError("deploying to a branch needs git; install it")
-    return subprocess.run(  # noqa: S603
-        [git, *arguments], capture_output=True, text=True, check=False
-    )
+    return found

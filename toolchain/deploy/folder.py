@@ -14,8 +14,9 @@ from toolchain.deploy.target import Item, Target
 from toolchain.errors import ToolchainError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
+    from toolchain.site.build_info import FileFact
 
 _MODE = 0o644  # a web server reads them
 _PART = ".toolchain-part-"
@@ -75,7 +76,7 @@ class FolderTarget(Target):
                     break
                 folder.rmdir()
 
-    def finish(self, message: str) -> None:  # noqa: ARG002 - a folder has no log
+    def finish(self, message: str, shown: Mapping[str, FileFact]) -> None:  # noqa: ARG002 - all is there already
         """Sweep what a killed deploy has left half written."""
         for part in self._root.rglob(f"{_PART}*"):
             part.unlink(missing_ok=True)

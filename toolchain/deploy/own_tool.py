@@ -23,13 +23,16 @@ from toolchain.deploy.folder import FolderTarget
 from toolchain.deploy.hosts import CLOUDFLARE_PAGES, NETLIFY, Host
 from toolchain.deploy.mirror import Mirror
 from toolchain.deploy.release import PRIVATE
+from toolchain.deploy.target import Item
 from toolchain.errors import BadInputError, MissingToolError, ToolchainError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from types import TracebackType
 
     from typing_extensions import Self
+
+    from toolchain.site.build_info import FileFact
 
 _PUBLIC = "site"
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
@@ -81,14 +84,20 @@ class OwnToolTarget(FolderTarget):
         """Let go of the draft."""
         self._mirror.end()
 
-    def finish(self, message: str) -> None:
-        """Hand the folder over.
+    def finish(self, message: str, shown: Mapping[str, FileFact]) -> None:
+        """See that the folder holds what was built, and hand it over.
 
         Raises:
             BadInputError: The releases that are kept there are too many files together.
-            ToolchainError: The tool has failed.
+            ToolchainError: A file is not what was built, or the tool has failed.
         """
-        super().finish(message)
+        super().finish(message, shown)
+        items = [Item(path, None, fact.size, fact.sha256) for path, fact in shown.items()]
+        if wrong := self.differing(items):
+            raise ToolchainError(
+                f"{min(wrong)} in the copy for {self.name} is not what was built, so nothing was "
+                "handed over; deploy again"
+            )
         public = self._root / _PUBLIC
         files = sum(path.is_file() for path in public.rglob("*"))
         if self.host.files is not None and files > self.host.files:

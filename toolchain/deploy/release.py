@@ -15,7 +15,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from toolchain import digest
 from toolchain.card import first_fault
+from toolchain.deploy.fetch import unpacked
 from toolchain.errors import BadInputError
+from toolchain.site import build_info
 from toolchain.site import headers as table
 from toolchain.site.build_info import FileFact
 from toolchain.site.host_files import HEADERS_FILE
@@ -52,10 +54,13 @@ class Shipped(_Part):
 class History(_Part):
     """What a host has had; the last release is the one that is shown."""
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[1, 2] = 2
+    """The first had no `abandoned`."""
     releases: tuple[Shipped, ...] = ()
     coming: Shipped | None = None
     """One that was being deployed; if it still stands here the deploy was interrupted."""
+    abandoned: tuple[Shipped, ...] = ()
+    """Those whose deploy was interrupted, until another release was deployed in their stead."""
 
 
 def read_history(content: bytes | None) -> History:
@@ -127,7 +132,7 @@ def of_site(site: Path, host: Host, *, with_report: bool = False) -> Release:
             that the model was judged on and show some of them.
 
     Raises:
-        BadInputError: It is no site of this tool, or holds a link.
+        BadInputError: It is no site of this tool, holds a link, or is not what was built.
     """
     if not (site / PAGE).is_file() or not (site / "report.json").is_file():
         raise BadInputError(f"there is no site at {site}; build one with `toolchain build`")
@@ -141,8 +146,37 @@ def of_site(site: Path, host: Host, *, with_report: bool = False) -> Release:
             )
         if file.is_file() and _goes(path, host, with_report=with_report):
             files[path] = FileFact(size=file.stat().st_size, sha256=digest.of_file(file))
+    _check_built(site)
     version = digest.of_json({path: fact.sha256 for path, fact in files.items()})
     return Release(site, version[:HASH_DIGITS], files)
+
+
+def _check_built(site: Path) -> None:
+    """See that a site's files are what the build wrote, and compressed neighbours hold the same.
+
+    Raises:
+        BadInputError: One is another, or is missing.
+    """
+    record = site / build_info.NAME
+    if not record.is_file():
+        return
+    for path, fact in build_info.read(record.read_bytes(), str(record)).files.items():
+        file = site / path
+        if not file.is_file():
+            raise BadInputError(
+                f"{path} is missing from {site}, and {build_info.NAME} lists it; build the site "
+                "again"
+            )
+        contents = {path: file.read_bytes()}
+        for encoding, suffix in ENCODINGS.items():
+            if (neighbour := site / (path + suffix)).is_file():
+                contents[path + suffix] = unpacked(neighbour.read_bytes(), encoding) or b""
+        for name, content in contents.items():
+            if digest.of_bytes(content) != fact.sha256:
+                raise BadInputError(
+                    f"{name} in {site} is not what was built: {build_info.NAME} lists another "
+                    "SHA-256; build the site again"
+                )
 
 
 def _goes(path: str, host: Host, *, with_report: bool) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -13,13 +14,18 @@ from toolchain.deploy.target import Item, Target
 from toolchain.errors import MissingToolError, ToolchainError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from typing_extensions import Self
+
+    from toolchain.site.build_info import FileFact
 
 
 _SECONDS = 60  # that rsync may hear nothing
 _NO_SUCH_FILE = 23  # rsync's exit status where a source is missing
+_DELAYED = ".~tmp~"  # the folder in which rsync collects files whose updates are delayed
+# What the user's shell may set for other uses: names in another encoding, weaker checksums.
+_IGNORED = frozenset({"RSYNC_CHECKSUM_LIST", "RSYNC_ICONV", "RSYNC_PARTIAL_DIR"})
 
 
 class RemoteTarget(Target):
@@ -77,12 +83,17 @@ class RemoteTarget(Target):
 
     def _sizes(self, paths: Iterable[str]) -> dict[str, int]:
         """Return the size of each of these files that is there."""
-        done = self._rsync("--list-only", "--recursive", "--", f"{self._root}/")
-        self._check(done)
-        # Mode, size, date, time and name, of which only the name may hold spaces.
-        fields = (line.split(maxsplit=4) for line in done.stdout.splitlines())
-        known = {each[-1]: int(each[1].replace(",", "")) for each in fields}
+        known = {name: size for _, size, name in self._listed()}
         return {path: known[path] for path in paths if path in known}
+
+    def _listed(self, *selection: str) -> Iterator[tuple[str, int, str]]:
+        """Give mode, size and path of what is there."""
+        done = self._rsync("--list-only", "--recursive", *selection, "--", f"{self._root}/")
+        self._check(done)
+        for line in done.stdout.splitlines():
+            # Between them stand date and time, and only the name may hold spaces.
+            mode, size, _, _, name = line.split(maxsplit=4)
+            yield mode, int(size.replace(",", "")), name
 
     def put(self, items: Sequence[Item], sent: Callable[[int], None]) -> None:
         """Send files; each appears there when all have come."""
@@ -99,6 +110,9 @@ class RemoteTarget(Target):
 
     def remove(self, paths: Sequence[str]) -> None:
         """Remove files; those that are not there are passed over."""
+        self._delete(paths)
+
+    def _delete(self, paths: Sequence[str], *options: str) -> None:
         if not paths:
             return
         with TemporaryDirectory(prefix="toolchain-") as scratch:
@@ -106,17 +120,28 @@ class RemoteTarget(Target):
             for path in paths:
                 (Path(scratch) / path).parent.mkdir(parents=True, exist_ok=True)
             done = self._rsync(
-                *("--delete-missing-args", "--files-from=-", "--", f"{scratch}/", f"{self._root}/"),
-                text="".join(f"{path}\n" for path in paths),
+                *("--delete-missing-args", "--from0", "--files-from=-", *options),
+                *("--", f"{scratch}/", f"{self._root}/"),
+                # What begins with # or ; would be a comment.
+                text="".join(f"./{path}\0" for path in paths),
             )
             self._check(done)
 
+    def finish(self, message: str, shown: Mapping[str, FileFact]) -> None:  # noqa: ARG002 - all is there already
+        """Remove what a killed rsync has collected and not put in its place."""
+        folders = self._listed("--include=*/", "--exclude=*")
+        left = [name for _, _, name in folders if name.split("/")[-1] == _DELAYED]
+        self._delete(left, "--force")  # with what is in them
+
     def _rsync(self, *arguments: str, text: str = "") -> subprocess.CompletedProcess[str]:
+        # Names go as they are, whatever the locale can print.
         return subprocess.run(  # noqa: S603
-            ["rsync", f"--timeout={_SECONDS}", *arguments],  # noqa: S607
+            ["rsync", f"--timeout={_SECONDS}", "--8-bit-output", *arguments],  # noqa: S607
             input=text,
             capture_output=True,
-            text=True,
+            encoding="utf-8",
+            errors="surrogateescape",
+            env={name: value for name, value in os.environ.items() if name not in _IGNORED},
             check=False,
         )
 

@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from toolchain import digest
-from toolchain.deploy import limits
+from toolchain.deploy import limits, retention
 from toolchain.deploy.release import (
     HISTORY,
     History,
@@ -30,7 +30,7 @@ from toolchain.deploy.target import Item
 from toolchain.errors import BadInputError, ToolchainError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from toolchain.deploy.target import Target
     from toolchain.progress import Progress
@@ -80,11 +80,13 @@ def deploy(
     limits.check(target.host, release)
     with target:
         history = read_history(target.read(HISTORY))
-        moment = _not_before(history, now or datetime.now(timezone.utc))
+        moment = retention.not_before(history, now or datetime.now(timezone.utc))
         items = {path: _item(release, path) for path in release.files}
         differing = target.differing(list(items.values()))
-        after = _after(history, release, moment)
-        stale = _stale(after, moment, grace)
+        during = retention.begun(history, release, moment)
+        after = retention.shown(during, moment)
+        outdated = retention.outdated(after, moment, grace)
+        stale = _removable(target, after, retention.stale(after, outdated))
         outcome = Outcome(
             version=release.version,
             sent={path: item.size for path, item in items.items() if path in differing},
@@ -93,7 +95,7 @@ def deploy(
         )
         shown = history.releases[-1].version if history.releases else None
         unchanged = shown == release.version and not differing and history.coming is None
-        if dry_run or (unchanged and target.certain):
+        if dry_run or (unchanged and not outdated and target.certain):
             return outcome
         with (
             TemporaryDirectory(prefix="toolchain-") as scratch,
@@ -104,20 +106,21 @@ def deploy(
                 [items[path] for path in paths if path in differing]
                 for paths in (release.lasting, release.entries, release.page)
             )
+            # What the history does not name would never be removed: it names a release before
+            # the first file of it is sent, and until the last one is gone.
+            mover.write(during)
             mover.bring(lasting)
             mover.bring(
                 [_copy(items[path], release) for path in (*release.entries, *release.page)],
                 counted=False,
             )
-            mover.write(history.model_copy(update={"coming": after.releases[-1]}))
             mover.bring(entries)
             mover.bring(page)
             mover.write(after)
-            # What the history no longer names nobody would take away.
-            target.remove(stale)
-            if stale:
-                mover.write(_without(after, stale))
-            target.finish(f"Deploy {release.version}")
+            if outdated:
+                target.remove(stale)
+                mover.write(retention.without(after, outdated))
+            target.finish(f"Deploy {release.version}", release.files)
     return outcome
 
 
@@ -136,7 +139,7 @@ def rollback(
             raise BadInputError(
                 f"{target.name} has no former release; deploy the site you want to show"
             )
-        moment = _not_before(history, now or datetime.now(timezone.utc))
+        moment = retention.not_before(history, now or datetime.now(timezone.utc))
         *_, former, _ = history.releases
         entries = [path for path in former.files if not is_lasting(path)]
         outcome = Outcome(
@@ -161,12 +164,12 @@ def rollback(
                 )
             if dry_run:
                 return outcome
-            after = _after(history, former, moment)
-            mover.write(history.model_copy(update={"coming": after.releases[-1]}))
+            during = retention.begun(history, former, moment)
+            mover.write(during)
             mover.bring([item for item in restored if not is_page(item.path)])
             mover.bring([item for item in restored if is_page(item.path)])
-            mover.write(after)
-            target.finish(f"Roll back to {former.version}")
+            mover.write(retention.shown(during, moment))
+            target.finish(f"Roll back to {former.version}", former.files)
     return outcome
 
 
@@ -225,54 +228,12 @@ def _expected(release: Shipped, path: str) -> Item:
     return Item(path, None, fact.size, fact.sha256)
 
 
-def _not_before(history: History, now: datetime) -> datetime:
-    """Return the time, or the last known one where the clock has gone backwards."""
-    known = [shipped.at for shipped in history.releases]
-    return max([now, *known])
-
-
-def _after(history: History, release: Release | Shipped, moment: datetime) -> History:
-    """Return the history once a release is shown; no release stands there twice."""
-    former = [each for each in history.releases if each.version != release.version]
-    if former and former[-1].until is None:
-        former[-1] = former[-1].model_copy(update={"until": moment})
-    shown = Shipped(version=release.version, at=moment, files=dict(release.files))
-    return History(releases=(*former, shown))
-
-
-def _outdated(history: History, moment: datetime, grace: timedelta) -> list[Shipped]:
-    """Return the releases that may go: never the one that is shown nor the one before it."""
-    return [
-        each
-        for each in history.releases[:-2]
-        if each.until is not None and each.until + grace <= moment
-    ]
-
-
-def _stale(history: History, moment: datetime, grace: timedelta) -> list[str]:
-    """Return the files that only outdated releases have; what others put there is not known."""
-    outdated = _outdated(history, moment, grace)
-    needed = _paths(each for each in history.releases if each not in outdated)
-    copies = {
-        kept_copy(each.version, path)
-        for each in outdated
-        for path in each.files
-        if not is_lasting(path)
-    }
-    return sorted((_paths(outdated) - needed) | copies)
-
-
-def _paths(releases: Iterable[Shipped]) -> set[str]:
-    return {path for each in releases for path in each.files}
-
-
-def _without(history: History, stale: Sequence[str]) -> History:
-    """Return the history without the releases whose files go."""
-    gone = set(stale)
-    return History(
-        releases=tuple(
-            each
-            for each in history.releases
-            if not any(kept_copy(each.version, path) in gone for path in each.files)
-        )
-    )
+def _removable(target: Target, history: History, stale: set[str]) -> list[str]:
+    """Return the stale files without those that an interrupted deploy did not bring."""
+    ours: set[str] = set()
+    unknown: set[str] = set()
+    for files in retention.doubtful(history, stale):
+        items = [Item(path, None, fact.size, fact.sha256) for path, fact in files.items()]
+        unknown |= files.keys()
+        ours |= files.keys() - (target.differing(items) if items else frozenset())
+    return sorted(stale - (unknown - ours))

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
     from types import TracebackType
 
     from typing_extensions import Self
 
     from toolchain.deploy.hosts import Host
+    from toolchain.site.build_info import FileFact
 
 
 @dataclass(frozen=True)
@@ -74,5 +75,13 @@ class Target(ABC):
     def remove(self, paths: Sequence[str]) -> None:
         """Take files away; those that are not there are passed over."""
 
-    def finish(self, message: str) -> None:  # noqa: B027 - in most places it has already
-        """Make what was done take effect, where it has not already."""
+    def finish(  # noqa: B027 - in most places it has already
+        self, message: str, shown: Mapping[str, FileFact]
+    ) -> None:
+        """Make what was done take effect, where it has not already.
+
+        Args:
+            message: What was done, for a log.
+            shown: What the whole release is, by its paths. A place that takes effect only now
+                compares all of it, also what was there before this deploy.
+        """

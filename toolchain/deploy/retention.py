@@ -1,0 +1,116 @@
+"""What a place's history becomes with a deploy, and which files may go with the time.
+
+Files go when all releases that have them are outdated. That holds for releases that were never
+shown as well: a deploy that was interrupted has left files, and if another release takes its
+place they are known by the history's `coming`, and later by its `abandoned`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from toolchain.deploy.release import History, Release, Shipped, is_lasting, kept_copy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime, timedelta
+
+    from toolchain.site.build_info import FileFact
+
+
+def not_before(history: History, now: datetime) -> datetime:
+    """Return the time, or the last known one where the clock has gone backwards."""
+    known = [
+        moment
+        for each in (*history.releases, *history.abandoned)
+        for moment in (each.at, each.until)
+        if moment is not None
+    ]
+    return max([now, *known])
+
+
+def begun(history: History, release: Release | Shipped, moment: datetime) -> History:
+    """Return the history while a release is being deployed, before anything of it is sent.
+
+    A release whose deploy was interrupted is kept as abandoned, unless it is this one.
+    """
+    coming = Shipped(version=release.version, at=moment, files=dict(release.files))
+    before = history.coming
+    releases, abandoned = history.releases, history.abandoned
+    if before is not None and before.version != release.version:
+        # Visitors may have seen a part of it until now.
+        ended = before.model_copy(update={"until": moment})
+        if any(each.version == before.version for each in releases):
+            # It was shown some time before: its copies stay for a rollback.
+            releases = tuple(
+                each.model_copy(update={"until": moment})
+                if each.version == before.version and each.until is not None
+                else each
+                for each in releases
+            )
+        else:
+            abandoned = (*_but(abandoned, before.version), ended)
+    return History(releases=releases, coming=coming, abandoned=_but(abandoned, release.version))
+
+
+def shown(history: History, moment: datetime) -> History:
+    """Return the history once the release that is coming is shown; none stands there twice."""
+    if history.coming is None:
+        raise RuntimeError("no release is coming")
+    former = list(_but(history.releases, history.coming.version))
+    if former and former[-1].until is None:
+        former[-1] = former[-1].model_copy(update={"until": moment})
+    return History(releases=(*former, history.coming), abandoned=history.abandoned)
+
+
+def outdated(history: History, moment: datetime, grace: timedelta) -> list[Shipped]:
+    """Return the releases that may go: never the one that is shown nor the one before it."""
+    return [
+        each
+        for each in (*history.releases[:-2], *history.abandoned)
+        if each.until is not None and each.until + grace <= moment
+    ]
+
+
+def stale(history: History, gone: Sequence[Shipped]) -> set[str]:
+    """Return the files that only outdated releases have; what others put there is not known."""
+    staying = [each for each in (*history.releases, *history.abandoned) if each not in gone]
+    return (_paths(gone) | _copies(gone)) - _paths(staying) - _copies(staying)
+
+
+def doubtful(history: History, paths: Iterable[str]) -> list[dict[str, FileFact]]:
+    """Return which of these paths may be somebody else's files, and what this tool's would be.
+
+    An interrupted deploy may not have come to a file whose name does not tell its content, so
+    what stands there is this tool's only if it is what that deploy was to bring: one of these.
+    """
+    wanted = set(paths) - _paths(history.releases)
+    return [
+        {path: fact for path, fact in each.files.items() if path in wanted and not is_lasting(path)}
+        for each in history.abandoned
+    ]
+
+
+def without(history: History, gone: Sequence[Shipped]) -> History:
+    """Return the history without releases whose files have gone."""
+    return History(
+        releases=tuple(each for each in history.releases if each not in gone),
+        abandoned=tuple(each for each in history.abandoned if each not in gone),
+    )
+
+
+def _but(releases: Iterable[Shipped], version: str) -> tuple[Shipped, ...]:
+    return tuple(each for each in releases if each.version != version)
+
+
+def _paths(releases: Iterable[Shipped]) -> set[str]:
+    return {path for each in releases for path in each.files}
+
+
+def _copies(releases: Iterable[Shipped]) -> set[str]:
+    return {
+        kept_copy(each.version, path)
+        for each in releases
+        for path in each.files
+        if not is_lasting(path)
+    }
