@@ -266,7 +266,9 @@ PLANTED: list[tuple[dict[str, Any], str]] = [
 def test_a_configuration_that_asks_for_more_than_layers_is_named(
     planted: dict[str, Any], said: str
 ) -> None:
-    assert said in str(keras_code.foreign({"layers": [{"inner": [planted]}]}))
+    found = keras_code.foreign({"layers": [{"inner": [planted]}]})
+    assert found is not None
+    assert said in found.named
 
 
 @pytest.mark.parametrize("library", ["keras", "tf_keras"])

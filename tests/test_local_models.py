@@ -268,7 +268,7 @@ def test_a_layer_that_nobody_knows_is_refused_in_a_sentence(tmp_path: Path, stor
                 layer.update(module=None, class_name="Gargle", registered_name="mine>Gargle")
 
     edit_archive(path, rename)
-    with pytest.raises(BadInputError, match="cannot be loaded by Keras 3") as raised:
+    with pytest.raises(BadInputError, match="holds 'Gargle', which is not a part of") as raised:
         local.fetch(path, store=store, progress=Silent())
     assert "\n" not in str(raised.value)
 

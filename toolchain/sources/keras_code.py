@@ -4,14 +4,23 @@ Lambda holds marshalled Python code; some layers open files that the configurati
 configuration may ask for any function of any module that Python can import; and Keras 2's
 TFOpLambda names any function of TensorFlow. What Keras' own safe mode lets through has changed
 with its versions, so the rule stands here: modules and layers that only compute, and no others.
+
+Layers that somebody wrote are not in the file at all, only their names are. A SavedModel holds
+what they compute, so that is the way out which the sentences here name.
 """
 
 from __future__ import annotations
 
+import importlib
+import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from toolchain.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 # Parts of Keras, behind its package's name, that hold what networks are made of.
 _MODULES = (
@@ -23,16 +32,31 @@ _MODULES = (
     *("engine.functional", "engine.sequential", "engine.training", "engine.input_layer"),
 )
 _PACKAGES = ("keras", "tf_keras")
+# Layers that Keras' own applications are made of, by the module that defines them. What else is in
+# there are functions that download weights.
+_APPLICATION_LAYERS = {
+    "LayerScale": "applications.convnext",
+    "StochasticDepth": "applications.convnext",
+    "CustomScaleLayer": "applications.inception_resnet_v2",
+}
 # Keras looks a name without a module up among its own functions.
 _BUILT_IN = "builtins"
 _LAMBDAS = frozenset({"Lambda", "__lambda__"})
 # They load other files, or run another library's code.
 _LOADING = frozenset({"TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer"})
+_HUB = "KerasLayer"
 _TF_CALLS = frozenset(
     {"TFOpLambda", "SlicingOpLambda", "ClassMethod", "InstanceMethod", "InstanceProperty"}
 )
 # What Keras 2 records for arithmetic between layers; MobileNetV3's hard swish is some.
 _COMPUTING = ("math.", "nn.", "__operators__.", "image.", "clip_by_value", "cast", "reshape")
+
+# How both libraries and their older readers say that they do not know a class or function.
+_UNKNOWN = re.compile(
+    r"(?:Could not locate \w+ |Unknown [\w ]+: ?|Could not interpret [\w ]+ identifier: "
+    r"|Cannot deserialize object of type )['`]?([^'`\s.]+)"
+)
+_MAX_REASON = 200  # characters of what Keras says; it quotes whole configurations
 
 
 def parts(config: Any) -> Iterator[dict[str, Any]]:
@@ -47,42 +71,149 @@ def parts(config: Any) -> Iterator[dict[str, Any]]:
             waiting += reversed(value)
 
 
-def foreign(config: Any) -> str | None:
-    """Name the first part of a configuration that is more than a network, or return None."""
+@dataclass(frozen=True)
+class Foreign:
+    """A part of a configuration that is more than a network."""
+
+    named: str
+    """What it is, by its kind and name."""
+    does: str = "runs what the file's author chose when it is loaded"
+    layer: bool = False
+    """Whether a layer of Keras can take its place."""
+
+
+def foreign(config: Any) -> Foreign | None:
+    """Return the first part of a configuration that is more than a network, if there is one.
+
+    How the model was compiled is left out: it is not loaded.
+    """
+    if isinstance(config, dict):
+        config = {key: value for key, value in config.items() if key != "compile_config"}
     for part in parts(config):
         if found := _foreign(part):
             return found
     return None
 
 
-def _foreign(part: dict[str, Any]) -> str | None:
+def refusal(path: Path, found: Foreign, version: str) -> str:
+    """Say why a file is not loaded, and what to do; `version` is the Keras that wrote it."""
+    way_out = f"where the model was trained, {_as_folder(version)}"
+    if found.layer:
+        way_out = "replace it by a named layer and save the model again"
+    return (
+        f"{path} holds {found.named}, which {found.does}; {way_out}, or give --trust if you know "
+        "who made it"
+    )
+
+
+def loading_fault(path: Path, error: BaseException, config: Any, version: str) -> str:
+    """Say why Keras could not load a file with this configuration, and what to do."""
+    way_out = f"where the model was trained, {_as_folder(version)}"
+    said = str(error).strip()
+    unknown = _UNKNOWN.search(said)
+    # Of a function the libraries say `function`, and its name somewhere in what they quote.
+    names = [name for name in _functions(config) if repr(name) in said]
+    if unknown and unknown[1] != "function":
+        names = [unknown[1]]
+    if names and _is_operation(names[0], version):
+        # Such files do not say whether a `Subtract` is the operation or the layer of this name.
+        return (
+            f"{path} holds the operation {names[0]!r}, which Keras {version} writes into HDF5 "
+            "files and does not read from them; where the model was trained, save it with "
+            "`model.save('model.keras')`"
+        )
+    if names:
+        return (
+            f"{path} holds {printable(names[0])!r}, which is not a part of Keras {version} and "
+            f"whose code is not in the file; {way_out}"
+        )
+    reason = printable(said.partition("\n")[0].rstrip(".")) or type(error).__name__
+    if len(reason) > _MAX_REASON:
+        reason = f"{reason[:_MAX_REASON]}…"
+    return f"{path} cannot be loaded by Keras {version}: {reason}; {way_out}"
+
+
+def _is_operation(name: str, version: str) -> bool:
+    """Tell whether a class is one of Keras 3's for arithmetic between layers."""
+    return version.startswith("3.") and any(
+        hasattr(importlib.import_module(f"keras.src.ops.{module}"), name)
+        for module in ("core", "image", "linalg", "math", "nn", "numpy")
+    )
+
+
+def _functions(config: Any) -> Iterator[str]:
+    """Yield the names of functions that are not among Keras' own."""
+    for part in parts(config):
+        if part.get("class_name") == "function" and part.get("module") == _BUILT_IN:
+            yield str(part.get("config"))
+
+
+def _as_folder(version: str) -> str:
+    call = "model.export('folder')"
+    if not version.startswith("3."):
+        call = "model.save('folder', save_format='tf')"
+    return f"write it as a SavedModel, which holds all that it computes: `{call}`"
+
+
+def custom_objects(package: str, *, trusted: bool) -> dict[str, Any]:
+    """Return classes that a file may name and that Keras does not find by itself.
+
+    Args:
+        package: `keras` or `tf_keras`; it must have been imported.
+        trusted: Whether `hub.KerasLayer` is among them, which loads another model from wherever
+            the file says.
+    """
+    found = {
+        name: getattr(importlib.import_module(f"{package}.src.{module}"), name, None)
+        for name, module in _APPLICATION_LAYERS.items()
+    }
+    if trusted and package == "tf_keras":  # the hub's layer is one of Keras 2
+        import tensorflow_hub
+
+        found["KerasLayer"] = tensorflow_hub.KerasLayer
+    return {name: kind for name, kind in found.items() if kind is not None}
+
+
+def _foreign(part: dict[str, Any]) -> Foreign | None:
     kind = part.get("class_name")
     kind = kind if kind is None else str(kind)
     inner = part.get("config")
-    inner = inner if isinstance(inner, dict) else {}
-    name = inner.get("name", kind)
-    if kind in _LAMBDAS or part.get("function_type") == "lambda":
-        return f"the Lambda layer {inner.get('name', 'lambda')!r}"
-    if kind in _LOADING:
-        return f"the {kind} {name!r}"
-    if isinstance(inner.get("vocabulary"), str):
-        return f"the {kind} {name!r} with the file {inner['vocabulary']!r}"
-    if kind in _TF_CALLS:
-        function = str(inner.get("function", kind))
-        if not function.startswith(_COMPUTING):
-            return f"a call of tf.{function}"
+    if found := _by_kind(kind, part, inner if isinstance(inner, dict) else {}):
+        return found
     module = part.get("module")
-    if isinstance(module, str) and kind is not None and not _is_network(module):
-        return f"{part.get('config') if kind == 'function' else kind!r} of the module {module!r}"
+    if isinstance(module, str) and kind is not None and not _is_network(module, kind):
+        return Foreign(f"{(inner if kind == 'function' else kind)!r} of the module {module!r}")
     return None
 
 
-def _is_network(module: str) -> bool:
-    """Tell whether a module is one of Keras' with nothing in it but parts of networks."""
+def _by_kind(kind: str | None, part: dict[str, Any], inner: dict[str, Any]) -> Foreign | None:
+    """Return a part that is foreign whatever module it says that it is from."""
+    name = inner.get("name", kind)
+    if kind in _LAMBDAS or part.get("function_type") == "lambda":
+        return Foreign(f"the Lambda layer {inner.get('name', 'lambda')!r}", layer=True)
+    if kind == _HUB and "handle" in inner:
+        return Foreign(
+            f"the hub.KerasLayer {name!r}",
+            f"loads another model from {str(inner['handle'])!r} when it is loaded",
+        )
+    if kind in _LOADING:
+        return Foreign(f"the {kind} {name!r}")
+    if isinstance(inner.get("vocabulary"), str):
+        return Foreign(f"the {kind} {name!r} with the file {inner['vocabulary']!r}", layer=True)
+    function = str(inner.get("function", kind))
+    if kind in _TF_CALLS and not function.startswith(_COMPUTING):
+        return Foreign(f"a call of tf.{function}", layer=True)
+    return None
+
+
+def _is_network(module: str, kind: str) -> bool:
+    """Tell whether a class is of one of Keras' modules that hold nothing but parts of networks."""
     package, _, below = module.partition(".")
     if module == _BUILT_IN or (package in _PACKAGES and not below):
         return True
     below = below.removeprefix("src.").removeprefix("api.")
-    return package in _PACKAGES and any(
+    if package not in _PACKAGES:
+        return False
+    return _APPLICATION_LAYERS.get(kind) == below or any(
         below == known or below.startswith(f"{known}.") for known in _MODULES
     )

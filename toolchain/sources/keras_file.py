@@ -43,7 +43,8 @@ def foreign_code(path: Path) -> str | None:
     Raises:
         BadInputError: The file is no Keras model, or holds weights only.
     """
-    return keras_code.foreign(_read_header(path).config)
+    found = keras_code.foreign(_read_header(path).config)
+    return None if found is None else found.named
 
 
 def export(path: Path, saved_model: Path, *, trusted: bool = False) -> Declared:
@@ -63,35 +64,34 @@ def export(path: Path, saved_model: Path, *, trusted: bool = False) -> Declared:
             that runs code of its own; or it names other files, or swells without bounds.
     """
     header = _read_header(path)
-    if not trusted and (code := keras_code.foreign(header.config)):
-        raise BadInputError(
-            f"{path} holds {code}, which runs what the file's author chose when it is loaded; "
-            "replace it by a named layer and save the model again, or give --trust if you know "
-            "who made it"
-        )
+    if not trusted and (found := keras_code.foreign(header.config)):
+        raise BadInputError(keras_code.refusal(path, found, header.version))
     if fault := content_fault(path):
         raise BadInputError(f"{path} is not loaded: {fault}; save the model again with Keras")
     try:
         with tensorflow.quiet():
-            _export(path, saved_model, header.version, safe=not trusted)
+            _export(path, saved_model, header.version, trusted=trusted)
     except Exception as error:
         # Keras raises whatever its layers raise; all of it means the same to the user.
         raise BadInputError(
-            f"{path} cannot be loaded by Keras {header.version}: {_first_line(error)}"
+            keras_code.loading_fault(path, error, header.config, header.version)
         ) from error
     return Declared(value_range=(0.0, 255.0)) if _rescales_bytes(header.config) else Declared()
 
 
-def _export(path: Path, saved_model: Path, version: str, *, safe: bool) -> None:
+def _export(path: Path, saved_model: Path, version: str, *, trusted: bool) -> None:
     if version.startswith("3."):
-        model = tensorflow.load().keras.models.load_model(path, compile=False, safe_mode=safe)
+        library = tensorflow.load().keras
+        known = keras_code.custom_objects("keras", trusted=trusted)
+        model = library.models.load_model(path, known, compile=False, safe_mode=not trusted)
         model.export(str(saved_model), format="tf_saved_model", verbose=False)
     else:
         tensorflow.load()
         with tensorflow.importing():
             import tf_keras
 
-        model = tf_keras.models.load_model(path, compile=False, safe_mode=safe)
+        known = keras_code.custom_objects("tf_keras", trusted=trusted)
+        model = tf_keras.models.load_model(path, known, compile=False, safe_mode=not trusted)
         model.export(str(saved_model))
 
 

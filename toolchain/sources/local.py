@@ -22,7 +22,7 @@ SUFFIXES = (*ARCHIVE_SUFFIXES, *keras_file.SUFFIXES)
 _SAID = "declared.json"
 # Python runs what a pickle says when it reads it, and no SavedModel comes as one.
 _PICKLES = (".pkl", ".pickle", ".joblib", ".pt", ".pth", ".ckpt", ".dill")
-_LAYOUT = 2  # raise it when the SavedModel made of the same file changes, or what is refused
+_LAYOUT = 3  # raise it when the SavedModel made of the same file changes, or what is refused
 
 
 def fetch(path: Path, *, store: Store, progress: Progress, trusted: bool = False) -> Fetched:
