@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
+LABELS = "labels.csv"
+"""Name of the file, in the folder of photos, that says which labels each photo has."""
 _NAMED = 5  # unknown folders that an error names
 
 
@@ -38,19 +40,29 @@ class Photos:
         )
 
 
-def find(folder: Path) -> Photos:
+def find(folder: Path, *, by_folders: bool = True) -> Photos:
     """List the photos of a folder, sorted by their paths.
 
     Everything that is no folder and not hidden counts as a photo, a link that leads nowhere
     too; whether it is one shows when it is read. Folders that are links are not looked into,
     but for class folders.
-    Where there are class folders, files beside them do not count.
+    Where there are class folders, files beside them do not count. The file of labels,
+    `labels.csv`, is no photo.
+
+    Args:
+        folder: Where they lie.
+        by_folders: Whether folders in it are classes; else all files below it are photos
+            whose labels are told in another way, or not at all.
 
     Raises:
         BadInputError: It is no folder, cannot be read, or holds no file.
     """
     try:
-        entries = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+        entries = sorted(
+            path
+            for path in folder.iterdir()
+            if not path.name.startswith(".") and path.name != LABELS
+        )
     except OSError as error:
         raise BadInputError(
             f"the photos {folder} cannot be read: {error.strerror}; give a folder of photos"
@@ -60,6 +72,8 @@ def find(folder: Path) -> Photos:
     folders = [path for path in entries if path.is_dir()]
     if not folders:
         paths, classes = entries, None
+    elif not by_folders:
+        paths, classes = [path for path in _files(folder) if path != folder / LABELS], None
     else:
         named = [(path, inner.name) for inner in folders for path in _files(inner)]
         paths, classes = [path for path, _ in named], tuple(name for _, name in named)
@@ -77,11 +91,35 @@ def _files(folder: Path) -> list[Path]:
     )
 
 
-def label_indices(names: Iterable[str], labels: tuple[str, ...], folder: Path) -> dict[str, int]:
-    """Tell which label each class folder stands for.
+class Names:
+    """The names by which people call the labels of a model."""
 
-    A name is tried as the exact label, as a label's first synonym (`tabby` for `tabby, tabby
-    cat`), as a number, and for models of ImageNet's 1,000 classes as a WordNet id.
+    def __init__(self, labels: tuple[str, ...]) -> None:
+        self._count = len(labels)
+        self._exact = defaultdict[str, list[int]](list)
+        self._synonyms = defaultdict[str, list[int]](list)
+        for index, label in enumerate(labels):
+            self._exact[label].append(index)
+            self._synonyms[label.partition(",")[0].strip()].append(index)
+        wnids = imagenet.wnids() if len(labels) == imagenet.CLASSES else ()
+        self._ids = {wnid: [index] for index, wnid in enumerate(wnids)}
+
+    def indices(self, name: str) -> list[int]:
+        """Return which labels a name can stand for, by their indices from 0.
+
+        It is tried as the exact label, as a label's first synonym (`tabby` for `tabby, tabby
+        cat`), as a number, and for models of ImageNet's 1,000 classes as a WordNet id.
+        """
+        number = int(name) if name.isascii() and name.isdecimal() else -1
+        return (
+            self._exact.get(name)
+            or self._synonyms.get(name)
+            or ([number] if 0 <= number < self._count else self._ids.get(name, []))
+        )
+
+
+def label_indices(names: Iterable[str], labels: tuple[str, ...], folder: Path) -> dict[str, int]:
+    """Tell which label each class folder stands for, by the rules of :class:`Names`.
 
     Args:
         names: Names of class folders.
@@ -94,21 +132,11 @@ def label_indices(names: Iterable[str], labels: tuple[str, ...], folder: Path) -
     Raises:
         BadInputError: Some stand for no label, or for more than one.
     """
-    exact, synonyms = defaultdict[str, list[int]](list), defaultdict[str, list[int]](list)
-    for index, label in enumerate(labels):
-        exact[label].append(index)
-        synonyms[label.split(",")[0].strip()].append(index)
-    wnids = imagenet.wnids() if len(labels) == imagenet.CLASSES else ()
-    ids = {wnid: [index] for index, wnid in enumerate(wnids)}
+    known = Names(labels)
     found: dict[str, int] = {}
     unknown: list[str] = []
     for name in sorted(set(names)):
-        number = int(name) if name.isascii() and name.isdecimal() else -1
-        indices = (
-            exact.get(name)
-            or synonyms.get(name)
-            or ([number] if 0 <= number < len(labels) else ids.get(name, []))
-        )
+        indices = known.indices(name)
         if len(indices) > 1:
             raise BadInputError(
                 f"the folder {name} in {folder} could mean any of the labels "
