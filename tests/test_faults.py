@@ -23,7 +23,7 @@ import pytest
 from filelock import FileLock
 
 from tests import command_line, tiny_models
-from toolchain import digest
+from toolchain import digest, lock
 from toolchain.build.options import BuildOptions
 from toolchain.build.run import build
 from toolchain.card import Declared
@@ -391,7 +391,7 @@ def test_a_build_that_waits_for_another_too_long_says_for_which(
 ) -> None:
     out, _ = good.lay_out(tmp_path)
     before = contents(out)
-    monkeypatch.setattr(publish, "_PATIENCE", 0.1)
+    monkeypatch.setattr(lock, "PATIENCE", 0.1)
     with FileLock(out.with_name(".site.lock")):
         with pytest.raises(ToolchainError, match=r"another toolchain process .*/site for"):
             publish.staged(out).__enter__()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -86,27 +87,78 @@ def test_what_is_no_lock_file_is_refused_and_kept(path: Path, content: str, caus
 
 
 def test_a_folder_that_cannot_be_written_is_named(path: Path) -> None:
-    with pytest.raises(BadInputError, match="cannot be written"):
+    with pytest.raises(BadInputError, match="cannot be written: No such file"):
         Pins.load(path.parent / "missing" / FILE_NAME).check_or_pin(HANDLE, ONE)
+    assert not (path.parent / "missing").exists()
 
 
-def test_processes_at_once_lose_no_pin(path: Path) -> None:
+READ_ONLY = """
+mount -t tmpfs tmpfs "$1" && cp "$2" "$1" && mount -o remount,ro "$1" || exit 99
+cd "$1" && exec "$3" -c "$4"
+"""
+PINNING = f"""
+from pathlib import Path
+from toolchain.errors import BadInputError
+from toolchain.sources.pins import Pins
+pins = Pins.load(Path("{FILE_NAME}"))
+pins.check_or_pin("{HANDLE}", "{ONE}")
+print("what is pinned is read")
+try:
+    pins.check_or_pin("another", "{ONE}")
+except BadInputError as error:
+    print(error)
+"""
+
+
+def environment(cache: Path) -> dict[str, str]:
+    path = os.pathsep.join(sys.path)
+    return {**os.environ, "PYTHONPATH": path, "TOOLCHAIN_CACHE": str(cache)}
+
+
+def test_a_read_only_disk_is_one_sentence_and_what_is_pinned_there_holds(path: Path) -> None:
+    Pins.load(path).check_or_pin(HANDLE, ONE)
+    disk = path.parent / "disk"
+    disk.mkdir()
+    own_space = ("unshare", "--user", "--map-root-user", "--mount")
+    if shutil.which("unshare") is None:
+        pytest.skip("needs unshare of util-linux")
+    done = subprocess.run(
+        [*own_space, "sh", "-c", READ_ONLY, "sh", disk, path, sys.executable, PINNING],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment(path.parent / "cache"),
+    )
+    if done.returncode == 99 or done.stderr.startswith("unshare:"):
+        pytest.skip(f"no mounts of one's own here: {done.stderr.strip()}")
+    read, refused = done.stdout.splitlines()
+    assert read == "what is pinned is read"
+    assert refused == (
+        f"{FILE_NAME} cannot be written: Read-only file system; make its folder writable or name "
+        "another with --lock-file"
+    )
+
+
+@pytest.mark.parametrize("caches", ["aaa", "abc"], ids=["one cache", "a cache each"])
+def test_processes_at_once_lose_no_pin(path: Path, caches: str) -> None:
     script = (
         "import sys; from pathlib import Path; from toolchain.sources.pins import Pins\n"
         "pins = Pins.load(Path(sys.argv[1]))\n"
         "print('ready', flush=True); sys.stdin.readline()\n"
-        "for number in range(20): pins.check_or_pin(f'{sys.argv[2]}/{number}', '3' * 64)\n"
+        "for number in range(40): pins.check_or_pin(f'{sys.argv[2]}/{number}', '3' * 64)\n"
     )
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    # One of them knows the file by another name.
+    link = path.with_name("link.json")
+    link.symlink_to(path)
     running = [
         subprocess.Popen(
-            [sys.executable, "-c", script, str(path), name],
-            env=environment,
+            [sys.executable, "-c", script, str(known), name],
+            env=environment(path.parent / f"cache-{cache}"),
             text=True,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )
-        for name in "abc"
+        for name, cache, known in zip("abc", caches, (path, path, link), strict=True)
     ]
     for process in running:
         assert process.stdout is not None
@@ -118,4 +170,8 @@ def test_processes_at_once_lose_no_pin(path: Path) -> None:
     for process in running:
         process.communicate(timeout=60)
     assert [process.returncode for process in running] == [0, 0, 0]
-    assert len(json.loads(path.read_text("utf-8"))["models"]) == 60
+    assert len(json.loads(path.read_text("utf-8"))["models"]) == 120
+    assert {file.name for file in path.parent.iterdir() if file.is_file()} == {
+        FILE_NAME,
+        link.name,
+    }

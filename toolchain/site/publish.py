@@ -8,15 +8,13 @@ import glob
 import os
 import shutil
 import sys
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import TYPE_CHECKING
 
-from filelock import FileLock, Timeout
-
-from toolchain import disk
-from toolchain.errors import BadInputError, ToolchainError
+from toolchain import disk, lock
+from toolchain.errors import BadInputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,7 +23,6 @@ MARK = "report.json"
 """The file by which a folder is known for a site of this tool."""
 
 _OTHERWISE = "choose another folder with --out"
-_PATIENCE = 900.0  # seconds that another build to the same folder may take for its last steps
 
 
 @contextmanager
@@ -42,26 +39,16 @@ def staged(out: Path) -> Iterator[Path]:
     # Where nothing can be written, some systems would have us wait for the lock.
     prepare(out)
     shown, out = out, out.resolve()  # "." has neither a name nor a parent
-    try:
-        lock = FileLock(out.with_name(f".{out.name}.lock"))
-        lock.acquire(timeout=_PATIENCE)
-    except Timeout as error:
-        raise ToolchainError(
-            f"another toolchain process has been writing {shown} for {_PATIENCE:.0f} s; "
-            "wait for it to end, or end it, and run this again"
-        ) from error
-    except OSError as error:
-        raise _unwritable(shown, error) from error
-    try:
-        with disk.writing(shown, _OTHERWISE), _beside(shown, out) as folder:
-            yield folder
-            if not same(folder, out):
-                _swap(folder, out)
-    finally:
-        # While it is held: whoever waits for it sees that the file is gone, and makes another.
-        with suppress(OSError):
-            Path(lock.lock_file).unlink()
-        lock.release()
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(lock.beside(shown))
+        except OSError as error:
+            raise _unwritable(shown, error) from error
+        stack.enter_context(disk.writing(shown, _OTHERWISE))
+        folder = stack.enter_context(_beside(shown, out))
+        yield folder
+        if not same(folder, out):
+            _swap(folder, out)
 
 
 @contextmanager

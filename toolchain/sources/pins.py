@@ -7,17 +7,18 @@ machine, either have the same model or fail.
 from __future__ import annotations
 
 import json
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from toolchain import disk, text
+from toolchain import disk, lock, text
 from toolchain.card import first_fault
 from toolchain.errors import BadInputError, PinMismatchError
-from toolchain.store import Store
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 FILE_NAME = "toolchain.lock.json"
@@ -76,8 +77,8 @@ class Pins:
         """
         if self.get(handle) == sha256:
             return
-        # Read again under the lock: another process may have pinned meanwhile.
-        with Store.default().lock(f"pins {self.path.resolve()}"):
+        with self._locked():
+            # Read again: another process may have pinned meanwhile.
             known = _read(self.path)
             pinned = known.models.get(handle)
             if pinned is not None and pinned.sha256 != sha256 and not update:
@@ -87,6 +88,16 @@ class Pins:
                     f"is wanted, run `toolchain pull {handle} --update-pin`"
                 )
             _write(self.path, {**known.models, handle: _Pin(sha256=sha256)})
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Keep others from changing the file, whichever cache they work with."""
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(lock.beside(self.path))
+            except OSError as error:
+                raise _unwritable(self.path, error) from error
+            yield
 
 
 def _read(path: Path) -> _LockFile:
@@ -117,6 +128,9 @@ def _write(path: Path, models: dict[str, _Pin]) -> None:
         beside.replace(target)
     except OSError as error:
         beside.unlink(missing_ok=True)
-        raise BadInputError(
-            disk.sentence(path, error, "make its folder writable or name another with --lock-file")
-        ) from error
+        raise _unwritable(path, error) from error
+
+
+def _unwritable(path: Path, error: OSError) -> BadInputError:
+    otherwise = "make its folder writable or name another with --lock-file"
+    return BadInputError(disk.sentence(path, error, otherwise))
