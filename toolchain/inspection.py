@@ -51,7 +51,7 @@ def inspect(
         preview = _of_site(report, small, "preview") if small else None
         return _of_site(report, report, "model", preview)
     fetched = resolve.fetch(request, store=store, progress=progress)
-    from toolchain.graph import facts, freezing, signature
+    from toolchain.graph import facts, faults, freezing, signature
 
     operations.check(fetched, progress)
     with tensorflow.quiet():
@@ -63,7 +63,9 @@ def inspect(
             source=fetched.source,
             sha256=fetched.sha256,
         )
-        counted = facts.measure(fetched.path, freezing.freeze(loaded, found), card.input)
+        with faults.of_model(fetched.source, "frozen"):
+            frozen = freezing.freeze(loaded, found)
+        counted = facts.measure(fetched.path, frozen, card.input)
     return Inspection(
         card=card,
         form="SavedModel",

@@ -12,6 +12,7 @@ from toolchain import tf as tensorflow
 from toolchain.compress import planning
 from toolchain.compress.plan import Plan
 from toolchain.evaluation.metrics import Verdict
+from toolchain.graph import faults
 from toolchain.tfjs.stage import Converted, TfjsModel
 
 if TYPE_CHECKING:
@@ -57,7 +58,8 @@ def run(
     """Compress float32 artifacts, or return the kept result of the same work.
 
     Raises:
-        BadInputError: Photos cannot be used, or a weight is NaN or infinite.
+        BadInputError: Photos cannot be used, a weight is NaN or infinite, or the network fails
+            on an image.
         ToolchainError: `auto` found no plan within the limits; the nearest is named.
     """
     basis = planning.basis(source, options)
@@ -87,7 +89,7 @@ def _read(kept: Path) -> tuple[Path, _Result]:
 def _compress(
     source: TfjsModel, options: CompressOptions, folder: Path, progress: Progress
 ) -> _Result:
-    with tensorflow.quiet():
+    with tensorflow.quiet(), faults.of_model(source.converted.card.provenance.name):
         prepared = planning.prepare(source, options, progress)
         quantised, coarseness, verdict = _choose(prepared, options, progress)
         folder.mkdir()

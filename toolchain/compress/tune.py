@@ -20,6 +20,7 @@ from toolchain.compress import planning, search
 from toolchain.compress.front import Front, Point
 from toolchain.errors import BadInputError
 from toolchain.evaluation.executors import as_they_come, executor_for, use_one_thread
+from toolchain.graph import faults
 from toolchain.progress import Silent
 from toolchain.sources import resolve
 from toolchain.store import Store
@@ -213,9 +214,15 @@ def compute(task: Task) -> Point:
     """Compute one point: what every worker does, wherever it runs.
 
     Raises:
-        BadInputError: The model or the photos are not there, or are others.
+        BadInputError: The model or the photos are not there, or are others; or the network
+            fails on an image.
     """
     use_one_thread()
+    with faults.of_model(task.basis.source.converted.card.provenance.name):
+        return _computed(task)
+
+
+def _computed(task: Task) -> Point:
     with _PREPARING:
         prepared = _prepared(task.basis)
     judge = prepared.judge

@@ -13,7 +13,7 @@ import numpy as np
 from toolchain import tf as tensorflow
 from toolchain.errors import BadInputError
 from toolchain.evaluation.executors import use_one_thread
-from toolchain.graph import preprocess, signature
+from toolchain.graph import faults, preprocess, signature
 from toolchain.tfjs import execute
 
 if TYPE_CHECKING:
@@ -39,6 +39,8 @@ class Network:
     sha256: str
     """Of the model it is or was made from, so that another one at the same place is another."""
     input: InputSpec
+    name: str
+    """What the user calls it, for messages."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ def answer(batch: Batch) -> Answers:
     """Show a batch of photos to the networks, one photo at a time as the page does.
 
     Raises:
-        BadInputError: A network cannot be loaded, or a photo is not there.
+        BadInputError: A network cannot be loaded or run, or a photo is not there.
     """
     use_one_thread()
     with _LOADING:
@@ -82,7 +84,8 @@ def answer(batch: Batch) -> Answers:
             broken.append(place)
             continue
         for network, function, answers in zip(batch.networks, functions, rows, strict=True):
-            answers.append(function(inputs[network.input])[0])
+            with faults.of_model(network.name):
+                answers.append(function(inputs[network.input])[0])
     outputs = tuple(np.array(answers, np.float32) for answers in rows)
     return Answers(outputs, tuple(broken))
 
@@ -92,9 +95,9 @@ def _load(network: Network) -> Callable[[Array], Array]:
     """Return a network as a function from `[1, height, width, 3]` to `[1, classes]`."""
     if not network.folder.is_dir():
         raise BadInputError(
-            f"the model {network.folder} is not there; workers must see it under the same path"
+            f"{network.name} is not at {network.folder}; workers must see it under the same path"
         )
-    with tensorflow.quiet():
+    with tensorflow.quiet(), faults.of_model(network.name, "loaded"):
         if network.model_json is not None:
             return execute.load(network.folder, network.model_json)
         return _saved_model(network.folder)

@@ -14,6 +14,7 @@ from toolchain.report import schema
 from toolchain.site.publish import MARK
 from toolchain.site.variants import VARIANTS
 from toolchain.sources import download, embedded, kaggle, operations, resolve, tfhub
+from toolchain.text import printable
 
 if TYPE_CHECKING:
     from toolchain.card import ModelCard
@@ -166,6 +167,7 @@ def _of_site(site: Path, variant: str | None = None) -> Subject:
         model_json=artifacts.model_json,
         sha256=card.provenance.sha256,
         input=card.input,
+        name=printable(str(site)),
     )
     return Subject(network, card, f"site, {name}", artifacts.activation)
 
@@ -194,4 +196,4 @@ def _as_source(subject: Subject, fetched: Fetched, progress: Progress) -> Subjec
 
 
 def _saved_model(fetched: Fetched, card: ModelCard) -> Network:
-    return Network(fetched.path.resolve(), None, fetched.sha256, card.input)
+    return Network(fetched.path.resolve(), None, fetched.sha256, card.input, fetched.source)
