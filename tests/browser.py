@@ -73,7 +73,9 @@ def logits_in_stock_tfjs(
     return np.array(logits)
 
 
-class _Quiet(http.server.SimpleHTTPRequestHandler):
+class QuietHandler(http.server.SimpleHTTPRequestHandler):
+    """Answers as the plainest of hosts, and keeps silent."""
+
     # What Python's table lacks, and a static host must know.
     extensions_map = {  # noqa: RUF012 - the base class declares it so
         **http.server.SimpleHTTPRequestHandler.extensions_map,
@@ -86,7 +88,7 @@ class _Quiet(http.server.SimpleHTTPRequestHandler):
 
 @contextmanager
 def plain_host(
-    root: Path, kind: type[http.server.SimpleHTTPRequestHandler] = _Quiet
+    root: Path, kind: type[http.server.SimpleHTTPRequestHandler] = QuietHandler
 ) -> Iterator[str]:
     """Serve a folder as the plainest of static hosts: no encodings, no cache headers."""
     handler = functools.partial(kind, directory=str(root))

@@ -297,6 +297,8 @@ def _checkpoints() -> Strategy:
 def _pictures() -> Strategy:
     from PIL import Image
 
+    from tests import colour_profiles
+
     pixels = np.random.default_rng(1).integers(0, 255, (9, 11, 4), np.uint8)
     made = []
     for form, mode in (
@@ -313,6 +315,17 @@ def _pictures() -> Strategy:
         more: dict[str, Any] = {"exif": exif} if form in ("JPEG", "PNG", "WEBP", "TIFF") else {}
         picture = picture if mode == "I;16" else picture.convert(mode)
         picture.save(buffer, form, **more)
+        made.append(buffer.getvalue())
+    table = colour_profiles.old_table(3, 2, colour_profiles.wide_colours)
+    for profile in (
+        colour_profiles.display_p3(),
+        colour_profiles.table_profile(table),
+        colour_profiles.table_profile(
+            colour_profiles.new_table(3, 2, colour_profiles.wide_colours)
+        ),
+    ):
+        buffer = io.BytesIO()
+        Image.fromarray(pixels[..., :3]).save(buffer, "JPEG", icc_profile=profile)
         made.append(buffer.getvalue())
     text = (b"<svg xmlns='http://www.w3.org/2000/svg'/>", b"%!PS-Adobe-3.0 EPSF-3.0\nshowpage")
     return damage.bytes_like(*made, *text)

@@ -1,0 +1,124 @@
+"""Opens a page in each browser engine that is installed, with nothing but its address."""
+
+from __future__ import annotations
+
+import http
+import http.client
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tests.browser import FLAGS, chromium_path
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+ENGINES = ("chromium", "firefox", "webkit")
+_NEEDS = {"firefox": ("firefox-esr",), "webkit": ("WebKitWebDriver", "Xvfb")}
+SECONDS_TO_START = 120
+_QUIET_FIREFOX = {
+    "browser.aboutwelcome.enabled": False,
+    "browser.shell.checkDefaultBrowser": False,
+    "browser.startup.homepage_override.mstone": "ignore",
+    "datareporting.policy.dataSubmissionEnabled": False,
+    "network.captive-portal-service.enabled": False,
+    "network.connectivity-service.enabled": False,
+}
+
+
+def lacking(engine: str) -> str | None:
+    """Return the sentence that says what is not installed, if anything."""
+    missing = [tool for tool in _NEEDS.get(engine, ()) if shutil.which(tool) is None]
+    return f"needs {' and '.join(missing)} (see README.md)" if missing else None
+
+
+@contextmanager
+def opened(engine: str, url: str, preferences: Mapping[str, Any] | None = None) -> Iterator[None]:
+    """Have a browser with a fresh profile show a page.
+
+    Args:
+        engine: One of `ENGINES`.
+        url: The page.
+        preferences: Firefox' own, by their names in `about:config`.
+    """
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True)))
+        if engine == "webkit":
+            stack.enter_context(_webkit(url))
+        elif engine == "firefox":
+            told = {**_QUIET_FIREFOX, **(preferences or {})}
+            lines = [f"user_pref({json.dumps(k)}, {json.dumps(v)});" for k, v in told.items()]
+            (folder / "user.js").write_text("\n".join(lines), "utf-8")
+            command = ["firefox-esr", "--headless", "--no-remote", "--profile", str(folder), url]
+            stack.enter_context(_running(command))
+        else:
+            flags = (*FLAGS, "--headless", f"--user-data-dir={folder}")
+            stack.enter_context(_running([chromium_path(), *flags, url]))
+        yield
+
+
+@contextmanager
+def _running(command: list[str], **more: Any) -> Iterator[subprocess.Popen[str]]:
+    """Run a program, and end it with all that it has started."""
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, **more}
+    with subprocess.Popen(command, start_new_session=True, text=True, **quiet) as process:
+        try:
+            yield process
+        finally:
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+@contextmanager
+def _webkit(url: str) -> Iterator[None]:
+    read, write = os.pipe()
+    with ExitStack() as stack:
+        display = ["Xvfb", "-displayfd", str(write), "-screen", "0", "1024x768x24"]
+        stack.enter_context(_running(display, pass_fds=(write,)))
+        os.close(write)
+        with open(read, encoding="ascii") as told:  # noqa: PTH123 - a descriptor has no path
+            number = told.readline().strip()
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        surroundings = {
+            **os.environ,
+            "DISPLAY": f":{number}",
+            # Containers let no sandbox be made within them.
+            "WEBKIT_DISABLE_SANDBOX_THIS_IS_DANGEROUS": "1",
+        }
+        stack.enter_context(_running(["WebKitWebDriver", f"--port={port}"], env=surroundings))
+        _until_it_listens(port)
+        session = _ask(port, "/session", {"capabilities": {"alwaysMatch": {}}})["sessionId"]
+        _ask(port, f"/session/{session}/url", {"url": url})
+        yield
+
+
+def _until_it_listens(port: int) -> None:
+    end = time.monotonic() + SECONDS_TO_START
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), SECONDS_TO_START).close()
+        except ConnectionError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.05)
+        else:
+            return
+
+
+def _ask(port: int, path: str, body: dict[str, Any]) -> Any:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=SECONDS_TO_START)
+    connection.request("POST", path, json.dumps(body))
+    answer = connection.getresponse()
+    told = json.load(answer)
+    connection.close()
+    assert answer.status == http.HTTPStatus.OK, told
+    return told["value"]
