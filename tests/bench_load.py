@@ -32,7 +32,7 @@ from toolchain.card import Declared
 from toolchain.compress.options import CompressOptions
 from toolchain.measure import browser as browsers
 from toolchain.measure.hosts import Served, serving
-from toolchain.measure.run import Run, run_once
+from toolchain.measure.run import Backend, Run, run_once, with_backend
 from toolchain.measure.summary import figures, spread
 from toolchain.networks import NETWORKS
 from toolchain.progress import Silent
@@ -79,7 +79,7 @@ class Subject:
     name: str
     folder: Path
     host: Host = "toolchain"
-    query: str = ""
+    backend: Backend = "auto"
     served: Served = field(default_factory=Served)
     runs: list[Run] = field(default_factory=list)
 
@@ -159,11 +159,11 @@ def subjects(scratch: Path, store: Store) -> list[Subject]:
         declared=declared,
     )
     build(options, store=store, progress=Silent())
-    made = [Subject("ours, mixed", options.out, query="?backend=wasm")]
+    made = [Subject("ours, mixed", options.out, backend="wasm")]
     if small is not None:
         with_small = replace(options, out=scratch / "preview", preview=small)
         build(with_small, store=store, progress=Silent())
-        made.append(Subject("ours, mixed, preview V1 0.25", with_small.out, query="?backend=wasm"))
+        made.append(Subject("ours, mixed, preview V1 0.25", with_small.out, backend="wasm"))
     fetched = resolve.fetch(request, store=store, progress=Silent())
     fetched = replace(fetched, declared=declared.over(fetched.declared))
     # Ours tags the first of its samples by itself; the others have that photo too.
@@ -187,7 +187,10 @@ def measure(pages: Sequence[Subject]) -> None:
     """Visit all pages in turns, each turn beginning with another one."""
     with ExitStack() as stack:
         for page in pages:
-            page.served = stack.enter_context(serving(page.folder, page.host))
+            served = stack.enter_context(serving(page.folder, page.host))
+            if page.backend != "auto":
+                served = replace(served, url=with_backend(served.url, page.backend))
+            page.served = served
         browser = stack.enter_context(browsers.started(None))
         sys.stdout.write(
             f"Chromium {browser.version}, {NETWORK.name} ({(NETWORK.down_bits or 0) / 1e6:g} "
@@ -196,7 +199,7 @@ def measure(pages: Sequence[Subject]) -> None:
         for turn in range(RUNS):
             for place in range(len(pages)):
                 page = pages[(turn + place) % len(pages)]
-                page.runs.append(run_once(browser, page.served, NETWORK, query=page.query))
+                page.runs.append(run_once(browser, page.served, NETWORK))
 
 
 def shown(value: Spread, scale: float = 1.0, digits: int = 2) -> str:

@@ -217,6 +217,24 @@ def test_a_page_of_somebody_else_is_measured_and_nothing_is_written(
     assert [file.name for file in folder.iterdir()] == ["index.html"]
 
 
+@pytest.mark.parametrize("rest", ["", "#top", "?keep=1#top", "?backend=webgl&keep=1#top?x=1"])
+def test_an_address_gets_the_backend_into_its_query_whatever_else_it_has(
+    folder: Path, rest: str
+) -> None:
+    asked = """<script>
+        const words = new URLSearchParams(location.search);
+        const isWhole = words.has('keep') === %s && location.hash === '%s';
+        document.querySelector('p').dataset.backend = isWhole ? words.get('backend') : 'none';
+    </script>"""
+    fragment = "#" + rest.partition("#")[2] if "#" in rest else ""
+    script = asked % ("true" if "keep" in rest else "false", fragment)
+    (folder / "index.html").write_text(PAGE + script, "utf-8")
+    with serving(folder, "plain") as served:
+        options = MeasureOptions(served.url + rest, FAST, backend="wasm", runs=1)
+        assert measure(options, progress=Silent()).ran_on == "wasm"
+    assert {path for path, _ in served.answers} == {""}
+
+
 def test_another_backend_than_asked_for_is_an_error(folder: Path) -> None:
     with (
         serving(folder, "plain") as served,

@@ -17,6 +17,29 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+# What a template of one's own may bring, as IANA lists the types.
+MORE = {
+    ".mjs": "text/javascript",
+    ".MJS": "text/javascript",
+    ".json": "application/json",
+    ".map": "application/json",
+    ".webmanifest": "application/manifest+json",
+    ".svg": "image/svg+xml",
+    ".avif": "image/avif",
+    ".webp": "image/webp",
+    ".gif": "image/gif",
+    ".JPG": "image/jpeg",
+    ".jpeg": "image/jpeg",
+    ".ico": "image/vnd.microsoft.icon",
+    ".css": "text/css",
+    ".woff": "font/woff",
+    ".woff2": "font/woff2",
+    ".ttf": "font/ttf",
+    ".xml": "application/xml",
+    ".csv": "text/csv",
+    ".mp4": "video/mp4",
+    ".unknown": "application/octet-stream",
+}
 HASHED = "assets/page.0123456789abcdef.js"
 
 
@@ -31,6 +54,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
         f"{HASHED}.gz": b"gzip's bytes",
         "assets/kernels-AbCd_123.wasm": b"\0asm",
         "model/shard.0123456789abcdef.bin": b"\0\1\2",
+        **{f"more/file{suffix}": b"content" for suffix in MORE},
     }.items():
         (folder / path).parent.mkdir(exist_ok=True)
         (folder / path).write_bytes(content)
@@ -61,12 +85,18 @@ def get(port: int, path: str, encodings: str = "") -> tuple[int, dict[str, str],
         (f"/{HASHED}", "text/javascript"),
         ("/assets/kernels-AbCd_123.wasm", "application/wasm"),
         ("/model/shard.0123456789abcdef.bin", "application/octet-stream"),
+        *((f"/more/file{suffix}", kind) for suffix, kind in MORE.items()),
     ],
 )
 def test_each_kind_of_file_has_its_type(port: int, path: str, kind: str) -> None:
     status, headers, _ = get(port, path)
     assert status == 200
     assert headers["content-type"].split(";")[0] == kind
+
+
+@pytest.mark.parametrize("path", ["", HASHED, "more/file.mjs", "more/file.MJS"])
+def test_what_runs_has_the_pages_policy(port: int, path: str) -> None:
+    assert "script-src 'self'" in get(port, f"/{path}")[1]["content-security-policy"]
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,15 @@ FILES = {
     "model/shard.0123456789abcdef.bin": "\1\2\3",
     "samples/cat.0123456789abcdef.jpg": "jpeg",
     "contract.0123456789abcdef.bin": "contract",
+    "assets/module-AbCd_123.mjs": "export {};",
+    "module.mjs": "export {};",
+    "page.js.map": "{}",
+    "site.webmanifest": "{}",
+    "icon.svg": "<svg/>",
+    "photo.avif": "avif",
+    "PHOTO.JPG": "jpeg",
+    "feed.xml": "<feed/>",
+    "unknown.thing": "anything",
 }
 
 

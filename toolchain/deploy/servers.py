@@ -37,6 +37,8 @@ def _nginx(root: str, address: str, *, brotli: bool) -> str:
         for suffix, kind in table.CONTENT_TYPES.items()
     )
     page, report = table.security(_PAGE), table.security(_REPORT)
+    scripts = rf"\.({'|'.join(each[1:] for each in table.PAGES_AND_SCRIPTS)})$"
+    texts = {kind.partition(";")[0] for kind in table.CONTENT_TYPES.values() if "charset" in kind}
     policy, permissions = page["Content-Security-Policy"], page["Permissions-Policy"]
     lines = [
         "map $uri $toolchain_cache_control {",
@@ -47,12 +49,12 @@ def _nginx(root: str, address: str, *, brotli: bool) -> str:
         "map $uri $toolchain_policy {",
         '    default "";',
         f'    "/report.html" "{report["Content-Security-Policy"]}";',
-        rf'    "~\.(html|js)$" "{policy}";',
+        f'    "~*{scripts}" "{policy}";',
         "}",
         "map $uri $toolchain_permissions {",
         '    default "";',
         '    "/report.html" "";',
-        rf'    "~\.(html|js)$" "{permissions}";',
+        f'    "~*{scripts}" "{permissions}";',
         "}",
         "",
         "server {",
@@ -61,7 +63,7 @@ def _nginx(root: str, address: str, *, brotli: bool) -> str:
         "    index index.html;",
         "    error_page 404 /404.html;",
         "    charset utf-8;",
-        "    charset_types text/html text/css text/javascript text/plain;",
+        f"    charset_types {' '.join(sorted(texts))};",
         "    types {",
         types,
         "    }",
@@ -99,6 +101,7 @@ def _caddy(root: str, address: str) -> str:
             for suffix, kind in table.CONTENT_TYPES.items()
         ),
         _deferred("/", "Content-Type", table.content_type(_PAGE)),
+        f'    header ?Content-Type "{table.content_type("")}"',
         _deferred("*", "Vary", "Accept-Encoding"),
         *(f'    header {name} "{value}"' for name, value in always.items()),
         f"    @hashed path_regexp {table.HASHED}",
@@ -107,7 +110,7 @@ def _caddy(root: str, address: str) -> str:
         f'    header @other Cache-Control "{table.cache_control(_PAGE)}"',
         f'    header /sw.js Cache-Control "{table.cache_control("sw.js")}"',
         "    @page {",
-        "        path / *.html *.js",
+        f"        path / {' '.join(f'*{each}' for each in table.PAGES_AND_SCRIPTS)}",
         "        not path /report.html",
         "    }",
         *(f'    header @page {name} "{value}"' for name, value in page.items()),

@@ -33,7 +33,11 @@ _ISOLATION = {
 _ALIKE = {
     "application/javascript": "text/javascript",
     "image/x-icon": "image/vnd.microsoft.icon",
+    "application/font-woff": "font/woff",
     "application/font-woff2": "font/woff2",
+    "audio/vnd.wave": "audio/wav",
+    "audio/x-wav": "audio/wav",
+    "text/xml": "application/xml",
     "binary/octet-stream": "application/octet-stream",
 }
 

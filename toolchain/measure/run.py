@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
+from urllib.parse import urlsplit, urlunsplit
 
 from toolchain.errors import ToolchainError
 from toolchain.measure import browser as browsers
@@ -80,7 +81,6 @@ def run_once(
     served: Served,
     network: Network,
     *,
-    query: str = "",
     tags: int = TAGS,
     timeout: float = 300.0,
 ) -> Run:
@@ -94,7 +94,7 @@ def run_once(
         visits = []
         for more in (tags, 0):
             begun = len(served.answers)
-            seen = visit(context, served.url + query, network, tags=more, timeout=timeout)
+            seen = visit(context, served.url, network, tags=more, timeout=timeout)
             visits.append(_with_all_served(seen, served, begun))
         return Run(*visits)
     finally:
@@ -129,19 +129,31 @@ def summarise(
     )
 
 
+def with_backend(url: str, backend: Backend) -> str:
+    """Return a page's address that asks for a backend, in place of another one.
+
+    Args:
+        url: It may have a query of its own, and a fragment, which is last in an address.
+        backend: Any but `auto`, for which the page needs no word.
+    """
+    parts = urlsplit(url)
+    others = [each for each in parts.query.split("&") if each.partition("=")[0] != "backend"]
+    query = "&".join([*filter(None, others), f"backend={backend}"])
+    return urlunsplit(parts._replace(query=query))
+
+
 def _measured(
     options: MeasureOptions, served: Served, host: schema.Host | None, progress: Progress
 ) -> schema.Measurement:
-    query = ""
     if options.backend != "auto":
-        query = f"{'&' if '?' in served.url else '?'}backend={options.backend}"
+        served = replace(served, url=with_backend(served.url, options.backend))
     runs = []
     with (
         browsers.started(options.chromium) as browser,
         progress.track("Visiting", options.runs, "visits") as tracker,
     ):
         for _ in range(options.runs):
-            run = run_once(browser, served, options.network, query=query, timeout=options.timeout)
+            run = run_once(browser, served, options.network, timeout=options.timeout)
             _check_backend(run.first, options)
             runs.append(run)
             tracker.advance(1)

@@ -22,20 +22,51 @@ SERVICE_WORKER: Final = "public, max-age=300"
 """As long may a visitor who comes back not hear of a new version, and ask for nothing."""
 
 CONTENT_TYPES: Final = {
+    ".apng": "image/apng",
+    ".avif": "image/avif",
     ".bin": "application/octet-stream",
+    ".bmp": "image/bmp",
     ".css": "text/css; charset=utf-8",
+    ".csv": "text/csv; charset=utf-8",
+    ".gif": "image/gif",
+    ".heic": "image/heic",
+    ".htm": "text/html; charset=utf-8",
     ".html": "text/html; charset=utf-8",
+    ".ico": "image/vnd.microsoft.icon",
+    ".jpeg": "image/jpeg",
     ".jpg": "image/jpeg",
     ".js": "text/javascript; charset=utf-8",
     ".json": "application/json",
+    ".jxl": "image/jxl",
+    ".map": "application/json",
+    ".md": "text/markdown; charset=utf-8",
+    ".mjs": "text/javascript; charset=utf-8",
+    ".mp3": "audio/mpeg",
+    ".mp4": "video/mp4",
+    ".ogg": "audio/ogg",
+    ".otf": "font/otf",
+    ".pdf": "application/pdf",
     ".png": "image/png",
     ".svg": "image/svg+xml",
+    ".tif": "image/tiff",
+    ".tiff": "image/tiff",
+    ".ttf": "font/ttf",
     ".txt": "text/plain; charset=utf-8",
+    ".vtt": "text/vtt; charset=utf-8",
     ".wasm": "application/wasm",
+    ".wav": "audio/wav",
+    ".webm": "video/webm",
+    ".webmanifest": "application/manifest+json",
     ".webp": "image/webp",
+    ".woff": "font/woff",
     ".woff2": "font/woff2",
+    ".xml": "application/xml",
 }
-"""By the end of the name; browsers compile WebAssembly as it comes only if it says so."""
+"""By the end of the name in lower case: what a build writes, and what templates may bring. Browsers
+run modules and compile WebAssembly as it comes only if the type says so."""
+
+PAGES_AND_SCRIPTS: Final = (".html", ".htm", ".js", ".mjs")
+"""The ends of names whose files have the page's policies."""
 
 _POLICY = {
     "default-src": "'none'",
@@ -90,7 +121,7 @@ def cache_control(path: str) -> str:
 
 def content_type(path: str) -> str:
     """Return the media type of a file of the site, by its name."""
-    return CONTENT_TYPES.get(PurePosixPath(path).suffix, "application/octet-stream")
+    return CONTENT_TYPES.get(PurePosixPath(path).suffix.lower(), "application/octet-stream")
 
 
 def security(path: str) -> dict[str, str]:
@@ -100,7 +131,7 @@ def security(path: str) -> dict[str, str]:
     """
     if path == "report.html":
         return _OF_EVERY_FILE | _OF_THE_REPORT
-    if path.endswith((".html", ".js")):
+    if path.lower().endswith(PAGES_AND_SCRIPTS):
         return _OF_EVERY_FILE | _OF_THE_PAGE
     return dict(_OF_EVERY_FILE)
 
