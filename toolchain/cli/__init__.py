@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, NoReturn
 
 from toolchain.text import printable
+from toolchain.tf import VERBOSE
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -21,12 +24,26 @@ def main() -> None:
     A :class:`~toolchain.errors.ToolchainError` is one line on standard error and its
     exit code; anything else unforeseen is one line too, with the traceback by `--debug`.
     SIGTERM ends it as Ctrl-C does, so that nothing half-made is left: with exit code 143.
+    Afterwards the process is as it was: its words, its environment and its handler of SIGTERM.
     """
     debug = "--debug" in sys.argv
-    if debug:
-        sys.argv = [word for word in sys.argv if word != "--debug"]
-        os.environ["TOOLCHAIN_DEBUG"] = "1"
-    signal.signal(signal.SIGTERM, _end)
+    with ExitStack() as stack:
+        if debug:
+            stack.callback(setattr, sys, "argv", sys.argv)
+            sys.argv = [word for word in sys.argv if word != "--debug"]
+            stack.callback(_set_verbose, os.environ.get(VERBOSE))
+            _set_verbose("1")
+        # Only a process's main thread hears of signals.
+        if threading.current_thread() is threading.main_thread():
+            before = signal.signal(signal.SIGTERM, _end)
+            # None is a handler that was not set from Python, and cannot be set again.
+            stack.callback(
+                signal.signal, signal.SIGTERM, signal.SIG_DFL if before is None else before
+            )
+        _run(debug=debug)
+
+
+def _run(*, debug: bool) -> None:
     from toolchain.cli.app import app
     from toolchain.errors import ToolchainError
 
@@ -50,6 +67,13 @@ def main() -> None:
             "run the same with --debug to see where, and report it\n"
         )
         sys.exit(1)
+
+
+def _set_verbose(value: str | None) -> None:
+    if value is None:
+        os.environ.pop(VERBOSE, None)
+    else:
+        os.environ[VERBOSE] = value
 
 
 def _fail(error: ToolchainError) -> NoReturn:
