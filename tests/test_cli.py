@@ -98,7 +98,7 @@ def sentence(code: int, err: str) -> str:
         (["-m", "missing.keras"], ["missing.keras", "give the path of a SavedModel or Keras"]),
         (["-m", "missing/model"], ["missing/model", "give the path"]),
         (["-m", "mobilenet-v2-100-225"], ["mobilenet-v2-100-225", "did you mean mobilenet-v2-100"]),
-        (["-m", "MobileNetV2"], ["MobileNetV2", "toolchain models"]),
+        (["-m", "MobileNetV2"], ["MobileNetV2", "did you mean mobilenet-v2-100-224"]),
         (["-m", "x" * 300], ["xxx", "toolchain models"]),
         (["-m", "~nobody-of-that-name/model"], ["~nobody-of-that-name/model", "give the path"]),
         (["-m", "."], ["no whole SavedModel", "saved_model.pb is missing"]),

@@ -63,7 +63,9 @@ def extract(archive: Path, folder: Path) -> None:
         else:
             _extract_tar(archive, folder)
     except _FAULTS as error:
-        raise BadInputError(f"{archive} cannot be unpacked as a {kind}: {error}") from error
+        # An OSError names a file where the archive is unpacked to, which is nothing to the user.
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+        raise BadInputError(f"{archive} cannot be unpacked as a {kind}: {reason}") from error
 
 
 def fair_size(packed: int) -> int:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from toolchain import digest
 from toolchain.card import Declared, read_sidecar
 from toolchain.errors import BadInputError
-from toolchain.sources import archive, keras_file, saved_model
+from toolchain.sources import archive, keras_file, saved_model, suggestions
 from toolchain.sources.saved_model import Fetched
 from toolchain.text import printable
 
@@ -85,8 +85,10 @@ def _expect_model(path: Path) -> None:
         BadInputError: It is not.
     """
     if not path.exists():
+        near = suggestions.for_path(path, SUFFIXES)
         raise BadInputError(
-            f"there is no model at {path}; give the path of a SavedModel or Keras file"
+            f"there is no model at {path}; "
+            + (near or "give the path of a SavedModel or Keras file")
         )
     if path.is_dir():
         return
@@ -110,7 +112,7 @@ def _convert(path: Path, folder: Path, *, trusted: bool) -> None:
     if path.name.endswith(ARCHIVE_SUFFIXES):
         target.mkdir()
         archive.extract(path, target)
-        saved_model.locate(target)
+        saved_model.locate(target, shown=str(path))
     else:
         said = keras_file.export(path, target, trusted=trusted)
     (folder / _SAID).write_text(said.model_dump_json(), "utf-8")

@@ -70,7 +70,10 @@ def check(fetched: Fetched, progress: Progress) -> None:
     try:
         found = fault_of((fetched.path / GRAPH).read_bytes())
     except (OSError, ValueError) as error:
-        raise BadInputError(f"{fetched.source} has no readable {GRAPH}: {error}") from error
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise BadInputError(
+            f"{fetched.source} has no readable {GRAPH}: {reason}; save the model again"
+        ) from error
     if found is None:
         return
     if not fetched.trusted:

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from toolchain.errors import BadInputError, PinMismatchError, SourceError, UnreachableError
-from toolchain.sources import catalogue, download, embedded, kaggle, local, network, pins, tfhub
+from toolchain.sources import (
+    catalogue,
+    download,
+    embedded,
+    kaggle,
+    local,
+    network,
+    pins,
+    suggestions,
+    tfhub,
+)
 
 if TYPE_CHECKING:
     from toolchain.progress import Progress
@@ -59,7 +68,7 @@ def kind_of(model: str) -> Kind:
     """Tell which source a user's word means.
 
     Raises:
-        BadInputError: It means none; the nearest catalogue names are offered.
+        BadInputError: It means none; the nearest names are offered, and how to bring another model.
     """
     if model in ("embedded", catalogue.EMBEDDED):
         return Kind.EMBEDDED
@@ -75,8 +84,7 @@ def kind_of(model: str) -> Kind:
         )
     if _looks_like_path(model):
         return Kind.LOCAL
-    near = difflib.get_close_matches(model, catalogue.ENTRIES, n=3)
-    hint = f"did you mean {' or '.join(near)}?" if near else "`toolchain models` lists them"
+    hint = suggestions.for_path(_path(model), local.SUFFIXES) or suggestions.for_name(model)
     raise BadInputError(
         f"{model!r} is no model of the catalogue, no URL and no path that exists; {hint}"
     )

@@ -44,10 +44,14 @@ class Fetched:
     """Whether the user lets it run code of its author's."""
 
 
-def locate(folder: Path) -> Path:
+def locate(folder: Path, *, shown: str | None = None) -> Path:
     """Return the whole SavedModel in a folder: the folder itself or its only subfolder.
 
     Archives are packed either way, with the model at the root or in one folder.
+
+    Args:
+        folder: Where to look.
+        shown: What the user calls it, where that is another place: the archive.
 
     Raises:
         BadInputError: There is none, or a part of it is missing.
@@ -59,7 +63,7 @@ def locate(folder: Path) -> Path:
             found = inner[0]
     if (wrong := fault(found)) is not None:
         raise BadInputError(
-            f"{folder} is no whole SavedModel: {wrong}; "
+            f"{shown or folder} is no whole SavedModel: {wrong}; "
             "give the folder that tf.saved_model.save wrote, with all its files"
         )
     return found
