@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 from toolchain import tf as tensorflow
 from toolchain.errors import BadInputError, ToolchainError
+from toolchain.tfjs import biases, converter_passes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -56,13 +57,14 @@ def convert(
             with tensorflow.importing():
                 from tensorflowjs.converters import tf_saved_model_conversion_v2
 
-            tf_saved_model_conversion_v2.convert_tf_saved_model(
-                str(saved_model),
-                str(folder),
-                signature_def=signature,
-                quantization_dtype_map=None if quantization == "none" else {quantization: "*"},
-                weight_shard_size_bytes=shard_bytes,
-            )
+            with converter_passes.guarded():
+                tf_saved_model_conversion_v2.convert_tf_saved_model(
+                    str(saved_model),
+                    str(folder),
+                    signature_def=signature,
+                    quantization_dtype_map=None if quantization == "none" else {quantization: "*"},
+                    weight_shard_size_bytes=shard_bytes,
+                )
     except Exception as error:
         # The converter and TensorFlow raise most of Python's exceptions.
         if unsupported := re.search(r"Unsupported Ops[^\n]*\n(.+)", str(error)):
@@ -74,3 +76,4 @@ def convert(
         raise ToolchainError(
             f"{saved_model} could not be converted to TF.js: {reason[0]}; --debug shows where"
         ) from error
+    biases.mend(folder, shard_bytes=shard_bytes)

@@ -3,7 +3,8 @@
 What a page computes is the graph in `model.json` with the weights in the shards, not the
 SavedModel they came from. Here the same two run in Python. TF.js' converter fuses
 convolutions with their bias and activation into operations of which TensorFlow has no
-kernel for every shape; they are taken apart again, which changes no result.
+kernel for every shape; they are taken apart again, which changes no result. Fused operations
+that TF.js' WebAssembly backend would not run are refused here too (`fused.py`).
 """
 
 from __future__ import annotations
@@ -16,23 +17,13 @@ import numpy as np
 
 from toolchain import tf as tensorflow
 from toolchain.errors import BadInputError
-from toolchain.tfjs import packing
+from toolchain.tfjs import fused, packing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
     Array = np.ndarray[Any, Any]
-
-# The fused operations, and what each is without its bias and activation.
-_FUSED = {
-    "_FusedConv2D": "Conv2D",
-    "FusedDepthwiseConv2dNative": "DepthwiseConv2dNative",
-    "_FusedMatMul": "MatMul",
-}
-_FUSION_ATTRIBUTES = frozenset(
-    {"fused_ops", "num_args", "epsilon", "leakyrelu_alpha", "TArgs", "num_host_args", "host_args"}
-)
 
 
 def decode_weights(folder: Path, model: dict[str, Any]) -> dict[str, Array]:
@@ -118,7 +109,7 @@ def load(folder: Path, model_json: str) -> Callable[[Array], Array]:
         `[n, classes]`.
 
     Raises:
-        BadInputError: The artifacts are damaged.
+        BadInputError: The artifacts are damaged, or the page's first backend cannot run them.
     """
     tf = tensorflow.load()
     model = json.loads((folder / model_json).read_text("utf-8"))
@@ -147,23 +138,48 @@ def unfused(model: dict[str, Any]) -> Any:
     """Return the graph of a parsed `model.json` as a `GraphDef` of TensorFlow's own operations.
 
     Constants whose values lie in the shards stay empty `Const` nodes.
-    """
-    from google.protobuf import json_format
-    from tensorflow.core.framework import graph_pb2
 
-    stored = graph_pb2.GraphDef()
-    json_format.ParseDict(model["modelTopology"], stored, ignore_unknown_fields=True)
-    runnable = graph_pb2.GraphDef()
-    runnable.versions.CopyFrom(stored.versions)
-    runnable.library.CopyFrom(stored.library)
+    Raises:
+        BadInputError: A fused operation is one that the page's first backend cannot run.
+    """
+    stored = graph_of(model)
+    shapes = constant_shapes(model)
+    runnable = type(stored)(versions=stored.versions, library=stored.library)
     for node in stored.node:
-        if node.op in _FUSED:
-            _add_unfused(runnable, node)
+        if node.op in fused.FUSED:
+            if reason := fused.obstacle(node, shapes):
+                raise BadInputError(
+                    f"{node.op} {node.name} {reason}, which TF.js' WebAssembly backend cannot "
+                    "run; build the site again"
+                )
+            chain = fused.apart(node, "BiasAdd")
         else:
-            runnable.node.add().CopyFrom(node)
+            chain = [node]
+        for link in chain:
+            parts = fused.without_prelu(link) if link.op == "Prelu" else [link]
+            runnable.node.extend(parts)
     for node in runnable.node:
         node.device = ""
     return runnable
+
+
+def graph_of(model: dict[str, Any]) -> Any:
+    """Return the graph of a parsed `model.json` as it stands, as a `GraphDef`."""
+    from google.protobuf import json_format
+    from tensorflow.core.framework import graph_pb2
+
+    graph = graph_pb2.GraphDef()
+    json_format.ParseDict(model["modelTopology"], graph, ignore_unknown_fields=True)
+    return graph
+
+
+def constant_shapes(model: dict[str, Any]) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of all weights of a parsed `model.json`, by name."""
+    return {
+        entry["name"]: tuple(int(side) for side in entry["shape"])
+        for group in model["weightsManifest"]
+        for entry in group["weights"]
+    }
 
 
 def with_values(graph_def: Any, weights: Mapping[str, Array]) -> Any:
@@ -175,22 +191,3 @@ def with_values(graph_def: Any, weights: Mapping[str, Array]) -> Any:
             node.attr["value"].tensor.CopyFrom(tensor)
             node.attr["dtype"].type = tensor.dtype
     return graph_def
-
-
-def _add_unfused(graph_def: Any, node: Any) -> None:
-    """Add a fused node as the chain that it stands for; the last link bears its name."""
-    steps = [name.decode() for name in node.attr["fused_ops"].list.s]
-    names = [f"{node.name}/unfused_{index}" for index in range(len(steps))] + [node.name]
-    bare = graph_def.node.add(name=names[0], op=_FUSED[node.op])
-    bare.input.extend(node.input[:2])
-    for key, value in node.attr.items():
-        if key not in _FUSION_ATTRIBUTES:
-            bare.attr[key].CopyFrom(value)
-    extra = iter(node.input[2:])
-    for step, before, name in zip(steps, names[:-1], names[1:], strict=True):
-        # The converter's word for a depthwise convolution without a bias.
-        link = graph_def.node.add(name=name, op="Identity" if step == "NoOp" else step)
-        link.input.append(before)
-        if step == "BiasAdd":
-            link.input.append(next(extra))
-        link.attr["T"].CopyFrom(node.attr["T"])
