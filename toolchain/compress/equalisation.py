@@ -44,7 +44,7 @@ def equalise(network: Network, reach: Mapping[str, Array]) -> Network:
     for layer in network.layers:
         ceiling, end = _end_of(network, readers, layer)
         after = by_input.get(end)
-        if after is None or len(readers[end]) != 1:
+        if after is None or readers[end] != [after.name]:
             continue
         factors = _factors(result, layer, after, ceiling, reach.get(layer.name))
         if factors is None:
@@ -63,8 +63,9 @@ def _end_of(network: Network, readers: Mapping[str, list[str]], layer: Layer) ->
     (end,) = readers[layer.name]
     ceiling = inf
     following = readers[end]
-    if len(following) == 1 and network.nodes[following[0]].op in ("Relu", "Relu6"):
-        end = following[0]
+    passed = network.nodes.get(following[0]) if len(following) == 1 else None
+    if passed is not None and passed.op in ("Relu", "Relu6"):
+        end = passed.name
         ceiling = 6.0 if network.nodes[end].op == "Relu6" else inf
     return ceiling, end
 

@@ -1,9 +1,8 @@
 """The float graph as compression sees it: a chain of weighted layers with cheap nodes between.
 
 It is read from the converter's float32 output, the graph that really runs in the page,
-with TF.js' fused operations taken apart. Before anything is quantised the graph is made
-canonical: factors after a convolution go into its kernel, sums after it into its bias,
-and every layer has a bias, for that is where quantisation's shift of the mean is undone.
+with TF.js' fused operations taken apart, and made canonical (`canonical.py`) before anything
+is quantised.
 """
 
 from __future__ import annotations
@@ -16,6 +15,7 @@ import numpy as np
 
 from toolchain.errors import BadInputError
 from toolchain.tfjs import execute
+from toolchain.tfjs.fused import attribute
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 
 Kind = Literal["convolution", "depthwise", "dense"]
 
-_KINDS: dict[str, Kind] = {
+KINDS: dict[str, Kind] = {
     "Conv2D": "convolution",
     "DepthwiseConv2dNative": "depthwise",
     "MatMul": "dense",
 }
-_ADDITIONS = frozenset({"AddV2", "Add", "AddN", "BiasAdd"})
+"""The operations that are layers where their kernel is a constant."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Layer:
     name: str
     kind: Kind
     input: str
-    """The node it reads."""
+    """The tensor it reads: a node's name, with the output's number where it is not the first."""
     kernel: str
     """Its weights: `[h, w, in, out]`, depthwise `[h, w, in, multiplier]`, dense `[in, out]`."""
     bias: str
@@ -55,10 +55,12 @@ class Network:
     """A graph, its weights, and the layers among its nodes in the order they run."""
 
     nodes: dict[str, Any]
-    """Name to `NodeDef`, unfused."""
+    """Name to `NodeDef`, unfused, with inputs named as by :func:`tensor` and no control inputs."""
     weights: dict[str, Array]
     input: str
+    """Name of the node that stands for the images."""
     output: str
+    """The tensor with the answer, named as by :func:`tensor`."""
     signature: dict[str, Any]
     """As in `model.json`."""
     layers: tuple[Layer, ...] = field(default=())
@@ -71,7 +73,7 @@ class Network:
         """Return the nodes that the output depends on, each after its inputs."""
         ordered: list[str] = []
         seen: set[str] = set()
-        stack = [(self.output, False)]
+        stack = [(node_of(self.output), False)]
         while stack:
             name, entered = stack.pop()
             if entered:
@@ -85,17 +87,32 @@ class Network:
         return ordered
 
     def consumers(self) -> dict[str, list[str]]:
-        """Return for each node the nodes that read it, once for each time they do."""
+        """Return for each node the nodes that read it, once for each time they do.
+
+        The network's output is read too, by whoever asks for it: it counts as a reader
+        without a name.
+        """
         readers: dict[str, list[str]] = {name: [] for name in self.nodes}
         for name in self.order():
             for source in sources(self.nodes[name]):
                 readers[source].append(name)
+        readers[node_of(self.output)].append("")
         return readers
 
 
 def sources(node: Any) -> list[str]:
-    """Return the names of a node's inputs, without output numbers and control marks."""
-    return [name.lstrip("^").split(":")[0] for name in node.input]
+    """Return the names of the nodes that a node reads, in the order of its inputs."""
+    return [node_of(name) for name in node.input]
+
+
+def tensor(reference: str) -> str:
+    """Return the one name that a tensor has here: `node`, or `node:1` for its second output."""
+    return reference.removesuffix(":0")
+
+
+def node_of(reference: str) -> str:
+    """Return the name of the node whose output a tensor is."""
+    return reference.partition(":")[0]
 
 
 def read(folder: Path, model_json: str) -> Network:
@@ -104,6 +121,8 @@ def read(folder: Path, model_json: str) -> Network:
     Raises:
         BadInputError: The graph has no layer with weights, or weights with NaN or infinity.
     """
+    from toolchain.compress import canonical
+
     model = json.loads((folder / model_json).read_text("utf-8"))
     weights = execute.decode_weights(folder, model)
     for name, value in weights.items():
@@ -112,17 +131,19 @@ def read(folder: Path, model_json: str) -> Network:
                 f"the weight {name} holds NaN or infinity; train or export the model anew"
             )
     nodes = {node.name: node for node in execute.unfused(model).node}
+    for node in nodes.values():
+        # Nothing here has a side effect that another node could wait for.
+        node.input[:] = [tensor(name) for name in node.input if not name.startswith("^")]
     (source,) = (entry["name"] for entry in model["signature"]["inputs"].values())
     (target,) = (entry["name"] for entry in model["signature"]["outputs"].values())
     network = Network(
         nodes=nodes,
         weights={name: np.array(value) for name, value in weights.items()},
-        input=source.split(":")[0],
-        output=target.split(":")[0],
+        input=node_of(source),
+        output=tensor(target),
         signature=model["signature"],
     )
-    _fold_factors(network)
-    _fold_sums(network)
+    canonical.make(network)
     network.layers = tuple(_layers(network))
     if not network.layers:
         raise BadInputError(
@@ -139,130 +160,42 @@ def _layers(network: Network) -> Iterator[Layer]:
     consumers = network.consumers()
     for name in network.order():
         node = network.nodes[name]
-        kernel = sources(node)[1] if node.op in _KINDS else ""
-        if kernel not in network.weights or not _is_plain(node):
+        kernel = kernel_of(network, node)
+        if kernel is None:
             continue
         add = network.nodes[consumers[name][0]]
-        attributes = node.attr
         spatial = node.op != "MatMul"
         yield Layer(
             name=name,
-            kind=_KINDS[node.op],
-            input=sources(node)[0],
+            kind=KINDS[node.op],
+            input=node.input[0],
             kernel=kernel,
             bias=sources(add)[1],
-            strides=tuple(attributes["strides"].list.i) if spatial else (1, 1, 1, 1),
-            padding=attributes["padding"].s.decode() if spatial else "VALID",
-            dilations=(tuple(attributes["dilations"].list.i) or (1, 1, 1, 1))
+            strides=tuple(attribute(node, "strides").list.i) if spatial else (1, 1, 1, 1),
+            padding=attribute(node, "padding").s.decode() if spatial else "VALID",
+            dilations=(tuple(attribute(node, "dilations").list.i) or (1, 1, 1, 1))
             if spatial
             else (1, 1, 1, 1),
         )
 
 
-def _is_plain(node: Any) -> bool:
-    """Tell whether a layer is laid out as those of image classifiers are."""
+def kernel_of(network: Network, node: Any) -> str | None:
+    """Return the constant kernel of a layer that is laid out as classifiers' are.
+
+    Returns:
+        The constant's name. None where the node is no layer, computes its kernel, transposes
+        what it multiplies, has its channels first, or is padded by numbers.
+    """
+    if node.op not in KINDS or sources(node)[0] in network.weights:
+        return None
+    kernel = sources(node)[1]
+    if kernel not in network.weights or network.weights[kernel].dtype != np.float32:
+        return None
     if node.op == "MatMul":
-        return not (node.attr["transpose_a"].b or node.attr["transpose_b"].b)
-    return node.attr["data_format"].s in (b"", b"NHWC")
-
-
-def _fold_factors(network: Network) -> None:
-    """Multiply what scales a layer's output by channel into its kernel."""
-    consumers = network.consumers()
-    for name in network.order():
-        node = network.nodes[name]
-        if node.op != "Mul":
-            continue
-        layer, factor = _split(network, node)
-        if layer is None or network.nodes[layer].op not in _KINDS or consumers[layer] != [name]:
-            continue
-        kernel = sources(network.nodes[layer])[1]
-        if kernel not in network.weights or consumers[kernel] != [layer]:
-            continue
-        value = network.weights[kernel]
-        channels = channels_of(value.shape, _KINDS[network.nodes[layer].op])
-        if network.weights[factor].size not in (1, channels):
-            continue
-        scaled = value.reshape(-1, channels) * network.weights[factor].reshape(-1)
-        network.weights[kernel] = scaled.reshape(value.shape).astype(np.float32)
-        _bypass(network, name, layer)
-        consumers = network.consumers()
-
-
-def _fold_sums(network: Network) -> None:
-    """Give every layer a `BiasAdd` of its own, and move later constant sums into it."""
-    for name in network.order():
-        node = network.nodes[name]
-        if node.op not in _KINDS or not _is_plain(node):
-            continue
-        kernel = network.weights.get(sources(node)[1])
-        if kernel is None:
-            continue
-        readers = network.consumers()[name]
-        add = network.nodes[readers[0]] if len(readers) == 1 else None
-        if add is None or add.op != "BiasAdd" or sources(add)[1] not in network.weights:
-            _insert_bias(network, name, channels_of(kernel.shape, _KINDS[node.op]))
-    for name in network.order():
-        node = network.nodes[name]
-        if node.op not in ("AddV2", "Add"):
-            continue
-        rest, term = _split(network, node)
-        if rest is not None and _absorb(network, rest, network.weights[term], reader=name):
-            _bypass(network, name, rest)
-
-
-def _split(network: Network, node: Any) -> tuple[str | None, str]:
-    """Return a binary node's computed and constant input, None where it has not one each."""
-    one, other = sources(node)
-    if (one in network.weights) == (other in network.weights):
-        return None, ""
-    return (other, one) if one in network.weights else (one, other)
-
-
-def _absorb(network: Network, name: str, term: Array, reader: str) -> bool:
-    """Add a constant vector to the bias of a layer that `name` is a sum with."""
-    node = network.nodes[name]
-    if node.op not in _ADDITIONS or network.consumers()[name] != [reader]:
-        return False
-    if node.op == "BiasAdd":
-        layer, bias = sources(node)
-        value = network.weights.get(bias)
-        if value is None or network.nodes[layer].op not in _KINDS or value.size != term.size:
-            return False
-        network.weights[bias] = (value + term.reshape(-1)).astype(np.float32)
-        return True
-    return any(_absorb(network, source, term, reader=name) for source in sources(node))
-
-
-def _insert_bias(network: Network, layer: str, channels: int) -> None:
-    from tensorflow.core.framework import node_def_pb2
-
-    readers = network.consumers()[layer]
-    bias = node_def_pb2.NodeDef(name=f"{layer}/bias", op="Const")
-    add = node_def_pb2.NodeDef(name=f"{layer}/biased", op="BiasAdd", input=[layer, bias.name])
-    kind = network.nodes[layer].attr["T"]
-    bias.attr["dtype"].CopyFrom(kind)
-    add.attr["T"].CopyFrom(kind)
-    for reader in set(readers):
-        _rewire(network.nodes[reader], layer, add.name)
-    if network.output == layer:
-        network.output = add.name
-    network.nodes[bias.name], network.nodes[add.name] = bias, add
-    network.weights[bias.name] = np.zeros(channels, np.float32)
-
-
-def _bypass(network: Network, name: str, source: str) -> None:
-    """Let all that reads `name` read `source` instead."""
-    for reader in set(network.consumers()[name]):
-        _rewire(network.nodes[reader], name, source)
-    if network.output == name:
-        network.output = source
-
-
-def _rewire(node: Any, old: str, new: str) -> None:
-    for index, name in enumerate(node.input):
-        if name.split(":")[0] == old:
-            node.input[index] = new
+        turned = attribute(node, "transpose_a").b or attribute(node, "transpose_b").b
+        return None if turned else kernel
+    plain = attribute(node, "data_format").s in (b"", b"NHWC")
+    return kernel if plain and attribute(node, "padding").s in (b"SAME", b"VALID") else None
 
 
 def channels_of(shape: tuple[int, ...], kind: Kind) -> int:

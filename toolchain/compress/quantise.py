@@ -181,6 +181,8 @@ class Quantiser:
                     rows = self._rows(walk, layer)
                     rounded, found = self._round_by(rows, layer, weights, inputs, steps)
                     expected = inputs.mean(axis=0, dtype=np.float64)
+                # A kernel that several layers share is rounded for the first of them.
+                rounded = kernels.get(layer.kernel, rounded)
                 shift = bias_correction.shift(weights, expected, rounded.decode(), found)
                 if not self._methods.bias_correction:
                     shift = np.zeros_like(shift)

@@ -83,4 +83,5 @@ def _function_of_biases(network: Network, biases: dict[str, Any], tf: Any) -> An
         )
 
     wrapped = tf.compat.v1.wrap_function(imported, [])
-    return wrapped.prune(f"network/{network.input}:0", f"network/{network.output}:0")
+    output = network.output if ":" in network.output else f"{network.output}:0"
+    return wrapped.prune(f"network/{network.input}:0", f"network/{output}")

@@ -7,17 +7,16 @@ nobody reads any more; the weights it uses may change until the walk has passed 
 
 from __future__ import annotations
 
-import inspect
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from toolchain import tf as tensorflow
-from toolchain.compress.network import sources
+from toolchain.compress.network import tensor
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from toolchain.compress.network import Layer, Network
 
@@ -39,8 +38,10 @@ class Walk:
         self._network = network
         self._order = iter(network.order())
         self._readers = Counter(
-            source for name in network.order() for source in sources(network.nodes[name])
+            source for name in network.order() for source in network.nodes[name].input
         )
+        # The answer is read when the walk has ended.
+        self._readers[network.output] += 1
         self._values: dict[str, list[Any]] = {
             network.input: [
                 tf.constant(images[at : at + batch]) for at in range(0, len(images), batch)
@@ -50,11 +51,8 @@ class Walk:
 
     def inputs_of(self, layer: Layer) -> list[Any]:
         """Go on until `layer` is next, and return the batches that it reads."""
-        if layer.input not in self._values:
-            for name in self._order:
-                self._compute(name)
-                if name == layer.input:
-                    break
+        while layer.input not in self._values:
+            self._compute(next(self._order))
         return self._values[layer.input]
 
     def finish(self) -> Array:
@@ -66,51 +64,72 @@ class Walk:
     def _compute(self, name: str) -> None:
         network = self._network
         node = network.nodes[name]
-        if name in self._values:
-            return
-        if name in network.weights:
-            self._values[name] = [self._tf.constant(network.weights[name])] * self._batches
+        if name in self._values or name in network.weights:
             return
         call = _operation(node, self._tf)
-        inputs = [self._values[source] for source in sources(node)]
-        self._values[name] = [call(*batch) for batch in zip(*inputs, strict=True)]
-        for source in sources(node):
+        inputs = [self._read(source) for source in node.input]
+        results = [call([each[batch] for each in inputs]) for batch in range(self._batches)]
+        for number in range(len(results[0])):
+            output = tensor(f"{name}:{number}")
+            if self._readers[output]:
+                self._values[output] = [result[number] for result in results]
+        for source in node.input:
             self._readers[source] -= 1
-            # The weights of the next layers may still change, so none is kept.
-            if not self._readers[source] or source in network.weights:
+            if not self._readers[source]:
                 self._values.pop(source, None)
 
+    def _read(self, source: str) -> list[Any]:
+        """Return the batches of a tensor. Weights are looked up anew, for they may change."""
+        weights = self._network.weights
+        if source in weights:
+            return [self._tf.constant(weights[source])] * self._batches
+        return self._values[source]
 
-def _operation(node: Any, tf: Any) -> Callable[..., Any]:
-    """Return a function of the node's inputs that computes it eagerly."""
+
+def _operation(node: Any, tf: Any) -> Callable[[list[Any]], list[Any]]:
+    """Return a function from a node's inputs, in their order, to its outputs.
+
+    The node is run as it stands, by the door through which TensorFlow's own Python functions
+    go, for those take the same inputs under other names, in other orders and in lists.
+    """
+    from tensorflow.python.eager import context, execute
     from tensorflow.python.framework import op_def_registry
 
     if node.op == "Const":
         constant = tf.constant(tf.make_ndarray(node.attr["value"].tensor))
-        return lambda: constant
-    function = getattr(tf.raw_ops, node.op)
+        return lambda _: [constant]
     definition = op_def_registry.get(node.op)
-    # Python's names for the inputs differ from the definition's, their order does not.
-    accepted = list(inspect.signature(function).parameters)
-    attributes = {key: _attribute(value, tf) for key, value in node.attr.items() if key in accepted}
-    names = accepted[: len(definition.input_arg)]
-    variadic = bool(definition.input_arg[0].number_attr)
+    known = {attribute.name for attribute in definition.attr}
+    attributes: list[Any] = []
+    for key, value in node.attr.items():
+        if key in known:
+            attributes += [key, _attribute(value, tf)]
+    outputs = sum(_count(output, node) for output in definition.output_arg)
 
-    def call(*inputs: Any) -> Any:
-        arguments = {names[0]: list(inputs)} if variadic else dict(zip(names, inputs, strict=True))
-        return function(**arguments, **attributes)
+    def call(inputs: list[Any]) -> list[Any]:
+        results: list[Any] = execute.execute(
+            node.op.encode(), outputs, inputs, tuple(attributes), context.context()
+        )
+        return results
 
     return call
 
 
+def _count(output: Any, node: Any) -> int:
+    """Return how many tensors one output of an operation's definition stands for."""
+    if output.number_attr:
+        return int(node.attr[output.number_attr].i)
+    return len(node.attr[output.type_list_attr].list.type) if output.type_list_attr else 1
+
+
 def _attribute(value: Any, tf: Any) -> Any:
     kind = value.WhichOneof("value")
-    if kind == "type":
-        return tf.dtypes.as_dtype(value.type)
     if kind == "list":
-        return list(value.list.i) or [text.decode() for text in value.list.s]
-    if kind == "s":
-        return value.s.decode()
+        items = value.list
+        filled: Iterator[str] = (field.name for field, _ in items.ListFields())
+        name = next(filled, "i")
+        listed = list(getattr(items, name))
+        return [tf.TensorShape(shape) for shape in listed] if name == "shape" else listed
     if kind == "shape":
         return tf.TensorShape(value.shape)
     return getattr(value, kind)
