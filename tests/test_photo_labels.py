@@ -136,9 +136,12 @@ def test_the_file_of_labels_is_no_photo(folder: Path) -> None:
 
 def test_a_folder_a_class_gives_one_label_each(folder: Path) -> None:
     (folder / "sub").rename(folder / "cat")
-    found = photo_labels.of_folders(photos.find(folder), {"cat": 0}, len(LABELS))
+    found = photo_labels.of(photos.find(folder), None, LABELS)
+    assert found is not None
     assert found.truth.tolist() == [[True, False, False, False, False, False]]
     assert found.known.all()
+    flat = photos.find(folder, by_folders=False)
+    assert photo_labels.of(flat, None, LABELS) is None
 
 
 def test_a_model_of_one_label_a_photo_takes_photos_of_one_label(folder: Path) -> None:
@@ -149,5 +152,5 @@ def test_a_model_of_one_label_a_photo_takes_photos_of_one_label(folder: Path) ->
         read(folder, "a,hot dog\nb,\nc,tabby\n").one_each(listed)
     with pytest.raises(BadInputError, match=r"a\.jpg has 2 labels"):
         read(folder, "a,0;1\nb,\nc,tabby\n").one_each(listed)
-    kept = photo_labels.PhotoLabels(found.truth, found.known).limited(np.array([2, 0]))
-    assert kept.truth.argmax(axis=1).tolist() == [2, 1]
+    some = photos.Photos(listed.folder, listed.paths[::2], None)
+    assert found.of_some(listed, some).truth.argmax(axis=1).tolist() == [1, 2]

@@ -11,11 +11,13 @@ import shutil
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
+import numpy as np
 import pytest
 
 from tests import reports
 from tests.browser import chromium
 from toolchain.errors import BadInputError, ToolchainError
+from toolchain.evaluation import multi_label
 from toolchain.report import alternatives, exhibits, keep, page, schema, thumbnails
 
 if TYPE_CHECKING:
@@ -83,6 +85,17 @@ def full(bare: schema.Report) -> schema.Report:
 def browser() -> Iterator[Browser]:
     with chromium() as running:
         yield running
+
+
+def test_labels_that_were_found_in_photos_are_counted(bare: schema.Report) -> None:
+    scores, truth = np.array([[0.9, 0.2], [0.6, 0.7]]), np.array([[True, False], [False, True]])
+    found = multi_label.judge(scores, truth, 1 - scores, threshold=0.5)
+    judged = reports.evaluation(bare, ("a", "b")).model_copy(update={"multi_label": found})
+    shown = page.render(bare.model_copy(update={"evaluation": judged}))
+    assert "Of the labels of 2 photos it finds: mAP 100.0 % (" in shown
+    assert "drop -50.0 points (" in shown
+    assert "F1, micro 80.0 % (" in shown
+    assert "Of the labels of" not in page.render(bare)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from tests.fuzz import damage
 from tests.fuzz.reader import Reader, Strategy
 from toolchain import labels
-from toolchain.evaluation import photos
+from toolchain.evaluation import photo_labels, photos
 from toolchain.text import first_odd
 
 if TYPE_CHECKING:
@@ -34,6 +34,19 @@ def _labels_in_other_encodings() -> Strategy:
     return damage.bytes_like(
         whole.encode("utf-16"), whole.encode("utf-32"), whole.encode("cp1252"), whole.encode()
     )
+
+
+def _of_photos(content: bytes, folder: Path) -> None:
+    (folder / "photos" / "sub").mkdir(parents=True)
+    for name in ("a.jpg", "b.jpg", "sub/c.png"):
+        (folder / "photos" / name).touch()
+    path = folder / "labels.csv"
+    path.write_bytes(content)
+    found = photos.find(folder / "photos", by_folders=False)
+    told = photo_labels.read(path, found, ("cat", "dog", "a;b"))
+    assert told.truth.shape == (3, 3)
+    assert told.known.any()
+    assert not told.truth[:, ~told.known].any()
 
 
 READERS: dict[str, Reader] = {
@@ -70,5 +83,12 @@ READERS: dict[str, Reader] = {
     "labels-yaml": Reader(
         lambda: damage.texts_like("nc: 2\nnames:\n  0: a\n  1: 'b'\n", "names: [a, 'b']\n"),
         _labelled("data.yaml"),
+    ),
+    "photo-labels": Reader(
+        lambda: damage.texts_like(
+            *("a.jpg,cat;dog\nb,\nsub/c.png,a;b\n", "id;labels\na;1\nb;cat|dog\nc;\n"),
+            "file,cat,dog\na.jpg,0,1\nb.jpg,1,1\nc.png,0,0\n",
+        ),
+        _of_photos,
     ),
 }

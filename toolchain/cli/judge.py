@@ -46,9 +46,16 @@ def evaluate(
         typer.Argument(
             metavar="DIR",
             help="Photos in a folder for each class, named by its label, number or WordNet id; "
-            "or photos without classes.",
+            "with a labels.csv of photo,labels; or without classes.",
         ),
     ],
+    photo_labels: Annotated[
+        Path | None,
+        typer.Option(
+            help="CSV that says which labels each photo has: lines like `photo.jpg,cat;dog`, or "
+            "a column of 0 and 1 for each label. By default labels.csv among the photos."
+        ),
+    ] = None,
     variant: Annotated[
         str | None,
         typer.Option(help="Which of a site's variants; any but the first is only printed."),
@@ -80,7 +87,7 @@ def evaluate(
     trust: Trust = False,
     lock_file: LockFile = Path("toolchain.lock.json"),
 ) -> None:
-    """Judge a site or a model on photos: top-1, top-5, and how far it strays from its source."""
+    """Judge a site or a model on photos: top-1 or mAP, and how far it strays from its source."""
     from toolchain.cli import tables
     from toolchain.cli.console import Terminal
     from toolchain.evaluation import run
@@ -92,6 +99,7 @@ def evaluate(
     options = run.EvaluationOptions(
         request=ask(model),
         photos=photos,
+        photo_labels=photo_labels,
         variant=variant,
         reference=None if reference is None else ask(reference),
         declared=declared_by(

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from toolchain.doctor import Finding
     from toolchain.evaluation.metrics import Drop, Share
+    from toolchain.evaluation.multi_label import MultiLabel
     from toolchain.evaluation.record import Evaluation
     from toolchain.inspection import Inspection
     from toolchain.progress import Progress
@@ -219,6 +220,8 @@ def print_evaluation(found: Evaluation) -> None:
     ):
         if judged:
             table.add_row(name, *_judged(judged))
+    if found.multi_label is not None:
+        _add_multi_label(table, found.multi_label)
     if (expected := verdict.expected_drop) is not None:
         limits = f"{expected.low:+.1f} … {expected.high:+.1f} points"
         row = "expected drop of top-1"
@@ -235,6 +238,21 @@ def print_evaluation(found: Evaluation) -> None:
         )
     if found.note:
         console.print(f"{found.note[0].upper()}{found.note[1:]}.", soft_wrap=True)
+
+
+def _add_multi_label(table: Table, found: MultiLabel) -> None:
+    """Add rows of how well the labels of photos were found."""
+    photos = str(found.photos)
+    for name, figure in (
+        (f"mAP of {found.labels} labels", found.mean_average_precision),
+        (f"F1 from {found.threshold:g} on, micro", found.f1_micro),
+        (f"F1 from {found.threshold:g} on, macro", found.f1_macro),
+    ):
+        limits = f"{100 * figure.low:.1f} … {100 * figure.high:.1f} %"
+        table.add_row(name, f"{100 * figure.value:.1f} %", limits, photos)
+        if (drop := figure.drop) is not None:
+            limits = f"{drop.low:+.1f} … {drop.high:+.1f} points"
+            table.add_row("  drop against the reference", f"{drop.points:+.1f} points", limits, "")
 
 
 def _judged(judged: Share | Drop) -> tuple[str, str, str]:

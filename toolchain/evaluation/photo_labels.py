@@ -12,7 +12,7 @@ import numpy as np
 
 from toolchain import text
 from toolchain.errors import BadInputError
-from toolchain.evaluation.photos import LABELS, Names, Photos
+from toolchain.evaluation.photos import LABELS, Names, Photos, label_indices
 from toolchain.text import printable
 
 if TYPE_CHECKING:
@@ -46,9 +46,15 @@ class PhotoLabels:
     known: Array
     """Bool `[labels]`: of which labels the photos tell whether they are there."""
 
-    def limited(self, kept: Array) -> PhotoLabels:
-        """Return the same of some photos, by their places `[photos]`."""
-        return PhotoLabels(self.truth[kept], self.known)
+    def of_some(self, photos: Photos, kept: Photos) -> PhotoLabels:
+        """Return the same of some of the photos.
+
+        Args:
+            photos: All, in the order of `truth`.
+            kept: Some of them.
+        """
+        places = {path: place for place, path in enumerate(photos.paths)}
+        return PhotoLabels(self.truth[[places[path] for path in kept.paths]], self.known)
 
     def one_each(self, photos: Photos) -> Array:
         """Return each photo's only label, for a model that gives one a photo.
@@ -87,18 +93,25 @@ def file_of(folder: Path, given: Path | None) -> Path | None:
     return beside if beside.is_file() else None
 
 
-def of_folders(photos: Photos, indices: dict[str, int], labels: int) -> PhotoLabels:
-    """Give every photo the one label of its class folder.
+def of(photos: Photos, file: Path | None, labels: tuple[str, ...]) -> PhotoLabels | None:
+    """Return which labels photos have, by a file or by their class folders.
 
     Args:
-        photos: In class folders.
-        indices: Each folder's label, from 0.
-        labels: How many labels the model has.
+        photos: In their order.
+        file: As :func:`read` takes it; None: the folders tell, where there are any.
+        labels: The model's, in the order of its outputs.
+
+    Raises:
+        BadInputError: The file, or the name of a folder, cannot be used.
     """
-    truth = np.zeros((len(photos.paths), labels), bool)
-    if photos.classes is not None:
-        truth[np.arange(len(truth)), [indices[name] for name in photos.classes]] = True
-    return PhotoLabels(truth, np.ones(labels, bool))
+    if file is not None:
+        return read(file, photos, labels)
+    if photos.classes is None:
+        return None
+    indices = label_indices(photos.classes, labels, photos.folder)
+    truth = np.zeros((len(photos.paths), len(labels)), bool)
+    truth[np.arange(len(truth)), [indices[name] for name in photos.classes]] = True
+    return PhotoLabels(truth, np.ones(len(labels), bool))
 
 
 def read(path: Path, photos: Photos, labels: tuple[str, ...]) -> PhotoLabels:

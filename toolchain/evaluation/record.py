@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict
 
 from toolchain.evaluation.metrics import Verdict
+from toolchain.evaluation.multi_label import MultiLabel
 
 
 class _Record(BaseModel):
@@ -53,6 +54,9 @@ class Evaluation(_Record):
     broken_photos: tuple[str, ...]
     """The first few of them, relative to the folder."""
     verdict: Verdict
+    multi_label: MultiLabel | None = None
+    """How well the labels of photos were found, of a model that may give several; None where
+    the model gives one, or nothing tells the photos' labels."""
     changed: tuple[Change, ...]
     """Photos with another first label than the reference's, at most sixty: those first of
     which the reference was surest."""

@@ -10,8 +10,8 @@ import numpy as np
 
 from toolchain.card import Declared
 from toolchain.errors import BadInputError, ToolchainError
+from toolchain.evaluation import multi_label, photo_labels, subjects
 from toolchain.evaluation import photos as photo_folder
-from toolchain.evaluation import subjects
 from toolchain.evaluation.batches import Answers, Batch, answer
 from toolchain.evaluation.executors import cores, executor_for, use_one_thread
 from toolchain.evaluation.metrics import judge_scores, softmax
@@ -22,6 +22,8 @@ from toolchain.site.publish import MARK
 from toolchain.text import printable
 
 if TYPE_CHECKING:
+    from toolchain.evaluation.multi_label import MultiLabel
+    from toolchain.evaluation.photo_labels import PhotoLabels
     from toolchain.evaluation.photos import Photos
     from toolchain.evaluation.subjects import Subject
     from toolchain.progress import Progress
@@ -56,6 +58,8 @@ class EvaluationOptions:
     """Address of a Dask scheduler that does the work."""
     variant: str | None = None
     """Of a site: which of its variants; None: the one that its page begins with."""
+    photo_labels: Path | None = None
+    """A CSV of photos and their labels; None: `labels.csv` among the photos, or class folders."""
 
 
 def evaluate(options: EvaluationOptions, *, store: Store, progress: Progress) -> Evaluation:
@@ -84,7 +88,8 @@ def evaluate(options: EvaluationOptions, *, store: Store, progress: Progress) ->
 
 def _evaluate(options: EvaluationOptions, store: Store, progress: Progress) -> Evaluation:
     use_one_thread()
-    photos = photo_folder.find(options.photos)
+    labels_file = photo_labels.file_of(options.photos, options.photo_labels)
+    listed = photo_folder.find(options.photos, by_folders=labels_file is None)
     subject = subjects.subject_of(
         options.request,
         options.declared,
@@ -92,16 +97,14 @@ def _evaluate(options: EvaluationOptions, store: Store, progress: Progress) -> E
         store=store,
         progress=progress,
     )
-    indices = None
-    if photos.classes is not None:
-        indices = photo_folder.label_indices(photos.classes, subject.card.labels, photos.folder)
+    told = photo_labels.of(listed, labels_file, subject.card.labels)
     reference, note = _reference(subject, options, store, progress)
-    if indices is None and reference is None:
+    if told is None and reference is None:
         raise BadInputError(
             f"{options.photos} has no class folders and there is no reference to agree with; "
-            "sort the photos into a folder a class, or give --reference"
+            "sort the photos into a folder a class, or give --photo-labels or --reference"
         )
-    photos = photos.limited(options.limit)
+    photos = listed.limited(options.limit)
     judged = (subject,) if reference is None else (subject, reference)
     answers = _answers(judged, photos, options, progress)
     broken = answers.broken
@@ -110,9 +113,11 @@ def _evaluate(options: EvaluationOptions, store: Store, progress: Progress) -> E
             f"none of the {len(photos.paths)} files in {options.photos} can be read as a picture; "
             "give a folder of photos"
         )
+    several = subject.card.task == "multi-label"
+    told = None if told is None else told.of_some(listed, photos)
     truth = None
-    if indices is not None and photos.classes is not None:
-        truth = np.delete([indices[name] for name in photos.classes], broken)
+    if told is not None and not several:
+        truth = np.delete(told.one_each(photos), broken)
     scores = [_scores(who, outputs) for who, outputs in zip(judged, answers.outputs, strict=True)]
     names = [printable(path.relative_to(photos.folder).as_posix()) for path in photos.paths]
     whole = [name for place, name in enumerate(names) if place not in set(broken)]
@@ -124,7 +129,37 @@ def _evaluate(options: EvaluationOptions, store: Store, progress: Progress) -> E
         broken=len(broken),
         broken_photos=tuple(names[place] for place in broken[:_NAMED]),
         verdict=judge_scores(scores[0], truth, scores[1] if reference else None),
+        multi_label=_several(subject, told, scores, broken) if told and several else None,
         changed=_changed(scores[0], scores[1], truth, subject, whole) if reference else (),
+    )
+
+
+def _several(
+    subject: Subject, told: PhotoLabels, scores: list[Array], broken: tuple[int, ...]
+) -> MultiLabel:
+    """Judge a model that may give a photo several labels.
+
+    Args:
+        subject: Knows the threshold.
+        told: Which labels the photos have, broken ones too.
+        scores: Float `[photos, labels]`, the model's, and the reference's if there is one.
+        broken: Places of photos that cannot be read.
+
+    Raises:
+        BadInputError: None of the photos has a label.
+    """
+    truth = np.delete(told.truth, broken, axis=0)
+    if not truth.any():
+        raise BadInputError(
+            f"none of the {len(truth)} photos has a label, so nothing can be found in them; "
+            "give photos that have some"
+        )
+    return multi_label.judge(
+        scores[0],
+        truth,
+        scores[1] if len(scores) > 1 else None,
+        threshold=subject.card.threshold,
+        known=told.known,
     )
 
 
