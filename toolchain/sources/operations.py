@@ -176,14 +176,16 @@ def _not_allowed(graph: _Graph) -> str | None:
     }
     called = _reached(graph, graph.signatures) | others
     called |= _called_from(graph, others)
+    # From the strictest on: what may run, what restores, what saves, what nothing leads to.
+    own = COMPUTING | graph.functions.keys()
+    parts = (
+        (called, own),
+        (restoring, own | RESTORING),
+        (saver, own | RESTORING | SAVING),
+    )
+    anywhere = own | RESTORING | SAVING | NEVER_RUN
     for key, node, where in _every_node(graph):
-        allowed = COMPUTING | graph.functions.keys()
-        if key not in called:
-            allowed |= RESTORING
-            if key not in restoring:
-                allowed |= SAVING
-                if key not in saver:
-                    allowed |= NEVER_RUN
+        allowed = next((listed for reached, listed in parts if key in reached), anywhere)
         for operation in node.operations:
             if operation not in allowed:
                 return f"its operation {operation}{where} is not listed as one that only computes"
