@@ -488,7 +488,7 @@ class Emptied(Store):
         found: tuple[Any, bool] = super().result(kind, key, **how)
         if kind == "compressed" and self.times:
             self.times -= 1
-            shutil.rmtree(self._base / "compressed")
+            shutil.rmtree(self.base / "compressed")
         return found
 
 

@@ -9,9 +9,9 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from importlib import metadata
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from toolchain import inventory, units
 from toolchain.disk import DiskError
 from toolchain.errors import ToolchainError
 from toolchain.sources import kaggle, network, probe, tfhub
@@ -154,8 +154,8 @@ def _cache(store: Store) -> Finding:
             pass
     except DiskError as error:
         return Finding("cache", False, str(error), mend)
-    used = sum(file.stat().st_size for file in Path(store.root).rglob("*") if file.is_file())
-    return Finding("cache", True, f"{store.root}, {used / 1e6:.0f} MB")
+    used = units.size(inventory.total(inventory.entries(store)))
+    return Finding("cache", True, f"{store.root}, {used} of at most {units.size(store.limit)}")
 
 
 def _network(policy: network.NetworkPolicy) -> Iterator[Finding]:

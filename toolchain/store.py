@@ -4,30 +4,40 @@ An entry is a folder that appears whole or not at all. It is written beside its 
 listed in a manifest with every file's size and SHA-256, and renamed in. What no longer
 matches its manifest (a file lost, cut or changed) is taken for absent and made anew. No
 clock is asked: a process that died is known by the lock that it no longer holds.
+
+What was not used for longest goes when the cache grows beyond its bound (`inventory`). An entry
+that a living process has got or put stays: each process keeps a list of those that it uses.
+The manifest's time says when an entry was last used; a wrong one costs a rebuild and nothing else.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import shutil
-from contextlib import contextmanager, suppress
+import threading
+import weakref
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import TYPE_CHECKING, TypeVar
 
-from filelock import FileLock, Timeout
-
-from toolchain import digest, disk
-from toolchain.errors import ToolchainError
+from toolchain import claims, digest, disk, inventory, units
+from toolchain import lock as locks
+from toolchain.errors import BadInputError, ToolchainError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from toolchain.progress import Progress
+
+LIMIT = 10_000_000_000
+"""Bytes that a cache may hold where nothing else is said."""
+PLACE, BOUND = "TOOLCHAIN_CACHE", "TOOLCHAIN_CACHE_MAX"
+"""The environment variables that say where the cache is, and how much it may hold."""
+
 _LAYOUT = "v1"  # a new layout starts a new folder; old ones are never read
-_MANIFEST = "entry.json"
 _CONTENT = "content"
-_OTHERWISE = "set TOOLCHAIN_CACHE to a folder of yours on another disk"
+_USES = "uses"
+_OTHERWISE = f"set {PLACE} to a folder of yours on another disk"
 
 _Result = TypeVar("_Result")
 
@@ -37,38 +47,48 @@ class Store:
 
     Args:
         root: Where to keep them; made when first written to.
+        limit: Bytes that it may hold; beyond that go those that were not used for longest.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, limit: int = LIMIT) -> None:
         self.root = root
-        self._base = root / _LAYOUT
+        self.limit = limit
+        self.base = root / _LAYOUT
+        """Where entries of this layout lie, each as `KIND/KEY`."""
+        self._claim: claims.Claim | None = None
+        self._claiming = threading.Lock()
 
     @classmethod
     def default(cls) -> Store:
-        """Return the user's store: `$TOOLCHAIN_CACHE`, or the platform's cache folder."""
-        if configured := os.environ.get("TOOLCHAIN_CACHE"):
-            return cls(Path(configured))
+        """Return the user's store: `$TOOLCHAIN_CACHE`, or the platform's cache folder.
+
+        Raises:
+            BadInputError: `$TOOLCHAIN_CACHE_MAX` is no size.
+        """
+        try:
+            limit = units.bytes_of(os.environ.get(BOUND) or str(LIMIT))
+        except ValueError as error:
+            raise BadInputError(f"{BOUND}={error}") from error
+        if configured := os.environ.get(PLACE):
+            return cls(Path(configured), limit)
         import platformdirs
 
-        return cls(Path(platformdirs.user_cache_dir("toolchain", appauthor=False)))
+        return cls(Path(platformdirs.user_cache_dir("toolchain", appauthor=False)), limit)
 
     def get(self, kind: str, key: str) -> Path | None:
-        """Return the content folder of an entry, or None when it is absent or damaged."""
-        entry = self._base / kind / key
-        content = entry / _CONTENT
-        try:
-            listed = json.loads((entry / _MANIFEST).read_text("utf-8"))["files"]
-            found = dict(_files(content))
-            whole = found.keys() == listed.keys() and all(
-                _is_as_listed(path, **listed[name]) for name, path in found.items()
-            )
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        """Return the content folder of an entry, or None when it is absent or damaged.
+
+        Raises:
+            ToolchainError: The cache cannot be written to, so nobody would know of the use.
+        """
+        if not self.has(kind, key):
             return None
-        return content if whole else None
+        with self.lock(_name(kind, key), doing=self._at_work):
+            return self._find(kind, key)
 
     def has(self, kind: str, key: str) -> bool:
         """Tell whether there is an entry, be it whole or damaged."""
-        return (self._base / kind / key).exists()
+        return (self.base / kind / key).exists()
 
     def require(self, kind: str, key: str) -> Path:
         """Return the content folder of an entry that was just put.
@@ -76,10 +96,10 @@ class Store:
         Raises:
             ToolchainError: It is not there, or not as it was written.
         """
-        if (content := self.get(kind, key)) is None:
+        if (content := self._find(kind, key)) is None:
             raise ToolchainError(
                 f"the cache {self.root} does not keep what is written to it; check that disk, "
-                "or set TOOLCHAIN_CACHE to another folder"
+                f"or set {PLACE} to another folder"
             )
         return content
 
@@ -90,6 +110,8 @@ class Store:
         *,
         read: Callable[[Path], _Result],
         make: Callable[[Path], None],
+        doing: str = "making the same result",
+        progress: Progress | None = None,
     ) -> tuple[_Result, bool]:
         """Return what an entry says, and whether it was there; else it is made.
 
@@ -101,17 +123,23 @@ class Store:
             key: Digest of all that it depends on.
             read: Reads it from its content folder; a ValueError or OSError if it cannot.
             make: Fills an empty folder.
+            doing: What making it is, for who waits while another process does it; as
+                :func:`toolchain.lock.held` takes it.
+            progress: Hears of the wait.
 
         Raises:
             ToolchainError: The cache cannot be written to, or does not keep what is written.
         """
-        with self.lock(f"{kind}-{key}"):
-            if (kept := self.get(kind, key)) is not None:
+        with self.lock(_name(kind, key), doing=doing, progress=progress):
+            if (kept := self._find(kind, key)) is not None:
                 with suppress(ValueError, OSError):
                     return read(kept), True
-            with self.put(kind, key) as folder:
-                make(folder)
-            return read(self.require(kind, key)), False
+            with self._filling() as filled:
+                make(filled / _CONTENT)
+                size = self._commit(filled, kind, key)
+            found = read(self.require(kind, key)), False
+        inventory.grown(self, size)
+        return found
 
     @contextmanager
     def put(self, kind: str, key: str) -> Iterator[Path]:
@@ -120,20 +148,15 @@ class Store:
         Raises:
             ToolchainError: The cache cannot be written to.
         """
-        with self.scratch() as scratch, disk.writing(self._name, _OTHERWISE):
-            content = scratch / _CONTENT
-            content.mkdir()
-            yield content
-            manifest = {"files": {name: _listed(path) for name, path in _files(content)}}
-            (scratch / _MANIFEST).write_text(json.dumps(manifest, indent=1), "utf-8")
-            entry = self._base / kind / key
-            entry.parent.mkdir(parents=True, exist_ok=True)
-            self.discard(kind, key)
-            scratch.rename(entry)
+        with self._filling() as filled:
+            yield filled / _CONTENT
+            with self.lock(_name(kind, key), doing=self._at_work):
+                size = self._commit(filled, kind, key)
+        inventory.grown(self, size)
 
     def discard(self, kind: str, key: str) -> None:
         """Remove an entry, if it is there, so that readers never see a part of it."""
-        entry = self._base / kind / key
+        entry = self.base / kind / key
         if entry.exists():
             with self.scratch() as doomed:
                 entry.rename(doomed / "discarded")
@@ -147,51 +170,129 @@ class Store:
         Raises:
             ToolchainError: The cache cannot be written to.
         """
-        parent = self._base / "scratch"
-        with self.lock("scratch"):
-            try:
-                parent.mkdir(parents=True, exist_ok=True)
-                _sweep(parent)
-                folder = Path(mkdtemp(dir=parent))
-                held = _held(folder)
-                held.acquire(timeout=0)
-            except OSError as error:
-                raise self._unwritable(error) from error
+        claim = self._claimed("scratch")
         try:
-            yield folder
+            yield claim.folder
         finally:
-            _remove(folder)
-            held.release()
+            claim.release()
 
     def lost(self, error: FileNotFoundError) -> bool:
         """Tell whether a file is missed that lay in this store."""
         named = error.filename
-        return isinstance(named, (str, Path)) and Path(named).is_relative_to(self._base)
+        return isinstance(named, (str, Path)) and Path(named).is_relative_to(self.base)
 
     @contextmanager
-    def lock(self, name: str, timeout: float = 900.0) -> Iterator[None]:
+    def lock(
+        self,
+        name: str,
+        timeout: float | None = None,
+        *,
+        doing: str | None = None,
+        progress: Progress | None = None,
+    ) -> Iterator[None]:
         """Hold the lock called `name`; the system frees it when a process dies.
+
+        Args:
+            name: Any text.
+            timeout: Seconds to wait for another process at most; None: a quarter of an hour.
+            doing: As :func:`toolchain.lock.held`; None: working on what the name says.
+            progress: Hears of it when one has to wait.
 
         Raises:
             ToolchainError: Another process kept it for `timeout` seconds, or the cache
                 cannot be written to.
         """
-        folder = self._base / "locks"
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(folder / f"{digest.of_bytes(name.encode())[:32]}.lock")
-            lock.acquire(timeout=timeout)
-        except Timeout as error:
-            raise ToolchainError(
-                f"another toolchain process has been working on {name} for {timeout:.0f} s; "
-                "wait for it to end, or end it, and run this again"
-            ) from error
-        except OSError as error:
-            raise self._unwritable(error) from error
-        try:
+        with ExitStack() as stack:
+            try:
+                file = self.lock_file(name)
+                file.parent.mkdir(parents=True, exist_ok=True)
+                stack.enter_context(
+                    locks.held(
+                        file,
+                        doing=doing or f"working on {name}",
+                        progress=progress,
+                        timeout=timeout,
+                    )
+                )
+            except OSError as error:
+                raise self._unwritable(error) from error
             yield
-        finally:
-            lock.release()
+
+    def lock_file(self, name: str) -> Path:
+        """Return the file that is the lock called `name`."""
+        return self.base / "locks" / f"{digest.of_bytes(name.encode())[:32]}.lock"
+
+    def lock_file_of(self, kind: str, key: str) -> Path:
+        """Return the lock of an entry, held by whoever makes, reads or removes it."""
+        return self.lock_file(_name(kind, key))
+
+    def in_use(self, kind: str, key: str) -> bool:
+        """Tell whether a living process, this one too, has got or put an entry."""
+        return any(claims.holding(self.base / _USES, _name(kind, key)))
+
+    def _find(self, kind: str, key: str) -> Path | None:
+        """Return the content of a whole entry, and note its use; its lock is held."""
+        entry = self.base / kind / key
+        content = entry / _CONTENT
+        try:
+            listed = json.loads((entry / inventory.MANIFEST).read_text("utf-8"))["files"]
+            found = dict(_files(content))
+            whole = found.keys() == listed.keys() and all(
+                _is_as_listed(path, **listed[name]) for name, path in found.items()
+            )
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return None
+        if not whole:
+            return None
+        self._use(kind, key)
+        with suppress(OSError):
+            os.utime(entry / inventory.MANIFEST)
+        return content
+
+    @contextmanager
+    def _filling(self) -> Iterator[Path]:
+        """Give a scratch folder with an empty folder for content."""
+        with self.scratch() as scratch, disk.writing(self._name, _OTHERWISE):
+            (scratch / _CONTENT).mkdir()
+            yield scratch
+
+    def _commit(self, filled: Path, kind: str, key: str) -> int:
+        """Make an entry of a filled scratch folder and return its bytes; its lock is held."""
+        files = {name: _listed(path) for name, path in _files(filled / _CONTENT)}
+        manifest = json.dumps({"files": files}, indent=1)
+        (filled / inventory.MANIFEST).write_text(manifest, "utf-8")
+        entry = self.base / kind / key
+        entry.parent.mkdir(parents=True, exist_ok=True)
+        self.discard(kind, key)
+        self._use(kind, key)
+        filled.rename(entry)
+        return len(manifest) + sum(int(fact["bytes"]) for fact in files.values())
+
+    def _use(self, kind: str, key: str) -> None:
+        """Note that this process uses an entry from now on."""
+        with self._claiming:
+            for fresh in (False, True):
+                if self._claim is None or fresh:
+                    self._claim = self._claimed(_USES)
+                    weakref.finalize(self, self._claim.release)
+                try:
+                    (self._claim.folder / _name(kind, key)).touch()
+                except FileNotFoundError:
+                    continue  # the cache was emptied from outside
+                except OSError as error:
+                    raise self._unwritable(error) from error
+                return
+
+    def _claimed(self, where: str) -> claims.Claim:
+        with self.lock(where, doing=self._at_work):
+            try:
+                return claims.claim(self.base / where)
+            except OSError as error:
+                raise self._unwritable(error) from error
+
+    @property
+    def _at_work(self) -> str:
+        return f"reading or writing {self._name}"
 
     @property
     def _name(self) -> str:
@@ -199,6 +300,10 @@ class Store:
 
     def _unwritable(self, error: OSError) -> ToolchainError:
         return disk.DiskError(disk.sentence(self._name, error, _OTHERWISE))
+
+
+def _name(kind: str, key: str) -> str:
+    return f"{kind}-{key}"
 
 
 def _files(folder: Path) -> Iterator[tuple[str, Path]]:
@@ -213,22 +318,3 @@ def _listed(path: Path) -> dict[str, str | int]:
 
 def _is_as_listed(path: Path, sha256: str, bytes: int) -> bool:  # noqa: A002
     return path.stat().st_size == bytes and digest.of_file(path) == sha256
-
-
-def _held(folder: Path) -> FileLock:
-    """Return the lock that whoever works in a scratch folder holds."""
-    return FileLock(f"{folder}.lock")
-
-
-def _sweep(parent: Path) -> None:
-    """Remove what processes that died left behind."""
-    for folder in {path.with_suffix("") for path in parent.iterdir()}:
-        with suppress(OSError, Timeout), _held(folder).acquire(timeout=0):
-            _remove(folder)
-
-
-def _remove(folder: Path) -> None:
-    """Remove a scratch folder and its lock, which is held."""
-    shutil.rmtree(folder, ignore_errors=True)
-    with suppress(OSError):
-        Path(_held(folder).lock_file).unlink()

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import re
 
-_SIZES = {"": 1, "b": 1, "kib": 1 << 10, "mib": 1 << 20, "kb": 1000, "mb": 1_000_000}
+_DECIMAL = {"": 1, "b": 1, "kb": 1000, "mb": 1_000_000, "gb": 1_000_000_000}
+_SIZES = {**_DECIMAL, "kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30}
 _TIMES = {"ms": 1.0, "s": 1000.0}
+_AGES = {"h": 3600.0, "d": 86400.0, "w": 604800.0}
 _NUMBER = r"(\d+(?:\.\d+)?)\s*([a-z]*)"
 
 
@@ -48,8 +51,20 @@ def milliseconds_of(text: str) -> float:
     return _amount(text, _TIMES, "no time; write it like 3 s or 900 ms")
 
 
+def age_of(text: str) -> float:
+    """Read an age such as `30d`, `12 h` or `2w` as seconds.
+
+    Raises:
+        ValueError: It is no age.
+    """
+    return _amount(text, _AGES, "no age; write it like 30d, 12h or 2w")
+
+
 def _amount(text: str, units: dict[str, float] | dict[str, int], fault: str) -> float:
     match = re.fullmatch(_NUMBER, text.strip().lower())
     if not match or match[2] not in units:
         raise ValueError(f"{text} is {fault}")
-    return float(match[1]) * units[match[2]]
+    amount = float(match[1]) * units[match[2]]
+    if math.isinf(amount):  # hundreds of digits
+        raise ValueError(f"{text} is {fault}")
+    return amount

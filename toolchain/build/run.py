@@ -69,7 +69,7 @@ def _build(options: BuildOptions, store: Store, progress: Progress) -> schema.Re
     made = models.make(options, stages)
     model, small = made.first.model, made.preview.model if made.preview else None
     _warn(model, small, progress)
-    with publish.staged(options.out) as site:
+    with publish.staged(options.out, progress) as site:
         with stages.timed("render"):
             render.render(
                 model,

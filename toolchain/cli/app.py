@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from toolchain import __version__
-from toolchain.cli import report
+from toolchain.cli import cache, report
 from toolchain.cli.build import build
 from toolchain.cli.deploy import deploy, rollback, server_config, verify
 from toolchain.cli.doctor import doctor
@@ -34,6 +34,7 @@ for command in (
 ):
     app.command()(command)
 app.add_typer(report.app, name="report")
+app.add_typer(cache.app, name="cache")
 
 
 def _print_version(wanted: bool) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from toolchain import digest
+from toolchain import digest, fingerprint
 from toolchain.evaluation.photos import Photos, find
 
 if TYPE_CHECKING:
@@ -33,7 +33,6 @@ BLIND = (
     "no photos to judge by: drops are what the float network's scores of generated pictures "
     "let expect, which photos may contradict; give some with --calibration or --evaluation"
 )
-_LAYOUT = 7  # raise it when the same input gives another result
 _CALIBRATION = 128
 _GENERATED = 64
 _SENSITIVITY = 64
@@ -99,7 +98,7 @@ def basis(source: TfjsModel, options: CompressOptions) -> dict[str, Any]:
         BadInputError: A folder of photos cannot be used.
     """
     return {
-        "layout": _LAYOUT,
+        "code": fingerprint.of(__name__),
         "source": source.key,
         "form": options.form,
         "calibration": _photos_digest(options.calibration),

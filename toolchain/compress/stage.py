@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
-from toolchain import digest
+from toolchain import digest, fingerprint
 from toolchain import tf as tensorflow
 from toolchain.compress import planning
 from toolchain.compress.plan import Plan
@@ -66,6 +66,7 @@ def run(
     key = digest.of_json(
         basis
         | {
+            "code": fingerprint.of(__name__),
             "recipe": options.recipe,
             "max_drop": options.max_drop,
             "max_bytes": options.max_bytes,
@@ -74,9 +75,17 @@ def run(
 
     def make(entry: Path) -> None:
         result = _compress(source, options, entry / "model", progress)
+        fingerprint.require_unchanged(__name__)
         (entry / _RESULT).write_text(result.model_dump_json(), "utf-8")
 
-    (kept, result), reused = store.result("compressed", key, read=_read, make=make)
+    (kept, result), reused = store.result(
+        "compressed",
+        key,
+        read=_read,
+        make=make,
+        doing=f"compressing {source.converted.card.provenance.name}, recipe {options.recipe}",
+        progress=progress,
+    )
     model = TfjsModel(kept / "model", result.converted, key, reused)
     photos = {name: basis[name] for name in ("calibration", "evaluation")}
     return Compressed(model, result.plan, result.verdict, photos)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from toolchain import digest
+from toolchain import digest, fingerprint
 from toolchain import tf as tensorflow
 from toolchain.card import Declared
 from toolchain.compress import planning, search
@@ -44,7 +44,6 @@ _CONVERTED: dict[Quantization, float] = {"float16": 16.0, "uint8": 8.0}
 _PROCESSES = 1  # of this machine: each takes nearly 4 GB for MobileNetV2
 _BATCH = 25
 _DIGITS = 4  # of bits a weight
-_LAYOUT = 1  # raise it when a point's record changes, or how it is counted
 _PREPARING = threading.Lock()  # a cluster's worker may be at several points at once
 
 
@@ -89,7 +88,8 @@ class Task:
     def key(self) -> str:
         """Digest of all that the point depends on."""
         stored = None if self.stored is None else self.stored.key
-        return digest.of_json([_LAYOUT, self.basis.key, self.weights, self.bits, stored])
+        code = fingerprint.of(__name__)
+        return digest.of_json([code, self.basis.key, self.weights, self.bits, stored])
 
 
 def levels(first: float, last: float, count: int) -> tuple[float, ...]:
@@ -122,7 +122,7 @@ def tune(options: TuneOptions, *, store: Store, progress: Progress) -> Front:
     blind = planning.select(options.compress).judging is None
     # Workers may stand in another folder, so every path that they get is a whole one.
     compress = _with_whole_paths(options.compress)
-    store = Store(store.root.resolve())
+    store = Store(store.root.resolve(), store.limit)
     if blind:
         progress.warn(planning.BLIND)
     fetched = resolve.fetch(options.request, store=store, progress=progress)
@@ -206,7 +206,8 @@ def _kept(task: Task, store: Store) -> Point | None:
 
 
 def _keep(task: Task, point: Point, store: Store) -> None:
-    with store.lock(f"tuned-{task.key}"), store.put("tuned", task.key) as entry:
+    fingerprint.require_unchanged(__name__)
+    with store.put("tuned", task.key) as entry:
         (entry / "point.json").write_text(point.model_dump_json(), "utf-8")
 
 
@@ -253,8 +254,9 @@ def _prepared(basis: Basis) -> Planning:
         )
     if digest.of_json(planning.basis(basis.source, basis.options)) != basis.key:
         raise BadInputError(
-            "a worker sees other photos than this process, or they have changed; workers must "
-            "see the same files under the same paths"
+            "a worker sees other photos than this process, or has other versions of toolchain or "
+            "of its libraries, or they have changed; workers must see the same files under the "
+            "same paths and have the same packages installed"
         )
     with tensorflow.quiet():
         return planning.prepare(basis.source, basis.options, Silent())

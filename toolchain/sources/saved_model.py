@@ -40,6 +40,8 @@ class Fetched:
     """Its canonical handle, or the name of a local file."""
     declared: Declared = field(default_factory=Declared)
     """What the source says of the model."""
+    prepared_by: str | None = None
+    """Fingerprint of the code that made the SavedModel of that file; None: it came as one."""
     trusted: bool = False
     """Whether the user lets it run code of its author's."""
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
-from toolchain import digest
+from toolchain import digest, fingerprint
 from toolchain import tf as tensorflow
 from toolchain.card import ModelCard
 from toolchain.graph.facts import GraphFacts
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from toolchain.sources.saved_model import Fetched
     from toolchain.store import Store
 
-_LAYOUT = 4  # raise it when the same input gives another result
 _STATISTICS = "batchnorm.npz"
 _RESULT = "converted.json"
 
@@ -75,8 +74,9 @@ def run(
     """
     key = digest.of_json(
         {
-            "layout": _LAYOUT,
+            "code": fingerprint.of(__name__),
             "sha256": fetched.sha256,
+            "prepared_by": fetched.prepared_by,
             "source": fetched.source,
             "declared": fetched.declared.model_dump(mode="json"),
             "quantization": quantization,
@@ -88,9 +88,17 @@ def run(
 
     def make(entry: Path) -> None:
         converted = _convert(fetched, entry, quantization, shard_bytes, progress)
+        fingerprint.require_unchanged(__name__)
         (entry / _RESULT).write_text(converted.model_dump_json(), "utf-8")
 
-    (kept, converted), reused = store.result("tfjs", key, read=_read, make=make)
+    (kept, converted), reused = store.result(
+        "tfjs",
+        key,
+        read=_read,
+        make=make,
+        doing=f"converting {fetched.declared.name or fetched.source} to TF.js",
+        progress=progress,
+    )
     return TfjsModel(kept / "model", converted, key, reused, kept / _STATISTICS)
 
 

@@ -1,0 +1,65 @@
+"""The commands of `toolchain cache`: see what is kept, and remove it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    help="Show what is kept of earlier work, or remove it.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+
+@app.command()
+def info(
+    as_json: Annotated[bool, typer.Option("--json", help="Print the record as JSON.")] = False,
+) -> None:
+    """Print where the cache is, what lies in it, when it was last used, and its bound."""
+    from toolchain import inventory
+    from toolchain.cli import tables_of_cache
+    from toolchain.store import Store
+
+    store = Store.default()
+    survey = inventory.survey(store)
+    if as_json:
+        typer.echo(tables_of_cache.as_json(survey))
+    else:
+        tables_of_cache.print_survey(survey)
+
+
+@app.command()
+def prune(
+    older: Annotated[
+        str,
+        typer.Option(
+            metavar="AGE",
+            help="Remove what was not used for so long: hours, days or weeks, as 12h, 30d or 2w.",
+        ),
+    ],
+) -> None:
+    """Remove what was not used for some time; what a running command uses stays."""
+    from toolchain import inventory, units
+    from toolchain.cli import tables_of_cache
+    from toolchain.errors import BadInputError
+    from toolchain.store import Store
+
+    try:
+        age = units.age_of(older)
+    except ValueError as error:
+        raise BadInputError(f"--older {error}") from error
+    store = Store.default()
+    tables_of_cache.print_removal(store.root, inventory.prune(store, age))
+
+
+@app.command()
+def clear() -> None:
+    """Remove all that is kept; what a running command uses stays."""
+    from toolchain import inventory
+    from toolchain.cli import tables_of_cache
+    from toolchain.store import Store
+
+    store = Store.default()
+    tables_of_cache.print_removal(store.root, inventory.clear(store))
