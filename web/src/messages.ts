@@ -175,6 +175,13 @@ export type WeightFault =
   | { readonly kind: 'channels'; readonly found: string; readonly values: number }
   | { readonly kind: 'index'; readonly index: number; readonly scales: number };
 
+/** Why a photo cannot be tagged. */
+export type Refusal =
+  /** The file is no picture that this browser reads. */
+  | 'not-a-picture'
+  /** This browser alters what pages read of pictures, lest they recognise the visitor by it. */
+  | 'altered-pixels';
+
 /** Why nothing can be tagged. */
 export type Failure =
   | { readonly code: 'network'; readonly file: string }
@@ -218,8 +225,7 @@ export type FromWorker =
     }
   /** The photo was not looked at, for a newer one had come. */
   | { readonly kind: 'passed-over'; readonly id: number }
-  /** This worker cannot draw; the page shall decode the photo and send its pixels. */
+  /** This worker cannot draw, or not read what it drew; the page shall decode the photo and send its pixels. */
   | { readonly kind: 'pixels-wanted'; readonly id: number; readonly input: InputSpec }
-  /** The file is no picture that this browser reads. */
-  | { readonly kind: 'refused'; readonly id: number }
+  | { readonly kind: 'refused'; readonly id: number; readonly refusal: Refusal }
   | { readonly kind: 'failed'; readonly failure: Failure };

@@ -17,9 +17,13 @@ describe('Requests', () => {
     const next = requests.next();
     expect(nameOf(next?.photo)).toBe('a');
     expect(requests.next()).toBeUndefined();
-    expect(requests.side.settle((next?.id ?? 0) + 1, { kind: 'refused' })).toBe(false);
-    expect(requests.side.settle(next?.id ?? 0, { kind: 'refused' })).toBe(true);
-    expect(await first).toEqual({ kind: 'refused' });
+    expect(
+      requests.side.settle((next?.id ?? 0) + 1, { kind: 'refused', refusal: 'not-a-picture' }),
+    ).toBe(false);
+    expect(requests.side.settle(next?.id ?? 0, { kind: 'refused', refusal: 'not-a-picture' })).toBe(
+      true,
+    );
+    expect(await first).toEqual({ kind: 'refused', refusal: 'not-a-picture' });
     expect(nameOf(requests.next()?.photo)).toBe('b');
   });
 

@@ -1,12 +1,12 @@
-/** Decodes and crops a photo for a worker that cannot: Safari before 16.4. */
+/** Decodes and crops a photo for a worker that cannot: Safari before 16.4, or with altered pixels. */
 
 import type { InputSpec } from '../contract';
-import type { Photo } from '../messages';
+import type { Photo, Refusal } from '../messages';
 import { centralCrop } from '../photo/crop';
-import { readCrop } from '../photo/read-crop';
+import { AlteredPixelsError, readCrop } from '../photo/read-crop';
 
-/** Returns the photo's crop as pixels; rejects for a file that is no picture. */
-export async function decodeForWorker(file: Blob, input: InputSpec): Promise<Photo> {
+/** Returns the photo's crop as pixels, or why there are none. */
+export async function decodeForWorker(file: Blob, input: InputSpec): Promise<Photo | Refusal> {
   const url = URL.createObjectURL(file);
   try {
     const image = new Image();
@@ -21,6 +21,8 @@ export async function decodeForWorker(file: Blob, input: InputSpec): Promise<Pho
       return canvas.getContext('2d', { willReadFrequently: true });
     });
     return { kind: 'pixels', pixels, view };
+  } catch (error) {
+    return error instanceof AlteredPixelsError ? 'altered-pixels' : 'not-a-picture';
   } finally {
     URL.revokeObjectURL(url);
   }

@@ -1,6 +1,13 @@
 /** The sentences that say more than one thing, put together of the language's texts. */
 
-import type { BackendName, BackendReason, BackendReport, Failure, WeightFault } from '../messages';
+import type {
+  BackendName,
+  BackendReason,
+  BackendReport,
+  Failure,
+  Refusal,
+  WeightFault,
+} from '../messages';
 import { duration, points } from './format';
 import { say } from './language';
 import type { Drop } from './site-files';
@@ -151,10 +158,13 @@ function weightFault(fault: WeightFault): string {
   }
 }
 
-/** Says why a file is no picture that can be tagged. */
-export function refusalSentence(file: Blob): Promise<string> {
+/** Says why a photo cannot be tagged. */
+export async function refusalSentence(file: Blob, refusal: Refusal): Promise<string> {
+  if (refusal === 'altered-pixels') {
+    return say('alteredPixels');
+  }
   return import('./refusal').then(
-    ({ refusal }) => refusal(file),
+    (why) => why.refusal(file),
     () => say('notAPicture'),
   );
 }

@@ -6,6 +6,7 @@ import type {
   Failure,
   FromWorker,
   Photo,
+  Refusal,
   Span,
   Stage,
 } from '../messages';
@@ -299,7 +300,7 @@ export class Session {
         void this.#sendPixels(message, conversation);
         break;
       case 'refused':
-        void this.#refuse(message.id);
+        void this.#refuse(message.id, message.refusal);
         break;
       case 'failed':
         if (role === 'full') {
@@ -392,24 +393,22 @@ export class Session {
     }
     bringFeatures();
     const { decodeForWorker } = await import('./decode-for-worker');
-    try {
-      const photo = await decodeForWorker(file, input);
-      if (this.#requests.file(id)) {
-        conversation.classify(id, photo);
-      }
-    } catch {
-      void this.#refuse(id);
+    const photo = await decodeForWorker(file, input);
+    if (typeof photo === 'string') {
+      void this.#refuse(id, photo);
+    } else if (this.#requests.file(id)) {
+      conversation.classify(id, photo);
     }
   }
 
-  /** Answers for a file that is no picture, or says so. */
-  async #refuse(id: number): Promise<void> {
-    if (this.#requests.side.settle(id, { kind: 'refused' })) {
+  /** Answers for a photo that cannot be tagged, or says why. */
+  async #refuse(id: number, refusal: Refusal): Promise<void> {
+    if (this.#requests.side.settle(id, { kind: 'refused', refusal })) {
       this.#serveSide();
       return;
     }
     const file = this.#requests.file(id);
-    const sentence = file && (await refusalSentence(file));
+    const sentence = file && (await refusalSentence(file, refusal));
     // The preview's worker refuses it too.
     if (sentence && this.#requests.file(id)) {
       this.giveUp(sentence);

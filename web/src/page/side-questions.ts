@@ -1,12 +1,11 @@
 /** Photos that are tagged beside the one on show: a gallery's, and a camera's frames. */
 
-import type { Photo, Tagging } from '../messages';
+import type { Photo, Refusal, Tagging } from '../messages';
 
 /** What came of a photo. */
 export type SideAnswer =
   | { readonly kind: 'tagged'; readonly tagging: Tagging; readonly thumbnail: ImageBitmap | null }
-  /** It is no picture that this browser reads. */
-  | { readonly kind: 'refused' }
+  | { readonly kind: 'refused'; readonly refusal: Refusal }
   /** The model failed over it. */
   | { readonly kind: 'failed' }
   /** It was not looked at; where it still matters, it has to be asked for again. */

@@ -3,8 +3,7 @@
 import type { BackendName, FromWorker, Transfer } from '../messages';
 import { median, type Trial } from './comparison';
 import { Conversation } from './conversation';
-import { say } from './language';
-import { failureSentence } from './sentences';
+import { failureSentence, refusalSentence } from './sentences';
 import type { ModelFiles } from './site-files';
 import { transfersOf } from './wire';
 
@@ -58,7 +57,7 @@ export async function tryModel(
             void sendPixels(message).catch(give);
             break;
           case 'refused':
-            give(new TrialError(say('notAPicture')));
+            void refusalSentence(photo, message.refusal).then((why) => give(new TrialError(why)));
             break;
           case 'failed':
             give(new TrialError(failureSentence(message.failure)));
@@ -70,7 +69,11 @@ export async function tryModel(
         input,
       }: Extract<FromWorker, { kind: 'pixels-wanted' }>): Promise<void> => {
         const { decodeForWorker } = await import('./decode-for-worker');
-        conversation?.classify(id, await decodeForWorker(photo, input));
+        const decoded = await decodeForWorker(photo, input);
+        if (typeof decoded === 'string') {
+          throw new TrialError(await refusalSentence(photo, decoded));
+        }
+        conversation?.classify(id, decoded);
       };
       conversation = new Conversation(hear, {
         progress: () => undefined,

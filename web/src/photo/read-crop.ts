@@ -13,22 +13,43 @@ export type DrawingContext = Pick<
   | 'imageSmoothingQuality'
 >;
 
+/** Makes a context of that size, or returns null where there is none. */
+export type MakeContext = (width: number, height: number) => DrawingContext | null;
+
+/** The browser gives other pixels than those that were drawn. */
+export class AlteredPixelsError extends Error {
+  override readonly name = 'AlteredPixelsError';
+}
+
+/** So many colours are drawn: some browsers leave an area of one colour as it is. */
+const PROBED_COLOURS = 16;
+
+/**
+ * What a value may be off by. Brave, and Firefox in private windows, change some values by one,
+ * which moves no tag; where pixels are withheld they are noise.
+ */
+const MOST_NOISE = 2;
+
+let isTrusted = false;
+
 /**
  * Returns the crop's pixels over white, each as the file has it; only a crop that
  * `readingSize` shrinks is scaled by the browser.
  *
- * @param context - Makes a context of that size, `willReadFrequently` to keep it off the
- *   graphics processor, or returns null where there is none.
+ * @param context - `willReadFrequently`, to keep it off the graphics processor.
+ * @throws {@link AlteredPixelsError} where what is read is not what was drawn.
  */
 export function readCrop<Source extends CanvasImageSource>(
   photo: Source,
   crop: Box,
-  context: (width: number, height: number) => DrawingContext | null,
+  context: MakeContext,
 ): ImageData {
   const { width, height } = readingSize(crop);
-  const drawing = context(width, height);
-  if (!drawing) {
-    throw new Error('this browser gives no 2D canvas');
+  const drawing = made(context, width, height);
+  // Only what is good is remembered: the visitor may allow at any time that pixels are read.
+  isTrusted ||= readsWhatWasDrawn(context);
+  if (!isTrusted) {
+    throw new AlteredPixelsError('this browser alters the pixels of a canvas');
   }
   drawing.fillStyle = '#fff';
   drawing.fillRect(0, 0, width, height);
@@ -36,4 +57,29 @@ export function readCrop<Source extends CanvasImageSource>(
   drawing.imageSmoothingQuality = 'high';
   drawing.drawImage(photo, crop.x, crop.y, crop.width, crop.height, 0, 0, width, height);
   return drawing.getImageData(0, 0, width, height);
+}
+
+function made(context: MakeContext, width: number, height: number): DrawingContext {
+  const drawing = context(width, height);
+  if (!drawing) {
+    throw new Error('this browser gives no 2D canvas');
+  }
+  return drawing;
+}
+
+/** Draws pixels of known colours and reads them. */
+function readsWhatWasDrawn(context: MakeContext): boolean {
+  const drawing = made(context, PROBED_COLOURS, 1);
+  const colours = Array.from({ length: PROBED_COLOURS }, (_, place) => [
+    0x12 + place * 13,
+    0x34 + ((place * 71) % 200),
+    0x56 + ((place * 37) % 150),
+    255,
+  ]);
+  colours.forEach(([red, green, blue], place) => {
+    drawing.fillStyle = `rgb(${red} ${green} ${blue})`;
+    drawing.fillRect(place, 0, 1, 1);
+  });
+  const { data } = drawing.getImageData(0, 0, PROBED_COLOURS, 1);
+  return colours.flat().every((value, at) => Math.abs(value - (data[at] ?? -255)) <= MOST_NOISE);
 }

@@ -2,6 +2,7 @@
 
 import type { InputSpec } from '../contract';
 import type { Failure, FromWorker, ToWorker } from '../messages';
+import { AlteredPixelsError } from '../photo/read-crop';
 import { failureOf } from './failure-error';
 import { tryGpus } from './gpu-trial';
 import { Incoming } from './incoming';
@@ -153,11 +154,16 @@ async function classify(given: ClassifyOrder): Promise<void> {
       passOver(given);
     }
   } catch (error) {
-    post(
-      error instanceof NotAPictureError
-        ? { kind: 'refused', id }
-        : { kind: 'failed', failure: failureOf(error) },
-    );
+    if (error instanceof NotAPictureError) {
+      post({ kind: 'refused', id, refusal: 'not-a-picture' });
+    } else if (!(error instanceof AlteredPixelsError)) {
+      post({ kind: 'failed', failure: failureOf(error) });
+    } else if (photo.kind === 'file') {
+      // The page may be allowed what its worker is not; and only a page makes a browser ask.
+      post({ kind: 'pixels-wanted', id, input: tagger.input });
+    } else {
+      post({ kind: 'refused', id, refusal: 'altered-pixels' });
+    }
   }
 }
 

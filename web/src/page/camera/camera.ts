@@ -135,6 +135,12 @@ export class Camera {
         this.#place.frame.showCrop(tagging.view);
         announcer.see(tagging.tags[0]?.label ?? '', now);
       }
+      if (answer.kind === 'refused') {
+        this.stop();
+        this.#place.frame.clear();
+        this.#place.session.giveUp(say('alteredPixels'));
+        return;
+      }
       const { dataset } = this.#photo;
       dataset['framesTaken'] = String(pace.taken);
       dataset['framesAnswered'] = String(pace.answered);

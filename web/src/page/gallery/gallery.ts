@@ -106,7 +106,7 @@ export class Gallery {
           }
           return;
         case 'refused':
-          cell.showError(await refusalSentence(file));
+          cell.showError(await refusalSentence(file, answer.refusal));
           return;
         case 'failed':
           cell.showError(say('galleryFailed'));
