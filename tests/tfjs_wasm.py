@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
+from toolchain.tfjs import execute
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -55,3 +57,20 @@ def outputs(folders: Sequence[Path], images: Array, scratch: Path) -> list[Array
         else np.array(answer["values"], np.float64).reshape(answer["shape"])
         for answer in answers
     ]
+
+
+def unpacked(folder: Path, model_json: str, target: Path) -> Path:
+    """Write artifacts anew with every weight as it is decoded; return the new folder."""
+    model = json.loads((folder / model_json).read_text("utf-8"))
+    weights = execute.decode_weights(folder, model)
+    model.pop("packing", None)
+    entries = [
+        {"name": name, "shape": list(value.shape), "dtype": str(value.dtype)}
+        for name, value in weights.items()
+    ]
+    target.mkdir()
+    data = b"".join(np.ascontiguousarray(value).tobytes() for value in weights.values())
+    (target / "all.bin").write_bytes(data)
+    model["weightsManifest"] = [{"paths": ["all.bin"], "weights": entries}]
+    (target / "model.json").write_text(json.dumps(model), "utf-8")
+    return target

@@ -61,14 +61,17 @@ def informed(layer: Layer, sampled: Moments, known: ChannelMoments) -> Moments:
     not rounded away.
     """
     if layer.kind == "depthwise":
-        mean = np.broadcast_to(known.means, sampled.mean.shape).astype(np.float64)
+        multiplier = sampled.mean.shape[-1] // len(known.means)
+        means = np.repeat(known.means, multiplier)
+        mean = np.broadcast_to(means, sampled.mean.shape).astype(np.float64)
         if known.variances is None:
             return Moments(mean, sampled.spread)
         # Neighbouring pixels of all channels are about equally alike.
         taps = sampled.spread.shape[-1]
         variance = np.trace(sampled.spread, axis1=1, axis2=2).sum() / taps
         together = sampled.spread.sum(axis=0) / max(variance, 1e-30)
-        return Moments(mean, known.variances[:, None, None] * together)
+        variances = np.repeat(known.variances, multiplier)
+        return Moments(mean, variances[:, None, None] * together)
     taps = len(sampled.mean) // len(known.means)
     mean = np.tile(known.means, taps)
     if known.variances is None:

@@ -32,6 +32,11 @@ _FEW = 4.0
 """Kernels with few weights a channel get steps finer by this: they cost next to nothing."""
 _FEW_INPUTS = 32
 _LEAST = 0.3  # of a layer's mean sensitivity: below, a channel only slept in the samples
+_LEAST_LAYER = 1e-8
+"""Of the layers' mean sensitivity: a layer that no sample wakes at all is still worth that.
+
+Its weights would all be rounded to zero otherwise, whatever a photo might make of them.
+"""
 _STEPS_AN_OCTAVE = 8
 _LARGEST_STEP = 2.0**15  # float16 has room for it
 
@@ -116,6 +121,8 @@ class Quantiser:
         self._float = network
         self._images = images
         self._sensitivities = sensitivities
+        means = [felt.mean() for felt in sensitivities.values()]
+        self._least_felt = _LEAST_LAYER * float(np.mean(means)) or 1.0
         self._methods = methods or Methods()
         self._seed = seed
         walk = Walk(network, images)
@@ -197,7 +204,7 @@ class Quantiser:
     def _unit(self, layer: Layer, decomposed: rounding.Decomposed) -> Array:
         """Return the step of each channel at which its error is felt as one unit."""
         felt = self._sensitivities[layer.name]
-        felt = np.maximum(felt, _LEAST * felt.mean() + 1e-30)
+        felt = np.maximum(felt, _LEAST * felt.mean() + self._least_felt)
         small = len(decomposed.order) <= _FEW_INPUTS and self._methods.finer_small_kernels
         unit: Array = rounding.unit_steps(decomposed) / np.sqrt(felt)
         return unit / _FEW if small else unit

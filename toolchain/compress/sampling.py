@@ -20,6 +20,9 @@ _ROWS_DEPTHWISE = 2048  # enough for one channel's few taps, of which there are 
 def rows(layer: Layer, shape: tuple[int, ...], batches: list[Any], *, seed: int) -> Array:
     """Sample a layer's input: float32 `[n, inputs]`, depthwise `[n, taps, channels]`.
 
+    The channels are the output's: an input channel from which a depthwise layer makes several
+    stands there as often.
+
     Args:
         layer: The layer.
         shape: Of its kernel.
@@ -31,7 +34,8 @@ def rows(layer: Layer, shape: tuple[int, ...], batches: list[Any], *, seed: int)
     random = np.random.default_rng([seed, *layer.name.encode()])
     chosen = np.concatenate([_patches(batch, layer, shape, each, random) for batch in batches])
     if layer.kind == "depthwise":
-        return chosen.reshape(len(chosen), shape[0] * shape[1], shape[2])
+        taps = chosen.reshape(len(chosen), shape[0] * shape[1], shape[2])
+        return np.repeat(taps, shape[3], axis=-1)
     return chosen
 
 

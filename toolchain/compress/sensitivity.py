@@ -66,12 +66,20 @@ def _function_of_biases(network: Network, biases: dict[str, Any], tf: Any) -> An
     from tensorflow.core.framework import graph_pb2
 
     graph_def = graph_pb2.GraphDef()
+    dilated = {layer.name: layer for layer in network.layers if set(layer.dilations) != {1}}
     for name in network.order():
         node = graph_def.node.add()
         node.CopyFrom(network.nodes[name])
         if name in network.weights:
-            tensor = tf.make_tensor_proto(network.weights[name], shape=network.weights[name].shape)
-            node.attr["value"].tensor.CopyFrom(tensor)
+            _set_value(node, network.weights[name], tf)
+        if name in dilated:
+            # TensorFlow has no gradient of dilated convolutions on the CPU.
+            spread = graph_def.node.add(name=f"{name}/dilated", op="Const")
+            spread.attr["dtype"].CopyFrom(node.attr["T"])
+            kernel = network.weights[dilated[name].kernel]
+            _set_value(spread, _with_gaps(kernel, dilated[name].dilations), tf)
+            node.input[1] = spread.name
+            node.attr["dilations"].list.i[:] = (1, 1, 1, 1)
     by_bias = {layer.bias: biases[layer.name] for layer in network.layers}
 
     def imported() -> None:
@@ -85,3 +93,23 @@ def _function_of_biases(network: Network, biases: dict[str, Any], tf: Any) -> An
     wrapped = tf.compat.v1.wrap_function(imported, [])
     output = network.output if ":" in network.output else f"{network.output}:0"
     return wrapped.prune(f"network/{network.input}:0", f"network/{output}")
+
+
+def _set_value(node: Any, value: Array, tf: Any) -> None:
+    tensor = tf.make_tensor_proto(value, shape=value.shape)
+    node.attr["value"].tensor.CopyFrom(tensor)
+
+
+def _with_gaps(kernel: Array, dilations: tuple[int, ...]) -> Array:
+    """Return a kernel that does without dilation what `kernel` does with it.
+
+    Args:
+        kernel: `[h, w, in, out]`.
+        dilations: As in the node, `(1, down, right, 1)`.
+    """
+    _, down, right, _ = dilations
+    height, width = kernel.shape[:2]
+    sides = ((height - 1) * down + 1, (width - 1) * right + 1)
+    spread = np.zeros((*sides, *kernel.shape[2:]), kernel.dtype)
+    spread[::down, ::right] = kernel
+    return spread

@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 Format = Literal["packed", "stock"]
 FORMATS: tuple[Format, ...] = get_args(Format)
 
+_FEW = 4096
+"""Constants of more numbers are weights, of which the smallest do not matter."""
+
 _CHEAPER_AFTER = 4
 """A layer's output may have this many times its weights and still be cheaper to scale.
 
@@ -58,8 +61,8 @@ def write(
 
     Args:
         network: The network with its final biases.
-        kernels: The rounded kernels by name; all other weights are stored as float16, or
-            as they are where they hold integers.
+        kernels: The rounded kernels by name; all other weights are stored as float16, or as
+            they are where they hold integers or what float16 cannot.
         folder: Where to write.
         form: For our page, or for any TF.js.
         shard_bytes: The largest size of one weight file. The first one of packed weights is
@@ -70,6 +73,7 @@ def write(
 
     order = network.order()
     nodes = [network.nodes[name] for name in order]
+    biases = {layer.bias for layer in network.layers}
     if form == "stock":
         nodes = _with_products(network, kernels, nodes)
     graph = graph_pb2.GraphDef(node=fuse(nodes, network.output))
@@ -83,7 +87,7 @@ def write(
         value = network.weights[name]
         rounded = kernels.get(name)
         if rounded is None:
-            entry, content = _plain(name, value)
+            entry, content = _plain(name, value, exact=name not in biases)
         elif form == "packed":
             entry, (numbers, content) = _packed(name, value, rounded, scales)
             chunks.append(numbers)
@@ -133,13 +137,22 @@ def _table(kernels: Mapping[str, Rounded]) -> dict[np.float32, int]:
     return {step: index for index, step in enumerate(steps)}
 
 
-def _plain(name: str, value: Array) -> tuple[dict[str, Any], bytes]:
+def _plain(name: str, value: Array, *, exact: bool = False) -> tuple[dict[str, Any], bytes]:
+    """Return a weight's entry and bytes, as float16 where that is near enough.
+
+    Args:
+        name: The weight's.
+        value: The weight.
+        exact: Whether numbers that are too small for float16 matter, as the epsilon of a
+            normalisation does, which as 0 would divide by 0.
+    """
     entry: dict[str, Any] = {"name": name, "shape": list(value.shape), "dtype": str(value.dtype)}
     if value.dtype != np.float32:
         return entry, value.tobytes()
     with np.errstate(over="ignore"):
         half = value.astype(np.float16)
-    if not np.isfinite(half).all():
+    lost = exact and value.size <= _FEW and not np.allclose(half, value, rtol=1e-3, atol=0)
+    if lost or not np.isfinite(half).all():
         return entry, value.astype("<f4").tobytes()
     entry["quantization"] = {"dtype": "float16", "original_dtype": "float32"}
     return entry, half.astype("<f2").tobytes()
