@@ -243,7 +243,8 @@ def graph(
     signature = _field(1, b"serving_default") + _field(2, given)
     meta_graph = _field(2, _field(1, *nodes) + _field(2, library)) + _field(5, signature)
     if saver:
-        meta_graph += _field(3, _field(2, saver[0].encode()) + _field(3, saver[1].encode()))
+        said = (f"{saver[0]}/name:0", *saver)
+        meta_graph += _field(3, b"".join(_field(1 + at, n.encode()) for at, n in enumerate(said)))
     collection = b""
     if prepares:  # a node that a loader runs
         names = _field(2, _field(1, _field(1, prepares.encode())))

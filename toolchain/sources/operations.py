@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from toolchain.progress import Progress
     from toolchain.sources.saved_model import Fetched
 
+_READING = RESTORING - {"ShardedFilename"}
 # Numbers that constants may declare altogether; MobileNet-class models have some millions.
 _MAX_NUMBERS = 1 << 30
 _MAX_NODES = 100_000
@@ -54,6 +55,8 @@ class _Graph:
     restores: set[str] = field(default_factory=set)
     """Nodes that the saver begins with when a model is loaded."""
     saves: set[str] = field(default_factory=set)
+    filenames: set[str] = field(default_factory=set)
+    """The node through which TensorFlow says which file the weights are in."""
     objects: bytes = b""
     """The object graph, which names the functions that loading may call."""
     numbers: int = 0
@@ -109,6 +112,8 @@ def _read(meta_graph: memoryview) -> _Graph:
         },
         saves=_names(protobuf.texts(meta_graph, 3, 2)),
         restores=_names(protobuf.texts(meta_graph, 3, 3)),
+        # A message may say it again, and the last one counts.
+        filenames=_names([*protobuf.texts(meta_graph, 3, 1)][-1:]),
         objects=b"".join(protobuf.every(meta_graph, 7)),
     )
     graph.nodes += [_node(each, graph) for each in protobuf.every(meta_graph, 2, 1)]
@@ -131,14 +136,18 @@ def _node(message: memoryview, graph: _Graph) -> _Node:
             sizes = protobuf.every(tensor, 2, 2, 1)
             graph.numbers += abs(prod(protobuf.whole_number(size) for size in sizes))
     operations = tuple(protobuf.texts(message, 2))
-    inputs = _names(protobuf.texts(message, 3))
+    inputs = tuple(map(_node_name, protobuf.texts(message, 3)))
     (name,) = protobuf.texts(message, 1)[-1:] or [""]
-    return _Node(name, operations, tuple(inputs), frozenset(calls.union(operations)))
+    return _Node(name, operations, inputs, frozenset(calls.union(operations)))
 
 
 def _names(texts: Iterable[str]) -> set[str]:
-    """Return the names of nodes: tensors are written `name:output`, order `^name`."""
-    return {text.removeprefix("^").partition(":")[0] for text in texts}
+    return set(map(_node_name, texts))
+
+
+def _node_name(text: str) -> str:
+    """Return the name of a node: tensors are written `name:output`, order `^name`."""
+    return text.removeprefix("^").partition(":")[0]
 
 
 def _size_fault(graph: _Graph) -> str | None:
@@ -189,6 +198,21 @@ def _not_allowed(graph: _Graph) -> str | None:
         for operation in node.operations:
             if operation not in allowed:
                 return f"its operation {operation}{where} is not listed as one that only computes"
+    return _other_weights(graph, restoring)
+
+
+def _other_weights(graph: _Graph, restoring: set[str]) -> str | None:
+    """Name an operation that would read weights from another file than the model's own.
+
+    Models with an object graph are restored by TensorFlow's own code, not by their graph's.
+    """
+    for key, node, where in _every_node(graph):
+        reads = _READING.intersection(node.operations)
+        if key not in restoring or not reads or (where and graph.objects):
+            continue
+        # Of a function the arguments decide, and no saver of TensorFlow 1 is one.
+        if where or not node.inputs or node.inputs[0] not in graph.filenames:
+            return f"its operation {min(reads)}{where} names the file that it reads"
     return None
 
 
@@ -206,7 +230,7 @@ def _reached(graph: _Graph, names: set[str]) -> set[str]:
     inputs: dict[str, set[str]] = defaultdict(set)
     calls: dict[str, frozenset[str]] = defaultdict(frozenset)
     for node in graph.nodes:
-        inputs[node.name].update(_names(node.inputs))
+        inputs[node.name].update(node.inputs)
         calls[node.name] |= node.calls
     nodes = _closure(names, inputs)
     functions = {call for name in nodes if name in calls for call in calls[name]}
