@@ -38,6 +38,10 @@ OUT = node("out", "MatMul")
             "operation RestoreV2 in the function 'f' names the file",
         ),
         (graph([OUT, node("restore", "f")], {"f": [node("a", "RestoreV2")]}, objects=b"g"), None),
+        (
+            graph([OUT, node("restore", "f")], {"f": [node("a", "RestoreV2")]}, objects=b"g") * 2,
+            "operation RestoreV2 in the function 'f' names the file",
+        ),
         (graph([node("out", "Relu", "a:1"), node("a", "ReadFile")]), "operation ReadFile is not"),
         (graph([OUT], {"loose": [node("a", "ReadFile")]}), "in the function 'loose'"),
         (
@@ -66,7 +70,7 @@ OUT = node("out", "MatMul")
         (graph([OUT], {**calls("b", "a"), "a": calls("a", "b")["a"]}), "calls itself"),
         (graph([OUT], calls(*[f"f{number}" for number in range(99)])), "64 deep"),
     ],
-    ids=range(25),
+    ids=range(26),
 )
 def test_what_a_graph_would_do_shows_before_it_is_loaded(content: bytes, fault: str | None) -> None:
     found = operations.fault_of(content)

@@ -96,9 +96,12 @@ def fault_of(saved_model: bytes) -> str | None:
     Raises:
         ValueError: It is no message.
     """
-    for meta_graph in protobuf.every(saved_model, 2):
+    meta_graphs = list(protobuf.every(saved_model, 2))
+    for meta_graph in meta_graphs:
         graph = _read(meta_graph)
-        if found := _size_fault(graph) or _not_allowed(graph):
+        # TensorFlow goes by the object graph where there is but one graph, and it has some.
+        by_objects = bool(graph.objects) and len(meta_graphs) == 1
+        if found := _size_fault(graph) or _not_allowed(graph, by_objects=by_objects):
             return found
     return None
 
@@ -175,7 +178,7 @@ def _depth_fault(functions: Mapping[str, list[_Node]]) -> str | None:
     return f"its functions call each other more than {_MAX_DEPTH} deep" if waiting else None
 
 
-def _not_allowed(graph: _Graph) -> str | None:
+def _not_allowed(graph: _Graph, *, by_objects: bool) -> str | None:
     """Name an operation that is not on the list for the part of the model in which it stands."""
     saver, restoring = (_reached(graph, names) for names in (graph.saves, graph.restores))
     saved = saver | restoring
@@ -198,17 +201,17 @@ def _not_allowed(graph: _Graph) -> str | None:
         for operation in node.operations:
             if operation not in allowed:
                 return f"its operation {operation}{where} is not listed as one that only computes"
-    return _other_weights(graph, restoring)
+    return _other_weights(graph, restoring, by_objects=by_objects)
 
 
-def _other_weights(graph: _Graph, restoring: set[str]) -> str | None:
+def _other_weights(graph: _Graph, restoring: set[str], *, by_objects: bool) -> str | None:
     """Name an operation that would read weights from another file than the model's own.
 
     Models with an object graph are restored by TensorFlow's own code, not by their graph's.
     """
     for key, node, where in _every_node(graph):
         reads = _READING.intersection(node.operations)
-        if key not in restoring or not reads or (where and graph.objects):
+        if key not in restoring or not reads or (where and by_objects):
             continue
         # Of a function the arguments decide, and no saver of TensorFlow 1 is one.
         if where or not node.inputs or node.inputs[0] not in graph.filenames:
