@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import type { Photo } from '../src/messages';
+import type { Photo, Tagging } from '../src/messages';
 import { Requests } from '../src/page/requests';
 
 const photo = (name: string): Photo => ({ kind: 'file', file: new File([], name) });
@@ -86,6 +86,57 @@ describe('Requests', () => {
     expect(closed).toBe(0);
     // The worker still works on it: the next one has to wait for its answer.
     expect(requests.side.isAsked).toBe(true);
+  });
+
+  const tagging = { tags: [] } as unknown as Tagging;
+  const counted = () => {
+    let closed = 0;
+    const thumbnail = { close: () => closed++ } as unknown as ImageBitmap;
+    return { answer: { kind: 'tagged', tagging, thumbnail } as const, closed: () => closed };
+  };
+
+  it('frees the small picture of a photo that was withdrawn while the worker had it', async () => {
+    const requests = new Requests();
+    const end = new AbortController();
+    const answer = requests.side.put(photo('a'), end.signal);
+    const id = requests.next()?.id ?? 0;
+    end.abort();
+    const { answer: late, closed } = counted();
+    expect(requests.side.settle(id, late)).toBe(true);
+    expect(await answer).toEqual({ kind: 'lost' });
+    expect(closed()).toBe(1);
+  });
+
+  it('frees the small picture of an answer that nobody waits for', () => {
+    const requests = new Requests();
+    const { answer: late, closed } = counted();
+    void requests.side.put(photo('a'), UNTIL_WITHDRAWN);
+    const id = requests.next()?.id ?? 0;
+    requests.side.abandon({ kind: 'lost' });
+    expect(requests.side.settle(id, late)).toBe(false);
+    expect(closed()).toBe(1);
+  });
+
+  it('leaves the small picture to whoever asked for it', async () => {
+    const requests = new Requests();
+    const end = new AbortController();
+    const answer = requests.side.put(photo('a'), end.signal);
+    const { answer: given, closed } = counted();
+    requests.side.settle(requests.next()?.id ?? 0, given);
+    end.abort();
+    expect(await answer).toBe(given);
+    expect(closed()).toBe(0);
+  });
+
+  it('loses what is withdrawn before it is asked, and closes its frame', async () => {
+    const requests = new Requests();
+    const end = new AbortController();
+    end.abort();
+    let closed = 0;
+    const frame = { close: () => closed++ } as unknown as ImageBitmap;
+    expect(await requests.side.put({ kind: 'frame', frame }, end.signal)).toEqual({ kind: 'lost' });
+    expect(closed).toBe(1);
+    expect(requests.next()).toBeUndefined();
   });
 
   it('answers for a worker that has ended', async () => {

@@ -11,6 +11,13 @@ export type SideAnswer =
   /** It was not looked at; where it still matters, it has to be asked for again. */
   | { readonly kind: 'lost' };
 
+/** Frees the small picture of an answer that nobody uses: browsers keep it until it is closed. */
+export function discard(answer: SideAnswer): void {
+  if (answer.kind === 'tagged') {
+    answer.thumbnail?.close();
+  }
+}
+
 interface Question {
   readonly photo: Photo;
   readonly answer: (answer: SideAnswer) => void;
@@ -32,17 +39,31 @@ export class SideQuestions {
   /** Puts a photo at the end; what is withdrawn by the signal is lost. */
   put(photo: Photo, signal: AbortSignal): Promise<SideAnswer> {
     return new Promise((resolve) => {
-      const question = { photo, answer: resolve };
+      let isAnswered = false;
+      const answer = (given: SideAnswer): void => {
+        if (isAnswered) {
+          discard(given);
+        } else {
+          isAnswered = true;
+          resolve(given);
+        }
+      };
+      const question = { photo, answer };
       this.#waiting = [...this.#waiting, question];
-      signal.addEventListener('abort', () => {
+      const withdraw = (): void => {
         if (this.#waiting.includes(question)) {
           this.#waiting = this.#waiting.filter((other) => other !== question);
           if (photo.kind === 'frame') {
             photo.frame.close();
           }
         }
-        resolve({ kind: 'lost' });
-      });
+        answer({ kind: 'lost' });
+      };
+      if (signal.aborted) {
+        withdraw();
+      } else {
+        signal.addEventListener('abort', withdraw);
+      }
     });
   }
 
@@ -65,6 +86,7 @@ export class SideQuestions {
   /** Answers the photo that is with the worker, if that is its id; says whether it is. */
   settle(id: number, answer: SideAnswer): boolean {
     if (this.#asked?.id !== id) {
+      discard(answer);
       return false;
     }
     this.#end(answer);

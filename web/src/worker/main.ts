@@ -140,7 +140,12 @@ async function classify(given: ClassifyOrder): Promise<void> {
       thumbnail?.close();
       return null;
     }
-    return { kind: 'tagged', id, tagging: await tagger.tag(ready), thumbnail };
+    try {
+      return { kind: 'tagged', id, tagging: await tagger.tag(ready), thumbnail };
+    } catch (error) {
+      thumbnail?.close();
+      throw error;
+    }
   };
   try {
     const answer = hasTagged

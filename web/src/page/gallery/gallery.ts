@@ -4,6 +4,7 @@ import { element } from '../elements';
 import { say } from '../language';
 import type { PhotoPlace } from '../photo-place';
 import { refusalSentence } from '../sentences';
+import { discard } from '../side-questions';
 import { GalleryCell, THUMBNAIL_SIDE } from './gallery-cell';
 import { csvOf, jsonOf, type ModelRecord } from './record';
 import { download } from './download';
@@ -96,6 +97,7 @@ export class Gallery {
         signal,
       );
       if (signal.aborted) {
+        discard(answer);
         return;
       }
       switch (answer.kind) {
@@ -121,6 +123,7 @@ export class Gallery {
     this.#run?.abort();
     this.#run = undefined;
     this.#pause.textContent = say('galleryGoOn');
+    this.#showCount();
   }
 
   #clear(): void {
