@@ -34,6 +34,8 @@ _FORMATS = (
     *("JPEG", "MPO", "PNG", "WEBP", "AVIF", "GIF", "BMP", "DIB", "ICO", "TIFF", "PPM"),
     "JPEG2000",
 )
+_BITS_OF_A_BYTE = 8
+
 _EXIF = b"Exif\0\0"
 _GREY = ("1", "L", "LA", "I", "I;16", "I;16B", "I;16L", "I;16N")
 
@@ -63,11 +65,32 @@ def _read(file: IO[bytes]) -> Image:
     with Image.open(file, formats=_formats()) as image:
         if image.width * image.height > MAX_PIXELS:
             raise ValueError(f"it has {image.width}×{image.height} pixels")
+        if getattr(image, "default_image", False):  # of an APNG: for who knows no animations
+            image.seek(1)
         image.load()
         if image.format == "TIFF":  # which no browser shows but Safari
             return _in_srgb(ImageOps.exif_transpose(image), _profile(image, ahead, points))
-        turned = _turned(image, _orientation(image, ahead))
+        shown = _with_its_holes(image, ahead.depth) if image.format == "PNG" else image
+        turned = _turned(shown, _orientation(image, ahead))
         return _in_srgb(turned, _profile(image, ahead, points))
+
+
+def _with_its_holes(image: Image, depth: int) -> Image:
+    """Return a PNG whose transparent colour is told in the bits that its pixels have here.
+
+    Pillow leaves it in those of the file, and so finds it nowhere or in another colour.
+    """
+    from PIL import Image as Images
+
+    hole = image.info.get("transparency")
+    if image.mode.startswith("I;16") and isinstance(hole, int):
+        opaque = np.where(np.asarray(image) == hole, 0, 255).astype(np.uint8)
+        return Images.merge("LA", (_of_bytes(image), Images.fromarray(opaque)))
+    if image.mode == "L" and depth < _BITS_OF_A_BYTE and isinstance(hole, int):
+        image.info["transparency"] = hole * 255 // ((1 << depth) - 1)
+    if image.mode == "RGB" and depth > _BITS_OF_A_BYTE and isinstance(hole, tuple):
+        image.info["transparency"] = tuple(value >> 8 for value in hole)
+    return image
 
 
 def _orientation(image: Image, ahead: png.Ahead) -> int:

@@ -18,11 +18,12 @@ if TYPE_CHECKING:
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _WANTED = {
+    b"IHDR": 13,
     b"cICP": 4,
-    b"iCCP": icc.MAX_BYTES,
     b"sRGB": 1,
     b"gAMA": 4,
     b"cHRM": 32,
+    b"iCCP": icc.MAX_BYTES,
     b"eXIf": 1 << 16,
 }
 """With how much of each is looked at, in bytes."""
@@ -37,6 +38,12 @@ class Ahead:
     """The chunks before the first pixels, each by its name; of several the first."""
 
     chunks: Mapping[bytes, bytes]
+
+    @property
+    def depth(self) -> int:
+        """Bits a channel; 8 where it does not say."""
+        header = self.chunks.get(b"IHDR", b"")
+        return header[8] if len(header) == 13 else 8
 
     @property
     def exif(self) -> bytes:
