@@ -29,6 +29,7 @@ _ISOLATION = {
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-embedder-policy": "require-corp",
 }
+_FOR_TOOLS = (".map",)
 # Types by which browsers take a file for the same thing.
 _ALIKE = {
     "application/javascript": "text/javascript",
@@ -222,7 +223,8 @@ def _header_faults(path: str, answer: Answer, *, custom_headers: bool) -> list[s
     wanted = table.content_type(path).partition(";")[0]
     found = _ALIKE.get(answer.media_type, answer.media_type)
     # Any type does for what is only ever fetched, but a browser refuses the rest.
-    if wanted not in (found, "application/octet-stream"):
+    matters = wanted != "application/octet-stream" and not path.endswith(_FOR_TOOLS)
+    if matters and wanted != found:
         faults.append(f"has the type {answer.media_type or 'of nothing'} instead of {wanted}")
     if custom_headers:
         cache = answer.headers.get("cache-control", "")
