@@ -6,10 +6,11 @@ the page shows to its visitors; all are written together.
 
 from __future__ import annotations
 
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from toolchain import disk
+from toolchain import disk, lock
 from toolchain.errors import BadInputError, ToolchainError
 from toolchain.report import page, published, schema, thumbnails
 
@@ -60,12 +61,18 @@ def amend(
         BadInputError: The report has gone.
         ToolchainError: The site was built anew meanwhile, or cannot be written.
     """
-    report = schema.read(site)
-    if report.files != before.files:
-        raise ToolchainError(
-            f"{site} was built anew while it was examined, so its report stays; do the same again"
-        )
-    write(site, change(report))
+    with ExitStack() as stack:
+        # What another process finds out of the same site meanwhile is not to be lost. Where
+        # nothing can be written beside the site there is no lock, and no other way to share one.
+        with suppress(OSError):
+            stack.enter_context(lock.beside(site))
+        report = schema.read(site)
+        if report.files != before.files:
+            raise ToolchainError(
+                f"{site} was built anew while it was examined, so its report stays; do the same "
+                "again"
+            )
+        write(site, change(report))
 
 
 def keep_evaluation(site: Path, before: schema.Report, found: Evaluation) -> None:
