@@ -9,10 +9,11 @@ import os
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import tempfile
 import time
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,13 +42,20 @@ def lacking(engine: str) -> str | None:
 
 
 @contextmanager
-def opened(engine: str, url: str, preferences: Mapping[str, Any] | None = None) -> Iterator[None]:
+def opened(
+    engine: str,
+    url: str,
+    preferences: Mapping[str, Any] | None = None,
+    *,
+    allowed: str | None = None,
+) -> Iterator[None]:
     """Have a browser with a fresh profile show a page.
 
     Args:
         engine: One of `ENGINES`.
         url: The page.
         preferences: Firefox' own, by their names in `about:config`.
+        allowed: What Firefox' user has allowed the page before, as `canvas`.
     """
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True)))
@@ -57,12 +65,27 @@ def opened(engine: str, url: str, preferences: Mapping[str, Any] | None = None) 
             told = {**_QUIET_FIREFOX, **(preferences or {})}
             lines = [f"user_pref({json.dumps(k)}, {json.dumps(v)});" for k, v in told.items()]
             (folder / "user.js").write_text("\n".join(lines), "utf-8")
+            if allowed:
+                _allow(folder / "permissions.sqlite", url, allowed)
             command = ["firefox-esr", "--headless", "--no-remote", "--profile", str(folder), url]
             stack.enter_context(_running(command))
         else:
             flags = (*FLAGS, "--headless", f"--user-data-dir={folder}")
             stack.enter_context(_running([chromium_path(), *flags, url]))
         yield
+
+
+def _allow(database: Path, url: str, what: str) -> None:
+    """Write down a user's consent as Firefox does."""
+    origin = url.rstrip("/")
+    with closing(sqlite3.connect(database)) as written:
+        written.execute("PRAGMA user_version = 12")
+        written.execute(
+            "CREATE TABLE moz_perms (id INTEGER PRIMARY KEY, origin TEXT, type TEXT, permission "
+            "INTEGER, expireType INTEGER, expireTime INTEGER, modificationTime INTEGER)"
+        )
+        written.execute("INSERT INTO moz_perms VALUES (1, ?, ?, 1, 0, 0, 0)", (origin, what))
+        written.commit()
 
 
 @contextmanager
