@@ -39,12 +39,41 @@ const MOBILENET = [
   'StridedSlice',
 ];
 
+/**
+ * Operations that TF.js' converter knows and its WebAssembly backend has no kernel for.
+ *
+ * Every visit starts on that backend, so the page can run none of them.
+ */
+export const WITHOUT_KERNEL: readonly string[] = [
+  'Complex',
+  'ComplexAbs',
+  'Einsum',
+  'FFT',
+  'IFFT',
+  'IRFFT',
+  'Imag',
+  'RFFT',
+  'RaggedGather',
+  'RaggedRange',
+  'RaggedTensorToTensor',
+  'Real',
+  'StaticRegexReplace',
+];
+
+/** Categories of operations for which TF.js waits amid a run; the page runs a graph in one go. */
+export const WAITED_FOR: ReadonlySet<string> = new Set(['control', 'dynamic', 'hash_table']);
+
 /** A runtime by its name: the operations of TensorFlow that it has. */
 export const RUNTIMES = {
   core: () => new Set(CORE),
   mobilenet: () => new Set(MOBILENET),
-  // What TF.js has on WebAssembly of all that its converter knows.
-  full: () => new Set(knownOps().keys()),
+  // What the page can run of all that TF.js' converter knows.
+  full: () => {
+    const offered = [...knownOps()].filter(
+      ([op, category]) => !WITHOUT_KERNEL.includes(op) && !WAITED_FOR.has(category),
+    );
+    return new Set(offered.map(([op]) => op));
+  },
 } as const;
 
 /** The name of a runtime. */

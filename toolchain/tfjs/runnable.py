@@ -1,0 +1,168 @@
+"""Names what of a converted graph the page's first backend, TF.js' WebAssembly, cannot run.
+
+Some of it ends with an error in the visitor's browser, and some of it without one: TF.js looks
+at the format of few operations, and lays a PReLU's slopes over whatever is there. The limits
+are those of `tfjs-converter`, `tfjs-core` and `tfjs-backend-wasm` 4.22.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from toolchain.tfjs import fused
+from toolchain.tfjs.execute import constant_shapes, graph_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping
+
+    Shape = tuple[int, ...]
+
+_LAYERS = frozenset({"Conv2D", "DepthwiseConv2dNative", "_FusedConv2D"}) | fused.FUSED.keys()
+_POOLS = frozenset({"MaxPool", "AvgPool", "MaxPoolWithArgmax"})
+# Operations whose kernels read other numbers as if they were float32, or refuse them.
+_FLOATS = frozenset(
+    {
+        "MatMul",
+        "BatchMatMul",
+        "BatchMatMulV2",
+        "_FusedMatMul",
+        "MaxPool",
+        "AvgPool",
+        "Conv2D",
+        "_FusedConv2D",
+        "DepthwiseConv2dNative",
+        "FusedDepthwiseConv2dNative",
+        "Conv3D",
+        "ClipByValue",
+        "LRN",
+    }
+)
+_FLOAT32, _BOOL = 1, 10  # of TensorFlow's DataType
+_RANDOM = frozenset(
+    {
+        "Multinomial",
+        "RandomStandardNormal",
+        "RandomUniform",
+        "RandomUniformInt",
+        "TruncatedNormal",
+    }
+)
+
+
+def obstacles(model: dict[str, Any], offered: Collection[str]) -> tuple[str, ...]:
+    """Say which operations of a model cannot be run, or give other numbers than they should.
+
+    Args:
+        model: A parsed `model.json`.
+        offered: The operations that the page's largest runtime offers
+            (`site.parts.load_runtimes()[-1].ops`).
+
+    Returns:
+        For each, in the graph's order, a clause such as `Conv2D block1/conv strides and
+        dilates at once`; none where the graph can be run.
+    """
+    graph = graph_of(model)
+    shapes = constant_shapes(model)
+    nodes = [*graph.node, *(node for each in graph.library.function for node in each.node_def)]
+    return tuple(
+        f"{node.op} {node.name} {reason}"
+        for node in nodes
+        if (reason := _obstacle(node, offered, shapes)) is not None
+    )
+
+
+def sentence(model: dict[str, Any], offered: Collection[str], name: str) -> str | None:
+    """Say in one sentence for the user that a model cannot be run; None where it can.
+
+    Args:
+        model: A parsed `model.json`.
+        offered: As in :func:`obstacles`.
+        name: What the user calls the model.
+    """
+    found = obstacles(model, offered)
+    if not found:
+        return None
+    more = f" and {len(found) - 1} more" if len(found) > 1 else ""
+    return f"{name} cannot run in a browser: {found[0]}{more}; replace such operations in the model"
+
+
+def _obstacle(node: Any, offered: Collection[str], shapes: Mapping[str, Shape]) -> str | None:
+    if node.op not in offered:
+        return "is an operation that TF.js does not run on WebAssembly"
+    for rule in _RULES:
+        if reason := rule(node, shapes):
+            return reason
+    return None
+
+
+def _format(node: Any, _: Mapping[str, Shape]) -> str | None:
+    # Most operations do not look at it and take the last axis for the channels all the same.
+    if fused.attribute(node, "data_format").s not in (b"", b"NHWC"):
+        return "has its channels first; save the model with channels last"
+    return None
+
+
+def _fused(node: Any, shapes: Mapping[str, Shape]) -> str | None:
+    return fused.obstacle(node, shapes) if node.op in fused.FUSED else None
+
+
+def _dtype(node: Any, _: Mapping[str, Shape]) -> str | None:
+    kind = fused.attribute(node, "T").type
+    return "is not of float32" if node.op in _FLOATS and kind not in (0, _FLOAT32) else None
+
+
+def _steps(node: Any, _: Mapping[str, Shape]) -> str | None:
+    if node.op not in _LAYERS | _POOLS:
+        return None
+    strides = _sides(node, "strides")
+    dilations = _sides(node, "dilations")
+    if {strides[0], strides[-1], dilations[0], dilations[-1]} != {1}:
+        return "steps over images or channels"
+    if max(strides) > 1 and max(dilations) > 1:
+        return "strides and dilates at once"
+    size = _sides(node, "ksize")
+    return "pools over images or channels" if {size[0], size[-1]} != {1} else None
+
+
+def _padding(node: Any, _: Mapping[str, Shape]) -> str | None:
+    explicit = fused.attribute(node, "padding").s == b"EXPLICIT"
+    return "is padded by numbers of its own" if node.op in _POOLS and explicit else None
+
+
+def _slopes(node: Any, shapes: Mapping[str, Shape]) -> str | None:
+    if node.op != "Prelu":
+        return None
+    slopes = shapes.get(node.input[1].partition(":")[0])
+    return None if fused.prelu_is_by_channel(slopes) else "has slopes that are not by channel"
+
+
+def _chance(node: Any, _: Mapping[str, Shape]) -> str | None:
+    return "draws at random, so that no two answers are alike" if node.op in _RANDOM else None
+
+
+def _other_numbers(node: Any, _: Mapping[str, Shape]) -> str | None:
+    """Find what gives other numbers without an error, as measured against TF.js' cpu backend."""
+    if node.op.startswith("FakeQuantWithMinMaxVars"):
+        return "rounds activations, which TF.js leaves out; save the model without it"
+    if node.op == "Dilation2D":
+        return "gives other numbers on WebAssembly"
+    to_bool = node.op == "Cast" and fused.attribute(node, "DstT").type == _BOOL
+    if to_bool and fused.attribute(node, "SrcT").type != _BOOL:
+        return "makes truth values of numbers, which WebAssembly cuts off; compare with 0 instead"
+    return None
+
+
+def _sides(node: Any, key: str) -> tuple[int, ...]:
+    return tuple(fused.attribute(node, key).list.i) or (1, 1, 1, 1)
+
+
+_RULES: tuple[Callable[[Any, Mapping[str, Shape]], str | None], ...] = (
+    _format,
+    _dtype,
+    _steps,
+    _padding,
+    _fused,
+    _slopes,
+    _chance,
+    _other_numbers,
+)
