@@ -85,10 +85,11 @@ def all_operations(folder: Path) -> Path:
         x = tf.nn.relu(tf.nn.bias_add(depthwise(x, "depth"), kept["bias8b"]))
         # What has several readers is not fused with any of them.
         mixed = conv(x, "mix")
-        x = tf.nn.avg_pool2d(mixed * tf.sigmoid(mixed), 2, 2, "SAME")
+        moved = tf.nn.bias_add(mixed, kept["bias8c"])
+        x = tf.nn.avg_pool2d(moved * tf.sigmoid(mixed), 2, 2, "SAME")
         x = raw.AddN(inputs=[depthwise(x, "deeper"), x, tf.nn.relu6(x)])
         x = raw.Add(x=tf.nn.relu(x), y=x)
-        x = x + tf.nn.bias_add(tf.sigmoid(x), kept["bias8c"])
+        x = x + tf.sigmoid(x)
         batch = tf.shape(x)[0]
         x = tf.reshape(tf.reduce_mean(x, (1, 2)), tf.stack((batch, 1, 1, 8)))
         x = tf.squeeze(x, (1, 2))
