@@ -14,6 +14,7 @@ from PIL import Image, ImageCms
 from tests import browser_pixels, engines
 from tests import colour_profiles as icc
 from toolchain import pictures
+from toolchain.errors import BadInputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -94,6 +95,12 @@ def code_points(primaries: int, transfer: int) -> tuple[bytes, bytes]:
     return b"cICP", bytes((primaries, transfer, 0, 1))
 
 
+def named(primaries: int, transfer: int) -> bytes:
+    """Return a profile that names its colours by code points, and says others as well."""
+    points = b"cicp\0\0\0\0" + bytes((primaries, transfer, 0, 1))
+    return icc.profile([*icc.matrix_tags(icc.TURNED, icc.SRGB_CURVE), (b"cicp", points)])
+
+
 def avif_of(primaries: int, transfer: int, profile: bytes | None = None) -> bytes:
     """Return an AVIF that names its colours by code points."""
     content = encoded("avif", profile)
@@ -153,6 +160,8 @@ PROFILES = {
     "table before matrix": icc.profile(
         [(b"A2B0", COLOUR_TABLE), *icc.matrix_tags(icc.TURNED, icc.SRGB_CURVE)], pcs=b"Lab "
     ),
+    "code points": named(12, 13),
+    "no code points": named(2, 2),
     "absolute intent": patched(TURNED, 64, b"\0\0\0\3"),
     "class of a link": patched(TURNED, 12, b"link"),
     "bytes behind": TURNED + bytes(50),
@@ -304,6 +313,24 @@ def test_everyday_photos_have_the_same_colours_in_every_browser(
     ours = read(tmp_path, name)
     assert difference(ours, there.decoded) <= 1
     assert difference(ours, there.shown) <= 1
+
+
+HDR = {
+    "PQ.png": png(code_points(9, 16)),
+    "HLG.png": png(code_points(9, 18), embedded(TURNED)),
+    "PQ.avif": avif_of(9, 16),
+    "PQ.jpeg": encoded("jpeg", named(9, 16)),
+}
+
+
+@pytest.mark.parametrize("name", HDR)
+def test_a_photo_that_every_browser_shows_in_another_brightness_is_refused(
+    tmp_path: Path, name: str
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(HDR[name])
+    with pytest.raises(BadInputError, match=r"high dynamic range .* save it as an ordinary"):
+        pictures.read(path)
 
 
 @pytest.mark.parametrize("form", OPTIONS)

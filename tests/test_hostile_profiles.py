@@ -28,10 +28,14 @@ WHOLE = {
         colour_profiles.old_table(3, 2, colour_profiles.wide_colours, "u1")
     ),
     "new table": colour_profiles.table_profile(NEW_TABLE),
+    "formula": colour_profiles.turned(
+        colour_profiles.formula(4, 2.2, 0.9, 0.1, 0.3, 0.05, 0.01, 0.0)
+    ),
 }
 PIXELS = np.random.default_rng(0).integers(0, 256, (8, 8, 3), np.uint8)
 
 
+@pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("name", WHOLE)
 def test_a_profile_with_any_damage_is_used_or_ignored(name: str) -> None:
     random = np.random.default_rng(1)
@@ -83,6 +87,17 @@ def test_tags_that_are_all_the_whole_profile_are_not_copied() -> None:
     tracemalloc.stop()
     assert most < 1 << 20
     assert not icc.is_profile(content + b"\0")
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    "parameters", [(30000.0,), (0.0,)], ids=["beyond all numbers", "the same everywhere"]
+)
+def test_a_curve_of_extremes_gives_colours(parameters: tuple[float, ...]) -> None:
+    curve = colour_profiles.formula(3, *parameters, 30000, 0, 30000, 0)
+    profile = icc.first_usable(colour_profiles.turned(curve), [b"RGB "])
+    assert profile is not None
+    assert srgb.convert(PIXELS, profile).shape == PIXELS.shape
 
 
 def test_a_fine_curve_is_ignored_with_its_profile() -> None:

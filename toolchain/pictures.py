@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from toolchain.colour.cicp import CodePoints
-    from toolchain.colour.icc import Profile
+    from toolchain.colour.profile import Profile
     from toolchain.colour.srgb import Bytes
 
 MAX_PIXELS = 1 << 27
@@ -44,7 +44,8 @@ def read(path: Path) -> Image:
     """Return a picture in sRGB, upright, as browsers show it; of several frames the first.
 
     Raises:
-        BadInputError: It is no picture that can be read, or has too many pixels.
+        BadInputError: It is no picture that can be read, has too many pixels, or has a high
+            dynamic range, which browsers show each in another way.
     """
     try:
         if not stat.S_ISREG(path.stat().st_mode):  # a pipe would be waited for

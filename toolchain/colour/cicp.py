@@ -1,7 +1,7 @@
 """Colours by the code points of ITU-T H.273, which AVIF and newer PNG files declare.
 
-What Chromium maps to a screen's brightness in ways of its own, PQ and HLG, is not known here:
-such a picture is taken for sRGB.
+Pictures of a high dynamic range, by PQ or HLG, are refused: each browser maps them to a screen's
+brightness in a way of its own, so there are no pixels to agree upon.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from toolchain.colour.icc import Curve, MatrixProfile
+from toolchain.colour.profile import Curve, MatrixProfile
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,6 +53,19 @@ _D50 = np.array([0.9642, 1.0, 0.8249])
 _BYTES = np.arange(256) / 255
 
 
+_HDR = (16, 18)
+
+
+class HdrError(Exception):
+    """The picture has a high dynamic range."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "it has a high dynamic range (PQ or HLG), which each browser shows in another "
+            "brightness; save it as an ordinary picture"
+        )
+
+
 @dataclass(frozen=True)
 class CodePoints:
     """What a file declares."""
@@ -65,7 +78,12 @@ class CodePoints:
 
         Args:
             is_film_srgb: Whether the curves of films are read as sRGB's, as browsers do in AVIF.
+
+        Raises:
+            HdrError: They are those of a high dynamic range.
         """
+        if self.transfer in _HDR:
+            raise HdrError
         curve = _CURVES.get(self.transfer)
         if is_film_srgb and self.transfer in _FILM_CODES:
             curve = SRGB_CURVE

@@ -8,15 +8,17 @@ profile's own bytes, so a profile costs no more than its size.
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+from toolchain.colour.cicp import CodePoints
+from toolchain.colour.profile import Curve, MatrixProfile, TableProfile
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    Array = np.ndarray[Any, np.dtype[np.float32]]
+    from toolchain.colour.profile import Array, Profile
 
 MAX_BYTES = 1 << 24
 """A JPEG cannot hold a larger profile; the largest of printers have a few million bytes."""
@@ -34,56 +36,6 @@ class UnusableProfileError(Exception):
     """The profile is damaged, or of a kind that browsers ignore."""
 
 
-@dataclass(frozen=True, eq=False)
-class MatrixProfile:
-    """Colours as a curve for each channel and a matrix, as cameras and screens have them."""
-
-    curves: Array
-    """The light of each byte, float32 `[channels, 256]`; one channel is grey."""
-    to_xyz: Array
-    """From linear RGB to XYZ under D50, float32 `[3, 3]`; of no account where all is grey."""
-
-
-@dataclass(frozen=True, eq=False)
-class TableProfile:
-    """Colours as a table with one axis for each channel, as printers have them."""
-
-    curves: Array
-    """Where on its axis each byte lies, float32 in 0…1 `[channels, 256]`."""
-    table: Array
-    """float32 `[points, …, points, 3]`."""
-    middle: tuple[Curve, ...]
-    """What is done to the table's values before the matrix; none where there is no matrix."""
-    matrix: Array | None
-    """float32 `[3, 4]`; the last column is added."""
-    last: tuple[Curve, ...]
-    is_lab: bool
-    """Whether the result is L*a*b*, each in 0…1, and not XYZ."""
-
-
-@dataclass(frozen=True, eq=False)
-class Curve:
-    """A curve from 0…1, as points at equal distances or as the parameters of its formula."""
-
-    points: Array | None = None
-    parameters: tuple[float, ...] = (1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0)
-    """g, a, b, c, d, e, f: `(a x + b)^g + e` from d on, `c x + f` below."""
-
-    def __call__(self, values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-        """Return the curve at these places, in the shape of `values`."""
-        if self.points is not None:
-            count = len(self.points)
-            places = np.clip(values, 0, 1) * (count - 1)
-            return np.interp(places, np.arange(count), self.points)
-        g, a, b, c, d, e, f = self.parameters
-        base = np.maximum(a * values + b, 0)
-        above = np.where(base > 0, np.power(base, g), 0) + e
-        return np.where(values >= d, above, c * values + f)
-
-
-Profile = MatrixProfile | TableProfile
-
-
 def read(content: bytes, space: bytes) -> Profile:
     """Read a profile for pictures of one colour space.
 
@@ -93,6 +45,7 @@ def read(content: bytes, space: bytes) -> Profile:
 
     Raises:
         UnusableProfileError: Browsers would show the picture without it.
+        HdrError: It is for pictures of a high dynamic range.
     """
     try:
         return _read(content, space)
@@ -101,7 +54,11 @@ def read(content: bytes, space: bytes) -> Profile:
 
 
 def first_usable(content: bytes, spaces: Iterable[bytes]) -> Profile | None:
-    """Read a profile for the first of these colour spaces that it is for; None for sRGB."""
+    """Read a profile for the first of these colour spaces that it is for; None for sRGB.
+
+    Raises:
+        HdrError: It is for pictures of a high dynamic range.
+    """
     for space in spaces:
         try:
             return read(content, space)
@@ -126,6 +83,10 @@ def _read(content: bytes, space: bytes) -> Profile:
     pcs = content[20:24]
     if pcs not in (b"XYZ ", b"Lab "):
         raise UnusableProfileError("it does not lead to XYZ or Lab")
+    named = tags.get(b"cicp", b"") if space == b"RGB " else b""
+    known = CodePoints(named[8], named[9]).profile() if len(named) == 12 else None
+    if known:  # Chromium believes these and not the rest
+        return known
     matrix = _grey(tags, pcs) if space == b"GRAY" else _matrix(tags)
     for name in (b"A2B0", b"A2B1"):  # perceptual before relative, whatever the header says
         if name in tags:

@@ -9,12 +9,12 @@ from typing import IO, TYPE_CHECKING
 
 from toolchain.colour import icc
 from toolchain.colour.cicp import CodePoints, matrix_profile
-from toolchain.colour.icc import Curve
+from toolchain.colour.profile import Curve
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from toolchain.colour.icc import Profile
+    from toolchain.colour.profile import Profile
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _WANTED = {
@@ -55,6 +55,9 @@ class Ahead:
 
         Args:
             spaces: The colour spaces that a profile may be for, as profiles spell them.
+
+        Raises:
+            HdrError: They are those of a high dynamic range.
         """
         points = self.chunks.get(b"cICP", b"")
         known = CodePoints(points[0], points[1]).profile() if len(points) == 4 else None

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from toolchain.colour.icc import MatrixProfile, Profile, TableProfile
+from toolchain.colour.profile import MatrixProfile, Profile, TableProfile
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
