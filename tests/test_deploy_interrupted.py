@@ -278,12 +278,18 @@ def test_a_server_is_rid_of_what_an_interrupted_deploy_left(
     with pytest.raises(KeyboardInterrupt):
         deploy("two", dying(RemoteTarget(remote), 1), tmp_path, 1)
     assert weights(tmp_path, "two") <= everything(root)
-    # What rsync has when it is killed while it sends: whole files that it has not put in place.
+    # What rsync has when it is killed: whole files that it has not put in place, and half a one.
     delayed = root / "model" / ".~tmp~" / "weights.0000000000000000.bin"
     delayed.parent.mkdir()
     delayed.write_text("two", "utf-8")
+    half = root / "model" / ".weights.0000000000000000.bin.aB3dE6"
+    half.write_text("t", "utf-8")
+    of_others = root / ".my-notebook.js.backup"
+    of_others.write_text("mine", "utf-8")
     for day, word in ((2, "three"), (20, "four")):
         deploy(word, RemoteTarget(remote), tmp_path, day)
     assert not weights(tmp_path, "two") & everything(root)
     assert not delayed.parent.exists()
+    assert not half.exists()
+    assert of_others.exists()
     assert expected(tmp_path / "four").items() <= shown(root).items()

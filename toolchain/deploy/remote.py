@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
@@ -23,7 +24,9 @@ if TYPE_CHECKING:
 
 _SECONDS = 60  # that rsync may hear nothing
 _NO_SUCH_FILE = 23  # rsync's exit status where a source is missing
-_DELAYED = ".~tmp~"  # the folder in which rsync collects files whose updates are delayed
+# What rsync leaves when it is killed: folders of files whose updates were delayed, and the file
+# that it was just writing. Only of names that hold this tool's digests that is sure to be one.
+_LEFT = re.compile(r"(?:^|/)(?:\.~tmp~|\.[^/]+\.[0-9a-f]{16}\.[A-Za-z0-9]+\.[A-Za-z0-9]{6})$")
 # What the user's shell may set for other uses: names in another encoding, weaker checksums.
 _IGNORED = frozenset({"RSYNC_CHECKSUM_LIST", "RSYNC_ICONV", "RSYNC_PARTIAL_DIR"})
 
@@ -83,17 +86,17 @@ class RemoteTarget(Target):
 
     def _sizes(self, paths: Iterable[str]) -> dict[str, int]:
         """Return the size of each of these files that is there."""
-        known = {name: size for _, size, name in self._listed()}
+        known = dict(self._listed())
         return {path: known[path] for path in paths if path in known}
 
-    def _listed(self, *selection: str) -> Iterator[tuple[str, int, str]]:
-        """Give mode, size and path of what is there."""
-        done = self._rsync("--list-only", "--recursive", *selection, "--", f"{self._root}/")
+    def _listed(self) -> Iterator[tuple[str, int]]:
+        """Give path and size of what is there."""
+        done = self._rsync("--list-only", "--recursive", "--", f"{self._root}/")
         self._check(done)
         for line in done.stdout.splitlines():
-            # Between them stand date and time, and only the name may hold spaces.
-            mode, size, _, _, name = line.split(maxsplit=4)
-            yield mode, int(size.replace(",", "")), name
+            # Mode, size, date, time and name, of which only the name may hold spaces.
+            _, size, _, _, name = line.split(maxsplit=4)
+            yield name, int(size.replace(",", ""))
 
     def put(self, items: Sequence[Item], sent: Callable[[int], None]) -> None:
         """Send files; each appears there when all have come."""
@@ -128,10 +131,10 @@ class RemoteTarget(Target):
             self._check(done)
 
     def finish(self, message: str, shown: Mapping[str, FileFact]) -> None:  # noqa: ARG002 - all is there already
-        """Remove what a killed rsync has collected and not put in its place."""
-        folders = self._listed("--include=*/", "--exclude=*")
-        left = [name for _, _, name in folders if name.split("/")[-1] == _DELAYED]
-        self._delete(left, "--force")  # with what is in them
+        """Remove what a killed rsync has written and not put in its place."""
+        left = {PurePosixPath(path) for path, _ in self._listed() if _LEFT.search(path)}
+        outermost = [str(path) for path in left if left.isdisjoint(path.parents)]
+        self._delete(outermost, "--force")  # folders with what is in them
 
     def _rsync(self, *arguments: str, text: str = "") -> subprocess.CompletedProcess[str]:
         # Names go as they are, whatever the locale can print.
