@@ -8,6 +8,7 @@ clocks go wrong, so that only decides what goes first, and costs a rebuild where
 from __future__ import annotations
 
 import re
+import shutil
 import time
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -202,26 +203,32 @@ def _remove(
 ) -> Removal:
     """Remove one entry after another until it is enough."""
     gone = Removal()
-    for entry in doomed:
-        if enough(gone):
-            break
-        gone = _remove_one(store, entry, gone)
+    with store.scratch() as aside:
+        for entry in doomed:
+            if enough(gone):
+                break
+            gone = _remove_one(store, entry, aside / "removed", gone)
     with store.lock(_TALLY, doing=_COUNTING):
         if (known := _read_tally(store)) is not None:
             _write_tally(store, max(0, known - gone.bytes))
     return gone
 
 
-def _remove_one(store: Store, entry: Entry, gone: Removal) -> Removal:
-    """Remove an entry unless it is in use, and return what has gone then."""
+def _remove_one(store: Store, entry: Entry, aside: Path, gone: Removal) -> Removal:
+    """Remove an entry unless it is in use, and return what has gone then.
+
+    Args:
+        store: Where it is kept.
+        entry: The entry.
+        aside: Where nothing is yet, on the same disk.
+        gone: What has gone so far.
+    """
     lock = store.lock_file_of(entry.kind, entry.key)
     try:
-        with store.scratch() as doomed, locks.tried(lock) as mine:
+        with locks.tried(lock) as mine:
             if entry.readable and (not mine or store.in_use(entry.kind, entry.key)):
                 return replace(gone, in_use=gone.in_use + 1)
-            entry.folder.rename(doomed / "removed")
-            with suppress(OSError):
-                entry.folder.parent.rmdir()  # where it was the last one
+            entry.folder.rename(aside)
             if mine:
                 # Who waits for a lock sees that its file is gone, and makes another.
                 with suppress(OSError):
@@ -230,6 +237,9 @@ def _remove_one(store: Store, entry: Entry, gone: Removal) -> Removal:
         return gone  # another process was quicker
     except OSError:
         return replace(gone, refused=gone.refused + 1)
+    with suppress(OSError):
+        entry.folder.parent.rmdir()  # where it was the last one
+    shutil.rmtree(aside, ignore_errors=True)
     return replace(gone, entries=gone.entries + 1, bytes=gone.bytes + entry.bytes)
 
 

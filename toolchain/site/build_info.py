@@ -47,7 +47,7 @@ class Built(_Part):
     quantization: str
     basis: str
     """Digest of all that its weights depend on: the source, how it was to be converted and
-    compressed, and the photos."""
+    compressed, the photos, and the code and the libraries that did it."""
     plan: str | None
     """Digest of the plan that they were compressed by, as `report.json` has it."""
     calibration: str | None
