@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 ENGINES = ("chromium", "firefox", "webkit")
 _NEEDS = {"firefox": ("firefox-esr",), "webkit": ("WebKitWebDriver", "Xvfb")}
-SECONDS_TO_START = 120
+SECONDS_TO_START = 300
 _QUIET_FIREFOX = {
     "browser.aboutwelcome.enabled": False,
     "browser.shell.checkDefaultBrowser": False,

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from toolchain.store import Store
 
-pytestmark = pytest.mark.xdist_group("engines")
+pytestmark = pytest.mark.xdist_group("altered pixels")
 
 SENTENCE = strings.load("en").script["alteredPixels"]
 # As Firefox does under `privacy.resistFingerprinting`, and as Brave does in every window.

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     Pixels = np.ndarray[Any, np.dtype[np.uint8]]
 
-pytestmark = pytest.mark.xdist_group("engines")
+pytestmark = pytest.mark.xdist_group("colour")
 
 # Patches of one colour, so that what differs is the colour and no decoder.
 RANDOM = np.random.default_rng(0)

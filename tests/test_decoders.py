@@ -18,7 +18,7 @@ from toolchain import pictures
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = pytest.mark.xdist_group("engines")
+pytestmark = pytest.mark.xdist_group("decoders")
 
 with Image.open(SAMPLES / "palace.jpg") as _sample:
     PHOTO = _sample.convert("RGB").crop((0, 0, 201, 151))  # odd, as chroma's halves are rounded
