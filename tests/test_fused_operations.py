@@ -11,9 +11,11 @@ import pytest
 from tests import small_graphs, tfjs_wasm
 from tests.small_graphs import CHANNELS, CLASSES, IMAGES, convolution, head, small, values
 from toolchain import tf as tensorflow
+from toolchain.compress import network, quantise
 from toolchain.compress.unchanged import difference
 from toolchain.errors import BadInputError
-from toolchain.tfjs import execute, fused
+from toolchain.progress import Silent
+from toolchain.tfjs import execute, fused, quantised
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -228,6 +230,39 @@ def test_python_refuses_what_webassembly_refuses(
     (tmp_path / "model.json").write_text(json.dumps(model), "utf-8")
     with pytest.raises(BadInputError, match=reason):
         execute.load(tmp_path, "model.json")
+
+
+@pytest.mark.parametrize(
+    ("name", "steps"),
+    [
+        ("prelu by channel", ["BiasAdd", "Prelu"]),
+        ("prelu of every place", ["BiasAdd", "Prelu"]),
+        ("prelu by row", ["BiasAdd"]),
+        ("relu6", ["BiasAdd", "Relu6"]),
+    ],
+)
+def test_quantised_artifacts_fuse_what_can_be_fused_again(
+    made: dict[str, small_graphs.Small], tmp_path: Path, name: str, steps: list[str]
+) -> None:
+    read = network.read(made[name].folder, "model.json")
+    felt = {layer.name: np.ones(read.weights[layer.bias].shape) for layer in read.layers}
+    quantiser = quantise.Quantiser(read, IMAGES, felt, seed=0, progress=Silent())
+    result = quantiser.run(1e-9, Silent())
+    packed = tmp_path / "packed"
+    packed.mkdir()
+    quantised.write(
+        read.with_weights(result.biases),
+        result.kernels,
+        packed,
+        form="packed",
+        shard_bytes=4 << 20,
+    )
+    (node,) = (each for each in fused_nodes(model_of(packed)) if each.op == "_FusedConv2D")
+    assert fused.steps_of(node) == steps
+    plain = tfjs_wasm.unpacked(packed, "model.json", tmp_path / "plain")
+    (answer,) = tfjs_wasm.outputs([plain], IMAGES, tmp_path)
+    assert not isinstance(answer, str), answer
+    assert difference(made[name].expected, answer) < 0.05
 
 
 def test_keras_models_that_webassembly_could_not_run_do(tmp_path: Path) -> None:

@@ -9,7 +9,6 @@ for their shape are stored as one, and what is left is taken apart: layer, sum, 
 from __future__ import annotations
 
 import json
-from itertools import pairwise
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +16,7 @@ import numpy as np
 
 from toolchain.tfjs import fused
 from toolchain.tfjs.execute import constant_shapes, graph_of
+from toolchain.tfjs.shards import write_shards
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -152,18 +152,9 @@ def _store_rows(
         for shard in group["paths"]:
             (folder / shard).unlink()
         group["weights"] = entries
-        group["paths"] = _write_shards(folder, number, b"".join(chunks), shard_bytes)
+        group["paths"] = write_shards(folder, number, b"".join(chunks), shard_bytes)
     nodes = model["modelTopology"]["node"]
     model["modelTopology"]["node"] = [node for node in nodes if node["name"] not in gone]
-
-
-def _write_shards(folder: Path, number: int, data: bytes, shard_bytes: int) -> list[str]:
-    cuts = [*range(0, max(len(data), 1), shard_bytes), len(data)]
-    names = []
-    for index, (start, end) in enumerate(pairwise(cuts), 1):
-        names.append(f"group{number}-shard{index}of{len(cuts) - 1}.bin")
-        (folder / names[-1]).write_bytes(data[start:end])
-    return names
 
 
 def _name(reference: str) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 from toolchain import tf as tensorflow
 from toolchain.errors import BadInputError, ToolchainError
-from toolchain.tfjs import biases, converter_passes
+from toolchain.tfjs import biases, converter_passes, halves
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,8 +39,9 @@ def convert(
         saved_model: The SavedModel's folder.
         folder: Where to write; made anew.
         signature: Name of the signature to convert.
-        quantization: How the converter stores the weights. Its `uint8` and `uint16` take
-            one scale and zero point for each tensor, biases included.
+        quantization: How the weights are stored. The converter's `uint8` and `uint16` take
+            one scale and zero point for each tensor, biases included; `float16` leaves out
+            what it has no room for (`halves.py`).
         shard_bytes: The largest size of one weight file.
 
     Raises:
@@ -48,6 +49,7 @@ def convert(
         ToolchainError: The converter failed for another reason.
     """
     shutil.rmtree(folder, ignore_errors=True)
+    by_converter = quantization in ("uint16", "uint8")
     try:
         with tensorflow.quiet():
             tensorflow.load()
@@ -62,7 +64,7 @@ def convert(
                     str(saved_model),
                     str(folder),
                     signature_def=signature,
-                    quantization_dtype_map=None if quantization == "none" else {quantization: "*"},
+                    quantization_dtype_map={quantization: "*"} if by_converter else None,
                     weight_shard_size_bytes=shard_bytes,
                 )
     except Exception as error:
@@ -77,3 +79,5 @@ def convert(
             f"{saved_model} could not be converted to TF.js: {reason[0]}; --debug shows where"
         ) from error
     biases.mend(folder, shard_bytes=shard_bytes)
+    if quantization == "float16":
+        halves.store(folder, shard_bytes=shard_bytes)

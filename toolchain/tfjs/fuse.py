@@ -8,60 +8,96 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from toolchain.tfjs import fused
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
-_FUSED = {
-    "Conv2D": "_FusedConv2D",
-    "DepthwiseConv2dNative": "FusedDepthwiseConv2dNative",
-    "MatMul": "_FusedMatMul",
-}
-_ACTIVATIONS = frozenset({"Relu", "Relu6", "Elu"})
+_FUSED = {layer: operation for operation, layer in fused.FUSED.items()}
+_ACTIVATIONS = frozenset({"Relu", "Relu6", "Elu", "Prelu"})
 
 
-def fuse(nodes: Iterable[Any], output: str) -> list[Any]:
+def fuse(nodes: Iterable[Any], output: str, shapes: Mapping[str, tuple[int, ...]]) -> list[Any]:
     """Return the nodes, in order, with every layer → BiasAdd (→ activation) chain fused.
+
+    A PReLU that was written out for TensorFlow becomes one operation first.
 
     Args:
         nodes: `NodeDef`s, each after its inputs.
         output: Name of the graph's output, which keeps its name.
+        shapes: Of the constants, by name.
     """
-    ordered = list(nodes)
-    by_name = {node.name: node for node in ordered}
-    readers: dict[str, list[str]] = {node.name: [] for node in ordered}
-    for node in ordered:
-        for source in node.input:
-            readers[source.lstrip("^").split(":")[0]].append(node.name)
-
-    def only_reader(name: str) -> Any | None:
-        if name == output or len(readers[name]) != 1:
-            return None
-        return by_name[readers[name][0]]
-
+    graph = _Graph(_with_prelus(_Graph(nodes, output), shapes), output)
     replaced: dict[str, Any] = {}
     swallowed: set[str] = set()
-    for node in ordered:
+    for node in graph.nodes:
         if node.op not in _FUSED:
             continue
-        add = only_reader(node.name)
+        add = graph.only_reader(node.name)
         if add is None or add.op != "BiasAdd" or add.input[0].split(":")[0] != node.name:
             continue
-        activation = only_reader(add.name)
         chain = [node, add]
+        activation = graph.only_reader(add.name)
         if activation is not None and activation.op in _ACTIVATIONS:
             chain.append(activation)
-        replaced[chain[-1].name] = _fused(chain)
-        swallowed.update(link.name for link in chain[:-1])
-    return [replaced.get(node.name, node) for node in ordered if node.name not in swallowed]
+        for length in range(len(chain), 1, -1):
+            made = _fused(chain[:length])
+            if fused.obstacle(made, shapes) is None:
+                replaced[made.name] = made
+                swallowed.update(link.name for link in chain[: length - 1])
+                break
+    return [replaced.get(node.name, node) for node in graph.nodes if node.name not in swallowed]
+
+
+class _Graph:
+    """Nodes in order, with who reads them."""
+
+    def __init__(self, nodes: Iterable[Any], output: str) -> None:
+        self.nodes = list(nodes)
+        self.by_name = {node.name: node for node in self.nodes}
+        self._output = output
+        self._readers: dict[str, list[str]] = {node.name: [] for node in self.nodes}
+        for node in self.nodes:
+            for source in node.input:
+                self._readers[source.lstrip("^").split(":")[0]].append(node.name)
+
+    def only_reader(self, name: str) -> Any | None:
+        """Return the one node that reads another, None where there is another reader."""
+        if name == self._output or len(self._readers[name]) != 1:
+            return None
+        return self.by_name[self._readers[name][0]]
+
+
+def _with_prelus(graph: _Graph, shapes: Mapping[str, tuple[int, ...]]) -> list[Any]:
+    """Return the nodes with one `Prelu` for all that `fused.without_prelu` made of it."""
+    replaced: dict[str, Any] = {}
+    swallowed: set[str] = set()
+    for node in graph.nodes:
+        parts = fused.parts_of_prelu(node.name)
+        below = [graph.by_name.get(name) for name in parts]
+        if node.op != "Sub" or any(part is None for part in below):
+            continue
+        if any(graph.only_reader(name) is None for name in parts):
+            continue
+        slopes = graph.by_name[parts[-1]].input[0]
+        if not fused.prelu_is_by_channel(shapes.get(slopes)):
+            continue
+        prelu = type(node)(name=node.name, op="Prelu")
+        prelu.input.extend([graph.by_name[parts[0]].input[0], slopes])
+        replaced[node.name] = prelu
+        swallowed.update(parts)
+    return [replaced.get(node.name, node) for node in graph.nodes if node.name not in swallowed]
 
 
 def _fused(chain: list[Any]) -> Any:
     layer, add = chain[:2]
-    fused = type(layer)()
-    fused.CopyFrom(layer)
-    fused.name = chain[-1].name
-    fused.op = _FUSED[layer.op]
-    fused.input.append(add.input[1])
-    fused.attr["fused_ops"].list.s.extend(link.op.encode() for link in chain[1:])
-    fused.attr["num_args"].i = 1
-    return fused
+    made = type(layer)()
+    made.CopyFrom(layer)
+    made.name = chain[-1].name
+    made.op = _FUSED[layer.op]
+    made.input.append(add.input[1])
+    made.attr["fused_ops"].list.s.extend(link.op.encode() for link in chain[1:])
+    if chain[-1].op == "Prelu":
+        made.input.append(chain[-1].input[1])
+    made.attr["num_args"].i = len(made.input) - len(layer.input)
+    return made

@@ -165,12 +165,13 @@ def without_prelu(node: Any) -> list[Any]:
     It is the difference of its input's positive part and its slopes times its negative part.
     """
     value, slopes = node.input[:2]
+    above, negated, below, scaled = parts_of_prelu(node.name)
     parts = {
-        f"{node.name}/above": ("Relu", [value]),
-        f"{node.name}/negated": ("Neg", [value]),
-        f"{node.name}/below": ("Relu", [f"{node.name}/negated"]),
-        f"{node.name}/scaled": ("Mul", [slopes, f"{node.name}/below"]),
-        node.name: ("Sub", [f"{node.name}/above", f"{node.name}/scaled"]),
+        above: ("Relu", [value]),
+        negated: ("Neg", [value]),
+        below: ("Relu", [negated]),
+        scaled: ("Mul", [slopes, below]),
+        node.name: ("Sub", [above, scaled]),
     }
     nodes = [type(node)(name=name, op=op, input=inputs) for name, (op, inputs) in parts.items()]
     from tensorflow.core.framework import types_pb2
@@ -178,6 +179,11 @@ def without_prelu(node: Any) -> list[Any]:
     for part in nodes:
         part.attr["T"].type = types_pb2.DT_FLOAT
     return nodes
+
+
+def parts_of_prelu(name: str) -> tuple[str, str, str, str]:
+    """Return the names of the nodes that :func:`without_prelu` makes but for the last."""
+    return f"{name}/above", f"{name}/negated", f"{name}/below", f"{name}/scaled"
 
 
 def prelu_is_by_channel(shape: Shape | None) -> bool:

@@ -22,7 +22,7 @@ import numpy as np
 
 from toolchain import tf as tensorflow
 from toolchain.errors import BadInputError
-from toolchain.tfjs import execute, packing
+from toolchain.tfjs import execute, halves, packing
 from toolchain.tfjs.fuse import fuse
 from toolchain.tfjs.packing import EARLY_BYTES, MAX_SCALES, ZERO
 
@@ -37,9 +37,6 @@ if TYPE_CHECKING:
 
 Format = Literal["packed", "stock"]
 FORMATS: tuple[Format, ...] = get_args(Format)
-
-_FEW = 4096
-"""Constants of more numbers are weights, of which the smallest do not matter."""
 
 _CHEAPER_AFTER = 4
 """A layer's output may have this many times its weights and still be cheaper to scale.
@@ -76,7 +73,8 @@ def write(
     biases = {layer.bias for layer in network.layers}
     if form == "stock":
         nodes = _with_products(network, kernels, nodes)
-    graph = graph_pb2.GraphDef(node=fuse(nodes, network.output))
+    shapes = {name: value.shape for name, value in network.weights.items()}
+    graph = graph_pb2.GraphDef(node=fuse(nodes, network.output, shapes))
     graph.versions.producer = 1882
     entries: list[dict[str, Any]] = []
     chunks: list[bytes] = []
@@ -87,7 +85,7 @@ def write(
         value = network.weights[name]
         rounded = kernels.get(name)
         if rounded is None:
-            entry, content = _plain(name, value, exact=name not in biases)
+            entry, content = halves.encode(name, value, exact=name not in biases)
         elif form == "packed":
             entry, (numbers, content) = _packed(name, value, rounded, scales)
             chunks.append(numbers)
@@ -137,27 +135,6 @@ def _table(kernels: Mapping[str, Rounded]) -> dict[np.float32, int]:
     return {step: index for index, step in enumerate(steps)}
 
 
-def _plain(name: str, value: Array, *, exact: bool = False) -> tuple[dict[str, Any], bytes]:
-    """Return a weight's entry and bytes, as float16 where that is near enough.
-
-    Args:
-        name: The weight's.
-        value: The weight.
-        exact: Whether numbers that are too small for float16 matter, as the epsilon of a
-            normalisation does, which as 0 would divide by 0.
-    """
-    entry: dict[str, Any] = {"name": name, "shape": list(value.shape), "dtype": str(value.dtype)}
-    if value.dtype != np.float32:
-        return entry, value.tobytes()
-    with np.errstate(over="ignore"):
-        half = value.astype(np.float16)
-    lost = exact and value.size <= _FEW and not np.allclose(half, value, rtol=1e-3, atol=0)
-    if lost or not np.isfinite(half).all():
-        return entry, value.astype("<f4").tobytes()
-    entry["quantization"] = {"dtype": "float16", "original_dtype": "float32"}
-    return entry, half.astype("<f2").tobytes()
-
-
 def _packed(
     name: str, value: Array, rounded: Rounded, table: Mapping[np.float32, int]
 ) -> tuple[dict[str, Any], tuple[bytes, bytes]]:
@@ -193,10 +170,10 @@ def _stock_steps(name: str, value: Array, rounded: Rounded) -> tuple[dict[str, A
     # A depthwise kernel ends with [channels, multiplier], so the steps do too.
     tail = value.shape[-2:] if value.shape[-1] * value.shape[-2] == len(steps) else (len(steps),)
     shape = [*([1] * (value.ndim - len(tail))), *tail]
-    entry, content = _plain(f"{name}/steps", steps.reshape(shape))
+    entry, content = halves.encode(f"{name}/steps", steps.reshape(shape))
     with np.errstate(over="ignore"):
-        halves = steps.astype(np.float16)
-    if not np.array_equal(halves.astype(np.float32), steps):
+        rounded_steps = steps.astype(np.float16)
+    if not np.array_equal(rounded_steps.astype(np.float32), steps):
         # The steps are made to be float16; one that is too small for it is not.
         entry.pop("quantization", None)
         content = steps.astype("<f4").tobytes()
