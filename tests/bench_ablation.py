@@ -168,7 +168,7 @@ def reaches(subject: Subject) -> dict[str, Array]:
 def show(name: str, count: int, logits: Array, judge: judges.Judge) -> None:
     """Print one line."""
     verdict = judge.verdict_of(logits)
-    expected, found = softmax(judge.float_logits), softmax(logits)
+    expected, found = softmax(judge.float_outputs), softmax(logits)
     divergence = (expected * np.log(expected / found)).sum(axis=1).mean()
     assert verdict.drop is not None
     assert verdict.expected_drop is not None

@@ -158,40 +158,97 @@ def test_a_limit_that_the_graph_alone_exceeds_ends_at_once(
 
 
 @pytest.mark.parametrize(
-    ("coarse", "fine", "found", "room", "bits"),
+    ("drops", "found", "room", "bits"),
     [
-        ([], [4.6], True, None, 4.2),
-        ([4.6], [], False, None, 5.0),
-        ([4.2], [4.6], True, None, 4.4),
-        ([4.3, 4.2], [4.6, 5.0], True, 9.0, 4.45),
-        ([4.45], [4.6], True, None, None),  # what is left to gain is not worth a run
-        ([4.45], [4.6], False, None, 4.525),  # but it is, where there is nothing yet
-        ([4.45], [4.6], False, 4.51, 4.51),
-        ([4.45], [4.6], False, 4.46, None),
-        ([5.0, 4.6], [], False, None, 5.8),  # twice as far each time
-        ([4.6], [], False, 4.7, 4.7),
-        ([4.6], [], False, 4.62, None),
-        ([], [0.3], True, None, None),
-        ([4.6], [4.2], True, None, None),  # noise
+        # Half a bit less makes the drop about twice as large.
+        ({4.6: 0.5}, True, None, 4.1),
+        ({4.6: 2.0}, False, None, 5.0),
+        ({4.6: 1.3}, False, None, 4.6 + 0.19),
+        ({4.6: 1.01}, False, None, 4.7),
+        ({4.6: 40.0, 5.0: 20.0}, False, None, 5.8),  # twice as far each time
+        ({4.6: 0.0}, True, None, 3.8),  # no further than that, whatever the luck
+        ({4.2: 2.0, 4.6: 0.5}, True, None, 4.4),
+        ({4.2: 4.0, 4.6: 0.9}, True, None, 4.5),
+        ({4.0: 1.1, 4.6: 0.5}, True, None, 4.15),  # never nearer than a quarter to either
+        ({4.3: 2.0, 4.2: 9.0, 4.6: 0.5, 5.0: 0.1}, True, 9.0, 4.45),
+        ({4.6: 0.9}, True, None, None),  # what is left to gain is not worth a run
+        ({4.45: 2.0, 4.6: 0.5}, True, None, None),
+        ({4.45: 2.0, 4.6: 0.5}, False, None, 4.525),  # but it is, where there is nothing yet
+        ({4.45: 2.0, 4.6: 0.5}, False, 4.51, 4.51),
+        ({4.45: 2.0, 4.6: 0.5}, False, 4.46, None),
+        ({4.6: 9.0}, False, 4.7, 4.7),
+        ({4.6: 9.0}, False, 4.62, None),
+        ({0.3: 0.0}, True, None, None),
+        ({4.6: 2.0, 4.2: 0.5}, True, None, None),  # noise
     ],
 )
 def test_the_next_bits(
-    coarse: list[float], fine: list[float], found: bool, room: float | None, bits: float | None
+    drops: dict[float, float], found: bool, room: float | None, bits: float | None
 ) -> None:
-    wanted = search.next_bits(coarse=coarse, fine=fine, found=found, room=room)
-    assert wanted == (None if bits is None else pytest.approx(bits))
+    wanted = search.next_bits(drops, max_drop=1.0, found=found, room=room)
+    assert wanted == (None if bits is None else pytest.approx(bits, abs=0.002))
+
+
+def test_a_limit_of_no_drop_at_all_goes_on_to_more_bits() -> None:
+    assert search.next_bits({4.6: 0.5}, max_drop=0.0, found=False, room=None) == pytest.approx(5.0)
+    both = search.next_bits({4.6: 0.5, 5.0: 0.0}, max_drop=0.0, found=True, room=None)
+    assert both is not None
+    assert 4.6 < both < 5.0
 
 
 def test_bits_do_not_go_down_to_where_pictures_are_not_to_be_trusted() -> None:
-    def following(fine: float, least: float, room: float | None, *, found: bool) -> float | None:
-        return search.next_bits(coarse=[], fine=[fine], found=found, room=room, least=least)
+    def following(least: float, room: float | None, *, found: bool) -> float | None:
+        return search.next_bits({5.4: 0.1}, max_drop=1.0, found=found, room=room, least=least)
 
-    assert following(5.4, 5.4, None, found=True) is None
-    assert following(5.4, 5.2, None, found=True) == pytest.approx(5.2)
+    assert following(5.4, None, found=True) is None
+    assert following(5.2, None, found=True) == pytest.approx(5.2)
     # A limit of bytes that the user gave is kept all the same.
-    assert following(5.4, 5.4, 4.0, found=False) == pytest.approx(4.0)
+    assert following(5.4, 4.0, found=False) == pytest.approx(4.0)
+
+
+def test_why_no_fewer_bits_are_tried_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried, found, hearing = find(Known(4.0, least_bits=5.4), monkeypatch, max_bytes=None)
+    assert tried == [5.4]
+    assert found.bits == 5.4
+    assert hearing.said[-1].startswith("Fewer than 5.4 bits a weight are not tried without photos")
 
 
 def test_the_next_of_nothing_is_refused() -> None:
     with pytest.raises(ValueError, match="nothing was tried"):
-        search.next_bits(coarse=[], fine=[], found=False, room=None)
+        search.next_bits({}, max_drop=1.0, found=False, room=None)
+
+
+def candidates(*drops: tuple[float, float]) -> list[search.Candidate]:
+    nobody: Any = None
+    return [
+        search.Candidate(bits, bits, round(1000 * bits), drop, NOTHING, nobody)
+        for bits, drop in drops
+    ]
+
+
+def test_candidates_that_contradict_each_other_are_not_taken_at_their_word() -> None:
+    # The drops that a search within the noise of its judge once found.
+    tried = candidates((4.6, 1.70), (5.0, 0.65), (4.8, 2.29), (4.9, 2.28))
+    drops = [one.drop for one in search.without_contradictions(tried)]
+    assert drops == pytest.approx([6.27 / 3, 0.65, 2.29, 2.28])
+    # Of two whose order is wrong, the luckier one is not better than both together.
+    assert [
+        one.drop for one in search.without_contradictions(candidates((4.6, 0.2), (5.0, 1.4)))
+    ] == pytest.approx([0.8, 1.4])
+
+
+def test_candidates_in_order_stay_as_they_are() -> None:
+    tried = candidates((5.0, 0.5), (4.2, 2.0), (4.6, 1.0), (5.4, 0.5))
+    assert search.without_contradictions(tried) == tried
+
+
+def test_the_smallest_by_luck_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """4.6 bits seem fine, 4.1 too large, and 4.35 between them larger still."""
+
+    class Lucky(Known):
+        def drops(self, bits: float) -> float:
+            return {4.6: 0.5}.get(round(bits, 2), 3.0 if bits > 4.2 else 1.1)
+
+    _, found, hearing = find(Lucky(0.0), monkeypatch, max_bytes=None)
+    assert found.bits == pytest.approx(4.6)
+    assert any("plans cannot be told apart" in said for said in hearing.said)

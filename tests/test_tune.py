@@ -21,8 +21,9 @@ from hypothesis import strategies as st
 
 from tests import command_line, tiny_models
 from toolchain import cli
-from toolchain.compress import planning, tune
+from toolchain.compress import tune
 from toolchain.compress.front import Front, Point
+from toolchain.compress.judge import drop_of
 from toolchain.compress.options import CompressOptions
 from toolchain.errors import BadInputError
 from toolchain.evaluation.metrics import Verdict
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.xdist_group("tune")
 
 PHOTOS = 60
+JUDGED = 30
 LEVELS = (2.0, 3.0, 4.5, 6.0)
 SECONDS = 60.0  # until a process must have computed a point
 
@@ -76,17 +78,23 @@ class Hearing(Silent):
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return an ImageFolder of noise of many colours, the same in every run."""
+    """Return an ImageFolder of noise of many colours, with another, to judge by, beside it."""
     from PIL import Image
 
     root = tmp_path_factory.mktemp("photos")
     random = np.random.default_rng(0)
-    for number in range(PHOTOS):
-        kind = root / tiny_models.names()[number % tiny_models.CLASSES]
-        kind.mkdir(exist_ok=True)
-        pixels = random.integers(0, random.integers(2, 256, 3), (40, 44, 3)).astype(np.uint8)
-        Image.fromarray(pixels).save(kind / f"{number:02}.png")
-    return root
+    for name, count in (("photos", PHOTOS), ("judged", JUDGED)):
+        for number in range(count):
+            kind = root / name / tiny_models.names()[number % tiny_models.CLASSES]
+            kind.mkdir(exist_ok=True, parents=True)
+            pixels = random.integers(0, random.integers(2, 256, 3), (40, 44, 3)).astype(np.uint8)
+            Image.fromarray(pixels).save(kind / f"{number:02}.png")
+    return root / "photos"
+
+
+def judged_by(photos: Path) -> Path:
+    """Return the folder of photos to judge by beside those to round by."""
+    return photos.with_name("judged")
 
 
 @pytest.fixture(scope="module")
@@ -102,7 +110,9 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def options(model: Path, photos: Path) -> tune.TuneOptions:
     return tune.TuneOptions(
         request=Request(str(model), pins=model.with_name("toolchain.lock.json")),
-        compress=CompressOptions("auto", calibration=photos, evaluation=photos, max_drop=20.0),
+        compress=CompressOptions(
+            "auto", calibration=photos, evaluation=judged_by(photos), max_drop=20.0
+        ),
         bits=LEVELS,
     )
 
@@ -144,7 +154,8 @@ def run(
 
 def words_for(model: Path, photos: Path) -> list[str | Path]:
     return [
-        *("tune", model, "--calibration", photos, "--evaluation", photos, "--max-drop", "20"),
+        *("tune", model, "--calibration", photos, "--evaluation", judged_by(photos)),
+        *("--max-drop", "20"),
         *("--from-bits", "2", "--to-bits", "6", "--points", "5"),
         *("--lock-file", model.with_name("toolchain.lock.json")),
     ]
@@ -161,34 +172,14 @@ def test_more_bits_take_more_bytes_and_all_is_judged_on_the_same_photos(front: F
     assert [point.weights for point in front.converted] == ["float16", "uint8"]
     assert sizes[0] < front.converted[0].bytes
     for point in (*front.points, *front.converted):
-        assert point.verdict.photos == PHOTOS // 2  # the other half was rounded by
+        assert point.verdict.photos == JUDGED
         assert point.verdict.drop is not None
-        assert point.drop == point.verdict.drop.points
-    assert {point.rounded_by for point in front.points} == {f"{PHOTOS // 2} photos"}
+        assert point.drop == drop_of(point.verdict)
+    assert {point.rounded_by for point in front.points} == {f"{PHOTOS} photos"}
     assert not front.blind
     assert front.pareto == tune.pareto(front.points)
     assert front.chosen is not None
     assert front.points[front.chosen].drop <= 20.0
-
-
-def test_no_photo_is_both_rounded_by_and_judged_by(photos: Path, tmp_path: Path) -> None:
-    one_folder = CompressOptions("auto", calibration=photos, evaluation=photos)
-    selection = planning.select(one_folder)
-    assert selection.rounding is not None
-    assert selection.judging is not None
-    rounding, judging = set(selection.rounding.paths), set(selection.judging.paths)
-    assert rounding.isdisjoint(judging)
-    assert len(rounding | judging) == PHOTOS
-    assert selection.rounding.classes is None
-    assert selection.judging.classes == tuple(path.parent.name for path in selection.judging.paths)
-    unlabelled = planning.select(replace(one_folder, evaluation=None)).judging
-    assert unlabelled is not None
-    assert unlabelled.classes is None
-    assert rounding.isdisjoint(unlabelled.paths)
-    (tmp_path / "one.png").touch()
-    single = planning.select(CompressOptions("auto", calibration=tmp_path, evaluation=tmp_path))
-    assert single.rounding is not None
-    assert single.judging is None
 
 
 def test_the_same_input_gives_the_same_front_again(
@@ -315,7 +306,7 @@ def test_bytes_are_those_that_the_page_loads(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setenv("TOOLCHAIN_CACHE", str(cache))
-    words = ("build", "--model", model, "--calibration", photos, "--evaluation", photos)
+    words = ("build", "--model", model, "--calibration", photos, "--evaluation", judged_by(photos))
     code, _, err = run(monkeypatch, capfd, *words, "--quantize", "mixed", "--out", "mixed")
     assert code == 0, err
     (mixed,) = (point for point in front.points if point.bits == 4.5)
@@ -361,7 +352,7 @@ def test_the_command_prints_a_table_and_a_plot_or_the_record(
     assert "1.000" in rows["float16"]
     assert "converter's" in rows["uint8"]
     assert printed.count("front, auto") == 1
-    assert f"judged on {PHOTOS // 2} photos it was not rounded by" in printed
+    assert f"judged on {JUDGED} photos it was not rounded by" in printed
     plot = printed[printed.index("┌") :]
     assert plot.count("●") + plot.count("○") + plot.count("◆") == len(found.points)
     assert plot.count("◆") == 1
@@ -405,8 +396,8 @@ def test_without_photos_it_warns_and_judges_by_generated_pictures(
     code, out, err = run(monkeypatch, capfd, *words)
     assert code == 0, err
     assert "warning: no photos to judge by: drops are what the float network's scores" in err
-    assert "Rounded by 64 generated pictures, judged on 64 generated pictures." in out
-    assert "drops in points of expected top-1" in out
+    assert "Rounded by 64 generated pictures, judged on 256 generated pictures." in out
+    assert "drops in points of expected top-1; auto goes by the upper limit" in out
     assert " stock " in out
 
 

@@ -118,7 +118,7 @@ def _build(options: BuildOptions, store: Store, progress: Progress) -> schema.Re
 def _variant(made: models.Made) -> Variant:
     """Return what the page has to know of a variant."""
     verdict = made.verdict
-    drop = None if verdict is None else verdict.drop or verdict.expected_drop
+    drop = None if verdict is None else verdict.expected_drop or verdict.drop
     return Variant(made.name, made.model, drop)
 
 

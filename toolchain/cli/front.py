@@ -22,8 +22,8 @@ def print_front(front: Front) -> None:
     """Print the points below the converter's, and the plot; plain where it is no terminal."""
     console = standard_output()
     console.print(f"{front.name} from {front.source}, sha256 {front.sha256}", soft_wrap=True)
-    judged = "top-1" if front.blind or front.points[0].verdict.drop else "agreement"
-    judged = f"expected {judged}" if front.blind else judged
+    first = front.points[0].verdict
+    judged = "changed scores" if first.score_change else "expected top-1"
     # As it is, it just fits a terminal of 80 columns.
     table = new_table(
         "weights", "", "bits", "brotli", "ratio", "drop", "95 % limits", "agree", numbers=6
@@ -44,19 +44,15 @@ def print_front(front: Front) -> None:
 
 def _figures(front: Front, point: Point) -> tuple[str, ...]:
     """Return what a row says in figures, the drop in points."""
-    drop, agreement = point.verdict.drop, point.verdict.agreement
+    agreement = point.verdict.agreement
+    lost = point.verdict.score_change or point.verdict.expected_drop
     float16 = front.converted[0]
-    limits = ""
-    if drop is not None:
-        limits = f"{drop.low:.1f} … {drop.high:.1f}"
-    elif agreement is not None and not front.blind:
-        limits = f"{100 * (1 - agreement.high):.1f} … {100 * (1 - agreement.low):.1f}"
     return (
         f"{point.bits:.2f}",
         size(point.bytes),
         f"{point.bytes / float16.bytes:.3f}",
-        f"{point.drop:.1f}",
-        limits,
+        "" if lost is None else f"{lost.points:.1f}",
+        "" if lost is None else f"{lost.low:.1f} … {lost.high:.1f}",
         "" if agreement is None else f"{agreement.value:.1%}",
     )
 
@@ -73,6 +69,7 @@ def _marks(front: Front, place: int) -> str:
 def _notes(front: Front, judged: str) -> tuple[str, ...]:
     """Say what the figures are, by what they were judged, and what `auto` would take of it."""
     first = front.points[0]
+    by = "the upper limit" if first.verdict.drop is None else "the drop"
     pictures = "generated pictures" if front.blind else "photos it was not rounded by"
     limits = f"--max-drop {front.max_drop:g}"
     if front.max_bytes is not None:
@@ -83,7 +80,7 @@ def _notes(front: Front, judged: str) -> tuple[str, ...]:
         point = front.points[front.chosen]
         chosen = f"Of these, auto with {limits} takes the one of {point.bits:.2f} bits."
     return (
-        f"Bits are for each weight, drops in points of {judged}.",
+        f"Bits are for each weight, drops in points of {judged}; auto goes by {by}.",
         f"Rounded by {first.rounded_by}, judged on {first.verdict.photos} {pictures}.",
         chosen,
     )

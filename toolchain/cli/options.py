@@ -60,7 +60,10 @@ Form = Annotated[
     ),
 ]
 Calibration = Annotated[
-    Path | None, typer.Option(help="Folder of photos, unlabelled, that recipes round by.")
+    Path | None,
+    typer.Option(
+        help="Folder of photos that recipes round by; in a folder a class, their labels count too."
+    ),
 ]
 EvaluationPhotos = Annotated[
     Path | None,
@@ -68,9 +71,7 @@ EvaluationPhotos = Annotated[
         "--evaluation", help="Folder of photos, a folder a class, that plans are judged by."
     ),
 ]
-MaxDrop = Annotated[
-    float, typer.Option(min=0, max=100, help="Points of top-1, or of agreement, auto may lose.")
-]
+MaxDrop = Annotated[float, typer.Option(min=0, max=100, help="Points of top-1 that auto may lose.")]
 MaxBytes = Annotated[
     str | None,
     typer.Option(

@@ -103,21 +103,26 @@ def _print_plan(report: Report | Preview, console: Console, what: str = "Weights
         console.print("Accuracy: not judged; give photos with --calibration or --evaluation.")
         return
     facts = []
-    if verdict.expected_drop is not None and verdict.top1 is None:
+    if verdict.expected_drop is not None:
         expected = verdict.expected_drop
         facts.append(
             f"expected drop of top-1 {expected.points:.1f} points "
             f"({expected.low:.1f} … {expected.high:.1f})"
         )
+    if verdict.score_change is not None:
+        change = verdict.score_change
+        facts.append(
+            f"change of scores {change.points:.1f} points ({change.low:.1f} … {change.high:.1f})"
+        )
     if verdict.top1 is not None:
         facts.append(f"top-1 {verdict.top1.value:.1%}")
     if verdict.drop is not None:
         drop = verdict.drop
-        facts.append(f"drop {drop.points:.1f} points ({drop.low:.1f} … {drop.high:.1f})")
+        facts.append(f"counted drop {drop.points:.1f} points ({drop.low:.1f} … {drop.high:.1f})")
     if verdict.agreement is not None:
         share = verdict.agreement
         facts.append(f"same first label {share.value:.1%} ({share.low:.1%} … {share.high:.1%})")
-    console.print(f"Accuracy on {plan.judged} it was not rounded by: {', '.join(facts)}.")
+    console.print(f"Accuracy on {plan.judged}: {', '.join(facts)}.")
 
 
 def _print_variant(variant: Variant, console: Console) -> None:
@@ -226,6 +231,10 @@ def print_evaluation(found: Evaluation) -> None:
         limits = f"{expected.low:+.1f} … {expected.high:+.1f} points"
         row = "expected drop of top-1"
         table.add_row(row, f"{expected.points:+.1f} points", limits, str(verdict.photos))
+    if (change := verdict.score_change) is not None:
+        limits = f"{change.low:+.1f} … {change.high:+.1f} points"
+        points = f"{change.points:+.1f} points"
+        table.add_row("change of all scores", points, limits, str(verdict.photos))
     if verdict.score_shift is not None:
         table.add_row("score shift", f"{verdict.score_shift:.4f}", "", str(verdict.photos))
     console.print(table)

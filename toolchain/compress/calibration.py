@@ -35,6 +35,11 @@ class Inputs:
     truth: Array | None
     """Index of each photo's label among the model's labels, `[n]`."""
 
+    def cut(self, start: int, end: int) -> Inputs:
+        """Return those from one place to another."""
+        truth = self.truth
+        return Inputs(self.images[start:end], None if truth is None else truth[start:end])
+
 
 def load(photos: Photos, card: ModelCard, *, label: str, progress: Progress) -> Inputs:
     """Read photos; files that cannot be read are counted and left out.

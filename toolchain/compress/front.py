@@ -17,13 +17,14 @@ class Point(_Record):
     weights: str
     """`packed` or `stock`; of the converter's `float16` or `uint8`."""
     rounded_by: str | None
-    """`128 photos`, or `64 generated pictures`; None for the converter's."""
+    """`188 photos`, or `64 generated pictures`; None for the converter's."""
     bits: float
     """For each weight, aimed at; the converter's are its own."""
     bytes: int
     """Of `model.json` and the weights, behind Brotli."""
     drop: float
-    """In points of top-1, or of agreement with the float network where no photo has a label."""
+    """In points, what `auto` goes by: what is expected where photos have labels, else the upper
+    end of it."""
     verdict: Verdict
 
 

@@ -1,23 +1,27 @@
 """Judges a quantised network on photos that its rounding has not seen.
 
-The drop is of top-1 where the photos have labels, else of agreement with the float network.
-Generated pictures have no right label, and flip more easily than photos do; of them it is the
-top-1 that the float network's own scores say is lost, at the upper end of its interval.
+What decides is the expected drop: the top-1 that the float network's scores say is lost. Where
+photos have labels the scores are calibrated by them; where they have none, nobody knows how well
+the scores are calibrated, and it is the upper end of the interval that decides. A network whose
+labels have scores of their own is judged by the change of all of them.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from toolchain.compress.walk import Walk
-from toolchain.evaluation.metrics import Verdict, judge
+from toolchain.evaluation import metrics
+from toolchain.evaluation.metrics import Verdict, scores_of
 
 if TYPE_CHECKING:
     from toolchain.compress.network import Network
     from toolchain.compress.quantise import Quantised
+    from toolchain.tfjs.artifacts import Activation
 
     Array = np.ndarray[Any, Any]
 
@@ -29,39 +33,84 @@ class Judge:
     """Photos that candidates are judged on.
 
     Args:
-        images: float32 `[n, height, width, 3]`.
-        truth: Output index of each photo's label, `[n]`; None where they have none.
-        float_logits: The float network's output for them.
+        images: float32 `[n, height, width, 3]`: photos, then generated pictures, then photos that
+            the rounding has seen.
+        truth: Output index of each photo's label, `[photos]`; None where they have none.
+        float_outputs: The float network's output for all images, `[n, classes]`.
     """
 
     images: Array
     truth: Array | None
-    float_logits: Array
-    generated: bool = False
-    """Whether they are no photos at all."""
+    float_outputs: Array
+    activation: Activation = "softmax"
+    """What turns the network's outputs into scores."""
+    multi_label: bool = False
+    """Whether each label has a score of its own, so that more than the first counts."""
+    generated: int = 0
+    """How many of the images are no photos at all."""
+    seen: int = 0
+    """How many, the last ones, the rounding has seen: they only add to what errors look like."""
+    others: Array | None = None
+    """The float network's output for photos that the rounding has seen, `[m, classes]`: how near
+    to a tie they stand is as true of them as of those that are judged on. The first are those
+    that are among the images."""
+    others_truth: Array | None = None
+    """Output index of their labels, `[m]`; None where they have none."""
+    understated: float = 1.0
+    """How many times larger errors on photos are than on these pictures."""
+
+    @property
+    def photos(self) -> int:
+        """Number of images that are photos."""
+        return len(self.images) - self.generated - self.seen
+
+    @cached_property
+    def _reference(self) -> Array:
+        return scores_of(self.float_outputs, self.activation)
+
+    @cached_property
+    def _others(self) -> Array | None:
+        return None if self.others is None else scores_of(self.others, self.activation)
 
     def verdict(self, network: Network, quantised: Quantised) -> Verdict:
         """Run a quantised network on the photos and compare."""
         return self.verdict_of(outputs(quantised.applied_to(network), self.images))
 
-    def verdict_of(self, logits: Array) -> Verdict:
-        """Compare what a network gave for the photos, float32 `[n, classes]`."""
-        verdict = judge(logits, self.truth, self.float_logits)
-        if self.generated:
-            # Pictures that stand between labels flip where photos do not.
-            return verdict.model_copy(update={"agreement": None})
-        return verdict
+    def verdict_of(self, given: Array) -> Verdict:
+        """Compare what a network gave for the images, float32 `[n, classes]`.
 
-    def drop_of(self, verdict: Verdict) -> float:
-        """Return the drop in points, of what these photos can tell."""
-        if self.generated and verdict.expected_drop is not None:
-            return verdict.expected_drop.high
-        return drop_of(verdict)
+        Counts and shares are those of the photos; what is expected, that of all images.
+        """
+        count = len(given) - self.seen
+        everything = scores_of(given, self.activation)
+        scores, reference = everything[:count], self._reference[:count]
+        counted = slice(0, self.photos or None)
+        verdict = metrics.judge_scores(
+            scores[counted], self.truth, reference[counted], multi_label=self.multi_label
+        )
+        # Pictures that stand between labels flip where photos do not.
+        of_photos = {} if self.photos else {"agreement": None}
+        if self.multi_label:
+            change = metrics.score_change(scores, reference)
+            return verdict.model_copy(update=of_photos | {"score_change": change})
+        expected = metrics.expected_drop(
+            scores,
+            reference,
+            self.truth,
+            others=self._others,
+            others_truth=self.others_truth,
+            others_scores=everything[count:],
+            understated=self.understated,
+        )
+        return verdict.model_copy(update=of_photos | {"expected_drop": expected})
 
     @property
     def described(self) -> str:
-        """Say what they are: `250 photos`, or `64 generated pictures`."""
-        return f"{len(self.images)} {'generated pictures' if self.generated else 'photos'}"
+        """Say what they are: `62 photos and 194 generated pictures`."""
+        said = [f"{self.photos} photos"] if self.photos else []
+        if self.generated:
+            said.append(f"{self.generated} generated pictures")
+        return " and ".join(said)
 
 
 def outputs(network: Network, images: Array) -> Array:
@@ -73,9 +122,16 @@ def outputs(network: Network, images: Array) -> Array:
 
 
 def drop_of(verdict: Verdict) -> float:
-    """Return the drop in points, of top-1 where it is known, else of agreement."""
-    if verdict.drop is not None:
-        return verdict.drop.points
-    if verdict.agreement is None:
+    """Return the drop in points that a plan has to answer for.
+
+    Where photos have labels it is the expected drop of top-1, which they have calibrated, or what
+    the labels prove at least; where they have none, the upper end of what is expected. Where
+    labels have scores of their own, it is the upper end of the change of all scores.
+    """
+    if verdict.score_change is not None:
+        return verdict.score_change.high
+    if verdict.expected_drop is None:
         raise ValueError("nothing to compare with")
-    return 100 * (1 - verdict.agreement.value)
+    if verdict.drop is None:
+        return verdict.expected_drop.high
+    return max(verdict.expected_drop.points, verdict.drop.low)

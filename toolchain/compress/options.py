@@ -26,12 +26,12 @@ class CompressOptions:
     recipe: Recipe
     form: Format = "packed"
     calibration: Path | None = None
-    """Photos, unlabelled; None: generated pictures."""
+    """Photos to round by; None: generated pictures. Labels of class folders are used."""
     evaluation: Path | None = None
-    """Photos to judge by, an ImageFolder or unlabelled; None: calibration photos left over.
+    """Photos to judge by, an ImageFolder or unlabelled; None: calibration photos held out.
     Those that were rounded by are left out."""
     max_drop: float = 1.0
-    """In points of top-1, or of agreement with the float network."""
+    """In points of top-1; of a network with several labels a photo, of its scores."""
     max_bytes: int | None = None
     """Of `model.json` and the weights, behind Brotli."""
     seed: int = 0

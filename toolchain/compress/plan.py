@@ -41,9 +41,10 @@ class Plan(BaseModel):
     coarseness: float
     """The one number behind all steps: the error that each is allowed to cause."""
     calibration: str
-    """What the rounding was judged by: `64 photos`, or `64 generated pictures`."""
+    """What it was rounded by: `250 photos`, or `64 generated pictures`."""
     judged: str | None
-    """What the verdict is of, in the same words; None: nothing was judged."""
+    """What the verdict is of: `256 generated pictures it was not rounded by`, or `62 photos, by
+    a plan of the other 188 photos`, whose bits are the same; None: nothing was judged."""
     seed: int
     tensors: tuple[TensorPlan, ...]
 

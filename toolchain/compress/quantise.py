@@ -146,6 +146,8 @@ class Quantiser:
                     self._inputs.append(rows.mean(0, keepdims=True) if few else rows)
                 self._allowed.append(self._unit(layer, decomposed))
                 tracker.advance(1)
+        self.float_outputs = walk.finish()
+        """The float network's output for the images, float32 `[n, classes]`."""
 
     def estimate(self, coarseness: float) -> int:
         """Return about the bytes that :func:`run` would come to, without running it."""

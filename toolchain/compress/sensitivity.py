@@ -3,8 +3,10 @@
 For a random direction v over the logits, the gradient of v·logits with respect to a
 layer's bias is the effect of a constant error in that channel; its mean square over
 photos and directions is the diagonal of the Gauss–Newton matrix of the logits (as in
-second-order pruning, Hassibi & Stork 1993, and HAWQ, Dong et al. 2019). The logits are
-centred, for a constant added to all of them changes no tag.
+second-order pruning, Hassibi & Stork 1993, and HAWQ, Dong et al. 2019). Where a softmax makes
+scores of the logits the directions are centred, for a constant added to all logits changes no
+score; where each label has a sigmoid of its own it does, and they are not. Outputs that are
+scores already are taken as the logarithms that a softmax would have made them of.
 """
 
 from __future__ import annotations
@@ -18,18 +20,28 @@ from toolchain import tf as tensorflow
 if TYPE_CHECKING:
     from toolchain.compress.network import Network
     from toolchain.progress import Progress
+    from toolchain.tfjs.artifacts import Activation
 
     Array = np.ndarray[Any, Any]
 
 _DIRECTIONS = 2  # for each photo
+_LEAST_SCORE = 1e-30  # float32 has room for its inverse
 
 
-def measure(network: Network, images: Array, *, seed: int, progress: Progress) -> dict[str, Array]:
+def measure(
+    network: Network,
+    images: Array,
+    activation: Activation = "softmax",
+    *,
+    seed: int,
+    progress: Progress,
+) -> dict[str, Array]:
     """Return each layer's mean squared gradient by output channel, float64 `[channels]`.
 
     Args:
         network: The float network.
         images: A few dozen inputs, float32 `[n, height, width, 3]`.
+        activation: What turns the network's outputs into scores.
         seed: Of the random directions.
         progress: Hears of each image.
     """
@@ -45,7 +57,10 @@ def measure(network: Network, images: Array, *, seed: int, progress: Progress) -
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             for bias in watched:
                 tape.watch(bias)
-            answer = tf.reduce_sum(run(image) * direction)
+            outputs = run(image)
+            if activation == "none":
+                outputs = tf.math.log(tf.maximum(outputs, _LEAST_SCORE))
+            answer = tf.reduce_sum(outputs * direction)
         return tape.gradient(answer, watched, unconnected_gradients="zero")
 
     classes = run(tf.constant(images[:1])).shape[-1]
@@ -53,7 +68,8 @@ def measure(network: Network, images: Array, *, seed: int, progress: Progress) -
         for image in images:
             for _ in range(_DIRECTIONS):
                 direction = random.standard_normal((1, classes)).astype(np.float32)
-                direction -= direction.mean()
+                if activation != "sigmoid":
+                    direction -= direction.mean()
                 found = gradients(tf.constant(image[None]), tf.constant(direction))
                 for place, gradient in enumerate(found):
                     total[place] += gradient.numpy().astype(np.float64) ** 2

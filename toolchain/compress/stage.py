@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from toolchain.compress.plan import Plan
 from toolchain.evaluation.metrics import Verdict
 from toolchain.graph import faults
 from toolchain.tfjs.stage import Converted, TfjsModel
+from toolchain.tfjs.transfer import brotli_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,9 +23,10 @@ if TYPE_CHECKING:
 
     from toolchain.compress.options import CompressOptions
     from toolchain.compress.planning import Planning
-    from toolchain.compress.quantise import Quantised
+    from toolchain.compress.quantise import Quantised, Quantiser
     from toolchain.progress import Progress
     from toolchain.store import Store
+    from toolchain.tfjs.artifacts import Artifacts
 
 # Bits for each weight, behind the entropy coder.
 _BITS = {"mixed": 4.5, "tiny": 3.8}
@@ -95,32 +98,50 @@ def _read(kept: Path) -> tuple[Path, _Result]:
     return kept, _Result.model_validate_json((kept / _RESULT).read_text("utf-8"))
 
 
+@dataclass(frozen=True)
+class _Chosen:
+    """A plan before it is written."""
+
+    quantised: Quantised
+    coarseness: float
+    bits: float | None
+    """For each weight, aimed at; None: as many as a byte has room for."""
+    calibration: str
+    """What it was rounded by."""
+
+
 def _compress(
     source: TfjsModel, options: CompressOptions, folder: Path, progress: Progress
 ) -> _Result:
     with tensorflow.quiet(), faults.of_model(source.converted.card.provenance.name):
         prepared = planning.prepare(source, options, progress)
-        quantised, coarseness, verdict = _choose(prepared, options, progress)
-        folder.mkdir()
-        artifacts = prepared.write(quantised, folder)
-    plan = Plan(
+        chosen, verdict = _choose(prepared, options, progress)
+        plan = _by_all_photos(prepared, chosen, progress)
+        artifacts = _write(prepared, plan, folder)
+        most = options.max_bytes if options.recipe == "auto" else None
+        if plan is not chosen and most is not None and brotli_bytes(folder, artifacts) > most:
+            # It came out a little larger than the one that was judged, and one byte is too many.
+            shutil.rmtree(folder)
+            plan = chosen
+            artifacts = _write(prepared, plan, folder)
+    record = Plan(
         recipe=options.recipe,
-        coarseness=coarseness,
-        calibration=prepared.described,
-        judged=prepared.judge.described if prepared.judge else None,
+        coarseness=plan.coarseness,
+        calibration=plan.calibration,
+        judged=_judged(prepared, together=plan is not chosen),
         seed=options.seed,
-        tensors=quantised.tensors,
+        tensors=plan.quantised.tensors,
     )
     converted = source.converted.model_copy(
         update={"artifacts": artifacts, "quantization": options.recipe}
     )
-    return _Result(converted=converted, plan=plan, verdict=verdict)
+    return _Result(converted=converted, plan=record, verdict=verdict)
 
 
 def _choose(
     prepared: Planning, options: CompressOptions, progress: Progress
-) -> tuple[Quantised, float, Verdict | None]:
-    """Return the quantised network, its coarseness, and how it did."""
+) -> tuple[_Chosen, Verdict | None]:
+    """Return the plan that keeps the limits or that the recipe means, and how it did."""
     judge = prepared.judge
     if options.recipe == "auto" and judge is not None:
         from toolchain.compress import search
@@ -132,12 +153,47 @@ def _choose(
             max_bytes=options.max_bytes,
             progress=progress,
         )
-        return best.quantised, best.coarseness, best.verdict
+        chosen = _Chosen(best.quantised, best.coarseness, best.bits, prepared.described)
+        return chosen, best.verdict
+    bits = _BITS.get(options.recipe)
+    if bits is not None and options.calibration is None:
+        bits += _BLIND_BITS
+    chosen = _round(prepared, prepared.quantiser, bits, prepared.described, progress)
+    verdict = None if judge is None else judge.verdict(prepared.network, chosen.quantised)
+    return chosen, verdict
+
+
+def _by_all_photos(prepared: Planning, chosen: _Chosen, progress: Progress) -> _Chosen:
+    """Round at the same bits by the photos that were held out to judge by, too."""
+    if prepared.whole is None:
+        return chosen
+    quantiser, described = prepared.whole()
+    progress.say(f"Rounding the plan by all {described}")
+    return _round(prepared, quantiser, chosen.bits, described, progress)
+
+
+def _round(
+    prepared: Planning,
+    quantiser: Quantiser,
+    bits: float | None,
+    calibration: str,
+    progress: Progress,
+) -> _Chosen:
     coarseness = _FINEST
-    if (bits := _BITS.get(options.recipe)) is not None:
-        if options.calibration is None:
-            bits += _BLIND_BITS
-        coarseness = prepared.quantiser.coarseness_for(prepared.bytes_at(bits))
-    quantised = prepared.quantiser.run(coarseness, progress)
-    verdict = None if judge is None else judge.verdict(prepared.network, quantised)
-    return quantised, coarseness, verdict
+    if bits is not None:
+        coarseness = quantiser.coarseness_for(prepared.bytes_at(bits))
+    return _Chosen(quantiser.run(coarseness, progress), coarseness, bits, calibration)
+
+
+def _write(prepared: Planning, plan: _Chosen, folder: Path) -> Artifacts:
+    folder.mkdir()
+    return prepared.write(plan.quantised, folder)
+
+
+def _judged(prepared: Planning, *, together: bool) -> str | None:
+    """Say what the verdict is of."""
+    if prepared.judge is None:
+        return None
+    if together:
+        return f"{prepared.judge.described}, by a plan of the other {prepared.described}"
+    return f"{prepared.judge.described} it was not rounded by"

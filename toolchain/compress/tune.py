@@ -18,6 +18,8 @@ from toolchain import tf as tensorflow
 from toolchain.card import Declared
 from toolchain.compress import planning, search
 from toolchain.compress.front import Front, Point
+from toolchain.compress.judge import drop_of
+from toolchain.compress.selection import select
 from toolchain.errors import BadInputError
 from toolchain.evaluation.executors import as_they_come, executor_for, use_one_thread
 from toolchain.graph import faults
@@ -119,7 +121,7 @@ def tune(options: TuneOptions, *, store: Store, progress: Progress) -> Front:
         ToolchainError: The model cannot be fetched, or the workers failed.
     """
     use_one_thread()
-    blind = planning.select(options.compress).judging is None
+    blind = select(options.compress).is_blind
     # Workers may stand in another folder, so every path that they get is a whole one.
     compress = _with_whole_paths(options.compress)
     store = Store(store.root.resolve(), store.limit)
@@ -241,7 +243,7 @@ def _computed(task: Task) -> Point:
         rounded_by=None if task.stored else prepared.described,
         bits=task.bits,
         bytes=counted,
-        drop=judge.drop_of(verdict),
+        drop=drop_of(verdict),
         verdict=verdict,
     )
 

@@ -48,12 +48,14 @@ class Walk:
             ]
         }
         self._batches = len(self._values[network.input])
+        self._bytes = self.most_bytes = images.nbytes
+        """The most that activations took at a time, in bytes, a batch in work left aside."""
 
     def inputs_of(self, layer: Layer) -> list[Any]:
         """Go on until `layer` is next, and return the batches that it reads."""
         while layer.input not in self._values:
             self._compute(next(self._order))
-        return self._values[layer.input]
+        return list(self._values[layer.input])
 
     def finish(self) -> Array:
         """Go on to the end and return the output of all images."""
@@ -67,16 +69,27 @@ class Walk:
         if name in self._values or name in network.weights:
             return
         call = _operation(node, self._tf)
-        inputs = [self._read(source) for source in node.input]
-        results = [call([each[batch] for each in inputs]) for batch in range(self._batches)]
-        for number in range(len(results[0])):
-            output = tensor(f"{name}:{number}")
-            if self._readers[output]:
-                self._values[output] = [result[number] for result in results]
-        for source in node.input:
+        inputs = list(node.input)
+        values = {source: self._read(source) for source in inputs}
+        for source in inputs:
             self._readers[source] -= 1
-            if not self._readers[source]:
-                self._values.pop(source, None)
+        gone = [source for source in values if not self._readers[source]]
+        kept: dict[str, list[Any]] = {}
+        for batch in range(self._batches):
+            for number, result in enumerate(call([values[source][batch] for source in inputs])):
+                output = tensor(f"{name}:{number}")
+                if self._readers[output]:
+                    kept.setdefault(output, []).append(result)
+                    self._bytes += _size(result)
+            for source in gone:
+                if source in self._values:
+                    # A batch at a time, so that input and output are never both there as a whole.
+                    self._bytes -= _size(values[source][batch])
+                    values[source][batch] = None
+        self.most_bytes = max(self.most_bytes, self._bytes)
+        self._values |= kept
+        for source in gone:
+            self._values.pop(source, None)
 
     def _read(self, source: str) -> list[Any]:
         """Return the batches of a tensor. Weights are looked up anew, for they may change."""
@@ -84,6 +97,10 @@ class Walk:
         if source in weights:
             return [self._tf.constant(weights[source])] * self._batches
         return self._values[source]
+
+
+def _size(value: Any) -> int:
+    return int(value.dtype.size) * int(np.prod(value.shape, dtype=np.int64))
 
 
 def _operation(node: Any, tf: Any) -> Callable[[list[Any]], list[Any]]:

@@ -1,4 +1,4 @@
-"""95 % confidence intervals for shares, and for the difference of two shares of the same photos."""
+"""95 % confidence intervals of shares, of differences of shares, and of sums of rare losses."""
 
 from __future__ import annotations
 
@@ -59,6 +59,30 @@ def newcombe(both: int, first: int, second: int, neither: int) -> tuple[float, f
     below = sqrt(max(0.0, down_1**2 - 2 * phi * down_1 * up_2 + up_2**2))
     above = sqrt(max(0.0, up_1**2 - 2 * phi * up_1 * down_2 + down_2**2))
     return max(-1.0, difference - below), min(1.0, difference + above)
+
+
+def rare_losses(value: float, variance: float, *, one: float) -> tuple[float, float]:
+    """Return the interval of a sum of losses, each of which few photos suffer.
+
+    M. P. Fay, E. J. Feuer, "Confidence intervals for directly standardized rates: a method based
+    on the gamma distribution", Stat. Med. 16 (1997) 791-801. One more photo could have suffered
+    that was not seen to, so the upper limit is above zero where nothing was lost.
+
+    Args:
+        value: The sum, not negative.
+        variance: Of the sum; for losses that are counted, the sum of their squares.
+        one: The largest loss of one photo, positive.
+
+    Returns:
+        Low and high; low is not negative, and they are never equal.
+    """
+    from scipy.stats import chi2
+
+    low = 0.0
+    if value > 0 and variance > 0:
+        low = variance / (2 * value) * float(chi2.ppf(0.025, 2 * value**2 / variance))
+    more, spread = value + one, variance + one**2
+    return low, spread / (2 * more) * float(chi2.ppf(0.975, 2 * more**2 / spread))
 
 
 def _correlation(both: int, first: int, second: int, neither: int) -> float:

@@ -7,13 +7,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from toolchain.evaluation.intervals import newcombe, wilson
+from toolchain.evaluation import expectation
+from toolchain.evaluation.intervals import newcombe, rare_losses, wilson
 
 if TYPE_CHECKING:
+    from toolchain.tfjs.artifacts import Activation
+
     Array = np.ndarray[Any, Any]
 
 _FEW = 5  # labels that the page shows, and that top-5 counts
 _DIGITS = 6  # of the score shift: the last bits depend on the processor
+_LEAST_CHANGE = 0.01  # of one more photo's scores, where none changed more
 
 
 class _Record(BaseModel):
@@ -46,10 +50,23 @@ class Drop(_Record):
 
 
 class Expected(_Record):
-    """Points of top-1 that are lost if the reference's scores are the chances of being right.
+    """Points of top-1 that the change of scores is expected to cost, without counting labels.
 
-    It needs no label, and varies less from one set of photos to another than a drop that
-    is counted. The 95 % interval is the mean's.
+    It varies far less from one set of photos to another than a drop that is counted. How it is
+    computed, and its 95 % interval: :mod:`toolchain.evaluation.expectation`.
+    """
+
+    points: float
+    low: float
+    high: float
+
+
+class ScoreChange(_Record):
+    """What the change of all labels' scores costs, in points, with its 95 % interval.
+
+    The sum of (p - p_ref)² over the sum of max(p, p_ref)², over photos and labels. If the
+    reference's scores are the chances of each label, that is how much the squared error (the
+    Brier score) grows; of tags over a threshold about as large a share is then lost.
     """
 
     points: float
@@ -70,6 +87,8 @@ class Verdict(_Record):
     score_shift: float | None
     """Mean of |p - p_ref|, where both are the score of the reference's first label."""
     expected_drop: Expected | None
+    score_change: ScoreChange | None = None
+    """Where labels have scores of their own, so that the first label is not all that counts."""
 
 
 def judge(
@@ -90,7 +109,11 @@ def judge(
 
 
 def judge_scores(
-    scores: Array, truth: Array | None = None, reference: Array | None = None
+    scores: Array,
+    truth: Array | None = None,
+    reference: Array | None = None,
+    *,
+    multi_label: bool = False,
 ) -> Verdict:
     """Judge scores in 0…1 as the page shows them; otherwise as :func:`judge`.
 
@@ -98,6 +121,8 @@ def judge_scores(
         scores: Float `[n, labels]`.
         truth: Whole numbers `[n]`.
         reference: Float `[n, labels]`, the reference's scores.
+        multi_label: Whether a photo may have several labels, each with a score of its own. The
+            change of all scores then stands in place of what is said of the first label.
 
     Raises:
         ValueError: There is no photo, the shapes do not fit, or a number is not finite.
@@ -105,13 +130,16 @@ def judge_scores(
     _check(scores, truth, reference)
     first = scores.argmax(axis=1)
     right = None if truth is None else first == truth
-    reference_right = drop = agreement = shift = expected = None
+    reference_right = drop = agreement = shift = expected = change = None
     if reference is not None:
         wanted = reference.argmax(axis=1)
         rows = np.arange(len(scores))
-        agreement = _share(first == wanted)
         shift = round(float(np.abs(scores[rows, wanted] - reference[rows, wanted]).mean()), _DIGITS)
-        expected = _expected(reference[rows, wanted] - reference[rows, first])
+        if multi_label:
+            change = score_change(scores, reference)
+        else:
+            agreement = _share(first == wanted)
+            expected = expected_drop(scores, reference, truth)
         if truth is not None and right is not None:
             reference_right = wanted == truth
             drop = _drop(reference_right, right)
@@ -124,7 +152,95 @@ def judge_scores(
         agreement=agreement,
         score_shift=shift,
         expected_drop=expected,
+        score_change=change,
     )
+
+
+def expected_drop(
+    scores: Array,
+    reference: Array,
+    truth: Array | None = None,
+    *,
+    others: Array | None = None,
+    others_truth: Array | None = None,
+    others_scores: Array | None = None,
+    understated: float = 1.0,
+) -> Expected:
+    """Return the points of top-1 that a change of scores is expected to cost.
+
+    Args:
+        scores: The model's, float64 `[n, labels]` in 0…1.
+        reference: The reference's, of the same photos.
+        truth: Index of the right label of the first photos, `[at most n]`; None: not known.
+        others: The reference's scores of more photos of the same kind, `[m, labels]`, which may
+            be those that the model was made by.
+        others_truth: Index of their right labels, `[m]`.
+        others_scores: The model's scores of the first of them, `[at most m, labels]`.
+        understated: How many times larger the errors on real photos are known to be.
+    """
+    labelled = [
+        (known[: len(right)], right)
+        for known, right in ((reference, truth), (others, others_truth))
+        if known is not None and right is not None
+    ]
+    sharpness = expectation.UNKNOWN
+    if labelled:
+        sharpness = expectation.temperature(
+            np.concatenate([known for known, _ in labelled]),
+            np.concatenate([right for _, right in labelled]),
+        )
+    loss = expectation.expected_loss(
+        scores, reference, sharpness, others, others_scores, understated=understated
+    )
+    return Expected(
+        points=round(100 * loss.value, _DIGITS),
+        low=round(100 * loss.low, _DIGITS),
+        high=round(100 * loss.high, _DIGITS),
+    )
+
+
+def score_change(scores: Array, reference: Array) -> ScoreChange:
+    """Return what the change of all labels' scores costs.
+
+    Args:
+        scores: The model's, float64 `[n, labels]` in 0…1.
+        reference: The reference's, of the same photos.
+    """
+    changed: Array = ((scores - reference) ** 2).sum(axis=1)
+    whole: Array = (np.maximum(scores, reference) ** 2).sum(axis=1)
+    tiny = 1e-12  # where no label has a score at all
+    total = max(float(whole.sum()), tiny)
+    value = float(changed.sum()) / total
+    # A ratio of two means: its variance is that of what each photo is off it (Cochran, Sampling
+    # techniques, § 6.4).
+    variance = float(((changed - value * whole) ** 2).sum()) / total**2
+    most = float((changed / np.maximum(whole, tiny)).max())
+    low, high = rare_losses(value, variance, one=max(most, _LEAST_CHANGE) / len(scores))
+    return ScoreChange(
+        points=round(100 * value, _DIGITS),
+        low=round(100 * low, _DIGITS),
+        high=round(100 * min(1.0, high), _DIGITS),
+    )
+
+
+def scores_of(outputs: Array, activation: Activation) -> Array:
+    """Return the scores in 0…1 that a network's outputs stand for, as the page shows them.
+
+    Args:
+        outputs: Float `[n, classes]`.
+        activation: What turns outputs into scores; `none`: they are scores already.
+
+    Returns:
+        Float64 `[n, classes]`.
+    """
+    if activation == "softmax":
+        return softmax(outputs)
+    wide = np.asarray(outputs, np.float64)
+    if activation == "sigmoid":
+        from scipy.special import expit
+
+        return np.asarray(expit(wide))
+    return wide
 
 
 def softmax(logits: Array) -> Array:
@@ -169,16 +285,6 @@ def _share(hits: Array) -> Share:
     count, total = int(hits.sum()), len(hits)
     low, high = wilson(count, total)
     return Share(hits=count, of=total, value=count / total, low=low, high=high)
-
-
-def _expected(lost: Array) -> Expected:
-    points = 100 * float(lost.mean())
-    half = 100 * 1.96 * float(lost.std()) / len(lost) ** 0.5
-    return Expected(
-        points=round(points, _DIGITS),
-        low=round(max(0.0, points - half), _DIGITS),
-        high=round(points + half, _DIGITS),
-    )
 
 
 def _drop(reference_right: Array, right: Array) -> Drop:

@@ -14,7 +14,7 @@ from toolchain.evaluation import multi_label, photo_labels, subjects
 from toolchain.evaluation import photos as photo_folder
 from toolchain.evaluation.batches import Answers, Batch, answer
 from toolchain.evaluation.executors import cores, executor_for, use_one_thread
-from toolchain.evaluation.metrics import judge_scores, softmax
+from toolchain.evaluation.metrics import judge_scores, scores_of
 from toolchain.evaluation.record import Change, Evaluation, Judged, Tag
 from toolchain.report import keep as reports
 from toolchain.report import schema
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from toolchain.progress import Progress
     from toolchain.sources.resolve import Request
     from toolchain.store import Store
+    from toolchain.tfjs.artifacts import Activation
 
     Array = np.ndarray[Any, Any]
 
@@ -128,7 +129,9 @@ def _evaluate(options: EvaluationOptions, store: Store, progress: Progress) -> E
         folder=printable(str(options.photos)),
         broken=len(broken),
         broken_photos=tuple(names[place] for place in broken[:_NAMED]),
-        verdict=judge_scores(scores[0], truth, scores[1] if reference else None),
+        verdict=judge_scores(
+            scores[0], truth, scores[1] if reference else None, multi_label=several
+        ),
         multi_label=_several(subject, told, scores, broken) if told and several else None,
         changed=_changed(scores[0], scores[1], truth, subject, whole) if reference else (),
     )
@@ -255,9 +258,10 @@ def _scores(subject: Subject, outputs: Array) -> Array:
     activation = subject.activation
     if activation is None:
         # A graph that ends with softmax or sigmoid never leaves 0…1; logits hardly stay there.
-        activation = "none" if outputs.min() >= 0 and outputs.max() <= 1 else "softmax"
-    scores = softmax(outputs) if activation == "softmax" else outputs.astype(np.float64)
-    labelled: Array = scores[:, card.label_offset :]
+        inside = outputs.min() >= 0 and outputs.max() <= 1
+        logits: Activation = "sigmoid" if card.task == "multi-label" else "softmax"
+        activation = "none" if inside else logits
+    labelled: Array = scores_of(outputs, activation)[:, card.label_offset :]
     return labelled
 
 

@@ -41,12 +41,15 @@ def measured_drop(report: Report) -> Judgement | None:
 
 def words(verdict: Verdict) -> str:
     """Say what a model lost against another, with the 95 % interval."""
-    if (drop := verdict.drop) is not None:
+    if (drop := verdict.drop) is not None and verdict.score_change is None:
         return f"drop of top-1 {drop.points:.1f} points ({drop.low:.1f} … {drop.high:.1f})"
     found = []
     if (expected := verdict.expected_drop) is not None:
         limits = f"{expected.low:.1f} … {expected.high:.1f}"
         found.append(f"expected drop of top-1 {expected.points:.1f} points ({limits})")
+    if (change := verdict.score_change) is not None:
+        limits = f"{change.low:.1f} … {change.high:.1f}"
+        found.append(f"change of scores {change.points:.1f} points ({limits})")
     if (share := verdict.agreement) is not None:
         limits = f"{100 * share.low:.1f} … {100 * share.high:.1f}"
         found.append(f"same first label {100 * share.value:.1f} % ({limits})")

@@ -12,6 +12,7 @@ from toolchain.report.exhibits import setting
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from toolchain.evaluation.metrics import Verdict
     from toolchain.report.schema import Report
 
 Group = Literal["bytes", "first tag", "accuracy", "plan"]
@@ -79,6 +80,19 @@ def _difference(key: _Key, old: float | str | None, new: float | str | None) -> 
     return Difference(**key._asdict(), old=old, new=new, change=change, percent=percent)
 
 
+def _accuracy(verdict: Verdict) -> Iterator[tuple[_Key, float | str]]:
+    if verdict.top1 is not None:
+        yield _Key("accuracy", "top-1", "%"), 100 * verdict.top1.value
+    if verdict.drop is not None:
+        yield _Key("accuracy", "drop of top-1", "points"), verdict.drop.points
+    if verdict.agreement is not None:
+        yield _Key("accuracy", "same first label", "%"), 100 * verdict.agreement.value
+    if verdict.expected_drop is not None:
+        yield _Key("accuracy", "expected drop", "points"), verdict.expected_drop.points
+    if verdict.score_change is not None:
+        yield _Key("accuracy", "change of scores", "points"), verdict.score_change.points
+
+
 def _figures(report: Report) -> Iterator[tuple[_Key, float | str]]:
     for kind, size in report.totals.items():
         yield _Key("bytes", kind, "bytes"), float(size.brotli)
@@ -88,15 +102,7 @@ def _figures(report: Report) -> Iterator[tuple[_Key, float | str]]:
         for name, visits in (("first visit", one.first), ("second visit", one.repeat)):
             yield _Key("first tag", f"{setting(one)}, {name}", "ms"), visits.first_tag_ms.median
     if found := accuracy.judgements(report):
-        verdict = found[0].verdict
-        if verdict.top1 is not None:
-            yield _Key("accuracy", "top-1", "%"), 100 * verdict.top1.value
-        if verdict.drop is not None:
-            yield _Key("accuracy", "drop of top-1", "points"), verdict.drop.points
-        if verdict.agreement is not None:
-            yield _Key("accuracy", "same first label", "%"), 100 * verdict.agreement.value
-        if verdict.expected_drop is not None:
-            yield _Key("accuracy", "expected drop", "points"), verdict.expected_drop.points
+        yield from _accuracy(found[0].verdict)
     yield _Key("plan", "weights", "words"), report.quantization
     if report.plan is not None:
         yield _Key("plan", "bits a weight", "bits"), report.plan.bits
