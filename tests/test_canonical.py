@@ -53,12 +53,7 @@ def _with_term(*shape: int) -> Callable[[Any], Any]:
     tf = tensorflow.load()
     bias = values(CHANNELS, seed=4)
 
-    def call(x: Any) -> Any:
-        # TensorFlow's own optimiser breaks a constant of places behind a bias.
-        y = convolution(x) if shape[-1:] == (1,) else tf.nn.bias_add(convolution(x), bias)
-        return head(tf.nn.relu(y + values(*shape)))
-
-    return call
+    return lambda x: head(tf.nn.relu(tf.nn.bias_add(convolution(x), bias) + values(*shape)))
 
 
 def _constants_of_every_shape() -> dict[str, Callable[[Any], Any]]:

@@ -265,6 +265,34 @@ def test_quantised_artifacts_fuse_what_can_be_fused_again(
     assert difference(made[name].expected, answer) < 0.05
 
 
+def test_grouped_convolutions_are_refused_as_tfjs_does(tmp_path: Path) -> None:
+    tf = tensorflow.load()
+    each = small(
+        tmp_path,
+        lambda x: head(tf.nn.conv2d(convolution(x), values(3, 3, CHANNELS // 2, 6), 1, "SAME")),
+    )
+    (answer,) = tfjs_wasm.outputs([each.folder], IMAGES, tmp_path)
+    assert isinstance(answer, str)
+    with pytest.raises(BadInputError, match="8 channels in groups of 4"):
+        execute.load(each.folder, "model.json")
+
+
+@pytest.mark.parametrize("kind", ["float16", "float64", "int64"])
+def test_types_that_tfjs_lacks_are_computed_as_it_does(tmp_path: Path, kind: str) -> None:
+    tf = tensorflow.load()
+
+    def call(x: Any) -> Any:
+        scores = head(convolution(x))
+        doubled = tf.cast(tf.nn.relu(scores) * 9, kind) * tf.constant(2, kind)
+        return scores + tf.cast(doubled, tf.float32)
+
+    each = small(tmp_path, call)
+    (answer,) = tfjs_wasm.outputs([each.folder], IMAGES, tmp_path)
+    assert not isinstance(answer, str), answer
+    assert difference(each.converted, answer) < CLOSE
+    assert difference(each.expected, answer) < 1e-3
+
+
 def test_keras_models_that_webassembly_could_not_run_do(tmp_path: Path) -> None:
     keras = tensorflow.load().keras
     layers = keras.layers

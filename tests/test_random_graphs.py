@@ -55,15 +55,10 @@ class Forms:
     unpacked_folder: Path
 
 
-def forms(seed: int, folder: Path) -> Forms | None:
-    """Make one classifier; None where TensorFlow itself cannot run what it saved."""
-    tf = tensorflow.load()
+def forms(seed: int, folder: Path) -> Forms:
+    """Make one classifier in all its forms."""
     call, story = random_graphs.saved_model(folder / "source", seed)
-    try:
-        source = call(IMAGES)
-    except tf.errors.InvalidArgumentError:
-        # Its optimiser moves a constant of places behind a bias to before it.
-        return None
+    source = call(IMAGES)
     convert(
         folder / "source",
         folder / "converted",
@@ -99,10 +94,7 @@ def forms(seed: int, folder: Path) -> Forms | None:
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> list[Forms]:
-    tried = [forms(seed, tmp_path_factory.mktemp("graph")) for seed in range(COUNT)]
-    found = [each for each in tried if each is not None]
-    assert len(found) >= 0.9 * COUNT
-    return found
+    return [forms(seed, tmp_path_factory.mktemp("graph")) for seed in range(COUNT)]
 
 
 def test_the_converted_graph_computes_what_its_source_does(made: list[Forms]) -> None:

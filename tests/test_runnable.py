@@ -64,6 +64,10 @@ def _graphs() -> dict[str, tuple[str, Callable[[Any], Any]]]:
             "truth values",
             lambda x: head(convolution(tf.cast(tf.cast(x, tf.bool), tf.float32)) + x[..., :1]),
         ),
+        "OneHot": (
+            "other numbers",
+            lambda x: tf.one_hot(tf.argmax(head(convolution(x)), -1), 5) + head(x),
+        ),
         "ClipByValue": ("not of float32", whole_numbers),
         "MaxPool": ("not of float32", pooled),
         "FakeQuantWithMinMaxVars": (
@@ -99,6 +103,24 @@ def test_what_cannot_be_run_is_named_with_the_reason(
         own = [clause for clause in found if clause.startswith(f"{operation} ")]
         assert own, (operation, found)
         assert reason in own[0]
+
+
+def test_types_that_it_lacks_are_named(offered: frozenset[str], tmp_path: Path) -> None:
+    tf = tensorflow.load()
+    each = small(tmp_path, lambda x: head(tf.cast(tf.cast(x, tf.bfloat16), tf.float32)))
+    (found,) = runnable.obstacles(model_of(each.folder), offered)
+    assert found.startswith("Cast ")
+    assert found.endswith("makes a type that TF.js lacks")
+    (answer,) = tfjs_wasm.outputs([each.folder], IMAGES, tmp_path)
+    assert isinstance(answer, str)
+    bytes_ = small(
+        tmp_path / "bytes",
+        lambda x: head(tf.cast(tf.cast(x * 9, tf.uint8) + tf.constant(2, tf.uint8), tf.float32)),
+    )
+    (found,) = runnable.obstacles(model_of(bytes_.folder), offered)
+    assert found.endswith("is of uint8, which TF.js lacks")
+    (answer,) = tfjs_wasm.outputs([bytes_.folder], IMAGES, tmp_path)
+    assert isinstance(answer, str)
 
 
 def test_webassembly_fails_at_each_or_gives_other_numbers(

@@ -37,6 +37,10 @@ def load() -> Any:
         import tensorflow as tf
 
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    if "constant_folding" not in tf.config.optimizer.get_experimental_options():
+        # TensorFlow 2.19 moves a constant picture that is added behind a bias to before it, and
+        # then fails. There is nothing to fold anyway: the converter has done it.
+        tf.config.optimizer.set_experimental_options({"constant_folding": False})
     return tf
 
 

@@ -26,6 +26,11 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
 
 
+# Types of TensorFlow's for which TF.js has another one: int64, uint8, int8 become int32, float64
+# and float16 float32 (`parseDtypeParam` in `tfjs-converter/src/operations/operation_mapper.ts`).
+_AS_IN_TFJS = {9: 3, 4: 3, 6: 3, 2: 1, 19: 1}
+
+
 def decode_weights(folder: Path, model: dict[str, Any]) -> dict[str, Array]:
     """Read the shards and decode each weight as TF.js does (`io_utils.ts`, `decodeWeights`).
 
@@ -121,6 +126,7 @@ def load(folder: Path, model_json: str) -> Callable[[Array], Array]:
         tf.import_graph_def(graph_def, name="")
 
     wrapped = tf.compat.v1.wrap_function(imported, [])
+    _refuse_groups(wrapped.graph)
     pruned = wrapped.prune(_tensor(source), _tensor(target))
 
     def run(images: Array) -> Array:
@@ -128,6 +134,21 @@ def load(folder: Path, model_json: str) -> Callable[[Array], Array]:
         return result
 
     return run
+
+
+def _refuse_groups(graph: Any) -> None:
+    """Raise where a convolution's kernel is for a part of its input's channels only."""
+    for operation in graph.get_operations():
+        if operation.type == "Conv2D":
+            given, kernel = (tensor.shape for tensor in operation.inputs)
+            if given.rank is None or kernel.rank is None or None in (given[-1], kernel[2]):
+                continue
+            if given[-1] != kernel[2]:
+                raise BadInputError(
+                    f"Conv2D {operation.name} looks at {given[-1]} channels in groups of "
+                    f"{kernel[2]}, which TF.js cannot run; split the input, and let a layer look "
+                    "at each part"
+                )
 
 
 def _tensor(name: str) -> str:
@@ -160,6 +181,12 @@ def unfused(model: dict[str, Any]) -> Any:
             runnable.node.extend(parts)
     for node in runnable.node:
         node.device = ""
+        for value in node.attr.values():
+            if value.type in _AS_IN_TFJS:
+                value.type = _AS_IN_TFJS[value.type]
+            types = value.list.type if value.HasField("list") else []
+            for index, kind in enumerate(types):
+                types[index] = _AS_IN_TFJS.get(kind, kind)
     return runnable
 
 

@@ -37,7 +37,11 @@ _FLOATS = frozenset(
         "LRN",
     }
 )
-_FLOAT32, _BOOL = 1, 10  # of TensorFlow's DataType
+# Numbers of TensorFlow's DataType.
+_BOOL = 10
+_FLOATING = frozenset({1, 2, 19})  # float32, float64, float16, all of which TF.js makes float32
+_KNOWN = _FLOATING | {3, 4, 6, 7, 9, _BOOL}  # besides int32, uint8, int8, string and int64
+_STORED = frozenset({"float32", "int32", "bool", "string", "complex64"})
 _RANDOM = frozenset(
     {
         "Multinomial",
@@ -64,11 +68,18 @@ def obstacles(model: dict[str, Any], offered: Collection[str]) -> tuple[str, ...
     graph = graph_of(model)
     shapes = constant_shapes(model)
     nodes = [*graph.node, *(node for each in graph.library.function for node in each.node_def)]
-    return tuple(
+    operations = (
         f"{node.op} {node.name} {reason}"
         for node in nodes
         if (reason := _obstacle(node, offered, shapes)) is not None
     )
+    constants = (
+        f"Const {entry['name']} is of {entry['dtype']}, which TF.js lacks"
+        for group in model["weightsManifest"]
+        for entry in group["weights"]
+        if entry["dtype"] not in _STORED
+    )
+    return (*operations, *constants)
 
 
 def sentence(model: dict[str, Any], offered: Collection[str], name: str) -> str | None:
@@ -108,7 +119,10 @@ def _fused(node: Any, shapes: Mapping[str, Shape]) -> str | None:
 
 def _dtype(node: Any, _: Mapping[str, Shape]) -> str | None:
     kind = fused.attribute(node, "T").type
-    return "is not of float32" if node.op in _FLOATS and kind not in (0, _FLOAT32) else None
+    if node.op in _FLOATS and kind not in {0, *_FLOATING}:
+        return "is not of float32"
+    target = fused.attribute(node, "DstT").type
+    return "makes a type that TF.js lacks" if target not in {0, *_KNOWN} else None
 
 
 def _steps(node: Any, _: Mapping[str, Shape]) -> str | None:
@@ -144,7 +158,8 @@ def _other_numbers(node: Any, _: Mapping[str, Shape]) -> str | None:
     """Find what gives other numbers without an error, as measured against TF.js' cpu backend."""
     if node.op.startswith("FakeQuantWithMinMaxVars"):
         return "rounds activations, which TF.js leaves out; save the model without it"
-    if node.op == "Dilation2D":
+    floating = fused.attribute(node, "T").type in _FLOATING
+    if node.op == "Dilation2D" or (node.op == "OneHot" and floating):
         return "gives other numbers on WebAssembly"
     to_bool = node.op == "Cast" and fused.attribute(node, "DstT").type == _BOOL
     if to_bool and fused.attribute(node, "SrcT").type != _BOOL:
