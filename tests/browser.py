@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
+from tests.watchdog import HANG_MS
 from toolchain.measure.browser import QUIET, find
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, BrowserType, Page
 
 SAMPLES = Path(__file__).parents[1] / "templates" / "samples"
 FLAGS = ("--no-sandbox", *QUIET)
@@ -30,15 +31,27 @@ def chromium_path() -> str:
 
 @contextmanager
 def chromium(*flags: str) -> Iterator[Browser]:
-    """Run a headless Chromium."""
+    """Run a headless Chromium whose pages are waited for however slow the machine is."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium_path(), args=[*FLAGS, *flags])
+        browser = launched(playwright.chromium, *flags)
         try:
             yield browser
         finally:
             browser.close()
+
+
+def launched(kind: BrowserType, *flags: str) -> Browser:
+    """Start a headless Chromium, as one of a Playwright that runs already.
+
+    Args:
+        kind: The running Playwright's Chromium; another browser has it as `browser_type`.
+        flags: For its command line, besides those that all tests want.
+    """
+    browser = kind.launch(executable_path=chromium_path(), args=[*FLAGS, *flags], timeout=HANG_MS)
+    browser.on("context", lambda context: context.set_default_timeout(HANG_MS))
+    return browser
 
 
 def logits_in_stock_tfjs(

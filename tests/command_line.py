@@ -10,6 +10,10 @@ import sys
 import threading
 from typing import TYPE_CHECKING
 
+import psutil
+
+from tests.watchdog import HANG_S
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -47,8 +51,21 @@ def _start(*words: str | Path, cache: Path | None) -> subprocess.Popen[str]:
             signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
+def has_loaded(process: subprocess.Popen[str], library: str) -> bool:
+    """Tell whether a process has loaded a library whose path holds these words, or has ended.
+
+    Where the system does not tell of libraries (macOS), each counts as loaded.
+    """
+    if process.poll() is not None or not hasattr(psutil.Process, "memory_maps"):
+        return True
+    try:
+        return any(library in each.path for each in psutil.Process(process.pid).memory_maps())
+    except psutil.Error:  # it has ended meanwhile
+        return True
+
+
 def run(*words: str | Path, cache: Path | None = None) -> subprocess.CompletedProcess[str]:
     """Run `toolchain` with these words to its end."""
     with started(*words, cache=cache) as process:
-        out, err = process.communicate(timeout=120)
+        out, err = process.communicate(timeout=HANG_S)
         return subprocess.CompletedProcess(words, process.returncode, out, err)

@@ -5,20 +5,21 @@ from __future__ import annotations
 import http.server
 import re
 import threading
-import time
+from collections import Counter
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from tests.watchdog import HANG_S
 from toolchain.site import headers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-_READ_S = 0.3
+    from playwright.sync_api import BrowserContext
 
 HTML = b"<!doctype html><title>Welcome</title><p>There is something else here."
 
@@ -34,7 +35,10 @@ class Fault:
     """In place of the file's."""
     content_type: str | None = None
     keep: float = 1.0
-    """The share of what was asked for after which the connection breaks."""
+    """The share of what was asked for after which the connection breaks.
+
+    Where it is more than nothing, :class:`Reads` tell when the page has that share.
+    """
     flip: bool = False
     """Whether one bit of the file is turned over."""
     is_short: bool = False
@@ -53,12 +57,58 @@ class Request:
     body: bytes
 
 
+# A body is read by way of `fetch` and a reader, and the page tells of each piece.
+_TELL_OF_READS = """
+const ask = globalThis.fetch;
+globalThis.fetch = async (...asked) => {
+  const answer = await ask(...asked);
+  const { body } = answer;
+  if (body) {
+    body.getReader = (...options) => {
+      const reader = ReadableStream.prototype.getReader.apply(body, options);
+      const read = reader.read.bind(reader);
+      reader.read = async () => {
+        const piece = await read();
+        if (piece.value) {
+          void tellOfRead(new URL(answer.url).pathname, piece.value.length);
+        }
+        return piece;
+      };
+      return reader;
+    };
+  }
+  return answer;
+};
+"""
+
+
+class Reads:
+    """What the pages of a browser's profile have read of answers to their `fetch`."""
+
+    def __init__(self, context: BrowserContext) -> None:
+        self._counts: Counter[str] = Counter()
+        self._changed = threading.Condition()
+        context.expose_function("tellOfRead", self._note)
+        context.add_init_script(_TELL_OF_READS)
+
+    def _note(self, path: str, count: int) -> None:
+        with self._changed:
+            self._counts[path.lstrip("/")] += count
+            self._changed.notify_all()
+
+    def wait_for(self, path: str, count: int) -> None:
+        """Wait until so many bytes of a file were read, over all answers."""
+        with self._changed:
+            assert self._changed.wait_for(lambda: self._counts[path] >= count, HANG_S), path
+
+
 @dataclass
 class FaultyHost:
     """A host of one site, and what is wrong with it."""
 
     site: Path
     has_ranges: bool = True
+    reads: Reads | None = None
     faults: dict[str, Fault] = field(default_factory=dict)
     """By the file's path in the site."""
     requests: list[Request] = field(default_factory=list)
@@ -151,14 +201,17 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.host.sent[path] = self.host.sent.get(path, 0) + len(part)
         if keep < 1:
             # What has come would else be lost with the connection before the page has read it.
-            time.sleep(_READ_S)
+            assert self.host.reads is not None
+            self.host.reads.wait_for(path, self.host.sent[path])
             self.close_connection = True
 
 
 @contextmanager
-def faulty(site: Path, *, has_ranges: bool = True) -> Iterator[FaultyHost]:
+def faulty(
+    site: Path, *, has_ranges: bool = True, reads: Reads | None = None
+) -> Iterator[FaultyHost]:
     """Serve a site, at first without a fault."""
-    host = FaultyHost(site, has_ranges)
+    host = FaultyHost(site, has_ranges, reads)
     handler = type("Handler", (_Handler,), {"host": host})
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     server.daemon_threads = True

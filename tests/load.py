@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.watchdog import HANG_S
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -55,12 +57,12 @@ def run(
         pytest.skip("needs Debian's wrk, which `make test` installs as root")
     done = subprocess.run(
         [
-            *(wrk, f"-t{threads}", f"-c{connections}", f"-d{seconds}s", "--timeout=10s"),
+            *(wrk, f"-t{threads}", f"-c{connections}", f"-d{seconds}s", f"--timeout={HANG_S:.0f}s"),
             *("-s", str(SCRIPT), url, "--", *(f"/{path}" for path in paths)),
         ],
         capture_output=True,
         text=True,
         check=True,
-        timeout=seconds + 60,
+        timeout=seconds + HANG_S,
     )
     return Load(**json.loads(done.stdout.splitlines()[-1]))

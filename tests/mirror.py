@@ -15,7 +15,6 @@ import json
 import os
 import tarfile
 import threading
-import time
 import urllib.parse
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -186,16 +185,6 @@ def _tiny() -> bytes:
         root = Path(folder)
         files = (path for path in root.rglob("*") if path.is_file())
         return pack({path.relative_to(root).as_posix(): path.read_bytes() for path in files})
-
-
-def until(happened: Callable[[], bool], seconds: float) -> bool:
-    """Wait until something is so, and tell whether it came to be."""
-    late = time.monotonic() + seconds
-    while not happened():
-        if time.monotonic() > late:
-            return False
-        time.sleep(0.05)
-    return True
 
 
 class Heard:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tests.watchdog import HANG_MS
 from toolchain.graph import preprocess
 from toolchain.report import schema
 from toolchain.tfjs import execute
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 SECONDS = 1000  # in the milliseconds that Playwright counts in
-LOADED = 90 * SECONDS
+LOADED = HANG_MS
 
 # Both sides read the same decoded pixels. What differs is the order of float32 sums (in
 # the resize, 3e-3 of 255 measured against TensorFlow's own; in XNNPACK's and Eigen's
@@ -77,7 +78,7 @@ def give(page: Page, photo: Path | dict[str, Any]) -> None:
     """Choose a file and wait for its tags."""
     page.evaluate("document.querySelector('#tags').textContent = ''")
     page.set_input_files("#file", photo)  # type: ignore[arg-type]
-    page.wait_for_selector("html[data-state=tagged] #tags li", timeout=30 * SECONDS)
+    page.wait_for_selector("html[data-state=tagged] #tags li", timeout=LOADED)
 
 
 def assert_same(shown: Tags, expected: Tags, tolerance: float) -> None:
@@ -89,13 +90,13 @@ def assert_same(shown: Tags, expected: Tags, tolerance: float) -> None:
 
 def tagged_anew(page: Page) -> Tags:
     """Wait for the tags of what was just given, and return them."""
-    page.wait_for_selector("html[data-state=tagged] #tags li", timeout=30 * SECONDS)
+    page.wait_for_selector("html[data-state=tagged] #tags li", timeout=LOADED)
     return shown_tags(page)
 
 
 def alert(page: Page) -> str:
     """Wait for a sentence about what went wrong."""
-    page.wait_for_selector("[role=alert]:visible", timeout=30 * SECONDS)
+    page.wait_for_selector("[role=alert]:visible", timeout=LOADED)
     return page.inner_text("#alert-text")
 
 

@@ -18,10 +18,12 @@ from tests.browser import (
     SAMPLES,
     chromium,
     chromium_path,
+    launched,
     sample_png,
     toolchain_serve,
 )
 from tests.faulty_host import faulty
+from tests.watchdog import HANG_MS
 from toolchain.build.options import BuildOptions
 from toolchain.build.run import build
 from toolchain.progress import Silent
@@ -36,7 +38,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.xdist_group("page")
 
-LOADED = 90_000  # milliseconds
+LOADED = HANG_MS
 TAGGED = "html[data-state=tagged] #tags li"
 
 # What Lighthouse must give, of 100.
@@ -219,9 +221,7 @@ def test_the_photo_never_leaves_the_machine(
     camera = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
     with faulty(embedded_site) as host:
         # One Playwright cannot be started within another.
-        watched = browser.browser_type.launch(
-            executable_path=chromium_path(), args=[*FLAGS, *camera, *traffic.flags(log)]
-        )
+        watched = launched(browser.browser_type, *camera, *traffic.flags(log))
         page = watched.new_context(permissions=["camera"]).new_page()
         tagged(page, host.url)
 

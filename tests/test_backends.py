@@ -15,6 +15,7 @@ from playwright.sync_api import Error as PlaywrightError
 
 from tests import tiny_models
 from tests.browser import chromium, sample_png, toolchain_serve
+from tests.watchdog import HANG_MS, until
 from toolchain import tf as tensorflow
 from toolchain.build.options import BuildOptions
 from toolchain.build.run import build
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.xdist_group("page")
 
-LOADED = 120_000  # milliseconds; graphics in software take seconds to start
+LOADED = HANG_MS
 SAME_PIXELS = 1e-3  # as in test_page.py
 WEBGPU_IN_SOFTWARE = ("--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader")
 CLASSES = 20
@@ -352,8 +353,8 @@ def test_the_first_tag_does_not_wait_for_the_race(
     held = hold(hardware, "**/webgl-*.js")
     page = open_page(hardware, url)
     assert line(page) == ("wasm", "first")
-    while not held:  # the race has not begun before the tags were there
-        page.wait_for_timeout(50)
+    # The race has not begun before the tags were there.
+    until(lambda: held, "the race begins", rest=lambda: page.wait_for_timeout(50))
     assert line(page) == ("wasm", "first")
     held[0].continue_()
     page.wait_for_selector("#backend[data-reason=measured]", timeout=LOADED)

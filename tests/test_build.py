@@ -8,7 +8,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -16,6 +15,7 @@ import brotli
 import pytest
 
 from tests import command_line, tiny_models
+from tests.watchdog import HANG_S, until
 from toolchain import digest
 from toolchain.build.options import BuildOptions
 from toolchain.build.run import build
@@ -323,16 +323,22 @@ def wait_for(process: subprocess.Popen[str], line: str) -> None:
 
 def end(process: subprocess.Popen[str], by: signal.Signals) -> None:
     process.send_signal(by)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=HANG_S)
     assert process.returncode == (130 if by is signal.SIGINT else -by)
     assert "Traceback" not in err
 
 
 @posix
 @pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGKILL], ids=["SIGINT", "SIGKILL"])
-@pytest.mark.parametrize("moment", ["Reading the graph", "Converting to TF.js"])
+@pytest.mark.parametrize(
+    ("moment", "library"),
+    [
+        ("Reading the graph", "tensorflow/python"),
+        ("Converting to TF.js", "tensorflow_decision_forests"),  # the converter imports it
+    ],
+)
 def test_a_build_ended_while_it_converts_leaves_the_site_and_nothing_in_the_way(
-    site: Site, session_store: Store, tmp_path: Path, by: signal.Signals, moment: str
+    site: Site, session_store: Store, tmp_path: Path, by: signal.Signals, moment: str, library: str
 ) -> None:
     out = site.copy(tmp_path / "site")
     before, files = out.stat().st_ino, contents(out)
@@ -340,7 +346,8 @@ def test_a_build_ended_while_it_converts_leaves_the_site_and_nothing_in_the_way(
     size = (1 << 20) + 2 * int(by) + len(moment)
     with command_line.started(*site.words, "--out", out, "--shard-size", str(size)) as process:
         wait_for(process, moment)
-        time.sleep(0.3)  # into the import of TensorFlow, or of its converter
+        # Into the import of TensorFlow, or of its converter.
+        until(lambda: command_line.has_loaded(process, library), f"it loads {library}")
         end(process, by)
     assert (out.stat().st_ino, contents(out)) == (before, files)
     assert beside(out) == []
@@ -369,9 +376,14 @@ def test_a_build_ended_while_it_compresses_leaves_the_site_and_nothing_in_the_wa
     for by in (signal.SIGKILL, signal.SIGINT):
         abandoned = set(beside(out))
         with command_line.started(*words, cache=store.root) as process:
-            while not [name for name in {*beside(out)} - abandoned if has_begun(out, name)]:
-                assert process.poll() is None, "it ended before it compressed"
-                time.sleep(0.02)
+            until(
+                lambda process=process, abandoned=abandoned: (  # type: ignore[misc]
+                    process.poll() is not None
+                    or any(has_begun(out, name) for name in {*beside(out)} - abandoned)
+                ),
+                "it compresses",
+            )
+            assert process.poll() is None, "it ended before it compressed"
             end(process, by)
         assert (out.stat().st_ino, contents(out)) == (before, files)
         assert len(beside(out)) == (2 if by is signal.SIGKILL else 0)  # a folder and its lock
@@ -393,7 +405,7 @@ def test_two_builds_at_once_both_succeed_and_leave_one_whole_site(
             command_line.started(*site.words, "--out", out, "--title", titles[0]) as one,
             command_line.started(*site.words, "--out", out, "--title", titles[1]) as other,
         ):
-            errors = [process.communicate(timeout=60)[1] for process in (one, other)]
+            errors = [process.communicate(timeout=HANG_S)[1] for process in (one, other)]
             assert (one.returncode, other.returncode) == (0, 0), errors
         assert_whole(out)
         page = (out / "index.html").read_text("utf-8")

@@ -12,10 +12,9 @@ import pytest
 
 from tests import axe
 from tests.browser import (
-    FLAGS,
     SAMPLES,
     chromium,
-    chromium_path,
+    launched,
     plain_host,
     sample_png,
     toolchain_serve,
@@ -38,6 +37,7 @@ from tests.page_driver import (
     tagged_anew,
     until_done,
 )
+from tests.watchdog import until
 from toolchain.report import schema
 from toolchain.site import parts
 
@@ -58,6 +58,9 @@ Object.defineProperty(document, 'visibilityState', {configurable: true, get: () 
 document.dispatchEvent(new Event('visibilitychange'));
 """
 
+IS_ACTIVE = """
+async () => (await navigator.serviceWorker.getRegistration())?.active?.state === 'activated'
+"""
 ARE_KEPT = """
 async (files) => (await Promise.all(files.map((file) => caches.match(file)))).every(Boolean)
 """
@@ -123,11 +126,12 @@ def frames(page: Page) -> dict[str, int]:
 
 
 def until_answered(page: Page, count: int) -> dict[str, int]:
-    deadline = time.monotonic() + LOADED / 1000
-    while (seen := frames(page))["answered"] < count:
-        assert time.monotonic() < deadline, seen
-        page.wait_for_timeout(50)
-    return seen
+    until(
+        lambda: frames(page)["answered"] >= count,
+        f"{count} frames are answered",
+        rest=lambda: page.wait_for_timeout(50),
+    )
+    return frames(page)
 
 
 def track_state(page: Page) -> str:
@@ -209,7 +213,7 @@ def test_another_photo_takes_the_cameras_place(
     assert track_state(page) == "ended"
     assert_same(shown_tags(page), reference(photo), SAME_PIXELS)
     page.wait_for_selector("#photo[data-photo=shown]")
-    page.wait_for_timeout(300)
+    page.wait_for_timeout(300)  # in which nothing may happen
     assert_same(shown_tags(page), reference(photo), SAME_PIXELS)
 
 
@@ -239,10 +243,7 @@ def test_the_camera_waits_for_the_model_and_stays_through_another_backend(
     page.click("#camera")
     page.wait_for_selector("#photo[data-photo=live] video")
     assert page.get_attribute("html", "data-state") == "loading"
-    deadline = time.monotonic() + LOADED / 1000
-    while not held:
-        assert time.monotonic() < deadline
-        page.wait_for_timeout(50)
+    until(lambda: held, "the weights are asked for", rest=lambda: page.wait_for_timeout(50))
     held.pop().continue_()
     page.wait_for_selector("html[data-state=live] #tags li", timeout=LOADED)
     page.unroute("**/*shard1of*")
@@ -271,7 +272,7 @@ def test_a_camera_that_is_not_allowed_gets_a_sentence(browser: Browser, url: str
 
 def test_where_there_is_no_camera_the_page_says_so(browser: Browser, url: str) -> None:
     # One Playwright cannot be started within another.
-    without = browser.browser_type.launch(executable_path=chromium_path(), args=[*FLAGS])
+    without = launched(browser.browser_type)
     page = without.new_context(permissions=["camera"]).new_page()
     open_page(page, url)
     page.click("#camera")
@@ -285,19 +286,19 @@ def test_a_second_visit_has_all_of_it_without_a_network(
     page = context.new_page()
     with plain_host(embedded_site) as origin:
         open_page(page, origin)
-        deadline = time.monotonic() + LOADED / 1000
-        while not page.evaluate(
-            """async () => (await navigator.serviceWorker.getRegistration())?.active?.state
-                === 'activated'"""
-        ):
-            assert time.monotonic() < deadline
-            page.wait_for_timeout(50)
+        until(
+            lambda: page.evaluate(IS_ACTIVE),
+            "the service worker is active",
+            rest=lambda: page.wait_for_timeout(50),
+        )
         # Who does more than look gets what that needs, for later too.
         page.keyboard.press("Tab")
         features = parts.runtime_for(schema.read(embedded_site).artifacts.ops).features
-        while not page.evaluate(ARE_KEPT, features):
-            assert time.monotonic() < deadline
-            page.wait_for_timeout(50)
+        until(
+            lambda: page.evaluate(ARE_KEPT, features),
+            "what the visitor may need is kept",
+            rest=lambda: page.wait_for_timeout(50),
+        )
     page.goto("about:blank")
     open_page(page, origin)
     go_live(page)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests import command_line, tiny_models
+from tests.watchdog import HANG_S
 from toolchain import __version__, cli
 from toolchain.sources.catalogue import ENTRIES
 
@@ -281,6 +282,6 @@ def test_ctrl_c_ends_it_with_130_and_no_traceback() -> None:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/model"
         with command_line.started("pull", url) as process, silent.accept()[0]:
             process.send_signal(signal.SIGINT)
-            _, err = process.communicate(timeout=30)
+            _, err = process.communicate(timeout=HANG_S)
     assert process.returncode == 130
     assert "Traceback" not in err

@@ -6,15 +6,14 @@ import getpass
 import gzip
 import os
 import shutil
-import socket
 import subprocess
-import time
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests import web_servers
 from tests.test_deploy import expected, make_site, shown
 from toolchain.deploy import hosts, run
 from toolchain.deploy.address import parse
@@ -57,30 +56,25 @@ def ssh_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / name], check=True
         )
     short = tmp_path_factory.getbasetemp().parent  # a socket's path has few characters
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
     config = folder / "sshd_config"
-    config.write_text(
-        f"ListenAddress 127.0.0.1:{port}\nHostKey {folder}/host\nPidFile none\n"
-        f"AuthorizedKeysFile {folder}/user.pub\nStrictModes no\nUsePAM no\n"
-        "PasswordAuthentication no\nPermitRootLogin prohibit-password\n",
-        "utf-8",
-    )
+
+    def command(port: int) -> list[str | Path]:
+        config.write_text(
+            f"ListenAddress 127.0.0.1:{port}\nHostKey {folder}/host\nPidFile none\n"
+            f"AuthorizedKeysFile {folder}/user.pub\nStrictModes no\nUsePAM no\n"
+            "PasswordAuthentication no\nPermitRootLogin prohibit-password\n",
+            "utf-8",
+        )
+        return [sshd, "-D", "-e", "-f", config]
+
     if os.geteuid() == 0:
         Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
-    with subprocess.Popen([sshd, "-D", "-e", "-f", config], stderr=subprocess.DEVNULL) as server:
-        for _ in range(100):
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            time.sleep(0.05)
+    with web_servers.running(command) as port:
         yield (
             f"ssh -p {port} -i {folder}/user -o StrictHostKeyChecking=no -o BatchMode=yes "
             f"-o UserKnownHostsFile={folder}/known -o LogLevel=ERROR "
             f"-o ControlMaster=auto -o ControlPath={short}/%C -o ControlPersist=5"
         )
-        server.terminate()
 
 
 @pytest.fixture

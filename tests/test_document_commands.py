@@ -24,6 +24,7 @@ from tests.browser import toolchain_serve
 from tests.mirror import Mirror, Reply
 from tests.test_deploy_hosts import s3, ssh_server  # noqa: F401 - fixtures
 from tests.test_kaggle import DOWNLOAD, LIST, as_json
+from tests.watchdog import HANG_S
 from toolchain import cli
 from toolchain import tf as tensorflow
 from toolchain.compress import calibration
@@ -285,6 +286,8 @@ def test_a_command_of_the_documents_runs(
 def serve_once(bench: Workbench, words: list[str]) -> None:
     """Start a server, ask it for the page, end it."""
     words = [bench.addresses.get(word, word) for word in words]
+    if "--port" not in words:
+        words += ["--port", "0"]  # somebody may have the usual one
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(bench.folder)
         with command_line.started(*words) as process:
@@ -292,5 +295,5 @@ def serve_once(bench: Workbench, words: list[str]) -> None:
             said = process.stdout.readline()
             address = re.search(r"http://127\.0\.0\.1:\d+/", said)
             assert address, said
-            with urllib.request.urlopen(address[0], timeout=10) as answer:  # noqa: S310
+            with urllib.request.urlopen(address[0], timeout=HANG_S) as answer:  # noqa: S310
                 assert answer.read().startswith(b"<!doctype html>")

@@ -7,7 +7,6 @@ import os
 import shutil
 import signal
 import sys
-import time
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +16,7 @@ import numpy as np
 import pytest
 
 from tests import command_line, tiny_models
+from tests.watchdog import HANG_S, until
 from toolchain import cli, imagenet
 from toolchain.build.options import BuildOptions
 from toolchain.build.run import build
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.xdist_group("evaluation")
 
 COUNT = 160  # photos that the tests make: ten batches
-SECONDS = 30.0  # until a process or a cluster must have done what it should
 
 posix = pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs POSIX signals")
 
@@ -446,7 +445,7 @@ def test_a_cluster_finds_the_same_though_a_worker_is_killed(
 def test_a_cluster_without_workers_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     import distributed
 
-    monkeypatch.setattr(executors, "_PATIENCE", 1.0)
+    monkeypatch.setattr(executors, "_WORKERS_S", 1.0)
     cluster = distributed.LocalCluster(n_workers=0, dashboard_address=None, silence_logs=50)
     with (
         cluster,
@@ -457,7 +456,7 @@ def test_a_cluster_without_workers_is_one_sentence(monkeypatch: pytest.MonkeyPat
 
 
 def test_a_cluster_that_does_not_answer_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(executors, "_PATIENCE", 1.0)
+    monkeypatch.setattr(executors, "_ANSWER_S", 0.3)
     with (
         pytest.raises(ToolchainError, match=r"no Dask scheduler answers at tcp://127\.0\.0\.1:9;"),
         executors.executor_for(1, workers=None, engine="tcp://127.0.0.1:9"),
@@ -511,11 +510,13 @@ def test_workers_end_with_the_command(
         while process.poll() is None and len(workers) < 2:
             children = parent.children()
             workers = [child for child in children if "spawn_main" in " ".join(child.cmdline())]
-        while any(worker.num_threads() < 2 for worker in workers):
-            time.sleep(0.01)  # until they are past what Python does before our code
+        # Past what Python does before our code, which begins with a thread.
+        until(
+            lambda: all(worker.num_threads() > 1 for worker in workers), "the workers are at work"
+        )
         process.send_signal(how)
-        _, err = process.communicate(timeout=SECONDS)
-        _, alive = psutil.wait_procs(workers, timeout=SECONDS)
+        _, err = process.communicate(timeout=HANG_S)
+        _, alive = psutil.wait_procs(workers, timeout=HANG_S)
     assert alive == []
     assert process.returncode == (130 if how is signal.SIGINT else -how)
     assert "Traceback" not in err

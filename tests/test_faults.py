@@ -6,6 +6,7 @@ Every build here is the real command in a process of its own, over a site that s
 from __future__ import annotations
 
 import gzip
+import itertools
 import json
 import os
 import random
@@ -23,6 +24,7 @@ import pytest
 from filelock import FileLock
 
 from tests import command_line, tiny_models
+from tests.watchdog import HANG_S, until
 from toolchain import digest, lock
 from toolchain.build.options import BuildOptions
 from toolchain.build.run import build
@@ -142,7 +144,6 @@ def test_a_build_that_is_killed_at_any_moment_leaves_the_last_site_and_nothing_i
     good: Good, tmp_path: Path
 ) -> None:
     chance = random.Random(20)  # noqa: S311 - moments, not secrets
-    killed = 0
     # A folder and its lock for each thread that compresses files.
     most = 2 * min(32, (os.cpu_count() or 1) + 4) + 2
     for turn, (kinds, kills) in enumerate(KILLS.items()):
@@ -154,25 +155,23 @@ def test_a_build_that_is_killed_at_any_moment_leaves_the_last_site_and_nothing_i
             seconds = time.monotonic() - begun
         for kill in range(kills):
             # One in each part of the time, so that the whole of it is met.
-            share = (kill + chance.random()) / kills
-            for attempt in range(5):
+            moment = seconds * (kill + chance.random()) / kills
+            # Until it is killed: a build that has ended by then was quicker than the one before.
+            for attempt in itertools.count():
                 out, cache = good.lay_out(tmp_path / f"{turn} {kill} {attempt}", *kinds)
                 before = contents(out)
                 words = (*good.words, "--out", out, "--title", "Next")
-                begun = time.monotonic()
                 with command_line.started(*words, cache=cache) as process:
                     try:
-                        process.wait(seconds * share)
+                        process.wait(moment)
                     except subprocess.TimeoutExpired:
                         started = psutil.Process(process.pid).children(recursive=True)
                         process.kill()
-                        killed += 1
-                        assert psutil.wait_procs(started, timeout=10)[1] == []
+                        assert psutil.wait_procs(started, timeout=HANG_S)[1] == []
                         break
                     finally:
                         process.communicate()
-                # It had ended by then: this machine has become quicker.
-                seconds = time.monotonic() - begun
+                moment *= 0.8
             if contents(out) != before:
                 assert_whole(out, "Next")
             assert len(beside(out)) <= 3  # its folder, its lock, its probe
@@ -182,7 +181,15 @@ def test_a_build_that_is_killed_at_any_moment_leaves_the_last_site_and_nothing_i
         assert_whole(out, "After all")
         assert beside(out) == []
         assert scratch(cache) == []
-    assert killed == sum(KILLS.values())
+
+
+def until_it_compresses(process: subprocess.Popen[str], out: Path) -> None:
+    """Wait for the first compressed file; those that take longest are still to come."""
+    until(
+        lambda: process.poll() is not None or any(out.parent.glob(".site.building-*/*.br")),
+        "it compresses",
+    )
+    assert process.poll() is None, "it ended before it compressed"
 
 
 def test_what_killed_builds_leave_does_not_add_up(good: Good, tmp_path: Path) -> None:
@@ -191,9 +198,7 @@ def test_what_killed_builds_leave_does_not_add_up(good: Good, tmp_path: Path) ->
         with command_line.started(
             *good.words, "--out", out, "--title", "Next", cache=cache
         ) as process:
-            while not any(out.parent.glob(".site.building-*/*.br")):
-                assert process.poll() is None, "it ended before it compressed"
-                time.sleep(0.01)
+            until_it_compresses(process, out)
             process.kill()
         assert len(list(out.parent.glob(".site.building-*"))) == 1
         shutil.rmtree(cache / "v1" / "encoded", ignore_errors=True)
@@ -221,11 +226,9 @@ def test_a_build_that_is_asked_to_end_tidies_up_and_says_so_by_its_code(
             while not process.stderr.readline().startswith(moment):
                 assert process.poll() is None
         else:
-            while not any(out.parent.glob(".site.building-*/*.br")):
-                assert process.poll() is None
-                time.sleep(0.01)
+            until_it_compresses(process, out)
         process.send_signal(by)
-        _, err = process.communicate(timeout=60)
+        _, err = process.communicate(timeout=HANG_S)
     assert process.returncode == code, err
     assert "Traceback" not in err
     assert contents(out) == before
@@ -276,7 +279,7 @@ def on_a_disk(
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=HANG_S,
         env={**os.environ, "TOOLCHAIN_CACHE": str(cache)},
     )
     disk.rmdir()
@@ -377,7 +380,7 @@ def test_two_builds_at_once_leave_the_whole_site_of_one(
         words = (*good.words, "--out", out, "--title", title)
         running.append(command_line.started(*words, cache=cache))
     with running[0] as one, running[1] as other:
-        errors = [process.communicate(timeout=120)[1] for process in (one, other)]
+        errors = [process.communicate(timeout=HANG_S)[1] for process in (one, other)]
         assert (one.returncode, other.returncode) == (0, 0), errors
     page = (out / "index.html").read_text("utf-8")
     (title,) = (title for title in titles if f"<title>{title}</title>" in page)

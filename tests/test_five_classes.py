@@ -17,6 +17,7 @@ from PIL import Image
 
 from tests import tiny_models
 from tests.browser import chromium, plain_host
+from tests.watchdog import HANG_MS
 from toolchain import cli
 from toolchain.evaluation.record import Evaluation
 from toolchain.graph import preprocess
@@ -37,7 +38,7 @@ EPOCHS = 4
 BATCH = 25
 EACH = 15  # photos of a class to judge by, and as many that nobody has seen
 MAX_DROP = 2.0  # points
-TAGGED = 90_000  # milliseconds
+TAGGED = HANG_MS
 
 
 def stripes(across: Array, _along: Array, random: np.random.Generator) -> Array:

@@ -25,7 +25,6 @@ from tests.page_driver import (
     LONGEST_TASK_MS,
     OTHER_DECODER,
     SAME_PIXELS,
-    SECONDS,
     WATCH_TASKS,
     Tags,
     alert,
@@ -37,6 +36,7 @@ from tests.page_driver import (
     tagged_anew,
     until_done,
 )
+from tests.watchdog import HANG_MS
 from toolchain.report import schema
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.xdist_group("inputs")
 
-TAGGED = 30 * SECONDS
+TAGGED = HANG_MS
 
 
 @pytest.fixture(scope="module")

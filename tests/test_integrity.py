@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import shutil
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -10,10 +11,11 @@ import pytest
 
 from tests import tiny_models
 from tests.browser import chromium
-from tests.faulty_host import HTML, Fault, FaultyHost, faulty
+from tests.faulty_host import HTML, Fault, FaultyHost, Reads, faulty
 from tests.page_driver import LOADED, SECONDS, Tags, alert, shown_tags
 from tests.sealing import reseal
 from tests.test_second_visit import until_kept
+from tests.watchdog import until
 from toolchain.build.options import BuildOptions
 from toolchain.build.run import build
 from toolchain.card import Declared
@@ -99,6 +101,11 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
     made.close()
 
 
+@pytest.fixture
+def reads(context: BrowserContext) -> Reads:
+    return Reads(context)
+
+
 @pytest.fixture(scope="module")
 def right(browser: Browser, site: Path) -> Tags:
     """The tags of the first sample where nothing goes wrong."""
@@ -108,8 +115,8 @@ def right(browser: Browser, site: Path) -> Tags:
 
 
 @pytest.fixture
-def host(site: Path) -> Iterator[FaultyHost]:
-    with faulty(site) as made:
+def host(site: Path, reads: Reads) -> Iterator[FaultyHost]:
+    with faulty(site, reads=reads) as made:
         yield made
 
 
@@ -160,10 +167,16 @@ ONCE = {
     ],
 )
 def test_what_goes_wrong_for_a_while_costs_no_tags(
-    context: BrowserContext, site: Path, right: Tags, kind: str, fault: str, has_ranges: bool
+    context: BrowserContext,
+    reads: Reads,
+    site: Path,
+    right: Tags,
+    kind: str,
+    fault: str,
+    has_ranges: bool,
 ) -> None:
     path = file_of(site, kind)
-    with faulty(site, has_ranges=has_ranges) as host:
+    with faulty(site, has_ranges=has_ranges, reads=reads) as host:
         host.faults[path] = ONCE[fault]
         page = open_page(context, host.url)
         assert tags_of(page) == right
@@ -235,7 +248,8 @@ def test_a_lost_network_is_waited_for(
     )
     page.goto(host.url)
     page.wait_for_selector("text=Connection lost, trying again", timeout=LOADED)
-    page.wait_for_timeout(1 * SECONDS)  # fifty times as long as it would wait otherwise
+    # A second in which nothing may happen: fifty times as long as it would wait otherwise.
+    page.wait_for_timeout(1 * SECONDS)
     assert len(host.asked(path)) == 1
     assert shown_tags(page) == []
     assert page.locator("[role=alert]").is_hidden()
@@ -277,13 +291,17 @@ def test_code_that_is_wrong_does_not_run(
     for file in (runtime.entry, runtime.imports[0]):
         host.faults[file] = Fault(ALWAYS, body=changed)
         other = open_page(context.browser.new_context(), host.url)  # type: ignore[union-attr]
-        other.wait_for_timeout(1 * SECONDS)
+        until(
+            functools.partial(host.asked, file),
+            f"the page asks for {file}",
+            rest=functools.partial(other.wait_for_timeout, 50),
+        )
+        other.wait_for_timeout(1 * SECONDS)  # in which nothing may happen
         assert other.get_attribute("html", "data-state") == "loading"
         assert other.title() != "another page"
         assert not other.is_visible("#stalled")
         other.evaluate("document.getAnimations().forEach((each) => each.finish())")
         assert "Reload the page." in other.inner_text("#stalled:visible")
-        assert host.asked(file)
         other.context.close()
 
 
@@ -303,8 +321,11 @@ def test_a_first_visit_asks_once_for_each_file(
         const cache = await caches.open((await caches.keys())[0]);
         return (await Promise.all(files.map((file) => cache.match(file)))).every(Boolean);
     }"""
-    while not page.evaluate(kept, [*features]):
-        page.wait_for_timeout(50)
+    until(
+        lambda: page.evaluate(kept, [*features]),
+        "the service worker keeps what the visitor may need",
+        rest=lambda: page.wait_for_timeout(50),
+    )
     assert {file: len(host.asked(file)) for file in features} == dict.fromkeys(features, 1)
 
 
@@ -316,8 +337,11 @@ def test_a_wrong_file_is_never_kept(
     page = open_page(context, host.url)
     assert tags_of(page) == right
     known = "async () => Boolean(await navigator.serviceWorker.getRegistration())"
-    while not host.asked("sw.js") or page.evaluate(known):
-        page.wait_for_timeout(50)
+    until(
+        lambda: host.asked("sw.js") and not page.evaluate(known),
+        "the service worker gives up",
+        rest=lambda: page.wait_for_timeout(50),
+    )
     kept = "async file => Boolean(await caches.match(file))"
     assert page.evaluate(kept, photo) is False
     host.faults.clear()

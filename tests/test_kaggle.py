@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests import mirror as hub
 from tests.mirror import KAGGLE_API, Heard, Mirror, Reply
+from tests.watchdog import HANG_S
 from toolchain import digest
 from toolchain.errors import BadInputError, SourceError, UnreachableError
 from toolchain.progress import Silent
@@ -22,8 +22,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+# What answers is waited for, however busy this machine is.
 POLICY = NetworkPolicy(
-    connect_timeout=2, answer_timeout=2, stall_timeout=8, deadline=60, attempts=1, backoff_base=0.1
+    connect_timeout=HANG_S,
+    answer_timeout=HANG_S,
+    stall_timeout=HANG_S,
+    deadline=HANG_S,
+    attempts=1,
+    backoff_base=0.1,
 )
 MODEL = "google/mobilenet-v1/tensorFlow2/025-224-classification"
 DOWNLOAD = f"{KAGGLE_API}/DownloadModelInstanceVersion"
@@ -146,10 +152,8 @@ def test_faults_that_pass_are_tried_again(
 
 def test_a_drip_ends_the_client(mirror: Mirror, fetch: Callable[..., Any]) -> None:
     mirror.serve("/files/saved_model.pb", Reply(files()["saved_model.pb"], drip_at=99))
-    start = time.monotonic()
     with pytest.raises(SourceError, match=r"stalled: .+ came in 2 s"):
         fetch(f"kaggle:{MODEL}/2", policy=dataclasses.replace(POLICY, stall_timeout=2))
-    assert time.monotonic() - start < 15
 
 
 def test_a_silent_client_ends_by_the_deadline(mirror: Mirror, fetch: Callable[..., Any]) -> None:
@@ -159,14 +163,15 @@ def test_a_silent_client_ends_by_the_deadline(mirror: Mirror, fetch: Callable[..
 
 
 @pytest.mark.usefixtures("mirror")
-def test_nobody_there_is_said_within_seconds(
+def test_nobody_there_is_said_at_the_first_try(
     fetch: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
-    start = time.monotonic()
+    heard = Heard()
+    policy = dataclasses.replace(POLICY, attempts=3)
     with pytest.raises(UnreachableError, match=f"{MODEL}/2 could not be fetched"):
-        fetch(f"kaggle:{MODEL}/2")
-    assert time.monotonic() - start < 5
+        fetch(f"kaggle:{MODEL}/2", policy=policy, progress=heard)
+    assert heard.said == []
 
 
 def test_an_environment_the_client_does_not_know_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

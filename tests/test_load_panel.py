@@ -10,6 +10,7 @@ import pytest
 
 from tests import reports
 from tests.browser import chromium
+from tests.watchdog import HANG_MS
 from toolchain import networks
 from toolchain.measure.hosts import serving
 from toolchain.report import keep, published, schema
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.xdist_group("page")
 
-TAGGED = 90_000  # milliseconds
+TAGGED = HANG_MS
 HEADERS = 300  # what Resource Timing counts for those of one answer
 SHIFTS = """
 globalThis.shifts = [];

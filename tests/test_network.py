@@ -16,6 +16,7 @@ import pytest
 
 from tests import mirror as hub
 from tests.mirror import Heard, Reply
+from tests.watchdog import HANG_S
 from toolchain.errors import SourceError, UnreachableError
 from toolchain.sources import network, probe
 from toolchain.sources.network import AttemptError, NetworkPolicy
@@ -26,9 +27,16 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 ORIGIN = "https://models.example"
+# What answers is waited for, however busy this machine is.
 POLICY = NetworkPolicy(
-    connect_timeout=1, answer_timeout=0.5, deadline=10, backoff_base=0.01, max_wait=2
+    connect_timeout=HANG_S,
+    answer_timeout=HANG_S,
+    deadline=HANG_S,
+    backoff_base=0.01,
+    max_wait=HANG_S / 2,
 )
+# What never answers, or never ends, is not.
+IMPATIENT = dataclasses.replace(POLICY, connect_timeout=1, answer_timeout=0.5)
 
 
 def ask(url: str, heard: Heard, policy: NetworkPolicy = POLICY) -> probe.Answer:
@@ -47,10 +55,9 @@ def test_a_busy_server_is_given_the_time_it_asks_for() -> None:
     assert "429" in heard.said[0]
 
 
-@pytest.mark.parametrize(
-    "wait", ["3600", email.utils.formatdate(time.time() + 3600)], ids=["seconds", "date"]
-)
-def test_but_not_an_hour(wait: str) -> None:
+@pytest.mark.parametrize("form", ["seconds", "date"])
+def test_but_not_an_hour(form: str) -> None:
+    wait = "3600" if form == "seconds" else email.utils.formatdate(time.time() + 3600)
     with hub.running() as mirror:
         url = mirror.serve("/m", Reply(status=503, headers={"Retry-After": wait}))
         with pytest.raises(SourceError, match="503 Service Unavailable"):
@@ -84,10 +91,8 @@ def test_redirects_without_end_are_not_followed_for_ever() -> None:
 def test_a_server_that_says_nothing_is_unreachable() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/m"
-        start = time.monotonic()
-        with pytest.raises(UnreachableError, match="next to nothing"):
-            ask(url, Heard())
-    assert time.monotonic() - start < 5
+        with pytest.raises(UnreachableError, match=r"tried 3 times.* for 0\.5 s;"):
+            ask(url, Heard(), IMPATIENT)
 
 
 @contextlib.contextmanager
@@ -106,9 +111,11 @@ def speaking(lines: Iterable[bytes], pause: float = 0) -> Iterator[str]:
 
         thread = threading.Thread(target=answer)
         thread.start()
-        yield f"http://127.0.0.1:{server.getsockname()[1]}/m"
-        done.set()
-        thread.join()
+        try:
+            yield f"http://127.0.0.1:{server.getsockname()[1]}/m"
+        finally:
+            done.set()
+            thread.join()
 
 
 def test_a_server_of_another_kind_is_told_apart() -> None:
@@ -120,15 +127,14 @@ def test_a_server_of_another_kind_is_told_apart() -> None:
 
 
 def test_headers_that_come_drop_by_drop_are_not_waited_for() -> None:
-    policy = dataclasses.replace(POLICY, attempts=1)
-    start = time.monotonic()
-    drops = (b"X-%d: y\r\n" % number for number in range(80))
+    policy = dataclasses.replace(IMPATIENT, attempts=1)
+    # They never end, and Python itself reads a hundred of them, which takes twenty seconds.
+    drops = (b"X-%d: y\r\n" % number for number in itertools.count())
     with (
         speaking(itertools.chain([b"HTTP/1.1 200 OK\r\n"], drops), pause=0.2) as url,
         pytest.raises(UnreachableError, match="next to nothing"),
     ):
         ask(url, Heard(), policy)
-    assert time.monotonic() - start < 8
 
 
 def test_tls_where_there_is_none_is_an_error_of_its_own() -> None:
@@ -161,7 +167,7 @@ def test_what_did_not_answer_is_remembered_and_forgotten(tmp_path: Path) -> None
     assert not network.recently_unreachable(store, ORIGIN)
 
 
-@pytest.mark.parametrize(("age", "counts"), [(599, True), (601, False), (-60, False)])
+@pytest.mark.parametrize(("age", "counts"), [(540, True), (601, False), (-60, False)])
 def test_the_memory_lasts_ten_minutes_of_a_clock_that_goes_forward(
     tmp_path: Path, age: float, counts: bool
 ) -> None:

@@ -20,6 +20,7 @@ from PIL import Image
 from tests import tiny_models
 from tests.browser import chromium, plain_host
 from tests.sealing import reseal
+from tests.watchdog import HANG_MS
 from toolchain.build.options import BuildOptions
 from toolchain.build.run import build
 from toolchain.card import Declared
@@ -49,7 +50,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.xdist_group("page")
 
 SAMPLES = Path(__file__).parents[1] / "templates" / "samples"
-TAGGED = 90_000  # milliseconds
+TAGGED = HANG_MS
 SAME_PIXELS = 1e-3  # as in test_page.py
 SHARD = 8729  # bytes: odd, so that weights are cut in their midst
 

@@ -15,7 +15,6 @@ from tests.browser import chromium, logits_in_stock_tfjs, plain_host, toolchain_
 from tests.page_driver import (
     LOADED,
     SAME_PIXELS,
-    SECONDS,
     Tags,
     assert_same,
     give,
@@ -105,7 +104,7 @@ def test_every_sample_photo_gets_its_tag(page: Page, url: str) -> None:
     for button in page.query_selector_all("button[data-sample]"):
         page.evaluate("document.querySelector('#tags').textContent = ''")
         button.click()
-        page.wait_for_selector("html[data-state=tagged] #tags li", timeout=30 * SECONDS)
+        page.wait_for_selector("html[data-state=tagged] #tags li", timeout=LOADED)
         name = Path(button.get_attribute("data-sample") or "").name.split(".")[0]
         firsts[name] = page.get_attribute("#tags li", "data-label")
     assert firsts == {
@@ -279,7 +278,7 @@ def test_a_photo_can_be_dropped(
     transfer = file_transfer(page, photo)
     page.evaluate("document.querySelector('#tags').textContent = ''")
     page.dispatch_event("body", "drop", {"dataTransfer": transfer})
-    page.wait_for_selector("html[data-state=tagged] #tags li", timeout=30 * SECONDS)
+    page.wait_for_selector("html[data-state=tagged] #tags li", timeout=LOADED)
     assert_same(shown_tags(page), reference(photo), SAME_PIXELS)
 
 
@@ -295,7 +294,7 @@ def test_a_photo_can_be_pasted(
         "new ClipboardEvent('paste', {clipboardData: data, bubbles: true}))",
         transfer,
     )
-    page.wait_for_selector("html[data-state=tagged] #tags li", timeout=30 * SECONDS)
+    page.wait_for_selector("html[data-state=tagged] #tags li", timeout=LOADED)
     assert_same(shown_tags(page), reference(photo), SAME_PIXELS)
 
 
@@ -315,7 +314,7 @@ def test_keys_alone_tag_a_sample(page: Page, url: str) -> None:
     page.focus("button[data-sample*=espresso]")
     page.evaluate("document.querySelector('#tags').textContent = ''")
     page.keyboard.press("Enter")
-    page.wait_for_selector("html[data-state=tagged] #tags li", timeout=30 * SECONDS)
+    page.wait_for_selector("html[data-state=tagged] #tags li", timeout=LOADED)
     assert page.get_attribute("#tags li", "data-label") == "espresso"
     for _ in range(30):
         page.keyboard.press("Tab")

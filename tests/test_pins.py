@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.watchdog import HANG_S
 from toolchain.errors import BadInputError, PinMismatchError
 from toolchain.sources.pins import FILE_NAME, Pins
 
@@ -168,7 +169,7 @@ def test_processes_at_once_lose_no_pin(path: Path, caches: str) -> None:
         process.stdin.write("go\n")
         process.stdin.flush()
     for process in running:
-        process.communicate(timeout=60)
+        process.communicate(timeout=HANG_S)
     assert [process.returncode for process in running] == [0, 0, 0]
     assert len(json.loads(path.read_text("utf-8"))["models"]) == 120
     assert {file.name for file in path.parent.iterdir() if file.is_file()} == {

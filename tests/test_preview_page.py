@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,7 @@ from playwright.sync_api import Error as PlaywrightError
 
 from tests import tiny_models
 from tests.browser import chromium, sample_png, toolchain_serve
+from tests.watchdog import HANG_MS, until
 from toolchain.build.options import BuildOptions
 from toolchain.build.run import build
 from toolchain.card import Declared
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.xdist_group("page")
 
 SAME_PIXELS = 1e-3  # as in test_page.py
-DONE = 90_000  # milliseconds
+DONE = HANG_MS
 PREVIEWING = "html[data-state=previewing] #tags[data-model=preview] li"
 TAGGED = "html[data-state=tagged] #tags[data-model=full] li"
 KEPT = "async () => (await navigator.serviceWorker.ready).active.state === 'activated'"
@@ -109,10 +109,7 @@ def held_back(page: Page, files: str) -> Iterator[None]:
 
     page.route(files, hold)
     yield
-    deadline = time.monotonic() + DONE / 1000
-    while not waiting:
-        assert time.monotonic() < deadline, f"nobody asked for {files}"
-        page.wait_for_timeout(50)
+    until(lambda: waiting, f"somebody asks for {files}", rest=lambda: page.wait_for_timeout(50))
     is_over = True
     for route in waiting:
         with suppress(PlaywrightError):  # the page has given it up meanwhile
@@ -183,7 +180,7 @@ def test_the_model_is_asked_for_when_the_preview_has_come(page: Page, url: str) 
     with held_back(page, "**/preview/*shard*"):
         page.goto(url)
         wait_for(page, "[data-stage=first-tag]")
-        page.wait_for_timeout(500)
+        page.wait_for_timeout(500)  # in which nothing may happen
         assert not [path for path in asked if path.startswith(("model/", "contract."))]
     wait_for(page, TAGGED)
     assert len([path for path in asked if path.startswith(("model/", "contract."))]) == 2
@@ -247,8 +244,11 @@ def test_another_backend_is_the_previews_too_until_the_model_is_there(page: Page
 def test_a_second_visit_has_the_model_at_once(page: Page, url: str, site: Path) -> None:
     page.goto(url)
     wait_for(page, TAGGED)
-    while not page.evaluate(KEPT):
-        page.wait_for_timeout(50)
+    until(
+        lambda: page.evaluate(KEPT),
+        "the service worker keeps the site",
+        rest=lambda: page.wait_for_timeout(50),
+    )
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     page.goto(url)

@@ -41,6 +41,9 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.xdist_group("statistics")
 
+NETWORKS = (1, 2, 3, 4)
+"""Seeds of the networks whose mean counts where that of one would be luck."""
+
 kernels = arrays.arrays(
     np.float64,
     st.tuples(st.integers(1, 20), st.integers(1, 5)),
@@ -189,25 +192,39 @@ def test_a_relu6_of_unknown_reach_stops_equalisation(tmp_path: Path, session_sto
 def test_batchnorms_statistics_bring_what_pictures_cannot(
     tmp_path: Path, session_store: Store
 ) -> None:
-    """Generated inputs of a hundredth of the contrast: their statistics are of no use."""
-    keras = tensorflow.load().keras
-    model = tiny_models.mobile_net(keras)
-    images = np.random.default_rng(6).uniform(0, 255, (96, 32, 32, 3)).astype(np.float32)
+    """Generated inputs of a hundredth of the contrast: their statistics are of no use.
+
+    Of one network the outcome is up to chance: rounding turns the last digits of sums, which
+    differ from processor to processor, into other weights. Hence the mean of several, in which
+    what BatchNorm knows leaves a fifth of the error.
+    """
+    losses: dict[str, list[float]] = {"pictures": [], "guessed": [], "known": []}
+    for seed in NETWORKS:
+        for name, loss in losses_of_a_network(seed, tmp_path / str(seed), session_store).items():
+            losses[name].append(loss)
+    means = {name: float(np.mean(found)) for name, found in losses.items()}
+    assert means["known"] < 0.5 * means["pictures"], losses
+    assert means["known"] < 0.5 * means["guessed"], losses
+
+
+def losses_of_a_network(seed: int, folder: Path, store: Store) -> dict[str, float]:
+    """Return the mean divergence of answers after rounding, by what is known of the inputs."""
+    model = tiny_models.mobile_net(tensorflow.load().keras, seed=seed)
+    images = np.random.default_rng(seed).uniform(0, 255, (96, 32, 32, 3)).astype(np.float32)
     for _ in range(60):
         model(images[:64], training=True)
-    made = saved(model, tmp_path, session_store, "d")
+    made = saved(model, folder, store, f"{seed}")
     read = network.read(made.folder, made.converted.artifacts.model_json)
     assert made.statistics is not None
     known = statistics.of_inputs(read, batchnorm.load(made.statistics))
     pictures = 127 + (images[64:] - 127) / 100
     felt = sensitivity.measure(read, pictures[:8], seed=0, progress=Silent())
     exact = softmax(judge.outputs(read, images))
-    off = {}
+    losses = {}
     for name, knows in (("pictures", None), ("guessed", {}), ("known", known)):
         made_by = quantise.Quantiser(read, pictures, felt, known=knows, seed=0, progress=Silent())
         wanted = round(5 * sum(read.weights[layer.kernel].size for layer in read.layers) / 8)
         result = made_by.run(made_by.coarseness_for(wanted), Silent())
         scores = softmax(judge.outputs(result.applied_to(read), images))
-        off[name] = float((exact * np.log(exact / scores)).sum(axis=1).mean())
-    assert off["known"] < 0.7 * off["pictures"]
-    assert off["known"] < off["guessed"]
+        losses[name] = float((exact * np.log(exact / scores)).sum(axis=1).mean())
+    return losses

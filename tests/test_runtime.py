@@ -14,6 +14,7 @@ import pytest
 
 from tests import tiny_models
 from tests.browser import chromium, sample_png, toolchain_serve
+from tests.watchdog import HANG_MS
 from toolchain import tf as tensorflow
 from toolchain.build.options import BuildOptions
 from toolchain.build.run import build
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.xdist_group("page")
 
-LOADED = 120_000  # milliseconds; graphics in software take seconds an inference
+LOADED = HANG_MS
 SAME_PIXELS = 1e-3  # as in test_page.py
 # The name that the page shows for each.
 BACKENDS = {

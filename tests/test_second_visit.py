@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests import tiny_models
+from tests import tiny_models, watchdog
 from tests.browser import chromium, plain_host
+from tests.watchdog import HANG_MS
 from toolchain.build.options import BuildOptions
 from toolchain.build.run import build
 from toolchain.card import Declared
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.xdist_group("page")
 
-TAGGED = 90_000  # milliseconds
+TAGGED = HANG_MS
 LOOKED = 3000  # milliseconds; browsers look for a new version a second after a visit
 NAMES = {"first": tiny_models.names(), "second": tuple(f"other {n}" for n in range(5))}
 
@@ -142,10 +143,11 @@ def visit(context: BrowserContext, url: str) -> Page:
 
 def until(page: Page, condition: str, argument: object = None) -> None:
     """Wait for an asynchronous condition, which `wait_for_function` does not."""
-    deadline = time.monotonic() + TAGGED / 1000
-    while not page.evaluate(condition, argument):
-        assert time.monotonic() < deadline, condition
-        page.wait_for_timeout(50)
+    watchdog.until(
+        lambda: page.evaluate(condition, argument),
+        condition,
+        rest=lambda: page.wait_for_timeout(50),
+    )
 
 
 def until_kept(page: Page, site: Path) -> None:
@@ -194,10 +196,11 @@ def test_a_second_visit_asks_the_host_for_nothing(
         decoded = page.get_attribute("[data-part=model]", "data-decoded-bytes")
         model = files_of_the_model(sites["first"])
         assert int(decoded or 0) == sum((sites["first"] / path).stat().st_size for path in model)
-        deadline = time.monotonic() + TAGGED / 1000
-        while not behind_the_page <= set(host.requests):
-            assert time.monotonic() < deadline, host.requests
-            page.wait_for_timeout(50)
+        watchdog.until(
+            lambda: behind_the_page <= set(host.requests),
+            f"the browser asks for {behind_the_page}",
+            rest=lambda: page.wait_for_timeout(50),
+        )
         page.wait_for_timeout(LOOKED)
         assert set(host.requests) == behind_the_page
 
@@ -277,8 +280,11 @@ def test_a_page_of_another_version_than_the_worker_is_not_kept(
     shutil.copyfile(sites["second"] / "sw.js", site / "sw.js")
     with hosted(site, "no-cache") as host:
         page = visit(context, host.url)
-        while "sw.js" not in host.requests:
-            page.wait_for_timeout(50)
+        watchdog.until(
+            lambda: "sw.js" in host.requests,
+            "the browser asks for the service worker",
+            rest=lambda: page.wait_for_timeout(50),
+        )
         until(page, "async () => !(await navigator.serviceWorker.getRegistration())")
         page.close()
         shutil.rmtree(site)

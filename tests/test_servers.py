@@ -10,6 +10,7 @@ import brotli
 import pytest
 
 from tests import web_servers
+from tests.watchdog import HANG_S
 from toolchain.site import headers as table
 from toolchain.site.host_files import headers_file, rules
 
@@ -67,7 +68,7 @@ def server(
 
 def get(url: str, path: str, encodings: str = "") -> tuple[int, dict[str, str], bytes]:
     host = url.removeprefix("http://").rstrip("/")
-    connection = http.client.HTTPConnection(host, timeout=10)
+    connection = http.client.HTTPConnection(host, timeout=HANG_S)
     connection.request("GET", f"/{path}", headers={"Accept-Encoding": encodings})
     response = connection.getresponse()
     headers = {name.lower(): value for name, value in response.getheaders()}

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.watchdog import HANG_S
 from toolchain.errors import ToolchainError
 from toolchain.store import Store
 
@@ -21,12 +22,12 @@ if TYPE_CHECKING:
 FILES = {"model.json": b"{}", "weights/shard.bin": b"0123456789"}
 
 HOLD = (
-    "import sys, time; from pathlib import Path; from toolchain.store import Store\n"
+    "import sys; from pathlib import Path; from toolchain.store import Store\n"
     "store = Store(Path(sys.argv[1]))\n"
     "with store.lock('site'), store.put('kind', 'half') as folder:\n"
     "    (folder / 'part').write_bytes(b'part')\n"
     "    print('held', flush=True)\n"
-    "    time.sleep(60)\n"
+    "    sys.stdin.read()\n"
 )
 COUNT = (
     "import sys; from pathlib import Path; from toolchain.store import Store\n"
@@ -238,21 +239,23 @@ def test_two_processes_never_hold_one_lock(store: Store, tmp_path: Path) -> None
         subprocess.Popen([sys.executable, "-c", COUNT, str(store.root), str(count)])
         for _ in range(2)
     ]
-    assert [process.wait(60) for process in running] == [0, 0]
+    assert [process.wait(HANG_S) for process in running] == [0, 0]
     assert count.read_text() == "80"
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs POSIX signals")
 def test_a_killed_process_frees_its_lock_and_leaves_no_entry(store: Store) -> None:
     with subprocess.Popen(
-        [sys.executable, "-c", HOLD, str(store.root)], stdout=subprocess.PIPE
+        [sys.executable, "-c", HOLD, str(store.root)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
     ) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"held\n"
         with pytest.raises(ToolchainError, match="on site"), store.lock("site", timeout=0.1):
             pass
         process.kill()
-    with store.lock("site", timeout=5):
+    with store.lock("site", timeout=HANG_S):
         assert not store.has("kind", "half")
         assert len(scratch(store)) == 2  # what it was filling, and its lock
         assert contents(put(store, "half")) == FILES

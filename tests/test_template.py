@@ -13,6 +13,7 @@ from filelock import FileLock
 from tests import tiny_models
 from tests.browser import chromium
 from tests.test_second_visit import hosted, shown_labels, until_kept, visit
+from tests.watchdog import HANG_MS
 from toolchain import cli
 from toolchain.build.options import BuildOptions
 from toolchain.build.run import build
@@ -37,7 +38,7 @@ pytestmark = pytest.mark.xdist_group("page")
 ROOT = Path(__file__).parents[1]
 EXTENDS = '{% extends "toolchain/index.html.j2" %}\n'
 LOGO = '<svg xmlns="http://www.w3.org/2000/svg" width="4" height="4"/>'
-TAGGED = 90_000  # milliseconds
+TAGGED = HANG_MS
 
 
 def folder_of(path: Path, files: Mapping[str, str]) -> Path:

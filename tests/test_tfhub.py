@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +16,7 @@ import pytest
 
 from tests import mirror as hub
 from tests.mirror import Heard, Mirror, Reply
+from tests.watchdog import HANG_S, until
 from toolchain import digest
 from toolchain.errors import BadInputError, PinMismatchError, SourceError, UnreachableError
 from toolchain.progress import Silent
@@ -30,8 +30,14 @@ if TYPE_CHECKING:
 
     from toolchain.sources.saved_model import Fetched
 
+# What answers is waited for, however busy this machine is.
 POLICY = NetworkPolicy(
-    connect_timeout=2, answer_timeout=2, stall_timeout=8, deadline=120, attempts=1, backoff_base=0.1
+    connect_timeout=HANG_S,
+    answer_timeout=HANG_S,
+    stall_timeout=HANG_S,
+    deadline=HANG_S,
+    attempts=1,
+    backoff_base=0.1,
 )
 HANDLE = "https://tfhub.dev/google/imagenet/mobilenet_v1_025_224/classification/5"
 PATH = HANDLE.removeprefix("https://tfhub.dev")
@@ -170,22 +176,22 @@ def test_faults_that_stay_end_at_once(
     [("http://127.0.0.1:9", "cannot be reached"), ("http://models.invalid", "models.invalid")],
     ids=["refused", "unknown host"],
 )
-def test_nobody_there_is_said_within_seconds(store: Store, origin: str, cause: str) -> None:
-    start = time.monotonic()
-    policy = dataclasses.replace(POLICY, attempts=3)
+def test_nobody_there_is_said_at_the_first_try(store: Store, origin: str, cause: str) -> None:
+    heard = Heard()
+    # Where no name server answers, an unknown name is given up after the time to connect.
+    policy = dataclasses.replace(POLICY, connect_timeout=2, attempts=3)
     with pytest.raises(UnreachableError, match=cause):
-        tfhub.fetch(HANDLE, store=store, policy=policy, progress=Silent(), mirror=origin)
-    assert time.monotonic() - start < 5
+        tfhub.fetch(HANDLE, store=store, policy=policy, progress=heard, mirror=origin)
+    assert heard.said == []
 
 
 def test_a_drip_from_the_start_ends_before_the_client_is_started(
     mirror: Mirror, store: Store
 ) -> None:
     url = mirror.serve("/drip/1", Reply(hub.archive(), drip_at=0))
-    start = time.monotonic()
+    policy = dataclasses.replace(POLICY, answer_timeout=2)
     with pytest.raises(SourceError, match="next to nothing for 2 s"):
-        tfhub.fetch(url, store=store, policy=POLICY, progress=Silent())
-    assert time.monotonic() - start < 6
+        tfhub.fetch(url, store=store, policy=policy, progress=Silent())
     assert mirror.asked("/drip/1") == 1
 
 
@@ -251,10 +257,14 @@ def test_ctrl_c_leaves_nothing_behind(mirror: Mirror, store: Store) -> None:
         stderr=subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": path},
     ) as process:
-        assert hub.until(lambda: mirror.asked("/long/1") == 2, 60)  # the client is at it
+        # The second request is the client's.
+        until(
+            lambda: mirror.asked("/long/1") == 2 or process.poll() is not None,
+            "the client asks for the model",
+        )
         assert left_over(store) != []
         process.send_signal(signal.SIGINT)
-        _, written = process.communicate(timeout=10)
+        _, written = process.communicate(timeout=HANG_S)
     assert written.rstrip().endswith(b"KeyboardInterrupt")
     assert left_over(store) == []
     assert no_process_about(url)

@@ -7,7 +7,6 @@ import os
 import shutil
 import signal
 import sys
-import time
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests import command_line, tiny_models
+from tests.watchdog import until
 from toolchain import cli
 from toolchain.compress import tune
 from toolchain.compress.front import Front, Point
@@ -42,7 +42,6 @@ pytestmark = pytest.mark.xdist_group("tune")
 PHOTOS = 60
 JUDGED = 30
 LEVELS = (2.0, 3.0, 4.5, 6.0)
-SECONDS = 60.0  # until a process must have computed a point
 
 posix = pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs POSIX signals")
 
@@ -244,11 +243,10 @@ def test_a_run_that_was_killed_goes_on_where_it_stopped(
 ) -> None:
     points = untuned / "v1" / "tuned"
     with command_line.started(*words_for(model, photos), cache=untuned) as process:
-        deadline = time.monotonic() + SECONDS
-        while process.poll() is None and time.monotonic() < deadline:
-            if points.is_dir() and any(points.iterdir()):
-                break
-            time.sleep(0.005)
+        until(
+            lambda: process.poll() is not None or (points.is_dir() and any(points.iterdir())),
+            "the first point is kept",
+        )
         process.kill()
         process.communicate()
     assert process.returncode == -signal.SIGKILL

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
-from tests import axe, command_line, tiny_models
+from tests import axe, command_line, tiny_models, watchdog
 from tests.browser import SAMPLES, chromium, plain_host, sample_png, toolchain_serve
+from tests.watchdog import HANG_MS
 from toolchain.build.options import BuildOptions, Weights
 from toolchain.build.run import build
 from toolchain.card import Declared
@@ -39,7 +39,7 @@ pytestmark = pytest.mark.xdist_group("page")
 
 FIRST, *OTHERS = ("float16", "mixed", "uint8")
 SAME_PIXELS = 1e-3  # as in test_page.py
-DONE = 90_000  # milliseconds
+DONE = HANG_MS
 TAGGED = "html[data-state=tagged] #tags li"
 COMPARED = "#comparison:not([aria-busy]) li[data-variant]"
 KEPT = """
@@ -159,10 +159,11 @@ def assert_same(found: Tags, expected: Tags) -> None:
 
 def until(page: Page, condition: str, argument: object = None) -> None:
     """Wait for a condition, which may be asynchronous."""
-    deadline = time.monotonic() + DONE / 1000
-    while not page.evaluate(condition, argument):
-        assert time.monotonic() < deadline, condition
-        page.wait_for_timeout(50)
+    watchdog.until(
+        lambda: page.evaluate(condition, argument),
+        condition,
+        rest=lambda: page.wait_for_timeout(50),
+    )
 
 
 def loaded_bytes(site: Site, name: str) -> int:

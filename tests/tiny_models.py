@@ -166,10 +166,10 @@ def keras_model(
     return model
 
 
-def mobile_net(library: Any, classes: int = CLASSES, *, side: int = SIDE) -> Any:
+def mobile_net(library: Any, classes: int = CLASSES, *, side: int = SIDE, seed: int = 1) -> Any:
     """Make an untrained MobileNetV2 of three blocks and 36,000 weights; it is fed bytes."""
     layers = library.layers
-    library.utils.set_random_seed(1)
+    library.utils.set_random_seed(seed)
 
     def convolution(x: Any, width: int, kernel: int = 1, stride: int = 1) -> Any:
         x = layers.Conv2D(width, kernel, stride, "same", use_bias=False)(x)

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import functools
 import shutil
 import socket
 import subprocess
-import time
+import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import psutil
 import pytest
 
 from tests.browser import toolchain_serve
+from tests.watchdog import HANG_S, until
 from toolchain.deploy import servers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 MODULES = Path("/usr/lib/nginx/modules")
 NAMES = ("toolchain", "nginx", "caddy")
+PORTS = 20
+"""How many ports a server is tried at before nobody believes in bad luck any more."""
 
 
 def free_port() -> int:
@@ -29,59 +34,100 @@ def free_port() -> int:
         return port
 
 
+def brotli_modules() -> list[Path]:
+    """Return nginx' modules that send `.br` files; none where the package is not installed."""
+    return sorted(MODULES.glob("*brotli_static*.so"))
+
+
+def listens(server: psutil.Process, port: int) -> bool:
+    """Tell whether a process itself listens at a port, and not somebody else."""
+    return any(
+        one.status == psutil.CONN_LISTEN and one.laddr.port == port
+        for one in server.net_connections("tcp")
+    )
+
+
 @contextmanager
-def running(command: list[str], port: int) -> Iterator[str]:
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as server:
-        try:
-            for _ in range(200):
-                with socket.socket() as probe:
-                    if probe.connect_ex(("127.0.0.1", port)) == 0:
-                        break
-                if server.poll() is not None:
-                    assert server.stderr is not None
-                    raise AssertionError(server.stderr.read().decode())
-                time.sleep(0.05)
-            yield f"http://127.0.0.1:{port}/"
-        finally:
-            server.terminate()
-            server.wait(10)
+def running(command: Callable[[int], Sequence[str | Path]]) -> Iterator[int]:
+    """Run a server until the block ends, and give the port that it listens at.
+
+    Between the choice of a free port and the server's start somebody else may take the port;
+    then the server ends, and is started anew with another port.
+
+    Args:
+        command: Returns what starts the server at a port.
+
+    Raises:
+        AssertionError: The server ended, and not because somebody else had its port.
+    """
+    for _ in range(PORTS):
+        port = free_port()
+        with (
+            tempfile.TemporaryFile() as said,
+            subprocess.Popen(command(port), stdout=subprocess.DEVNULL, stderr=said) as server,
+        ):
+            try:
+                until(
+                    functools.partial(_listens_or_ended, server, port),
+                    f"{server.args!r} listens at {port}",
+                )
+                if server.poll() is None:
+                    yield port
+                    return
+            finally:
+                server.terminate()
+                server.wait(HANG_S)
+            said.seek(0)
+            complaint = said.read().decode()
+        assert "in use" in complaint.lower(), complaint
+    raise AssertionError(f"of {PORTS} free ports each was taken by somebody else")
+
+
+def _listens_or_ended(server: subprocess.Popen[bytes], port: int) -> bool:
+    try:
+        return server.poll() is not None or listens(psutil.Process(server.pid), port)
+    except psutil.Error:  # it has ended meanwhile
+        return False
 
 
 @contextmanager
 def nginx(site: Path, folder: Path) -> Iterator[str]:
-    modules = sorted(MODULES.glob("*brotli_static*.so"))
-    port = free_port()
-    generated = servers.configuration(
-        "nginx", root=str(site), address=f"127.0.0.1:{port}", brotli=bool(modules)
-    )
-    with _nginx(generated, folder, port, modules) as url:
+    modules = brotli_modules()
+
+    def configuration(port: int) -> str:
+        return servers.configuration(
+            "nginx", root=str(site), address=f"127.0.0.1:{port}", brotli=bool(modules)
+        )
+
+    with _nginx(configuration, folder, modules) as url:
         yield url
 
 
 @contextmanager
 def caching_proxy(origin: str, folder: Path) -> Iterator[str]:
     """Put nginx before a server as a CDN is: it keeps every answer, and says when it has one."""
-    port = free_port()
-    configuration = (
-        f"proxy_cache_path {folder}/cache keys_zone=site:1m;\n"
-        f"server {{\nlisten 127.0.0.1:{port};\nlocation / {{\n"
-        f"proxy_pass {origin};\nproxy_cache site;\nproxy_cache_valid 200 1h;\n"
-        "proxy_ignore_headers Cache-Control Expires Vary;\n"
-        "proxy_cache_key $uri$http_accept_encoding;\nproxy_http_version 1.1;\n"
-        "add_header X-Cache $upstream_cache_status;\n}\n}\n"
-    )
-    with _nginx(configuration, folder, port) as url:
+
+    def configuration(port: int) -> str:
+        return (
+            f"proxy_cache_path {folder}/cache keys_zone=site:1m;\n"
+            f"server {{\nlisten 127.0.0.1:{port};\nlocation / {{\n"
+            f"proxy_pass {origin};\nproxy_cache site;\nproxy_cache_valid 200 1h;\n"
+            "proxy_ignore_headers Cache-Control Expires Vary;\n"
+            "proxy_cache_key $uri$http_accept_encoding;\nproxy_http_version 1.1;\n"
+            "add_header X-Cache $upstream_cache_status;\n}\n}\n"
+        )
+
+    with _nginx(configuration, folder) as url:
         yield url
 
 
 @contextmanager
 def _nginx(
-    configuration: str, folder: Path, port: int, modules: Sequence[Path] = ()
+    configuration: Callable[[int], str], folder: Path, modules: Sequence[Path] = ()
 ) -> Iterator[str]:
     binary = shutil.which("nginx") or "/usr/sbin/nginx"
     if not Path(binary).is_file():
         pytest.skip("needs Debian's nginx, which `make test` installs as root")
-    (folder / "site.conf").write_text(configuration, "utf-8")
     (folder / "nginx.conf").write_text(
         "".join(f"load_module {module};\n" for module in modules)
         + "user root;\nworker_processes auto;\ndaemon off;\n"
@@ -93,8 +139,13 @@ def _nginx(
         + f"include {folder}/site.conf;\n}}\n",
         "utf-8",
     )
-    with running([binary, "-p", str(folder), "-c", str(folder / "nginx.conf")], port) as url:
-        yield url
+
+    def command(port: int) -> list[str | Path]:
+        (folder / "site.conf").write_text(configuration(port), "utf-8")
+        return [binary, "-p", folder, "-c", folder / "nginx.conf"]
+
+    with running(command) as port:
+        yield f"http://127.0.0.1:{port}/"
 
 
 @contextmanager
@@ -102,15 +153,19 @@ def caddy(site: Path, folder: Path) -> Iterator[str]:
     binary = shutil.which("caddy")
     if binary is None:
         pytest.skip("needs Debian's caddy, which `make test` installs as root")
-    port = free_port()
-    generated = servers.configuration("caddy", root=str(site), address=f"http://127.0.0.1:{port}")
-    (folder / "Caddyfile").write_text("{\n    admin off\n}\n" + generated, "utf-8")
-    command = [binary, "run", "--adapter", "caddyfile", "--config", str(folder / "Caddyfile")]
+
+    def command(port: int) -> list[str | Path]:
+        generated = servers.configuration(
+            "caddy", root=str(site), address=f"http://127.0.0.1:{port}"
+        )
+        (folder / "Caddyfile").write_text("{\n    admin off\n}\n" + generated, "utf-8")
+        return [binary, "run", "--adapter", "caddyfile", "--config", folder / "Caddyfile"]
+
     with pytest.MonkeyPatch.context() as patch:
         for name in ("HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME"):
             patch.setenv(name, str(folder))
-        with running(command, port) as url:
-            yield url
+        with running(command) as port:
+            yield f"http://127.0.0.1:{port}/"
 
 
 @contextmanager

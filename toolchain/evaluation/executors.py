@@ -26,7 +26,8 @@ S = TypeVar("S")
 T = TypeVar("T")
 
 _SCHEMES = ("tcp://", "tls://", "ws://", "wss://")
-_PATIENCE = 30.0  # seconds until a cluster must have a worker
+_ANSWER_S = 10.0  # seconds until a scheduler must have answered
+_WORKERS_S = 30.0  # and until it must have a worker
 
 
 def cores() -> int:
@@ -164,14 +165,14 @@ def _cluster(engine: str) -> Iterator[Executor]:
         ) from error
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
     try:
-        client = distributed.Client(engine, timeout=_PATIENCE / 3, set_as_default=False)
+        client = distributed.Client(engine, timeout=_ANSWER_S, set_as_default=False)
     except (OSError, ValueError) as error:
         raise ToolchainError(
             f"no Dask scheduler answers at {engine}; start one with `dask scheduler`"
         ) from error
     with client:
         try:
-            client.wait_for_workers(1, timeout=_PATIENCE)
+            client.wait_for_workers(1, timeout=_WORKERS_S)
         except TimeoutError as error:
             raise ToolchainError(
                 f"the cluster {engine} has no workers; start some with `dask worker {engine}`"
