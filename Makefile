@@ -123,9 +123,7 @@ web/dist/runtime.json: .make/node $(WEB_SOURCES)
 chromium:
 	@for name in "$$CHROMIUM" chromium chromium-browser google-chrome; do \
 		test -n "$$name" && command -v "$$name" >/dev/null && exit 0; done; \
-	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-		echo "Installing chromium for the tests"; \
-		apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then sh tests/debian.sh chromium; \
 	else echo "The tests need Chromium: install your system's package 'chromium'."; exit 1; fi
 
 # Sites are deployed to and served by these in the tests; what is missing is skipped, with a reason.
@@ -134,5 +132,4 @@ servers:
 	missing=; for pair in nginx:nginx sshd:openssh-server ssh:openssh-client rsync:rsync caddy:caddy git:git wrk:wrk; do \
 		PATH="$$PATH:/usr/sbin" command -v "$${pair%%:*}" >/dev/null || missing="$$missing $${pair#*:}"; done; \
 	test -e /usr/share/doc/libnginx-mod-http-brotli-static || missing="$$missing libnginx-mod-http-brotli-static"; \
-	test -z "$$missing" || { echo "Installing$$missing for the tests"; \
-		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; }
+	test -z "$$missing" || sh tests/debian.sh --known $$missing

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from filelock import FileLock
+from hypothesis import HealthCheck, settings
 
 from toolchain import tf as tensorflow
 from toolchain.store import Store
@@ -21,6 +22,12 @@ if TYPE_CHECKING:
     from toolchain.tfjs.stage import TfjsModel
 
 CHECKOUT = Path(__file__).resolve().parents[1]
+
+# The same examples in every run, and no limit of time for each: a busy machine takes longer.
+settings.register_profile(
+    "repeatable", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("repeatable")
 
 
 @pytest.hookimpl(wrapper=True)

@@ -11,7 +11,7 @@ from tests import command_line, load
 from tests.browser import chromium
 from tests.page_driver import OTHER_DECODER, assert_same, open_page, reference_of, shown_tags
 from tests.test_second_visit import until_kept
-from tests.web_servers import serving
+from tests.web_servers import require_brotli, serving
 from toolchain.report import schema
 from toolchain.site import build_info
 from toolchain.site import headers as table
@@ -62,8 +62,9 @@ def check_response(response: Response, site: Path) -> None:
 
 
 def test_a_visit_is_tagged_by_the_tables_headers_and_the_next_is_the_service_workers(
-    browser: Browser, url: str, embedded_site: Path
+    request: pytest.FixtureRequest, browser: Browser, url: str, embedded_site: Path
 ) -> None:
+    require_brotli(request.node.callspec.params["url"])
     context = browser.new_context()
     context.add_init_script(WATCH_POLICY)
     page = context.new_page()
@@ -115,9 +116,11 @@ def test_a_visit_is_tagged_by_the_tables_headers_and_the_next_is_the_service_wor
 def test_under_load_every_answer_comes_whole(url: str, embedded_site: Path) -> None:
     files = build_info.read((embedded_site / build_info.NAME).read_bytes(), "here").files
     paths = ["" if path == "index.html" else path for path in files if path != "404.html"]
-    found = load.run(url, paths, seconds=2)
-    assert (found.refused, found.broken) == (0, 0)
-    assert found.requests > len(paths)
+    seconds, asked = 2, 0
+    while asked <= len(paths):  # each file at least once, however long this machine takes
+        found = load.run(url, paths, seconds=seconds)
+        assert (found.refused, found.broken) == (0, 0)
+        asked, seconds = found.requests, 2 * seconds
 
 
 def test_verify_passes_and_measures(url: str, embedded_site: Path) -> None:

@@ -39,6 +39,15 @@ def brotli_modules() -> list[Path]:
     return sorted(MODULES.glob("*brotli_static*.so"))
 
 
+def require_brotli(name: str) -> None:
+    """Skip the test where this server cannot send `.br` files on this machine."""
+    if name == "nginx" and not brotli_modules():
+        pytest.skip(
+            "needs nginx' module brotli_static: Debian's libnginx-mod-http-brotli-static, which "
+            "`make test` installs as root where the system has it"
+        )
+
+
 def listens(server: psutil.Process, port: int) -> bool:
     """Tell whether a process itself listens at a port, and not somebody else."""
     return any(

@@ -15,6 +15,8 @@ const names = {
   assetFileNames: 'assets/[name]-[hash][extname]',
 };
 
+const HANG_MS = 900_000;
+
 const PACKAGE = /\/node_modules\/(?:@tensorflow\/tfjs-backend-)?([\w-]+)\/(?!.*\/node_modules\/)/;
 
 /** `vite build --mode NAME` makes one of `build/runtimes.ts`. */
@@ -26,6 +28,9 @@ export default defineConfig(async ({ command, mode }): Promise<ViteUserConfig> =
         setupFiles: ['test/english.ts'],
         // Each file puts back what it changes; a process of its own for each takes half the time.
         isolate: false,
+        // They only end a hang: a test that waits for something waits however long it takes.
+        testTimeout: HANG_MS,
+        hookTimeout: HANG_MS,
       },
     };
   }

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from toolchain.networks import Network
 
-_PATIENCE_MS = 2000
+_PATIENCE_MS = 30_000
 _STEP_MS = 20
 
 

@@ -65,7 +65,7 @@ def visit(
         url: The page.
         network: What to slow its link down to.
         tags: How many photos to tag after the first.
-        timeout: Seconds until the first tag has to be there.
+        timeout: Seconds until the first tag has to be there, and again until the link is idle.
 
     Raises:
         ToolchainError: The page cannot be opened, failed, or showed no tag in time.
@@ -73,6 +73,7 @@ def visit(
     from playwright.sync_api import Error
 
     page = context.new_page()
+    page.set_default_timeout(timeout * 1000)
     try:
         devtools = DevTools(page, network)
         page.add_init_script(probes.WATCH)

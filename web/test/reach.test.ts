@@ -13,7 +13,7 @@ async function lacking(ops: readonly string[]): Promise<readonly string[]> {
 }
 
 // Each of them bundles TF.js several times.
-describe('reach', { timeout: 120_000 }, () => {
+describe('reach', () => {
   it('follows an operation to its kernel', async () => {
     const { kernels } = await reach(new Set(['Relu6']));
     expect(kernels).toContain('Relu6');
