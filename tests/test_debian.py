@@ -1,4 +1,4 @@
-"""What installs the tests' Debian packages: it waits for another apt, and leaves out the unknown."""
+"""What installs the tests' Debian packages waits for another apt, and can leave some out."""
 
 from __future__ import annotations
 
@@ -43,9 +43,9 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "Dir::Etc::sourcelist": "sources.list",
         "Dir::Etc::sourceparts": "parts",
     }
-    lines = (f'{name} "{tmp_path / path}";\n' for name, path in settings.items())
+    lines = [f'{name} "{tmp_path / path}";\n' for name, path in settings.items()]
     # As another user it could not read what it has itself written here.
-    lines = (*lines, 'APT::Sandbox::User "root";\n')
+    lines.append('APT::Sandbox::User "root";\n')
     (tmp_path / "apt.conf").write_text("".join(lines), "utf-8")
     monkeypatch.setenv("APT_CONFIG", str(tmp_path / "apt.conf"))
     return tmp_path

@@ -1,0 +1,43 @@
+"""What Lighthouse measures here: `make bench-lighthouse`.
+
+Its times depend on this machine's processor and on what else runs, so no test holds them to a
+limit; `tests/lighthouse.py` says what tests hold the page to instead. Beside each run stands how
+fast Lighthouse found the machine.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from tests import lighthouse
+from tests.browser import toolchain_serve
+
+RUNS = 5
+AUDITS = {
+    "first-contentful-paint": "FCP ms",
+    "largest-contentful-paint": "LCP ms",
+    "speed-index": "SI ms",
+    "total-blocking-time": "TBT ms",
+    "cumulative-layout-shift": "CLS",
+}
+
+
+def main() -> None:
+    """Audit a built site some times and print a line for each run."""
+    (site,) = sys.argv[1:] or ["dist"]
+    print(
+        f"{'score':>6}" + "".join(f"{name:>9}" for name in (*AUDITS.values(), "machine", "CPU ms"))
+    )
+    with toolchain_serve(Path(site)) as url:
+        for _ in range(RUNS):
+            found = lighthouse.audit(url, ("performance",), slower=lighthouse.SLOWER)
+            report = found.report
+            values = [report["audits"][name]["numericValue"] for name in AUDITS]
+            values += [report["environment"]["benchmarkIndex"], found.blocked_ms]
+            score = 100 * report["categories"]["performance"]["score"]
+            sys.stdout.write(f"{score:6.0f}" + "".join(f"{value:9.4g}" for value in values) + "\n")
+
+
+if __name__ == "__main__":
+    main()
