@@ -26,17 +26,17 @@ AUDITS = {
 def main() -> None:
     """Audit a built site some times and print a line for each run."""
     (site,) = sys.argv[1:] or ["dist"]
-    print(
-        f"{'score':>6}" + "".join(f"{name:>9}" for name in (*AUDITS.values(), "machine", "CPU ms"))
-    )
+    columns = ("score", *AUDITS.values(), "machine", "CPU ms")
+    sys.stdout.write("".join(f"{name:>9}" for name in columns) + "\n")
     with toolchain_serve(Path(site)) as url:
         for _ in range(RUNS):
             found = lighthouse.audit(url, ("performance",), slower=lighthouse.SLOWER)
             report = found.report
-            values = [report["audits"][name]["numericValue"] for name in AUDITS]
+            values = [100 * report["categories"]["performance"]["score"]]
+            values += [report["audits"][name]["numericValue"] for name in AUDITS]
             values += [report["environment"]["benchmarkIndex"], found.blocked_ms]
-            score = 100 * report["categories"]["performance"]["score"]
-            sys.stdout.write(f"{score:6.0f}" + "".join(f"{value:9.4g}" for value in values) + "\n")
+            sys.stdout.write("".join(f"{value:9.4g}" for value in values) + "\n")
+            sys.stdout.flush()
 
 
 if __name__ == "__main__":
