@@ -59,24 +59,33 @@ class Request:
 
 # A body is read by way of `fetch` and a reader, and the page tells of each piece.
 _TELL_OF_READS = """
+const tell = (answer) => {
+  const { body, url } = answer;
+  if (!body) {
+    return;
+  }
+  body.getReader = () => {
+    const reader = ReadableStream.prototype.getReader.call(body);
+    const read = reader.read.bind(reader);
+    reader.read = async () => {
+      const piece = await read();
+      if (piece.value) {
+        void tellOfRead(new URL(url).pathname, piece.value.length);
+      }
+      return piece;
+    };
+    return reader;
+  };
+};
 const ask = globalThis.fetch;
 globalThis.fetch = async (...asked) => {
   const answer = await ask(...asked);
-  const { body } = answer;
-  if (body) {
-    body.getReader = (...options) => {
-      const reader = ReadableStream.prototype.getReader.apply(body, options);
-      const read = reader.read.bind(reader);
-      reader.read = async () => {
-        const piece = await read();
-        if (piece.value) {
-          void tellOfRead(new URL(answer.url).pathname, piece.value.length);
-        }
-        return piece;
-      };
-      return reader;
-    };
-  }
+  tell(answer);
+  answer.clone = () => {
+    const copy = Response.prototype.clone.call(answer);
+    tell(answer); // which has another body now
+    return copy;
+  };
   return answer;
 };
 """
