@@ -12,6 +12,7 @@ import numpy as np
 
 from tests import engines
 from tests.browser import QuietHandler, plain_host
+from tests.watchdog import HANG_S
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -91,7 +92,7 @@ def seen_in(engine: str, files: Mapping[str, bytes], folder: Path) -> dict[str, 
     (folder / "names.json").write_text(json.dumps(list(files)), "utf-8")
     (folder / "index.html").write_text(PAGE, "utf-8")
     with plain_host(folder, Handler) as origin, engines.opened(engine, origin):
-        answers = [told.get(timeout=engines.SECONDS_TO_START) for _ in files]
+        answers = [told.get(timeout=HANG_S) for _ in files]
     return {
         answer["name"]: Seen(_pixels(answer["decoded"]), _pixels(answer["shown"]))
         for answer in answers

@@ -12,19 +12,18 @@ import socket
 import sqlite3
 import subprocess
 import tempfile
-import time
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tests.browser import FLAGS, chromium_path
+from tests.watchdog import HANG_S, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 ENGINES = ("chromium", "firefox", "webkit")
 _NEEDS = {"firefox": ("firefox-esr",), "webkit": ("WebKitWebDriver", "Xvfb")}
-SECONDS_TO_START = 300
 _QUIET_FIREFOX = {
     "browser.aboutwelcome.enabled": False,
     "browser.shell.checkDefaultBrowser": False,
@@ -125,20 +124,18 @@ def _webkit(url: str) -> Iterator[None]:
 
 
 def _until_it_listens(port: int) -> None:
-    end = time.monotonic() + SECONDS_TO_START
-    while True:
+    def listens() -> bool:
         try:
-            socket.create_connection(("127.0.0.1", port), SECONDS_TO_START).close()
+            socket.create_connection(("127.0.0.1", port), HANG_S).close()
         except ConnectionError:
-            if time.monotonic() > end:
-                raise
-            time.sleep(0.05)
-        else:
-            return
+            return False
+        return True
+
+    until(listens, f"the driver listens at {port}")
 
 
 def _ask(port: int, path: str, body: dict[str, Any]) -> Any:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=SECONDS_TO_START)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=HANG_S)
     connection.request("POST", path, json.dumps(body))
     answer = connection.getresponse()
     told = json.load(answer)

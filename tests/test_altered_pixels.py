@@ -23,6 +23,7 @@ from tests.page_driver import (
     shown_tags,
     until_done,
 )
+from tests.watchdog import HANG_S
 from toolchain.site import strings
 
 if TYPE_CHECKING:
@@ -198,7 +199,7 @@ def told_by(
         plain_host(site, Handler) as origin,
         engines.opened(engine, origin, preferences, allowed=allowed),
     ):
-        return told.get(timeout=engines.SECONDS_TO_START)
+        return told.get(timeout=HANG_S)
 
 
 def installed(engine: str) -> None:

@@ -8,6 +8,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from tests import reports
+from tests.watchdog import HANG_S
 from toolchain.report import keep, schema
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def test_processes_at_once_lose_nothing_of_what_was_found(tmp_path: Path) -> Non
         process.stdin.write("go\n")
         process.stdin.flush()
     for process in running:
-        process.communicate(timeout=120)
+        process.communicate(timeout=HANG_S)
     assert [process.returncode for process in running] == [0, 0]
     found = {each.network.name for each in schema.read(site).measurements}
     assert found == {f"{name} {number}" for name in "ab" for number in range(6)}

@@ -23,6 +23,7 @@ import pytest
 from PIL import Image
 
 from tests.browser import chromium, toolchain_serve
+from tests.watchdog import HANG_MS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -89,8 +90,8 @@ def screenshot(
     page = context.new_page()
     page.goto(f"{address}?backend=wasm")
     page.add_style_tag(content=fonts() + PLAIN)
-    page.wait_for_selector("html[data-state=tagged] #tags li", timeout=120_000)
-    page.wait_for_selector(".sample img:not([data-src])", timeout=30_000)
+    page.wait_for_selector("html[data-state=tagged] #tags li", timeout=HANG_MS)
+    page.wait_for_selector(".sample img:not([data-src])", timeout=HANG_MS)
     page.evaluate("document.fonts.ready.then(() => true)")
     taken = page.screenshot(
         full_page=True,
