@@ -9,7 +9,7 @@
 # of its downloads), so this tries again until all are free.
 set -eu
 export DEBIAN_FRONTEND=noninteractive LC_ALL=C
-HANG_S=900 # as in tests/watchdog.py: whoever holds a lock for so long has hung
+HANG_S=600 # as in tests/watchdog.py: whoever holds a lock for so long has hung
 
 apt() {
     begun=$(date +%s)

@@ -65,7 +65,14 @@ def top_five(logits: np.ndarray[Any, Any]) -> Tags:
 def open_page(page: Page, url: str) -> None:
     """Visit the page and wait for the first tags."""
     page.goto(url)
-    page.wait_for_selector("html[data-state=tagged]", timeout=LOADED)
+    until_loaded(page)
+
+
+def until_loaded(page: Page) -> None:
+    """Wait for the first tags of a visit, and no longer where the page says that it failed."""
+    page.wait_for_selector("html:is([data-state=tagged], [data-state=failed])", timeout=LOADED)
+    state = page.get_attribute("html", "data-state")
+    assert state == "tagged", page.inner_text("[role=alert]")
 
 
 def shown_tags(page: Page) -> Tags:

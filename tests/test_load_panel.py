@@ -10,6 +10,7 @@ import pytest
 
 from tests import reports
 from tests.browser import chromium
+from tests.page_driver import until_loaded
 from tests.watchdog import HANG_MS
 from toolchain import networks
 from toolchain.measure.hosts import serving
@@ -93,7 +94,7 @@ def visited(context: BrowserContext, url: str) -> Page:
     page = context.new_page()
     page.add_init_script(SHIFTS)
     page.goto(url)
-    page.wait_for_selector("html[data-state=tagged]", timeout=TAGGED)
+    until_loaded(page)
     page.wait_for_load_state("networkidle")
     return page
 

@@ -15,6 +15,7 @@ import pytest
 
 from tests import tiny_models, watchdog
 from tests.browser import chromium, plain_host
+from tests.page_driver import until_loaded
 from tests.watchdog import HANG_MS
 from toolchain.build.options import BuildOptions
 from toolchain.build.run import build
@@ -137,7 +138,7 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
 def visit(context: BrowserContext, url: str) -> Page:
     page = context.new_page()
     page.goto(url)
-    page.wait_for_selector("html[data-state=tagged]", timeout=TAGGED)
+    until_loaded(page)
     return page
 
 

@@ -1,8 +1,8 @@
 """The one limit of time that tests have: it ends a hang, and says nothing about speed.
 
 A test waits for an event, however long that takes on a slow or busy machine. What does not come
-within this limit does not come at all. It is some twenty times what the slowest wait takes on an
-idle machine of two cores.
+within this limit does not come at all. It is more than ten times what the slowest wait takes on
+an idle machine of two cores.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-HANG_S = 900.0
+HANG_S = 600.0
 """Seconds after which a test that waits counts as hung."""
 HANG_MS = 1000 * HANG_S
 """The same in milliseconds, which Playwright counts in."""

@@ -15,7 +15,7 @@ const names = {
   assetFileNames: 'assets/[name]-[hash][extname]',
 };
 
-const HANG_MS = 900_000;
+const HANG_MS = 600_000;
 
 const PACKAGE = /\/node_modules\/(?:@tensorflow\/tfjs-backend-)?([\w-]+)\/(?!.*\/node_modules\/)/;
 
