@@ -163,11 +163,11 @@ def test_photos_that_were_rounded_by_add_what_is_known_of_ties_and_errors() -> N
     assert together.high - together.low < 0.8 * (alone.high - alone.low)
 
 
-def test_errors_that_are_known_to_be_understated_cost_more() -> None:
+def test_errors_that_are_known_to_be_larger_cost_more() -> None:
     few = logits(200, 17)
     scores, reference = softmax(changed(few, 18, 0.1)), softmax(few)
     once = expected_loss(scores, reference, EXACT)
-    twice = expected_loss(scores, reference, EXACT, understated=2.0)
+    twice = expected_loss(scores, reference, EXACT, magnified=2.0)
     doubled = expected_loss(softmax(changed(few, 18, 0.2)), reference, EXACT)
     assert twice.value == pytest.approx(doubled.value, rel=0.05)
     assert twice.value > 2 * once.value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -236,18 +237,24 @@ def test_there_must_be_something_to_compare_with() -> None:
         judge.drop_of(NOTHING)
 
 
-def test_pictures_that_were_rounded_by_the_like_understate_the_errors(
+def test_errors_that_are_known_to_be_larger_or_smaller_than_seen_are_scaled(
     models: Mapping[str, tfjs.TfjsModel], photos: Path
 ) -> None:
     # These models have no BatchNorm that would tell of photos.
     blind = planning.prepare(models["logits"], CompressOptions("auto"), Silent()).judge
     assert blind is not None
-    assert blind.understated == 2.0
+    assert blind.magnified == 2.0
     assert blind.described == "256 generated pictures"
     options = CompressOptions("auto", calibration=photos)
     seeing = planning.prepare(models["logits"], options, Silent()).judge
     assert seeing is not None
-    assert seeing.understated == 1.0
+    # The final plan is rounded by twice as many photos.
+    assert seeing.magnified == pytest.approx(0.5**0.15)
+    apart = replace(options, evaluation=photos.with_name("judged"))
+    shutil.copytree(photos, photos.with_name("judged"))
+    with_others = planning.prepare(models["logits"], apart, Silent()).judge
+    assert with_others is not None
+    assert with_others.magnified == 1.0
 
 
 # --- photos ----------------------------------------------------------------------------------

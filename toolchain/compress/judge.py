@@ -56,8 +56,8 @@ class Judge:
     that are among the images."""
     others_truth: Array | None = None
     """Output index of their labels, `[m]`; None where they have none."""
-    understated: float = 1.0
-    """How many times larger errors on photos are than on these pictures."""
+    magnified: float = 1.0
+    """What errors are multiplied by, where those seen here are known to be too small or large."""
 
     @property
     def photos(self) -> int:
@@ -100,7 +100,7 @@ class Judge:
             others=self._others,
             others_truth=self.others_truth,
             others_scores=everything[count:],
-            understated=self.understated,
+            magnified=self.magnified,
         )
         return verdict.model_copy(update=of_photos | {"expected_drop": expected})
 

@@ -17,7 +17,7 @@ from toolchain.errors import BadInputError
 from toolchain.evaluation.photos import Photos, find, label_indices
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from toolchain.card import InputSpec, ModelCard
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from toolchain.compress.network import Network
     from toolchain.compress.options import CompressOptions
     from toolchain.compress.quantise import Quantised, Quantiser
+    from toolchain.compress.statistics import ChannelMoments
     from toolchain.progress import Progress
     from toolchain.tfjs.artifacts import Artifacts
     from toolchain.tfjs.quantised import Format
@@ -47,6 +48,9 @@ _ROOM = 2_500_000_000  # bytes of activations and photos while rounding
 # 0.19 beside 0.09 at 5.4 bits and 0.27 beside 0.13 at 4.8 for MobileNetV2. BatchNorm's statistics
 # tell of photos, and with them the two are alike (MobileNetV1 0.25, EfficientNet-Lite0).
 _UNDERSTATED = 2.0
+# How errors fall with the number of photos that are rounded by: the divergence of the scores, which
+# is as their square, by 0.27 for MobileNetV1 0.25 and 0.3 for MobileNetV2 from 125 to 250 photos.
+_BY_COUNT = 0.15
 # Bits a weight from which on drops expected by generated pictures came true on photos: with
 # BatchNorm's statistics for MobileNetV1 0.25 and EfficientNet-Lite0, without for MobileNetV2.
 _LEAST_KNOWN = 4.6
@@ -198,7 +202,7 @@ def prepare(source: TfjsModel, options: CompressOptions, progress: Progress) -> 
         progress,
         seen=photos and photos.cut(0, len(images)),
         seen_outputs=quantiser.float_outputs,
-        understated=_UNDERSTATED if known is not None and not known else 1.0,
+        magnified=_magnified(known, len(images), held),
     )
     return Planning(
         network=network,
@@ -210,6 +214,19 @@ def prepare(source: TfjsModel, options: CompressOptions, progress: Progress) -> 
         least_bits=0.0 if known is None else _LEAST_KNOWN if known else _LEAST_GUESSED,
         whole=whole if held else None,
     )
+
+
+def _magnified(known: Mapping[str, ChannelMoments] | None, count: int, held: int) -> float:
+    """Return what the errors that the judge sees are to be multiplied by.
+
+    Args:
+        known: What BatchNorm tells of layers; None where photos are rounded by.
+        count: Images that candidates are rounded by.
+        held: Photos that the final plan is rounded by, too.
+    """
+    if known is not None and not known:
+        return _UNDERSTATED
+    return float((count / (count + held)) ** _BY_COUNT)
 
 
 def _room_for(network: Network, spec: InputSpec) -> int:
@@ -244,7 +261,7 @@ def _judge(
     *,
     seen: Inputs | None,
     seen_outputs: Array,
-    understated: float,
+    magnified: float,
 ) -> Judge | None:
     """Make the judge.
 
@@ -256,7 +273,7 @@ def _judge(
         progress: Hears of generated pictures.
         seen: Photos that are rounded by; None: there are none.
         seen_outputs: The float network's output for them.
-        understated: How many times larger errors on photos are than on generated pictures.
+        magnified: What errors are multiplied by.
     """
     from toolchain.compress import calibration
     from toolchain.compress import judge as judges
@@ -293,5 +310,5 @@ def _judge(
         seen=reseen,
         others=None if seen is None else seen_outputs,
         others_truth=truth_of(seen),
-        understated=understated,
+        magnified=magnified,
     )

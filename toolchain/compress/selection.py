@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _JUDGED = 250  # photos to judge by: more take longer than they bring
 _HELD_OUT = 50  # of the calibration photos at least, where half of them is as many
-_SHARE = 4  # one of so many is held out of a larger number
+_SHARE = 5  # one of so many is held out of a larger number
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ _ERRORS = 256  # photos whose errors are tried on the others
 _FITTED = 2000  # photos that a temperature is fitted to
 _CHUNK = 64  # photos at a time
 _LEAST_SCORE = 1e-12
-_MOST_FITTED = 2.0  # times that errors on photos that a model was made by are smaller
+_MOST_FITTED = 10.0  # times that errors on photos that a model was made by may be smaller
 _MISLABELLED = 0.01  # share of the photos whose label may be anything
 
 TEMPERATURE = 0.75
@@ -96,7 +96,7 @@ def expected_loss(
     others: Array | None = None,
     others_scores: Array | None = None,
     *,
-    understated: float = 1.0,
+    magnified: float = 1.0,
 ) -> Loss:
     """Return the top-1 that the model is expected to lose against the reference.
 
@@ -109,13 +109,13 @@ def expected_loss(
         others_scores: The model's scores of the first of those, `[at most m, labels]`. The model
             may have been made by them, and its errors on them be smaller: they are scaled to the
             size of the errors on the photos.
-        understated: How many times larger the errors on real photos are known to be.
+        magnified: What errors are multiplied by, where they are known to be larger or smaller.
 
     Returns:
         Shares of the photos; the interval is never of zero width.
     """
     tried_on = reference if others is None else np.concatenate([reference, others])
-    errors = understated * _errors(scores, reference)
+    errors = magnified * _errors(scores, reference)
     if others is not None and others_scores is not None and len(others_scores):
         smaller = _errors(others_scores, others[: len(others_scores)])
         ratio = float(errors.std()) / max(float(smaller.std()), _LEAST_SCORE)

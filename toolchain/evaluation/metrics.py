@@ -164,7 +164,7 @@ def expected_drop(
     others: Array | None = None,
     others_truth: Array | None = None,
     others_scores: Array | None = None,
-    understated: float = 1.0,
+    magnified: float = 1.0,
 ) -> Expected:
     """Return the points of top-1 that a change of scores is expected to cost.
 
@@ -176,7 +176,7 @@ def expected_drop(
             be those that the model was made by.
         others_truth: Index of their right labels, `[m]`.
         others_scores: The model's scores of the first of them, `[at most m, labels]`.
-        understated: How many times larger the errors on real photos are known to be.
+        magnified: What errors are multiplied by, where they are known to be larger or smaller.
     """
     labelled = [
         (known[: len(right)], right)
@@ -190,7 +190,7 @@ def expected_drop(
             np.concatenate([right for _, right in labelled]),
         )
     loss = expectation.expected_loss(
-        scores, reference, sharpness, others, others_scores, understated=understated
+        scores, reference, sharpness, others, others_scores, magnified=magnified
     )
     return Expected(
         points=round(100 * loss.value, _DIGITS),
