@@ -24,7 +24,7 @@ WEB_SOURCES := $(shell find web templates -type f -not -path '*/node_modules/*' 
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help build-web serve test test-python test-web lint lint-python lint-web format bench bench-size bench-ablation bench-load bench-serve bench-stock bench-lighthouse lock wheel web docs chromium servers clean
+.PHONY: help build-web serve test test-python test-web lint lint-python lint-web format bench bench-size bench-ablation bench-load bench-serve bench-stock bench-applications bench-lighthouse lock wheel web docs chromium servers clean
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -76,6 +76,9 @@ bench-load: .make/venv web/dist/runtime.json chromium ## Time the way to the fir
 
 bench-serve: .make/venv web/dist/runtime.json chromium servers ## Load OUT, or a site built for it, on nginx, Caddy and serve.
 	$(BIN)/python -m tests.bench_serve $(patsubst %/report.json,%,$(wildcard $(OUT)/report.json))
+
+bench-applications: .make/venv web/dist/runtime.json chromium ## Compare keras.applications with their pages, in Chromium.
+	$(BIN)/python -m tests.bench_applications
 
 bench-stock: .make/venv .make/node chromium ## Time the stock form's products in Chromium.
 	$(BIN)/python -m tests.bench_stock

@@ -31,9 +31,9 @@ from toolchain.compress import (
 )
 from toolchain.compress import judge as judges
 from toolchain.compress.quantise import Methods
-from toolchain.evaluation.metrics import softmax
 from toolchain.graph import batchnorm
 from toolchain.progress import Silent
+from toolchain.scores import softmax
 from toolchain.sources import resolve
 from toolchain.store import Store
 from toolchain.tfjs import stage as tfjs

@@ -1,4 +1,4 @@
-"""TF.js artifacts: named after their content, cut into shards, and read for their ending."""
+"""TF.js artifacts: named after their content, and cut into shards."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import pytest
 
 from tests import tiny_models
 from toolchain import digest
-from toolchain import tf as tensorflow
 from toolchain.errors import BadInputError, ToolchainError
 from toolchain.tfjs import artifacts
 from toolchain.tfjs.convert import QUANTIZATIONS, Quantization, convert
@@ -31,7 +30,7 @@ def converted(
         quantization=quantization,
         shard_bytes=shard_bytes,
     )
-    return artifacts.seal(folder)
+    return artifacts.seal(folder, "softmax")
 
 
 def test_every_file_is_named_after_its_content(tiny: Path, tmp_path: Path) -> None:
@@ -69,7 +68,7 @@ def test_the_same_model_gives_the_same_names_and_other_weights_give_others(
     model["weightsManifest"][0]["paths"] = ["group1-shard1of1.bin"]
     (folder / "group1-shard1of1.bin").write_bytes(shard)
     (folder / "model.json").write_text(json.dumps(model), "utf-8")
-    changed = artifacts.seal(folder)
+    changed = artifacts.seal(folder, "softmax")
     assert changed.shards[0] != first.shards[0]
     assert changed.model_json != first.model_json
     assert sorted(path.name for path in folder.iterdir()) == sorted(
@@ -100,27 +99,6 @@ def test_weights_are_stored_as_asked(
     size = {"none": 4, "float16": 2, "uint16": 2, "uint8": 1}[quantization]
     assert made.weight_bytes == pytest.approx(size * made.parameters, rel=0.001)
     assert made.dtypes["float32" if quantization == "none" else quantization] == 3
-
-
-@pytest.mark.parametrize(
-    ("ending", "activation"), [("logits", "softmax"), ("softmax", "none"), ("sigmoid", "none")]
-)
-def test_the_page_is_told_whether_scores_are_probabilities(
-    tmp_path: Path, ending: str, activation: str
-) -> None:
-    tiny_models.saved_model(tmp_path / "model", ending=ending)
-    assert converted(tmp_path / "model", tmp_path / "tfjs").activation == activation
-
-
-@pytest.mark.parametrize("library", ["keras", "tf_keras"])
-@pytest.mark.parametrize("ending", ["softmax", "sigmoid"])
-def test_a_keras_models_last_layer_is_recognised(tmp_path: Path, library: str, ending: str) -> None:
-    keras = tiny_models.libraries()[library]
-    model = tiny_models.keras_model(keras)
-    scores = keras.layers.Activation(ending)(model.output)
-    with tensorflow.quiet():
-        keras.Model(model.input, keras.layers.Reshape((5,))(scores)).export(tmp_path / "model")
-    assert converted(tmp_path / "model", tmp_path / "tfjs").activation == "none"
 
 
 def test_an_operation_that_tfjs_lacks_is_named_with_the_way_out(tmp_path: Path) -> None:

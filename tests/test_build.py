@@ -111,7 +111,14 @@ def test_the_report_says_what_was_built_from_what(site: Site, tiny: Path) -> Non
     assert report.assumptions == ()
     assert report.quantization == "float16"
     assert report.source_graph.parameters == report.artifacts.parameters == 133
-    assert [stage.name for stage in report.stages] == ["source", "convert", "render", "compress"]
+    stages = ["source", "convert", "render", "smoke test", "compress"]
+    assert [stage.name for stage in report.stages] == stages
+    (tested,) = report.smoke_tests
+    assert (tested.name, tested.by) == ("float16", "node")
+    assert tested.same_first == tested.pictures > 0
+    assert tested.page_difference is not None
+    assert tested.page_difference < 1e-4
+    assert 0 < tested.source_difference < 1e-2
 
 
 def test_the_report_has_the_form_that_its_schema_promises(site: Site) -> None:

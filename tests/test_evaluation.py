@@ -24,11 +24,12 @@ from toolchain.card import Declared
 from toolchain.errors import BadInputError, MissingToolError, ToolchainError
 from toolchain.evaluation import executors, photos
 from toolchain.evaluation.intervals import newcombe, wilson
-from toolchain.evaluation.metrics import judge, judge_scores, softmax
+from toolchain.evaluation.metrics import judge, judge_scores
 from toolchain.evaluation.record import Evaluation
 from toolchain.evaluation.run import EvaluationOptions, evaluate
 from toolchain.progress import Silent
 from toolchain.report import schema
+from toolchain.scores import softmax
 from toolchain.sources.resolve import Request
 
 if TYPE_CHECKING:
@@ -588,7 +589,7 @@ def test_probabilities_and_a_background_class_are_judged_as_logits_are(
 ) -> None:
     plain = tiny_models.saved_model(tmp_path / "plain", 5 + offset)
     ended = tiny_models.saved_model(tmp_path / "ended", 5 + offset, ending="softmax")
-    declared = Declared(labels=tiny_models.names(), value_range=(0.0, 1.0))
+    declared = Declared(labels=tiny_models.names(), label_offset=offset, value_range=(0.0, 1.0))
     options = EvaluationOptions(
         Request(str(plain)), folder, Request(str(ended)), declared=declared, limit=20
     )

@@ -17,9 +17,8 @@ from toolchain.evaluation.metrics import (
     expected_drop,
     judge_scores,
     score_change,
-    scores_of,
-    softmax,
 )
+from toolchain.scores import scores_of, softmax
 
 if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]

@@ -69,27 +69,6 @@ def test_the_same_file_is_exported_once(tmp_path: Path, store: Store) -> None:
 
 @pytest.mark.parametrize("library", ["keras", "tf_keras"])
 @pytest.mark.parametrize("suffix", [".keras", ".h5"])
-@pytest.mark.parametrize(
-    ("scale", "offset", "expected"),
-    [(1 / 255, 0.0, (0.0, 255.0)), (1 / 127.5, -1.0, (0.0, 255.0)), (2.0, -1.0, None)],
-)
-def test_a_model_that_scales_bytes_itself_is_fed_bytes(
-    tmp_path: Path,
-    library: str,
-    suffix: str,
-    scale: float,
-    offset: float,
-    expected: tuple[float, float] | None,
-) -> None:
-    model = tiny_models.keras_model(
-        tiny_models.libraries()[library], first=lambda layers: layers.Rescaling(scale, offset)
-    )
-    path = tiny_models.save_keras(model, tmp_path / f"mine{suffix}")
-    assert keras_file.export(path, tmp_path / "saved_model").value_range == expected
-
-
-@pytest.mark.parametrize("library", ["keras", "tf_keras"])
-@pytest.mark.parametrize("suffix", [".keras", ".h5"])
 @pytest.mark.parametrize("nested", [False, True])
 def test_a_lambda_layer_is_refused_and_its_code_not_run(
     tmp_path: Path, store: Store, library: str, suffix: str, nested: bool

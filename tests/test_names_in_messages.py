@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,11 +13,13 @@ from tests import tiny_models
 from tests.test_failing_networks import SPEC, failing, gather, photos
 from tests.test_hostile_models import doing
 from tests.test_tfhub import HANDLE, PATH, POLICY
+from toolchain.card import Declared
 from toolchain.errors import BadInputError, ToolchainError
 from toolchain.evaluation.batches import Batch, Network, answer
 from toolchain.progress import Silent
 from toolchain.sources import operations
 from toolchain.sources.resolve import Request, fetch
+from toolchain.tfjs import stage as tfjs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -123,6 +126,48 @@ def test_of_a_part_that_is_missing(
     asked = request_of(model)
     with pytest.raises(ToolchainError, match=r"variables\.index is missing") as raised:
         fetch(asked, store=store, progress=Silent())
+    assert_names(raised.value, name, store)
+
+
+def converted(fetched: Fetched, store: Store, **declared: Any) -> None:
+    labels = tiny_models.names(declared.pop("labels", 5))
+    said = Declared(**{"labels": labels, "value_range": (0.0, 1.0), **declared})
+    tfjs.run(
+        replace(fetched, declared=said),
+        quantization="none",
+        shard_bytes=4 << 20,
+        store=store,
+        progress=Silent(),
+    )
+
+
+@SOURCES
+@pytest.mark.parametrize(
+    ("make", "sentence", "declared"),
+    [
+        (tiny_models.with_two_outputs, r"gives 2 outputs", {}),
+        (tiny_models.with_an_operation_tfjs_lacks, r"operation Svd|lacks: Svd", {}),
+        (tiny_models.saved_model, r"gives 5 classes but there are 3 labels", {"labels": 3}),
+        (tiny_models.saved_model, r"takes images of height 32, not 64", {"height": 64}),
+        (tiny_models.saved_model, r"nothing says which pixel values", {"value_range": None}),
+    ],
+    ids=["two outputs", "an operation", "labels", "size", "range"],
+)
+def test_of_a_model_that_cannot_be_converted(
+    make: Callable[[Path], Path],
+    sentence: str,
+    declared: dict[str, Any],
+    tmp_path: Path,
+    store: Store,
+    request_of: Callable[[Path], Request],
+    name: str,
+) -> None:
+    fetched = fetch(request_of(make(tmp_path / "mine")), store=store, progress=Silent())
+    if name == HANDLE and "value_range" in declared:
+        converted(fetched, store, **declared)  # the hub has a convention
+        return
+    with pytest.raises(BadInputError, match=sentence) as raised:
+        converted(fetched, store, **declared)
     assert_names(raised.value, name, store)
 
 

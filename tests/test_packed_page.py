@@ -26,10 +26,10 @@ from toolchain.build.run import build
 from toolchain.card import Declared
 from toolchain.compress.options import CompressOptions
 from toolchain.errors import BadInputError
-from toolchain.evaluation.metrics import softmax
 from toolchain.graph import preprocess
 from toolchain.progress import Silent
 from toolchain.report import schema
+from toolchain.scores import softmax
 from toolchain.site import contract as contracts
 from toolchain.sources.resolve import Request
 from toolchain.tfjs import execute, packing

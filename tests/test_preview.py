@@ -111,6 +111,7 @@ def test_the_report_tells_of_both_models(site: Site, full: Path, tiny: Path) -> 
         "convert",
         "preview: convert",
         "render",
+        "smoke test",
         "compress",
     ]
     assert site.warnings == ()

@@ -15,10 +15,10 @@ from tests.watchdog import HANG_MS, until
 from toolchain.build.options import BuildOptions
 from toolchain.build.run import build
 from toolchain.card import Declared
-from toolchain.evaluation.metrics import softmax
 from toolchain.graph import preprocess
 from toolchain.progress import Silent
 from toolchain.report import schema
+from toolchain.scores import softmax
 from toolchain.sources.resolve import Request
 from toolchain.tfjs import execute
 

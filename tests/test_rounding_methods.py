@@ -26,9 +26,9 @@ from toolchain.compress import (
     sensitivity,
     statistics,
 )
-from toolchain.evaluation.metrics import softmax
 from toolchain.graph import batchnorm
 from toolchain.progress import Silent
+from toolchain.scores import softmax
 from toolchain.sources.saved_model import Fetched
 from toolchain.tfjs import stage as tfjs
 

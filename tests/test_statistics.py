@@ -14,7 +14,7 @@ from toolchain import tf as tensorflow
 from toolchain.card import Declared
 from toolchain.compress import network, statistics
 from toolchain.compress.walk import Walk
-from toolchain.graph import batchnorm, freezing, signature
+from toolchain.graph import batchnorm, frozen, signature
 from toolchain.progress import Silent
 from toolchain.sources.saved_model import Fetched
 from toolchain.tfjs import stage as tfjs
@@ -57,7 +57,7 @@ def converted(trained: tuple[Any, Path], session_store: Store) -> tfjs.TfjsModel
 def test_every_batchnorm_is_read_with_its_mean_and_deviation(trained: tuple[Any, Path]) -> None:
     model, path = trained
     found, loaded = signature.read(path)
-    read = batchnorm.read(freezing.freeze(loaded, found))
+    read = batchnorm.read(frozen.freeze(loaded, found, "mine"))
     layers = [layer for layer in model.layers if type(layer).__name__ == "BatchNormalization"]
     assert len(read) == len(layers)
     expected = {tuple(np.round(np.asarray(layer.beta), 5)): layer for layer in layers}
@@ -74,7 +74,7 @@ def test_a_kept_conversion_has_them_beside_it(
     assert converted.statistics is not None
     kept = batchnorm.load(converted.statistics)
     found, loaded = signature.read(trained[1])
-    for one, other in zip(kept, batchnorm.read(freezing.freeze(loaded, found)), strict=True):
+    for one, other in zip(kept, batchnorm.read(frozen.freeze(loaded, found, "mine")), strict=True):
         assert one.shape == other.shape
         assert one.means.tobytes() == other.means.tobytes()
         assert one.norms.tobytes() == other.norms.tobytes()
@@ -100,7 +100,7 @@ def test_no_statistics_say_nothing(converted: tfjs.TfjsModel) -> None:
 
 def test_a_model_without_batchnorm_has_none(tmp_path: Path) -> None:
     found, loaded = signature.read(tiny_models.saved_model(tmp_path / "tiny"))
-    assert batchnorm.read(freezing.freeze(loaded, found)) == ()
+    assert batchnorm.read(frozen.freeze(loaded, found, "mine")) == ()
 
 
 @pytest.mark.parametrize("ceiling", [6.0, inf])

@@ -17,11 +17,11 @@ from toolchain.build.run import build
 from toolchain.card import Declared
 from toolchain.compress.options import CompressOptions
 from toolchain.errors import BadInputError
-from toolchain.evaluation.metrics import softmax
 from toolchain.evaluation.run import EvaluationOptions, evaluate
 from toolchain.graph import preprocess
 from toolchain.progress import Silent
 from toolchain.report import alternatives, budget, diff, page, schema
+from toolchain.scores import softmax
 from toolchain.site import contract as contracts
 from toolchain.sources.resolve import Request
 from toolchain.tfjs import execute
@@ -191,7 +191,7 @@ def test_the_report_tells_of_each_variant(site: Site) -> None:
     assert mixed.verdict is not None
     assert (uint8.plan, uint8.verdict) == (None, None)
     stages = [stage.name for stage in report.stages]
-    assert stages[1:-2] == ["convert", "mixed: convert", "mixed: quantize", "uint8: convert"]
+    assert stages[1:-3] == ["convert", "mixed: convert", "mixed: quantize", "uint8: convert"]
     files = [file for file in report.files if file.kind == "variants"]
     assert {file.path.split("/")[1] for file in files} == set(OTHERS)
     assert report.totals["variants"].raw == sum(file.raw for file in files)

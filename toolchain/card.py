@@ -48,8 +48,11 @@ Channels = Literal["rgb", "bgr"]
 """The order in which a network wants the colours of a pixel."""
 Task = Literal["single-label", "multi-label"]
 """Whether a photo has one label, or any number of them, each with a score of its own."""
-RangeSource = Literal["declared", "graph", "guessed"]
-"""Somebody said it, the graph's own constants tell it, or it is a guess."""
+RangeSource = Literal["declared", "graph", "guessed", "unknown"]
+"""Somebody said it, the graph's own constants tell it, or it is a guess. Where it is unknown,
+nothing is built; such a card is only looked at."""
+Activation = Literal["softmax", "sigmoid", "none"]
+"""What turns a network's outputs into scores; `none`: they are scores already."""
 Means = tuple[float, float, float]
 Deviations = tuple[
     Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)]
@@ -77,6 +80,25 @@ class InputSpec(_Record):
     std: Deviations = NO_STD
     """Likewise."""
     channels: Channels = "rgb"
+
+
+class PixelRange(_Record):
+    """Which pixel values a network wants, and how that is known."""
+
+    value_range: ValueRange
+    source: RangeSource
+    reason: str
+    """For people: what says so, or why it is guessed."""
+    mean: Means = NO_MEAN
+    std: Deviations = NO_STD
+    channels: Channels = "rgb"
+
+
+HUB_RANGE = PixelRange(
+    value_range=(0.0, 1.0),
+    source="guessed",
+    reason="TF Hub's convention for images is 0…1",
+)
 
 
 class Provenance(_Record):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,21 +51,14 @@ def inspect(
         preview = _of_site(report, small, "preview") if small else None
         return _of_site(report, report, "model", preview)
     fetched = resolve.fetch(request, store=store, progress=progress)
-    from toolchain.graph import facts, faults, freezing, signature
+    from toolchain.graph import classifier, facts
 
     operations.check(fetched, progress)
+    fetched = replace(fetched, declared=declared.over(fetched.declared))
     with tensorflow.quiet():
-        found, loaded = signature.read(fetched.path)
-        card, _ = signature.settle(
-            found,
-            declared.over(fetched.declared),
-            name=fetched.source,
-            source=fetched.source,
-            sha256=fetched.sha256,
-        )
-        with faults.of_model(fetched.source, "frozen"):
-            frozen = freezing.freeze(loaded, found)
-        counted = facts.measure(fetched.path, frozen, card.input)
+        read = classifier.read(fetched, ask=False)
+        card = read.card
+        counted = facts.measure(fetched.path, read.source, card.input, fetched.source)
     return Inspection(
         card=card,
         form="SavedModel",

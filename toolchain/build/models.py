@@ -9,21 +9,24 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from toolchain.build import pixel_values
 from toolchain.compress import stage as compression
 from toolchain.errors import BadInputError, UnreachableError
 from toolchain.report import schema
-from toolchain.site import render
+from toolchain.site import parts, render
+from toolchain.smoke_test import stage as smoke_test
 from toolchain.sources import resolve
-from toolchain.tfjs import stage as tfjs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from toolchain.build.options import BuildOptions, Weights
     from toolchain.card import Declared
     from toolchain.compress.plan import Plan
     from toolchain.evaluation.metrics import Verdict
     from toolchain.progress import Progress
+    from toolchain.site.render import PageFiles
+    from toolchain.smoke_test.record import SmokeTest
     from toolchain.sources.saved_model import Fetched
     from toolchain.store import Store
     from toolchain.tfjs.stage import TfjsModel
@@ -121,11 +124,13 @@ class Stages:
     def convert(self, fetched: Fetched, weights: Weights, prefix: str = "") -> TfjsModel:
         """Convert a model to TF.js, with its weights as they shall be or as compression wants."""
         with self.timed(f"{prefix}convert"):
-            model = tfjs.run(
+            model = pixel_values.convert(
                 fetched,
+                weights.compress.evaluation if weights.compress else None,
                 # Compression starts from the weights as they are.
                 quantization="none" if weights.compress else weights.quantization,
                 shard_bytes=self._options.shard_bytes,
+                offered=parts.load_runtimes()[-1].ops,
                 store=self._store,
                 progress=self._progress,
             )
@@ -142,6 +147,26 @@ class Stages:
             )
             self._reused = made.model.reused
         return Made(weights.name, made.model, made.plan, made.verdict, made.photos)
+
+    def smoke_test(
+        self, site: Path, models: Models, files: Sequence[PageFiles]
+    ) -> tuple[SmokeTest, ...]:
+        """Run every model of a rendered site as its page does, and compare it with its source."""
+        with self.timed("smoke test"):
+            subjects = [
+                smoke_test.Subject(
+                    "preview" if each is models.preview else each.name, each.model, of
+                )
+                for each, of in zip(models.all, files, strict=True)
+            ]
+            found, self._reused = smoke_test.run(
+                site,
+                subjects,
+                host=parts.worker_host(),
+                store=self._store,
+                progress=self._progress,
+            )
+        return found
 
 
 def make(options: BuildOptions, stages: Stages) -> Models:

@@ -71,7 +71,7 @@ def _build(options: BuildOptions, store: Store, progress: Progress) -> schema.Re
     _warn(model, small, progress)
     with publish.staged(options.out, progress) as site:
         with stages.timed("render"):
-            render.render(
+            rendered = render.render(
                 model,
                 site,
                 page=options.page,
@@ -79,6 +79,7 @@ def _build(options: BuildOptions, store: Store, progress: Progress) -> schema.Re
                 preview=small,
                 notice=made.notice,
             )
+        smoke_tests = stages.smoke_test(site, made, rendered)
         with stages.timed("compress"):
             sizes = precompress(site, store=store, progress=progress)
             supply.write(site, [each.model for each in made.all], options.page)
@@ -103,6 +104,7 @@ def _build(options: BuildOptions, store: Store, progress: Progress) -> schema.Re
             quantization=model.converted.quantization,
             plan=made.first.plan,
             verdict=made.first.verdict,
+            smoke_tests=smoke_tests,
             source_graph=model.converted.facts,
             artifacts=model.converted.artifacts,
             preview=_record(made.preview, options),

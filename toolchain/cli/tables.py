@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
+    from toolchain.card import ModelCard
     from toolchain.doctor import Finding
     from toolchain.evaluation.metrics import Drop, Share
     from toolchain.evaluation.multi_label import MultiLabel
@@ -178,20 +179,39 @@ def print_catalogue() -> None:
             console.print(f"  {entry.name}: {entry.tfhub} | kaggle:{entry.kaggle}", soft_wrap=True)
 
 
+def _pixels(card: ModelCard) -> str:
+    """Say which values pixels are fed as, and how that is known."""
+    if card.range_source == "unknown":
+        return "not known; say it with --value-range"
+    spec = card.input
+    low, high = spec.value_range
+    parts = [f"{low:g}…{high:g}"]
+    if any(spec.mean):
+        parts.append(f"less {', '.join(f'{each:g}' for each in spec.mean)}")
+    if any(each != 1 for each in spec.std):
+        parts.append(f"by {', '.join(f'{each:g}' for each in spec.std)}")
+    if spec.channels == "bgr":
+        parts.append("as BGR")
+    known = {"declared": "declared", "graph": "read from the graph", "guessed": "guessed"}
+    reason = f": {card.range_reason}" if card.range_source != "declared" else ""
+    return f"{' '.join(parts)} ({known[card.range_source]}{reason})"
+
+
 def print_inspection(found: Inspection) -> None:
     """Print what a model consists of."""
     console = standard_output()
     provenance = found.card.provenance
     spec = found.card.input
-    low, high = spec.value_range
     rows = {
         "model": provenance.name,
         "form": found.form,
         "source": provenance.source,
         "licence": provenance.licence,
         "sha256": provenance.sha256,
-        "input": f"float32 [1, {spec.height}, {spec.width}, 3], pixels as {low:g}…{high:g}",
-        "output": f"{found.card.classes} classes, labels from {found.card.label_offset}",
+        "input": f"float32 [1, {spec.height}, {spec.width}, 3]",
+        "pixels": _pixels(found.card),
+        "output": f"{found.card.classes} classes, labels from {found.card.label_offset}, "
+        f"{found.card.task}",
         "parameters": f"{found.parameters:,}",
         "multiply-adds": f"{found.multiply_adds:,}",
         "file size": f"{found.file_bytes:,} bytes",

@@ -16,12 +16,13 @@ import numpy as np
 
 from toolchain.compress.walk import Walk
 from toolchain.evaluation import metrics
-from toolchain.evaluation.metrics import Verdict, scores_of
+from toolchain.scores import scores_of
 
 if TYPE_CHECKING:
+    from toolchain.card import Activation
     from toolchain.compress.network import Network
     from toolchain.compress.quantise import Quantised
-    from toolchain.tfjs.artifacts import Activation
+    from toolchain.evaluation.metrics import Verdict
 
     Array = np.ndarray[Any, Any]
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from toolchain.card import InputSpec, ModelCard
+    from toolchain.card import Activation, InputSpec, ModelCard
     from toolchain.compress.calibration import Inputs
     from toolchain.compress.judge import Judge
     from toolchain.compress.network import Network
@@ -71,6 +71,8 @@ class Planning:
     """What the quantiser rounds by: `188 photos`, or `64 generated pictures`."""
     form: Format
     shard_bytes: int
+    activation: Activation
+    """What turns the network's outputs into scores."""
     least_bits: float = 0.0
     """For each weight: with fewer, what generated pictures say is no longer to be trusted."""
     whole: Callable[[], tuple[Quantiser, str]] | None = None
@@ -98,7 +100,7 @@ class Planning:
             form=self.form,
             shard_bytes=self.shard_bytes,
         )
-        return seal(folder)
+        return seal(folder, self.activation)
 
 
 def basis(source: TfjsModel, options: CompressOptions) -> dict[str, Any]:
@@ -111,14 +113,15 @@ def basis(source: TfjsModel, options: CompressOptions) -> dict[str, Any]:
         "code": fingerprint.of(__name__),
         "source": source.key,
         "form": options.form,
-        "calibration": _photos_digest(options.calibration),
-        "evaluation": _photos_digest(options.evaluation),
+        "calibration": photos_digest(options.calibration),
+        "evaluation": photos_digest(options.evaluation),
         "seed": options.seed,
         "shard_bytes": options.shard_bytes,
     }
 
 
-def _photos_digest(folder: Path | None) -> str | None:
+def photos_digest(folder: Path | None) -> str | None:
+    """Return the digest of a folder's photos, by their names and content; None of none."""
     if folder is None:
         return None
     photos = find(folder)
@@ -211,6 +214,7 @@ def prepare(source: TfjsModel, options: CompressOptions, progress: Progress) -> 
         described=described,
         form=options.form,
         shard_bytes=options.shard_bytes,
+        activation=source.converted.artifacts.activation,
         least_bits=0.0 if known is None else _LEAST_KNOWN if known else _LEAST_GUESSED,
         whole=whole if held else None,
     )

@@ -18,9 +18,9 @@ import numpy as np
 from toolchain import tf as tensorflow
 
 if TYPE_CHECKING:
+    from toolchain.card import Activation
     from toolchain.compress.network import Network
     from toolchain.progress import Progress
-    from toolchain.tfjs.artifacts import Activation
 
     Array = np.ndarray[Any, Any]
 

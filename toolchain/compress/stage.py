@@ -89,7 +89,7 @@ def run(
         doing=f"compressing {source.converted.card.provenance.name}, recipe {options.recipe}",
         progress=progress,
     )
-    model = TfjsModel(kept / "model", result.converted, key, reused)
+    model = TfjsModel(kept / "model", result.converted, key, reused, reference=source.reference)
     photos = {name: basis[name] for name in ("calibration", "evaluation")}
     return Compressed(model, result.plan, result.verdict, photos)
 
@@ -124,6 +124,9 @@ def _compress(
             shutil.rmtree(folder)
             plan = chosen
             artifacts = _write(prepared, plan, folder)
+        unchanged.check_written(
+            source, prepared.network, plan.quantised, folder, seed=options.seed
+        )
     record = Plan(
         recipe=options.recipe,
         coarseness=plan.coarseness,

@@ -16,7 +16,10 @@ from toolchain.errors import ToolchainError
 from toolchain.tfjs import execute
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from toolchain.compress.network import Network
+    from toolchain.compress.quantise import Quantised
     from toolchain.tfjs.stage import TfjsModel
 
     Array = np.ndarray[Any, Any]
@@ -53,6 +56,33 @@ def check(source: TfjsModel, network: Network, *, seed: int) -> None:
             f"{card.provenance.name} cannot be compressed: making its graph canonical moved the "
             f"answer by {moved:.2g} of its largest output, where {TOLERANCE:g} is allowed; build "
             "it with --quantize float16, which leaves the graph as it is"
+        )
+
+
+def check_written(
+    source: TfjsModel, network: Network, quantised: Quantised, folder: Path, *, seed: int
+) -> None:
+    """Run the files that were written of a plan, and the network that was planned, and compare.
+
+    Args:
+        source: The float32 model as it was converted.
+        network: The canonical float network.
+        quantised: What was planned.
+        folder: Of the sealed artifacts.
+        seed: Of the picture that is shown to both.
+
+    Raises:
+        ToolchainError: The answers differ by more than :data:`TOLERANCE`.
+    """
+    (model_json,) = folder.glob("model.*.json")
+    image = calibration.generated(source.converted.card.input, count=1, seed=seed)
+    written = execute.load(folder, model_json.name)(image)
+    moved = difference(outputs(quantised.applied_to(network), image), written)
+    if not moved <= TOLERANCE:
+        raise ToolchainError(
+            f"{source.converted.card.provenance.name} cannot be compressed: writing its weights "
+            f"moved the answer by {moved:.2g} of its largest output, where {TOLERANCE:g} is "
+            "allowed; build it with --quantize float16, and please report it"
         )
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from toolchain import tf as tensorflow
 from toolchain.errors import BadInputError
 from toolchain.evaluation.executors import use_one_thread
-from toolchain.graph import faults, preprocess, signature
+from toolchain.graph import classifier, faults, preprocess, signature
 from toolchain.tfjs import execute
 
 if TYPE_CHECKING:
@@ -104,12 +104,10 @@ def _load(network: Network) -> Callable[[Array], Array]:
 
 
 def _saved_model(folder: Path) -> Callable[[Array], Array]:
-    tf = tensorflow.load()
+    tensorflow.load()
     found, loaded = signature.read(folder)
 
     def run(images: Array) -> Array:
-        function = loaded.signatures[found.key]
-        scores: Array = function(**{found.input: tf.constant(images)})[found.output].numpy()
-        return scores
+        return classifier.call(loaded, found, images)
 
     return run

@@ -9,10 +9,9 @@ from pydantic import BaseModel, ConfigDict
 
 from toolchain.evaluation import expectation
 from toolchain.evaluation.intervals import newcombe, rare_losses, wilson
+from toolchain.scores import softmax
 
 if TYPE_CHECKING:
-    from toolchain.tfjs.artifacts import Activation
-
     Array = np.ndarray[Any, Any]
 
 _FEW = 5  # labels that the page shows, and that top-5 counts
@@ -221,41 +220,6 @@ def score_change(scores: Array, reference: Array) -> ScoreChange:
         low=round(100 * low, _DIGITS),
         high=round(100 * min(1.0, high), _DIGITS),
     )
-
-
-def scores_of(outputs: Array, activation: Activation) -> Array:
-    """Return the scores in 0…1 that a network's outputs stand for, as the page shows them.
-
-    Args:
-        outputs: Float `[n, classes]`.
-        activation: What turns outputs into scores; `none`: they are scores already.
-
-    Returns:
-        Float64 `[n, classes]`.
-    """
-    if activation == "softmax":
-        return softmax(outputs)
-    wide = np.asarray(outputs, np.float64)
-    if activation == "sigmoid":
-        from scipy.special import expit
-
-        return np.asarray(expit(wide))
-    return wide
-
-
-def softmax(logits: Array) -> Array:
-    """Return the softmax of each row in double precision, safe against large logits.
-
-    Args:
-        logits: Float `[n, classes]`.
-
-    Returns:
-        Float64 `[n, classes]`.
-    """
-    wide = np.asarray(logits, np.float64)
-    powers = np.exp(wide - wide.max(axis=1, keepdims=True))
-    shares: Array = powers / powers.sum(axis=1, keepdims=True)
-    return shares
 
 
 def _check(scores: Array, truth: Array | None, reference: Array | None) -> None:

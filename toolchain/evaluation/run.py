@@ -14,10 +14,12 @@ from toolchain.evaluation import multi_label, photo_labels, subjects
 from toolchain.evaluation import photos as photo_folder
 from toolchain.evaluation.batches import Answers, Batch, answer
 from toolchain.evaluation.executors import cores, executor_for, use_one_thread
-from toolchain.evaluation.metrics import judge_scores, scores_of
+from toolchain.evaluation.metrics import judge_scores
 from toolchain.evaluation.record import Change, Evaluation, Judged, Tag
+from toolchain.graph import ending
 from toolchain.report import keep as reports
 from toolchain.report import schema
+from toolchain.scores import scores_of
 from toolchain.site.publish import MARK
 from toolchain.text import printable
 
@@ -29,7 +31,6 @@ if TYPE_CHECKING:
     from toolchain.progress import Progress
     from toolchain.sources.resolve import Request
     from toolchain.store import Store
-    from toolchain.tfjs.artifacts import Activation
 
     Array = np.ndarray[Any, Any]
 
@@ -95,6 +96,7 @@ def _evaluate(options: EvaluationOptions, store: Store, progress: Progress) -> E
         options.request,
         options.declared,
         variant=options.variant,
+        photos=listed,
         store=store,
         progress=progress,
     )
@@ -248,6 +250,8 @@ def _scores(subject: Subject, outputs: Array) -> Array:
     """
     card = subject.card
     name = card.provenance.name
+    if subject.is_binary and outputs.shape[1:] == (1,):
+        outputs = ending.of_two(outputs, subject.activation)
     if outputs.ndim != len("nc") or outputs.shape[1] != card.classes:
         raise BadInputError(
             f"{name} gives outputs of shape {outputs.shape[1:]}, not a row of {card.classes}; "
@@ -255,13 +259,7 @@ def _scores(subject: Subject, outputs: Array) -> Array:
         )
     if not np.isfinite(outputs).all():
         raise BadInputError(f"{name} gives outputs that are no numbers, so nothing can be judged")
-    activation = subject.activation
-    if activation is None:
-        # A graph that ends with softmax or sigmoid never leaves 0…1; logits hardly stay there.
-        inside = outputs.min() >= 0 and outputs.max() <= 1
-        logits: Activation = "sigmoid" if card.task == "multi-label" else "softmax"
-        activation = "none" if inside else logits
-    labelled: Array = scores_of(outputs, activation)[:, card.label_offset :]
+    labelled: Array = scores_of(outputs, subject.activation)[:, card.label_offset :]
     return labelled
 
 

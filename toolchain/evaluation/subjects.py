@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from toolchain import tf as tensorflow
-from toolchain.card import Declared
+from toolchain.card import Declared, PixelRange
 from toolchain.errors import BadInputError, ToolchainError
+from toolchain.evaluation import ranges
 from toolchain.evaluation.batches import Network
+from toolchain.graph.settling import UnknownRangeError
 from toolchain.report import schema
 from toolchain.site.publish import MARK
 from toolchain.site.variants import VARIANTS
@@ -17,12 +19,14 @@ from toolchain.sources import download, embedded, kaggle, operations, resolve, t
 from toolchain.text import printable
 
 if TYPE_CHECKING:
-    from toolchain.card import ModelCard
+    from toolchain.card import Activation, ModelCard
+    from toolchain.evaluation.photos import Photos
+    from toolchain.graph.classifier import Classifier
+    from toolchain.graph.ending import Ending
     from toolchain.progress import Progress
     from toolchain.sources.resolve import Request
     from toolchain.sources.saved_model import Fetched
     from toolchain.store import Store
-    from toolchain.tfjs.artifacts import Activation
 
 
 @dataclass(frozen=True)
@@ -33,8 +37,10 @@ class Subject:
     card: ModelCard
     form: str
     """`SavedModel`, or `site, float16`."""
-    activation: Activation | None
-    """What makes scores of its outputs; None where nothing says it."""
+    activation: Activation
+    """What makes scores of its outputs."""
+    is_binary: bool = False
+    """Whether it gives one number for two labels."""
 
 
 class NoSourceError(ToolchainError):
@@ -46,6 +52,7 @@ def subject_of(
     declared: Declared,
     *,
     variant: str | None = None,
+    photos: Photos | None = None,
     store: Store,
     progress: Progress,
 ) -> Subject:
@@ -55,6 +62,8 @@ def subject_of(
         request: What to judge.
         declared: What the user says of a model; a site says all of itself.
         variant: Which of a site's; None: the one that its page begins with.
+        photos: Those that it is judged by; where they have classes and nothing says which pixel
+            values a model wants, they decide.
         store: The cache.
         progress: Hears of fetching.
 
@@ -73,7 +82,7 @@ def subject_of(
     if variant is not None:
         raise BadInputError(f"{request.model} is no built site, so it has no variant {variant}")
     fetched = resolve.fetch(request, store=store, progress=progress)
-    return _of_model(fetched, declared.over(fetched.declared), progress)
+    return _of_model(fetched, declared.over(fetched.declared), photos, progress)
 
 
 def reference_for(
@@ -96,7 +105,15 @@ def reference_for(
         if fetched.sha256 == subject.card.provenance.sha256:
             return _as_source(subject, fetched, progress)
         labels = Declared(labels=subject.card.labels)
-        reference = _of_model(fetched, fetched.declared.over(labels), progress)
+        fetched = replace(fetched, range_guess=fetched.range_guess or _as_fed(subject.card))
+        try:
+            reference = _of_model(fetched, fetched.declared.over(labels), None, progress)
+        except BadInputError:
+            if not subject.card.label_offset:
+                raise
+            # It may have the same outputs before the first label, and nobody to say so.
+            skipped = labels.model_copy(update={"label_offset": subject.card.label_offset})
+            reference = _of_model(fetched, fetched.declared.over(skipped), None, progress)
     if reference.card.labels != subject.card.labels:
         raise BadInputError(
             f"{request.model} has other labels than the model to judge; "
@@ -172,28 +189,59 @@ def _of_site(site: Path, variant: str | None = None) -> Subject:
     return Subject(network, card, f"site, {name}", artifacts.activation)
 
 
-def _of_model(fetched: Fetched, declared: Declared, progress: Progress) -> Subject:
-    from toolchain.graph import signature
-
-    operations.check(fetched, progress)
-    name = declared.name or fetched.source
-    progress.say(f"Reading the graph of {name}")
-    with tensorflow.quiet():
-        found, _ = signature.read(fetched.path)
-        card, assumed = signature.settle(
-            found, declared, name=name, source=fetched.source, sha256=fetched.sha256
-        )
-    for assumption in assumed:
-        progress.warn(assumption.sentence)
-    return Subject(_saved_model(fetched, card), card, "SavedModel", None)
+def _of_model(
+    fetched: Fetched, declared: Declared, photos: Photos | None, progress: Progress
+) -> Subject:
+    fetched = replace(fetched, declared=declared)
+    progress.say(f"Reading the graph of {declared.name or fetched.source}")
+    try:
+        read = _read(fetched, progress)
+    except UnknownRangeError:
+        if photos is None or photos.classes is None:
+            raise
+        with tensorflow.quiet():
+            trial = ranges.find(fetched, photos, progress=progress)
+        read = _read(replace(fetched, range_found=trial.best), progress)
+    for sentence in read.assumptions:
+        progress.warn(sentence)
+    return _subject(fetched, read.card, read.ending)
 
 
 def _as_source(subject: Subject, fetched: Fetched, progress: Progress) -> Subject:
-    """Return the model that the subject was made from; all that is known of one holds of both."""
+    """Return the model that the subject was made from, fed as the subject is."""
+    card = subject.card
+    declared = Declared(
+        name=card.provenance.name,
+        labels=card.labels,
+        label_offset=card.label_offset,
+        task=card.task,
+        **card.input.model_dump(),
+    )
+    read = _read(replace(fetched, declared=declared), progress)
+    return _subject(fetched, card, read.ending)
+
+
+def _as_fed(card: ModelCard) -> PixelRange:
+    """Return how a model is fed, as a guess for another one of the same labels."""
+    spec = card.input
+    return PixelRange(
+        value_range=spec.value_range,
+        source="guessed",
+        reason="the model that it is compared with is fed so",
+        mean=spec.mean,
+        std=spec.std,
+        channels=spec.channels,
+    )
+
+
+def _read(fetched: Fetched, progress: Progress) -> Classifier:
+    from toolchain.graph import classifier
+
     operations.check(fetched, progress)
-    network = _saved_model(fetched, subject.card)
-    return Subject(network, subject.card, "SavedModel", subject.activation)
+    with tensorflow.quiet():
+        return classifier.read(fetched)
 
 
-def _saved_model(fetched: Fetched, card: ModelCard) -> Network:
-    return Network(fetched.path.resolve(), None, fetched.sha256, card.input, fetched.source)
+def _subject(fetched: Fetched, card: ModelCard, ending: Ending) -> Subject:
+    network = Network(fetched.path.resolve(), None, fetched.sha256, card.input, fetched.source)
+    return Subject(network, card, "SavedModel", ending.source, ending.is_binary)

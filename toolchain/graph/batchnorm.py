@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from toolchain.graph.frozen import Frozen
+
     Array = np.ndarray[Any, Any]
 
 _LAYERS = frozenset({"Conv2D", "DepthwiseConv2dNative", "MatMul"})
@@ -45,13 +47,13 @@ class Normalised:
     """Likewise, float32 `[channels]`."""
 
 
-def read(frozen: Any) -> tuple[Normalised, ...]:
+def read(frozen: Frozen) -> tuple[Normalised, ...]:
     """Return the layers that have a BatchNorm right behind them.
 
     Args:
-        frozen: The signature's graph, by :func:`toolchain.graph.freezing.freeze`.
+        frozen: The signature's graph.
     """
-    return tuple(_Graph(frozen.graph.as_graph_def()).normalised())
+    return tuple(_Graph(frozen.graph_def).normalised())
 
 
 def save(layers: Sequence[Normalised], path: Path) -> None:

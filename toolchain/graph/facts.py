@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from toolchain.card import InputSpec
+    from toolchain.graph.frozen import Frozen
 
 
 _MAX_NUMBERS = 1 << 29  # that one operation may give: two gigabytes
@@ -39,13 +40,14 @@ class GraphFacts(BaseModel):
     """Weight dtype to number of tensors."""
 
 
-def measure(path: Path, frozen: Any, spec: InputSpec) -> GraphFacts:
+def measure(path: Path, frozen: Frozen, spec: InputSpec, name: str) -> GraphFacts:
     """Count what a SavedModel's graph has.
 
     Args:
         path: The SavedModel's folder.
-        frozen: The signature's graph, by :func:`toolchain.graph.freezing.freeze`.
+        frozen: The signature's graph.
         spec: Gives the image size where the graph leaves it open.
+        name: What to call the model in messages.
 
     Raises:
         BadInputError: The graph cannot take images of that size.
@@ -55,18 +57,15 @@ def measure(path: Path, frozen: Any, spec: InputSpec) -> GraphFacts:
     graph = tf.Graph()
     with graph.as_default():
         image = tf.compat.v1.placeholder(tf.float32, (1, spec.height, spec.width, 3))
-        # Beside the image there may be handles of tables, which have no values to count.
-        (placeholder,) = (tensor.op.name for tensor in frozen.inputs if tensor.dtype == tf.float32)
-        definition = frozen.graph.as_graph_def()
         try:
-            tf.import_graph_def(definition, input_map={placeholder: image}, name="")
+            tf.import_graph_def(frozen.graph_def, input_map={frozen.input: image}, name="")
         except ValueError as error:
             raise BadInputError(
-                f"{path} cannot take images of {spec.height}×{spec.width} "
+                f"{name} cannot take images of {spec.height}×{spec.width} "
                 f"({str(error).splitlines()[0].rstrip('.')}); choose another --input-size"
             ) from error
     operations = graph.get_operations()
-    _refuse_swelling(path, operations)
+    _refuse_swelling(name, operations)
     weights = [
         operation.outputs[0]
         for operation in operations
@@ -83,7 +82,7 @@ def measure(path: Path, frozen: Any, spec: InputSpec) -> GraphFacts:
     )
 
 
-def _refuse_swelling(path: Path, operations: list[Any]) -> None:
+def _refuse_swelling(name: str, operations: list[Any]) -> None:
     """See that no operation gives numbers by the billion, which conversion may compute.
 
     Raises:
@@ -95,7 +94,7 @@ def _refuse_swelling(path: Path, operations: list[Any]) -> None:
             if shape.is_fully_defined() and shape.num_elements() > _MAX_NUMBERS:
                 sizes = "×".join(map(str, shape.as_list()))
                 raise BadInputError(
-                    f"{path} computes {sizes} numbers at once, in {operation.name}; no image "
+                    f"{name} computes {sizes} numbers at once, in {operation.name}; no image "
                     "classifier for the web needs so many"
                 )
 

@@ -20,6 +20,7 @@ from toolchain.evaluation.metrics import Verdict
 from toolchain.evaluation.record import Evaluation
 from toolchain.graph.facts import GraphFacts
 from toolchain.networks import Network
+from toolchain.smoke_test.record import SmokeTest
 from toolchain.tfjs.artifacts import Artifacts
 
 if TYPE_CHECKING:
@@ -194,6 +195,8 @@ class Report(Part):
     """What compression decided for each tensor; None where the converter stored the weights."""
     verdict: Verdict | None
     """How the compressed network did on the photos that the plan was chosen by."""
+    smoke_tests: tuple[SmokeTest, ...] = ()
+    """What running each model of the finished site has shown; empty in reports from before."""
     source_graph: GraphFacts
     artifacts: Artifacts
     preview: Preview | None = None

@@ -15,9 +15,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from toolchain.card import InputSpec, Provenance, Task, first_fault
+from toolchain.card import Activation, InputSpec, Provenance, Task, first_fault
 from toolchain.errors import BadInputError
-from toolchain.tfjs.artifacts import Activation
 
 if TYPE_CHECKING:
     from toolchain.tfjs.stage import TfjsModel

@@ -130,6 +130,18 @@ def runtime_dir() -> Path:
     return folder
 
 
+def worker_host() -> Path:
+    """Return the program by which Node runs a site's worker (`web/src/node/worker-host.ts`).
+
+    Raises:
+        MissingToolError: It is not built.
+    """
+    path = runtime_dir() / "worker-host.mjs"
+    if not path.is_file():
+        raise MissingToolError("the page's runtime is of another version; run `make web` again")
+    return path
+
+
 def load_runtimes() -> tuple[Runtime, ...]:
     """Read which runtimes there are, from the smallest up.
 

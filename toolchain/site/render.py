@@ -7,6 +7,7 @@ tell browsers to keep all of them for ever, and a page never meets another build
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,18 @@ if TYPE_CHECKING:
 _DEFAULT_PAGE = PageOptions()
 
 
+@dataclass(frozen=True)
+class PageFiles:
+    """Which files of a site a page runs one model with; paths relative to the site."""
+
+    worker: str
+    """Its script; what that imports lies beside it."""
+    wasm: str
+    """The WebAssembly with vector instructions."""
+    contract: str
+    weights: tuple[str, ...]
+
+
 def render(
     model: TfjsModel,
     site: Path,
@@ -38,7 +51,7 @@ def render(
     variants: Sequence[Variant] = (),
     preview: TfjsModel | None = None,
     notice: str | None = None,
-) -> None:
+) -> tuple[PageFiles, ...]:
     """Write the whole site into an existing empty folder.
 
     Args:
@@ -49,6 +62,9 @@ def render(
             them; none where there is one way only.
         preview: The model that answers a first visit until the other one is there, if any.
         notice: A sentence the visitor should read, if any.
+
+    Returns:
+        Where the files of each model lie: the model itself, its variants, the preview.
 
     Raises:
         BadInputError: The template has a fault; its place is named. Or a graph has an
@@ -111,6 +127,15 @@ def render(
     context["integrity"] |= integrity.of_files(site, [*of_models, *photos, *context["assets"]])
     (site / "404.html").write_text(template.rendered("404.html.j2", context), "utf-8")
     (site / "sw.js").write_text(template.rendered("sw.js.j2", context), "utf-8")
+    return tuple(
+        PageFiles(
+            worker=runtime.worker[0],
+            wasm=runtime.wasm.simd,
+            contract=files["contract"],
+            weights=tuple(files["weight_urls"]),
+        )
+        for files in (own, *others, *([small] if small else ()))
+    )
 
 
 def texts_of(page: PageOptions) -> strings.Strings:

@@ -12,6 +12,7 @@ import urllib.parse
 from typing import TYPE_CHECKING
 
 from toolchain import digest
+from toolchain.card import HUB_RANGE
 from toolchain.errors import BadInputError
 from toolchain.sources import child, download, probe
 from toolchain.sources.network import AttemptError
@@ -120,7 +121,7 @@ def fetch(handle: str, *, store: Store, policy: NetworkPolicy, progress: Progres
     source = wanted if named is not None and named["version"] else f"{wanted}/{folder.name}"
     if source != wanted:
         progress.say(f"{wanted} names no version; this is version {folder.name}")
-    return Fetched(folder, digest.of_tree(folder), source)
+    return Fetched(folder, digest.of_tree(folder), source, range_guess=HUB_RANGE)
 
 
 def host() -> str:

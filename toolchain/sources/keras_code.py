@@ -171,7 +171,21 @@ def custom_objects(package: str, *, trusted: bool) -> dict[str, Any]:
         import tensorflow_hub
 
         found["KerasLayer"] = tensorflow_hub.KerasLayer
+    if package == "keras":
+        found |= _operations()
     return {name: kind for name, kind in found.items() if kind is not None}
+
+
+def _operations() -> dict[str, Any]:
+    """Return Keras 3's operations, which it writes into HDF5 files and does not find again."""
+    from keras.src import ops
+
+    return {
+        name: kind
+        for module in (ops.numpy, ops.math, ops.nn, ops.core, ops.image)
+        for name, kind in vars(module).items()
+        if isinstance(kind, type) and issubclass(kind, ops.operation.Operation)
+    }
 
 
 def _foreign(part: dict[str, Any]) -> Foreign | None:

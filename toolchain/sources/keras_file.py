@@ -16,7 +16,6 @@ from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any
 
 from toolchain import tf as tensorflow
-from toolchain.card import Declared
 from toolchain.errors import BadInputError
 from toolchain.sources import archive, hdf5, keras_code
 
@@ -47,17 +46,13 @@ def foreign_code(path: Path) -> str | None:
     return None if found is None else found.named
 
 
-def export(path: Path, saved_model: Path, *, trusted: bool = False) -> Declared:
-    """Load a Keras model file and write it as a SavedModel.
+def export(path: Path, saved_model: Path, *, trusted: bool = False) -> None:
+    """Load a Keras model file and write its inference as a SavedModel.
 
     Args:
         path: A `.keras` archive, or an HDF5 file with the whole model.
         saved_model: The folder to write; it must not exist.
         trusted: Whether layers that run code of their own may do so.
-
-    Returns:
-        What the model says of its own input: the value range where its first layer is a
-        `Rescaling` over bytes.
 
     Raises:
         BadInputError: The file is no Keras model, holds weights only, or holds a layer
@@ -76,23 +71,41 @@ def export(path: Path, saved_model: Path, *, trusted: bool = False) -> Declared:
         raise BadInputError(
             keras_code.loading_fault(path, error, header.config, header.version)
         ) from error
-    return Declared(value_range=(0.0, 255.0)) if _rescales_bytes(header.config) else Declared()
 
 
 def _export(path: Path, saved_model: Path, version: str, *, trusted: bool) -> None:
-    if version.startswith("3."):
-        library = tensorflow.load().keras
-        known = keras_code.custom_objects("keras", trusted=trusted)
-        model = library.models.load_model(path, known, compile=False, safe_mode=not trusted)
-        model.export(str(saved_model), format="tf_saved_model", verbose=False)
-    else:
-        tensorflow.load()
+    """Write the model's inference: `model.export` would trace augmentation and dropout too."""
+    tf = tensorflow.load()
+    library, package = tf.keras, "keras"
+    if not version.startswith("3."):
         with tensorflow.importing():
             import tf_keras
 
-        known = keras_code.custom_objects("tf_keras", trusted=trusted)
-        model = tf_keras.models.load_model(path, known, compile=False, safe_mode=not trusted)
-        model.export(str(saved_model))
+        library, package = tf_keras, "tf_keras"
+    known = keras_code.custom_objects(package, trusted=trusted)
+    model = library.models.load_model(path, known, compile=False, safe_mode=not trusted)
+
+    def serve(*tensors: Any) -> Any:
+        return model(tensors[0] if len(tensors) == 1 else list(tensors), training=False)
+
+    def write(batch: int | None) -> None:
+        archive = library.export.ExportArchive()
+        archive.track(model)
+        specs = [
+            tf.TensorSpec((batch, *tensor.shape[1:]), tensor.dtype, str(tensor.name).split(":")[0])
+            for tensor in model.inputs
+        ]
+        archive.add_endpoint("serving_default", serve, input_signature=specs)
+        archive.write_out(str(saved_model))
+
+    fixed = model.inputs[0].shape[0]
+    try:
+        write(None)
+    except Exception:
+        # A model that was made for batches of one size may reshape by it.
+        if fixed is None:
+            raise
+        write(fixed)
 
 
 def content_fault(path: Path) -> str | None:
@@ -153,19 +166,6 @@ def _read_hdf5(path: Path) -> _Header:
 def _text(value: Any) -> str:
     """Return an HDF5 attribute as text; older writers stored bytes."""
     return value.decode() if isinstance(value, bytes) else str(value)
-
-
-def _rescales_bytes(config: Any) -> bool:
-    """Tell whether the model maps bytes to its own range right behind its input."""
-    for layer in keras_code.parts(config):
-        kind = layer.get("class_name")
-        if kind == "Rescaling":
-            inner = layer.get("config")
-            scale = inner.get("scale") if isinstance(inner, dict) else None
-            return isinstance(scale, float) and scale < 1 / 64
-        if str(kind).startswith(("Conv", "Depthwise", "Separable", "Dense")):
-            break
-    return False
 
 
 def _first_line(error: BaseException) -> str:

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 ARCHIVE_SUFFIXES = (".tar.gz", ".tgz", ".tar", ".zip")
 SUFFIXES = (*ARCHIVE_SUFFIXES, *keras_file.SUFFIXES)
-_SAID = "declared.json"
 # Python runs what a pickle says when it reads it, and no SavedModel comes as one.
 _PICKLES = (".pkl", ".pickle", ".joblib", ".pt", ".pth", ".ckpt", ".dill")
 
@@ -70,22 +69,21 @@ def fetch(path: Path, *, store: Store, progress: Progress, trusted: bool = False
         _convert(path, folder, trusted=trusted)
         fingerprint.require_unchanged(__name__)
 
-    (model, said), _ = store.result(
+    model, _ = store.result(
         "local", key, read=_read, make=make, doing=f"reading {path.name}", progress=progress
     )
     return Fetched(
         path=model,
         sha256=sha256,
         source=printable(path.name),
-        declared=declared.over(said),
+        declared=declared,
         prepared_by=code,
         trusted=trusted,
     )
 
 
-def _read(kept: Path) -> tuple[Path, Declared]:
-    said = Declared.model_validate_json((kept / _SAID).read_text("utf-8"))
-    return saved_model.locate(kept / "saved_model"), said
+def _read(kept: Path) -> Path:
+    return saved_model.locate(kept / "saved_model")
 
 
 def _expect_model(path: Path) -> None:
@@ -118,14 +116,12 @@ def _expect_model(path: Path) -> None:
 
 def _convert(path: Path, folder: Path, *, trusted: bool) -> None:
     target = folder / "saved_model"
-    said = Declared()
     if path.name.endswith(ARCHIVE_SUFFIXES):
         target.mkdir()
         archive.extract(path, target)
         saved_model.locate(target, shown=str(path))
     else:
-        said = keras_file.export(path, target, trusted=trusted)
-    (folder / _SAID).write_text(said.model_dump_json(), "utf-8")
+        keras_file.export(path, target, trusted=trusted)
 
 
 def _is_keras(path: Path) -> bool:

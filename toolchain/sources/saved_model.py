@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from toolchain.card import Declared
+from toolchain.card import Declared, PixelRange
 from toolchain.errors import BadInputError
 from toolchain.sources import protobuf
 
@@ -44,6 +44,10 @@ class Fetched:
     """Fingerprint of the code that made the SavedModel of that file; None: it came as one."""
     trusted: bool = False
     """Whether the user lets it run code of its author's."""
+    range_guess: PixelRange | None = None
+    """Which pixel values its source lets expect, for where nothing else says it."""
+    range_found: PixelRange | None = None
+    """Which pixel values labelled photos have shown to be the best guess."""
 
 
 def locate(folder: Path, *, shown: str | None = None) -> Path:

@@ -12,6 +12,7 @@ import urllib.parse
 from typing import TYPE_CHECKING
 
 from toolchain import digest
+from toolchain.card import HUB_RANGE
 from toolchain.errors import BadInputError
 from toolchain.sources import child, download, probe
 from toolchain.sources.network import AttemptError
@@ -123,7 +124,7 @@ def fetch(
     folder = download.through_store(
         "tfhub", source, attempt, store=store, policy=policy, progress=progress
     )
-    return Fetched(folder, digest.of_tree(folder), source)
+    return Fetched(folder, digest.of_tree(folder), source, range_guess=HUB_RANGE)
 
 
 def _mirrored(source: str, mirror: str | None) -> str:

@@ -10,21 +10,18 @@ import json
 from collections import Counter
 from math import prod
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict
 
 from toolchain import digest
-from toolchain.errors import BadInputError
+from toolchain.card import Activation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-Activation = Literal["softmax", "sigmoid", "none"]
 HASH_DIGITS = 16
 """Hex digits of a content hash in a file name: 64 bits, no accident makes two alike."""
-
-_PASSING = frozenset({"Identity", "Reshape", "Squeeze", "StopGradient", "NoOp"})
 
 
 class Artifacts(BaseModel):
@@ -56,7 +53,7 @@ def name_after_content(name: str, content: bytes) -> str:
     return f"{path.stem}.{digest.of_bytes(content)[:HASH_DIGITS]}{path.suffix}"
 
 
-def seal(folder: Path) -> Artifacts:
+def seal(folder: Path, activation: Activation) -> Artifacts:
     """Rename the shards, then `model.json`, after their content, in place.
 
     The shards' names stand in `model.json`, so its hash covers theirs: a page that asks
@@ -79,11 +76,15 @@ def seal(folder: Path) -> Artifacts:
     model_json = name_after_content("model.json", text)
     (folder / model_json).write_bytes(text)
     (folder / "model.json").unlink()
-    return describe(model, model_json, tuple(shards), weight_bytes)
+    return describe(model, model_json, tuple(shards), weight_bytes, activation)
 
 
 def describe(
-    model: dict[str, Any], model_json: str, shards: tuple[str, ...], weight_bytes: int
+    model: dict[str, Any],
+    model_json: str,
+    shards: tuple[str, ...],
+    weight_bytes: int,
+    activation: Activation,
 ) -> Artifacts:
     """Say what a parsed `model.json` holds."""
     weights = [weight for group in model["weightsManifest"] for weight in group["weights"]]
@@ -91,7 +92,7 @@ def describe(
         model_json=model_json,
         shards=shards,
         weight_bytes=weight_bytes,
-        activation=_activation(model),
+        activation=activation,
         tensors=len(weights),
         parameters=sum(prod(weight["shape"]) for weight in weights if weight["dtype"] == "float32"),
         memory_bytes=sum(4 * prod(weight["shape"]) for weight in weights),
@@ -109,18 +110,3 @@ def _nodes(model: dict[str, Any]) -> Iterator[dict[str, Any]]:
     yield from topology["node"]
     for function in topology.get("library", {}).get("function", ()):
         yield from function.get("nodeDef", ())
-
-
-def _activation(model: dict[str, Any]) -> Activation:
-    """Walk back from the output to the operation that makes the scores."""
-    nodes = {node["name"]: node for node in model["modelTopology"]["node"]}
-    (output,) = model["signature"]["outputs"].values()
-    name = output["name"].split(":")[0]
-    while name in nodes:
-        node = nodes[name]
-        if node["op"] in ("Softmax", "Sigmoid"):
-            return "none"
-        if node["op"] not in _PASSING or not node.get("input"):
-            return "softmax"
-        name = node["input"][0].lstrip("^").split(":")[0]
-    raise BadInputError("the converted graph has no output that can be followed")

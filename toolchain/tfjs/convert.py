@@ -29,7 +29,8 @@ def convert(
     saved_model: Path,
     folder: Path,
     *,
-    signature: str,
+    name: str | None = None,
+    signature: str = "serving_default",
     quantization: Quantization,
     shard_bytes: int,
 ) -> None:
@@ -38,6 +39,7 @@ def convert(
     Args:
         saved_model: The SavedModel's folder.
         folder: Where to write; made anew.
+        name: What to call the model in messages; None: by its path.
         signature: Name of the signature to convert.
         quantization: How the weights are stored. The converter's `uint8` and `uint16` take
             one scale and zero point for each tensor, biases included; `float16` leaves out
@@ -48,6 +50,7 @@ def convert(
         BadInputError: The graph has operations that TF.js lacks; they are named.
         ToolchainError: The converter failed for another reason.
     """
+    name = name or str(saved_model)
     shutil.rmtree(folder, ignore_errors=True)
     by_converter = quantization in ("uint16", "uint8")
     try:
@@ -71,12 +74,12 @@ def convert(
         # The converter and TensorFlow raise most of Python's exceptions.
         if unsupported := re.search(r"Unsupported Ops[^\n]*\n(.+)", str(error)):
             raise BadInputError(
-                f"{saved_model} uses operations that TF.js lacks: {unsupported[1].strip()}; "
+                f"{name} uses operations that TF.js lacks: {unsupported[1].strip()}; "
                 "replace them in the model"
             ) from error
         reason = str(error).strip().splitlines() or [type(error).__name__]
         raise ToolchainError(
-            f"{saved_model} could not be converted to TF.js: {reason[0]}; --debug shows where"
+            f"{name} could not be converted to TF.js: {reason[0]}; --debug shows where"
         ) from error
     biases.mend(folder, shard_bytes=shard_bytes)
     if quantization == "float16":

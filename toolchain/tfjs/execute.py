@@ -151,6 +151,24 @@ def _refuse_groups(graph: Any) -> None:
                 )
 
 
+def in_turn(folder: Path, model_json: str, images: Array) -> Array:
+    """Return a model's outputs for images, each by itself as the page runs it.
+
+    Args:
+        folder: The model's folder.
+        model_json: Name of its `model.json`.
+        images: float32 `[n, height, width, 3]`.
+
+    Returns:
+        float32 `[n, classes]`.
+
+    Raises:
+        BadInputError: The artifacts are damaged.
+    """
+    run = load(folder, model_json)
+    return np.concatenate([run(image[None]) for image in images])
+
+
 def _tensor(name: str) -> str:
     return name if ":" in name else f"{name}:0"
 

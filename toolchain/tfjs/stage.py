@@ -6,7 +6,10 @@ build with nothing changed here imports no TensorFlow.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
@@ -14,20 +17,30 @@ from pydantic import BaseModel, ConfigDict
 from toolchain import digest, fingerprint
 from toolchain import tf as tensorflow
 from toolchain.card import ModelCard
+from toolchain.errors import BadInputError
 from toolchain.graph.facts import GraphFacts
 from toolchain.sources import operations
 from toolchain.tfjs.artifacts import Artifacts, seal
 from toolchain.tfjs.convert import Quantization, convert
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Collection
 
     from toolchain.progress import Progress
     from toolchain.sources.saved_model import Fetched
     from toolchain.store import Store
 
 _STATISTICS = "batchnorm.npz"
+_REFERENCE = "reference.npz"
 _RESULT = "converted.json"
+# By which a score of what the converter wrote may differ from the source's (`graph/reference.py`);
+# whole numbers with one scale for a tensor differ by what they cost, which nothing bounds.
+_WITHIN: dict[Quantization, float | None] = {
+    "none": 1e-3,
+    "float16": 2e-2,
+    "uint16": None,
+    "uint8": None,
+}
 
 
 class Converted(BaseModel):
@@ -56,6 +69,8 @@ class TfjsModel:
     """Whether it was there before."""
     statistics: Path | None = None
     """What BatchNorm knew before it was folded (`graph/batchnorm.py`)."""
+    reference: Path | None = None
+    """What the source says of a few pictures (`graph/reference.py`)."""
 
 
 def run(
@@ -63,10 +78,20 @@ def run(
     *,
     quantization: Quantization,
     shard_bytes: int,
+    offered: Collection[str] = (),
     store: Store,
     progress: Progress,
 ) -> TfjsModel:
     """Convert a fetched model, or return the kept result of the same conversion.
+
+    Args:
+        fetched: The model.
+        quantization: How the converter stores the weights.
+        shard_bytes: The largest size of one file of weights.
+        offered: The operations that the page's largest runtime offers; a graph that needs
+            others is refused. None given: nothing is refused for them.
+        store: Keeps the result.
+        progress: Hears of what is done.
 
     Raises:
         BadInputError: The model is no image classifier, contradicts what was declared, or
@@ -79,15 +104,20 @@ def run(
             "prepared_by": fetched.prepared_by,
             "source": fetched.source,
             "declared": fetched.declared.model_dump(mode="json"),
+            "range": [
+                each and each.model_dump(mode="json")
+                for each in (fetched.range_guess, fetched.range_found)
+            ],
             "quantization": quantization,
             "shard_bytes": shard_bytes,
+            "offered": sorted(offered),
             # What code of the model's own may have made is not for those who do not trust it.
             **({"trusted": True} if fetched.trusted else {}),
         }
     )
 
     def make(entry: Path) -> None:
-        converted = _convert(fetched, entry, quantization, shard_bytes, progress)
+        converted = _convert(fetched, entry, quantization, shard_bytes, offered, progress)
         fingerprint.require_unchanged(__name__)
         (entry / _RESULT).write_text(converted.model_dump_json(), "utf-8")
 
@@ -99,7 +129,7 @@ def run(
         doing=f"converting {fetched.declared.name or fetched.source} to TF.js",
         progress=progress,
     )
-    return TfjsModel(kept / "model", converted, key, reused, kept / _STATISTICS)
+    return TfjsModel(kept / "model", converted, key, reused, kept / _STATISTICS, kept / _REFERENCE)
 
 
 def _read(kept: Path) -> tuple[Path, Converted]:
@@ -111,35 +141,43 @@ def _convert(
     entry: Path,
     quantization: Quantization,
     shard_bytes: int,
+    offered: Collection[str],
     progress: Progress,
 ) -> Converted:
-    from toolchain.graph import batchnorm, facts, freezing, signature
+    from toolchain.graph import batchnorm, classifier, facts, frozen, reference
+    from toolchain.tfjs import execute, runnable
 
     folder = entry / "model"
-
     operations.check(fetched, progress)
-    name = fetched.declared.name or fetched.source
-    progress.say(f"Reading the graph of {name}")
-    with tensorflow.quiet():
-        found, loaded = signature.read(fetched.path)
-        card, assumed = signature.settle(
-            found, fetched.declared, name=name, source=fetched.source, sha256=fetched.sha256
-        )
-        frozen = freezing.freeze(loaded, found)
-        counted = facts.measure(fetched.path, frozen, card.input)
-        batchnorm.save(batchnorm.read(frozen), entry / _STATISTICS)
-    progress.say(f"Converting to TF.js, weights as {quantization}")
-    convert(
-        fetched.path,
-        folder,
-        signature=found.key,
-        quantization=quantization,
-        shard_bytes=shard_bytes,
-    )
+    name = fetched.source
+    progress.say(f"Reading the graph of {fetched.declared.name or name}")
+    with tensorflow.quiet(), TemporaryDirectory(prefix="toolchain-") as scratch:
+        read = classifier.read(fetched)
+        counted = facts.measure(fetched.path, read.source, read.card.input, name)
+        batchnorm.save(batchnorm.read(read.source), entry / _STATISTICS)
+        asked = reference.take(read)
+        asked.save(entry / _REFERENCE)
+        progress.say(f"Converting to TF.js, weights as {quantization}")
+        plain = Path(scratch) / "model"
+        frozen.save(read.converted, plain)
+        convert(plain, folder, name=name, quantization=quantization, shard_bytes=shard_bytes)
+        artifacts = seal(folder, read.ending.converted)
+        graph = json.loads((folder / artifacts.model_json).read_text("utf-8"))
+        if offered and (sentence := runnable.sentence(graph, offered, name)):
+            raise BadInputError(sentence)
+        if (within := _WITHIN[quantization]) is not None:
+            reference.compare(
+                asked,
+                execute.in_turn(folder, artifacts.model_json, asked.images(read.card)),
+                artifacts.activation,
+                within=max(within, reference.HALF if read.source.is_widened else 0),
+                name=name,
+                after=f"what the converter made of it ({quantization})",
+            )
     return Converted(
-        card=card,
+        card=read.card,
         facts=counted,
-        artifacts=seal(folder),
+        artifacts=artifacts,
         quantization=quantization,
-        assumptions=tuple(assumption.sentence for assumption in assumed),
+        assumptions=read.assumptions,
     )

@@ -134,6 +134,8 @@ export interface Tag {
   readonly classIndex: number;
   readonly label: string;
   readonly score: number;
+  /** There where no label reaches the model's threshold, and this one comes nearest. */
+  readonly isBelowThreshold?: true;
 }
 
 /** What came of one photo. */

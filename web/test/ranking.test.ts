@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { bestTags, scoresOf, softmax } from '../src/worker/ranking';
+import { bestTags, scoresOf, softmax, tagsOf } from '../src/worker/ranking';
 
 describe('softmax', () => {
   it('sums to 1 and keeps the ratios', () => {
@@ -49,5 +49,30 @@ describe('bestTags', () => {
   it('puts the lower class first among equals', () => {
     const tags = bestTags(Float32Array.of(1, 1, 1), { labelOffset: 0, activation: 'none', labels });
     expect(tags.map(({ label }) => label)).toEqual(labels);
+  });
+});
+
+describe('tagsOf', () => {
+  const spec = {
+    labelOffset: 0,
+    activation: 'none',
+    threshold: 0.5,
+    labels: ['ash', 'birch', 'cedar'],
+  } as const;
+
+  it('gives every label that reaches the threshold where a photo may have several', () => {
+    const tags = tagsOf(Float32Array.of(0.5, 0.25, 0.75), { ...spec, task: 'multi-label' });
+    expect(tags.map(({ label }) => label)).toEqual(['cedar', 'ash']);
+  });
+
+  it('marks the nearest label where none reaches the threshold', () => {
+    const tags = tagsOf(Float32Array.of(0.125, 0.25, 0), { ...spec, task: 'multi-label' });
+    expect(tags).toEqual([{ classIndex: 1, label: 'birch', score: 0.25, isBelowThreshold: true }]);
+  });
+
+  it('gives the best labels, however low, where a photo has one', () => {
+    const tags = tagsOf(Float32Array.of(0.125, 0.25, 0), { ...spec, task: 'single-label' });
+    expect(tags.map(({ label }) => label)).toEqual(['birch', 'ash', 'cedar']);
+    expect(tags.every(({ isBelowThreshold }) => !isBelowThreshold)).toBe(true);
   });
 });

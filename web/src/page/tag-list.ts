@@ -31,6 +31,9 @@ export class TagList {
    * @param timing - What to say of the time; null to leave what is said.
    */
   update(tagging: Tagging, timing: string | null): void {
+    while (this.#list.children.length > tagging.tags.length) {
+      this.#list.lastElementChild?.remove();
+    }
     tagging.tags.forEach((tag, rank) => {
       const item = this.#list.children[rank];
       if (item instanceof HTMLLIElement) {
@@ -84,14 +87,17 @@ function row(): HTMLLIElement {
   return item;
 }
 
-function fill(item: HTMLLIElement, { classIndex, label, score }: Tag): HTMLLIElement {
+function fill(item: HTMLLIElement, tag: Tag): HTMLLIElement {
+  const { classIndex, label, score, isBelowThreshold = false } = tag;
   item.dataset['classIndex'] = String(classIndex);
   item.dataset['label'] = label;
   item.dataset['score'] = String(score);
   const [spoken, name, share, bar] = item.children as HTMLCollectionOf<HTMLElement>;
-  write(spoken, say('tagSpoken', { label, share: percent(score) }));
-  write(name, label);
-  write(share, percent(score));
+  item.classList.toggle('below-threshold', isBelowThreshold);
+  const shownShare = percent(score);
+  write(spoken, say(isBelowThreshold ? 'tagBelow' : 'tagSpoken', { label, share: shownShare }));
+  write(name, isBelowThreshold ? say('tagNone', { label }) : label);
+  write(share, shownShare);
   bar?.style.setProperty('--score', String(Math.min(1, Math.max(0, score))));
   return item;
 }

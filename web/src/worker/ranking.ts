@@ -6,6 +6,23 @@ import type { Tag } from '../messages';
 /** How many tags the page shows. */
 export const TAGS_SHOWN = 5;
 
+/**
+ * Returns what a photo is tagged with, best first.
+ *
+ * A photo that has one label gets the best few. One that may have any number gets every label
+ * whose score reaches the threshold; where none does, the nearest one, marked as such.
+ */
+export function tagsOf(outputs: Float32Array, spec: OutputSpec): Tag[] {
+  if (spec.task === 'single-label') {
+    return bestTags(outputs, spec);
+  }
+  const all = bestTags(outputs, spec, spec.labels.length);
+  const reached = all.filter(({ score }) => score >= spec.threshold);
+  return reached.length > 0
+    ? reached
+    : all.slice(0, 1).map((tag) => ({ ...tag, isBelowThreshold: true }));
+}
+
 /** Returns the best labels, best first; of equal scores the lower class comes first. */
 export function bestTags(
   outputs: Float32Array,

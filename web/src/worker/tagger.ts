@@ -7,7 +7,7 @@ import { detailOf } from './failure-error';
 import type { FirstResult } from './first-run';
 import type { ModelFiles } from './model-files';
 import type { PreparedPhoto } from './preprocess';
-import { bestTags } from './ranking';
+import { tagsOf } from './ranking';
 import { memory } from './tfjs';
 
 type Run = Pick<FirstResult, 'outputs' | 'inferenceMs'>;
@@ -68,7 +68,7 @@ export class Tagger {
     this.#lastInput = input;
     const { numTensors, numBytes } = memory();
     return {
-      tags: bestTags(outputs, this.#files.contract.output),
+      tags: tagsOf(outputs, this.#files.contract.output),
       view,
       preprocessMs,
       inferenceMs,

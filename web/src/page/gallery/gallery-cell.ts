@@ -45,7 +45,11 @@ export class GalleryCell {
 
   /** Shows the tags. */
   showTags(tags: readonly Tag[]): void {
-    this.#record = { file: this.file.name, tags, error: null };
+    this.#record = {
+      file: this.file.name,
+      tags: tags.filter(({ isBelowThreshold }) => !isBelowThreshold),
+      error: null,
+    };
     this.item.dataset['cell'] = 'tagged';
     this.#result.replaceChildren(
       ...tags.slice(0, SHOWN_TAGS).map(({ label, score }) => {

@@ -1,0 +1,148 @@
+"""Builds every classifier of `keras.applications` under 100 MB, and compares page and Keras.
+
+    python -m tests.bench_applications [--folder DIR] [NAME ...]
+
+Weights are random, with biases and statistics that are not zero, so that nothing is hidden by a
+zero. Each model is saved as a Keras file, built by the command line, opened in Chromium on
+WebAssembly, and given a picture of its own size. A row is printed as soon as it is known, and kept
+in the folder, so that a run that was interrupted goes on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from tests import tiny_models
+from tests.browser import chromium, toolchain_serve
+from tests.page_driver import give, open_page, shown_tags
+from toolchain import tf as tensorflow
+from toolchain.graph.running import probe_pictures
+from toolchain.report import schema
+
+# Those whose float32 weights have less than 100 MB, with the preprocessing that they leave to
+# whoever calls them.
+NAMES = {
+    "MobileNet": "tf",
+    "MobileNetV2": "tf",
+    "MobileNetV3Small": None,
+    "MobileNetV3Large": None,
+    **{f"EfficientNetB{number}": None for number in range(5)},
+    **{f"EfficientNetV2B{number}": None for number in range(4)},
+    "EfficientNetV2S": None,
+    "NASNetMobile": "tf",
+    **{f"DenseNet{number}": "torch" for number in (121, 169, 201)},
+    "ResNet50": "caffe",
+    "ResNet50V2": "tf",
+    "Xception": "tf",
+    "InceptionV3": "tf",
+}
+LIBRARIES = ("keras", "tf_keras")
+
+
+def made(library: Any, name: str) -> Any:
+    """Return an untrained model whose answers differ from picture to picture."""
+    library.utils.set_random_seed(1)
+    model = getattr(library.applications, name)(weights=None)
+    random = np.random.default_rng(1)
+
+    def filled(weight: Any, value: Any) -> Any:
+        path = getattr(weight, "path", None) or weight.name
+        if value.ndim != 1:
+            return value
+        spread = random.uniform(0.05, 0.2, value.shape)
+        return (value + spread if "variance" in path or "gamma" in path else spread).astype("f")
+
+    model.set_weights(
+        [
+            filled(weight, value)
+            for weight, value in zip(model.weights, model.get_weights(), strict=True)
+        ]
+    )
+    return model
+
+
+def compared(library_name: str, name: str, folder: Path) -> dict[str, Any]:
+    """Build one model, and return what the page says beside what Keras says."""
+    library = tiny_models.libraries()[library_name]
+    tf = tensorflow.load()
+    model = made(library, name)
+    side = model.inputs[0].shape[1] or 224
+    path = tiny_models.save_keras(model, folder / f"{name}.keras")
+    picture = np.rint(probe_pictures(side, side, count=1, seed=4)).astype(np.uint8)
+    Image.fromarray(picture[0]).save(folder / "picture.png")
+    fed = picture.astype(np.float32)
+    if mode := NAMES[name]:
+        fed = tf.keras.applications.imagenet_utils.preprocess_input(fed.copy(), mode=mode)
+    scores = np.asarray(model(fed, training=False), np.float64)[0]
+    site = folder / "site"
+    words = ["build", "-m", path, "-q", "none", "--out", site, "--crop-fraction", "1"]
+    if model.inputs[0].shape[1] is None:
+        words += ["--input-size", str(side)]
+    done = subprocess.run(
+        [sys.executable, "-m", "toolchain", *map(str, words)],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=folder,
+    )
+    if done.returncode:
+        return {"fault": done.stderr.strip().splitlines()[-1]}
+    report = schema.read(site)
+    with toolchain_serve(site) as url, chromium() as browser:
+        page = browser.new_page()
+        open_page(page, f"{url}?backend=wasm")
+        give(page, folder / "picture.png")
+        tags = shown_tags(page)
+    return {
+        "bytes": report.artifacts.weight_bytes,
+        "range": f"{report.card.input.value_range[0]:g}…{report.card.input.value_range[1]:g}",
+        "known": report.card.range_source,
+        "same_first": bool(tags[0][0] == int(scores.argmax())),
+        "difference": max(abs(score - scores[place]) for place, score in tags),
+        "spread": float(scores.max() - np.median(scores)),
+    }
+
+
+def say(line: str) -> None:
+    """Print a row at once."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()) / "applications")
+    parser.add_argument("names", nargs="*", default=list(NAMES))
+    given = parser.parse_args()
+    given.folder.mkdir(parents=True, exist_ok=True)
+    say("| model | library | pixels | known | float32 bytes | same first label | difference |")
+    say("|---|---|---|---|--:|---|--:|")
+    for name in given.names:
+        for library in LIBRARIES:
+            kept = given.folder / f"{library}-{name}.json"
+            if not kept.is_file():
+                with tempfile.TemporaryDirectory() as scratch:
+                    kept.write_text(json.dumps(compared(library, name, Path(scratch))), "utf-8")
+            row = json.loads(kept.read_text("utf-8"))
+            if "fault" in row:
+                say(f"| {name} | {library} | {row['fault']} | | | | |")
+                continue
+            same = "yes" if row["same_first"] else "no"
+            say(
+                f"| {name} | {library} | {row['range']} | {row['known']} | {row['bytes']:,} | "
+                f"{same} | {row['difference']:.1e} |"
+            )
+
+
+if __name__ == "__main__":
+    main()

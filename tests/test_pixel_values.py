@@ -1,0 +1,129 @@
+"""Which pixel values a model wants: by labelled photos, where nothing else says it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests import classifiers, tiny_models
+from toolchain.build import pixel_values
+from toolchain.card import Declared
+from toolchain.evaluation import photos as photo_folder
+from toolchain.evaluation import ranges
+from toolchain.graph.settling import UnknownRangeError
+from toolchain.progress import Silent
+from toolchain.sources import local
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from toolchain.sources.saved_model import Fetched
+    from toolchain.store import Store
+
+LABELS = ("dark", "light")
+SIDE = 16
+
+
+def brightness(values: tuple[float, float]) -> Any:
+    """Make a model that tells dark photos from light ones, in one range of pixel values only.
+
+    Its logits are those of the mean's distance to what dark and light photos have there.
+    """
+    keras = tiny_models.libraries()["keras"]
+    layers = keras.layers
+    low, high = values
+    dark, light = low + (high - low) * 0.65, low + (high - low) * 0.8
+    image = keras.Input((SIDE, SIDE, 3))
+    x = layers.GlobalAveragePooling2D()(layers.Conv2D(1, 1, use_bias=False, name="grey")(image))
+    # Both logits fall with the distance: outside of the range the light one always wins or loses.
+    near = layers.Dense(4, activation="relu", name="apart")(x)
+    model = keras.Model(image, layers.Dense(2, name="scores")(near))
+    model.get_layer("grey").set_weights([np.full((1, 1, 3, 1), 1 / 3, np.float32)])
+    model.get_layer("apart").set_weights(
+        [np.array([[1, -1, 1, -1]], np.float32), np.array([-dark, dark, -light, light], np.float32)]
+    )
+    scale = 8 / (high - low)
+    weights = scale * np.array([[-1, 0], [-1, 0], [0, -1], [0, -1]], np.float32)
+    model.get_layer("scores").set_weights([weights, np.zeros(2, np.float32)])
+    return model
+
+
+def photos(folder: Path, count: int = 12) -> Path:
+    """Write photos of a class each, of a mean of 0.65 or 0.8 of the brightest."""
+    random = np.random.default_rng(3)
+    for label, mean in zip(LABELS, (0.65, 0.8), strict=True):
+        (folder / label).mkdir(parents=True)
+        for number in range(count):
+            pixels = np.clip(random.normal(255 * mean, 20, (SIDE, SIDE, 3)), 0, 255)
+            Image.fromarray(pixels.astype(np.uint8)).save(folder / label / f"{number}.png")
+    return folder
+
+
+def fetched(values: tuple[float, float], folder: Path, store: Store) -> Fetched:
+    path = tiny_models.save_keras(brightness(values), folder / "mine.keras")
+    found = local.fetch(path, store=store, progress=Silent())
+    return replace(found, declared=Declared(labels=LABELS).over(found.declared))
+
+
+@pytest.mark.parametrize("values", [(0.0, 1.0), (-1.0, 1.0), (0.0, 255.0)])
+def test_labelled_photos_find_the_range(
+    values: tuple[float, float], tmp_path: Path, store: Store
+) -> None:
+    model = fetched(values, tmp_path, store)
+    labelled = photo_folder.find(photos(tmp_path / "photos"))
+    trial = ranges.find(model, labelled, progress=Silent())
+    assert trial.best.value_range == values
+    assert trial.best.source == "guessed"
+    assert (trial.right, trial.of) == (24, 24)
+
+
+def convert(model: Fetched, folder: Path | None, store: Store) -> Any:
+    return pixel_values.convert(
+        model,
+        folder,
+        quantization="none",
+        shard_bytes=4 << 20,
+        store=store,
+        progress=Silent(),
+    )
+
+
+def test_a_build_takes_what_labelled_photos_show_and_says_that_it_is_a_guess(
+    tmp_path: Path, store: Store
+) -> None:
+    model = fetched((-1.0, 1.0), tmp_path, store)
+    made = convert(model, photos(tmp_path / "photos"), store)
+    card = made.converted.card
+    assert card.input.value_range == (-1.0, 1.0)
+    assert card.range_source == "guessed"
+    (sentence,) = made.converted.assumptions
+    assert "are a guess: fed as -1…1, since of 24 labelled photos it names 24 rightly" in sentence
+    assert convert(model, tmp_path / "photos", store).reused
+
+
+@pytest.mark.parametrize("how", ["no photos", "photos without classes", "photos that show nothing"])
+def test_a_build_asks_where_photos_do_not_decide(how: str, tmp_path: Path, store: Store) -> None:
+    if how == "photos that show nothing":
+        made = classifiers.model(tiny_models.libraries()["keras"], count=2)
+        path = tiny_models.save_keras(made, tmp_path / "mine.keras")
+        found = local.fetch(path, store=store, progress=Silent())
+        model = replace(found, declared=Declared(labels=LABELS).over(found.declared))
+    else:
+        model = fetched((0.0, 1.0), tmp_path, store)
+    folder = None if how == "no photos" else photos(tmp_path / "photos", count=2)
+    if how == "photos without classes" and folder is not None:
+        folder = folder / "dark"
+    with pytest.raises(UnknownRangeError, match=r"mine\.keras was trained on; .*--value-range"):
+        convert(model, folder, store)
+
+
+def test_a_declared_range_is_not_tried(tmp_path: Path, store: Store) -> None:
+    model = fetched((0.0, 1.0), tmp_path, store)
+    said = replace(model, declared=Declared(value_range=(0, 2)).over(model.declared))
+    made = convert(said, photos(tmp_path / "photos"), store)
+    assert made.converted.card.input.value_range == (0, 2)
+    assert made.converted.card.range_source == "declared"

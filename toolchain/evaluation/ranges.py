@@ -1,0 +1,128 @@
+"""Finds by labelled photos which pixel values a model wants, where nothing says it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy.stats import binomtest
+
+from toolchain.card import NO_MEAN, NO_STD, Declared, PixelRange
+from toolchain.errors import BadInputError
+from toolchain.evaluation.photos import label_indices
+
+if TYPE_CHECKING:
+    from toolchain.card import InputSpec, ModelCard
+    from toolchain.evaluation.photos import Photos
+    from toolchain.progress import Progress
+    from toolchain.sources.saved_model import Fetched
+
+    Array = np.ndarray[Any, Any]
+
+_PHOTOS = 100
+_SURE = 0.05  # probability of as clear a result where two ranges do equally well
+_TORCH = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+_CAFFE = (123.68, 116.779, 103.939)
+
+
+def _plausible() -> tuple[PixelRange, ...]:
+    """Return how classifiers are usually fed."""
+    mean, std = _TORCH
+
+    def plain(low: float, high: float) -> PixelRange:
+        return PixelRange(value_range=(low, high), source="guessed", reason="")
+
+    return (
+        plain(0, 1),
+        plain(-1, 1),
+        plain(0, 255),
+        plain(0, 1).model_copy(update={"mean": mean, "std": std}),
+        plain(0, 255).model_copy(update={"mean": _CAFFE, "channels": "bgr"}),
+    )
+
+
+@dataclass(frozen=True)
+class Trial:
+    """How a model did on labelled photos, fed in each of the usual ways."""
+
+    best: PixelRange
+    """The one with most photos named rightly; of equal ones the more usual."""
+    right: int
+    of: int
+    is_clear: bool
+    """Whether the next best is unlikely to be as good."""
+
+
+def find(fetched: Fetched, photos: Photos, *, progress: Progress) -> Trial:
+    """Show photos to a model in each of the usual ways.
+
+    Args:
+        fetched: The model, which was looked at (`sources/operations.py`).
+        photos: With a class folder each.
+        progress: Hears of each photo.
+
+    Raises:
+        BadInputError: The photos have no classes, stand for no labels, or cannot be read.
+    """
+    from toolchain.graph import classifier, preprocess
+
+    if photos.classes is None:
+        raise BadInputError(f"{photos.folder} has no class folders, so no range can be tried")
+    anything = Declared(value_range=(0.0, 1.0)).over(fetched.declared)
+    read = classifier.read(replace(fetched, declared=anything))
+    card = read.card
+    places = label_indices(photos.classes, card.labels, photos.folder)
+    few = photos.limited(_PHOTOS)
+    ways = _plausible()
+    hits: list[list[bool]] = [[] for _ in ways]
+    with progress.track("Trying ranges of pixel values", len(few.paths), "photos") as tracker:
+        for path, name in zip(few.paths, few.classes or (), strict=True):
+            tracker.advance(1)
+            try:
+                pixels = preprocess.load(path, _as_bytes(card))
+            except BadInputError:
+                continue
+            for way, found in zip(ways, hits, strict=True):
+                image = preprocess.values(pixels, _as(card, way))
+                scores = classifier.source_scores(read, image[None])[0, card.label_offset :]
+                found.append(int(scores.argmax()) == places[name])
+    counts = [sum(found) for found in hits]
+    if not hits[0]:
+        raise BadInputError(f"{photos.folder} holds no photo that can be read; give other photos")
+    first, second = np.argsort([-count for count in counts], kind="stable")[:2]
+    return Trial(
+        best=ways[first].model_copy(
+            update={
+                "reason": f"of {len(hits[0])} labelled photos it names {counts[first]} rightly so, "
+                f"and {counts[second]} in the next best way"
+            }
+        ),
+        right=counts[first],
+        of=len(hits[0]),
+        is_clear=_is_clear(hits[first], hits[second]),
+    )
+
+
+def _is_clear(one: list[bool], other: list[bool]) -> bool:
+    """Tell whether a way is better than another by more than luck: a sign test of the pairs."""
+    won = sum(a and not b for a, b in zip(one, other, strict=True))
+    lost = sum(b and not a for a, b in zip(one, other, strict=True))
+    return won > lost and binomtest(won, won + lost).pvalue < _SURE
+
+
+def _as_bytes(card: ModelCard) -> InputSpec:
+    return card.input.model_copy(
+        update={"value_range": (0.0, 255.0), "mean": NO_MEAN, "std": NO_STD, "channels": "rgb"}
+    )
+
+
+def _as(card: ModelCard, way: PixelRange) -> InputSpec:
+    return card.input.model_copy(
+        update={
+            "value_range": way.value_range,
+            "mean": way.mean,
+            "std": way.std,
+            "channels": way.channels,
+        }
+    )

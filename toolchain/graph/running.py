@@ -1,0 +1,75 @@
+"""Runs parts of a graph in TensorFlow, from any of its tensors to any other."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from toolchain import tf as tensorflow
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Array = np.ndarray[Any, Any]
+
+
+def function_of(graph_def: Any, source: str, target: str) -> Callable[[Array], Array]:
+    """Return a part of a graph as a function.
+
+    Args:
+        graph_def: A `GraphDef` without variables.
+        source: Name of the node whose output is fed; what stands before it is not computed.
+        target: Name of the node whose first output is returned.
+
+    Returns:
+        From the fed tensor to the target's, both as numpy arrays.
+    """
+    tf = tensorflow.load()
+
+    def imported() -> None:
+        tf.import_graph_def(graph_def, name="")
+
+    pruned = tf.compat.v1.wrap_function(imported, []).prune(tensor(source), tensor(target))
+
+    def run(fed: Array) -> Array:
+        found: Array = pruned(tf.constant(fed)).numpy()
+        return found
+
+    return run
+
+
+def tensor(name: str) -> str:
+    """Return the name of a node's first output, or the tensor's name as it is."""
+    return name if ":" in name else f"{name}:0"
+
+
+def node_of(name: str) -> str:
+    """Return the node that an input's name means, without output number and control mark."""
+    return name.removeprefix("^").partition(":")[0]
+
+
+def probe_pictures(height: int, width: int, *, count: int, seed: int = 0) -> Array:
+    """Return smooth random pictures for trying a network out, float32 `[count, h, w, 3]` in 0…255.
+
+    Patches of random colour, a sixth of the picture wide and blurred into each other: every
+    network answers them differently, as it does photos.
+    """
+    random = np.random.default_rng(seed)
+    patches = 7
+    rows = np.linspace(0, patches - 1, height)
+    columns = np.linspace(0, patches - 1, width)
+    coarse = random.uniform(0, 255, (count, patches, patches, 3))
+    between = _blend(_blend(coarse, rows, 1), columns, 2)
+    return np.clip(between + random.normal(0, 8, between.shape), 0, 255).astype(np.float32)
+
+
+def _blend(values: Array, places: Array, axis: int) -> Array:
+    """Interpolate linearly along an axis."""
+    low = np.minimum(places.astype(int), values.shape[axis] - 2)
+    shape = [1] * values.ndim
+    shape[axis] = len(places)
+    share = (places - low).reshape(shape)
+    first, second = values.take(low, axis), values.take(low + 1, axis)
+    blended: Array = first * (1 - share) + second * share
+    return blended

@@ -1,0 +1,1 @@
+"""Runs a finished site as its page does, before anybody visits it."""

@@ -1,0 +1,28 @@
+"""What running a finished site has shown: the record that the report keeps."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+
+class SmokeTest(BaseModel):
+    """One model of a site, run once as the page runs it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    """Of its weights, as `auto`, or `preview`."""
+    by: Literal["node", "python"]
+    """Node: the site's own worker and WebAssembly. Python: the same graph and weights in
+    TensorFlow, held to what WebAssembly can run; the page's code is not covered."""
+    pictures: int
+    page_difference: float | None
+    """The largest difference between a score of the page and the same of the site's files in
+    TensorFlow; None where the page's code was not run."""
+    source_difference: float
+    """The largest difference between a score of the site's files and the source model's: what
+    storing and compressing the weights has cost on these pictures."""
+    same_first: int
+    """Of how many pictures the first label is the source model's."""

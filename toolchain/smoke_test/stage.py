@@ -1,0 +1,166 @@
+"""The smoke test: the files of a rendered site are run, and compared with the source model.
+
+What each of the two ways covers: Node runs the site's worker, its WebAssembly, the contract, the
+unpacking of the weights, the scaling of pixels and the ranking, which is all that stands between
+a photo's pixels and its tags. Without Node the same graph and weights run in TensorFlow, and the
+operations are held against what the WebAssembly has; the page's code is then not covered.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from toolchain import digest, fingerprint
+from toolchain import tf as tensorflow
+from toolchain.errors import ToolchainError
+from toolchain.graph import reference
+from toolchain.scores import scores_of
+from toolchain.smoke_test import node as nodes
+from toolchain.smoke_test import worker
+from toolchain.smoke_test.record import SmokeTest
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from toolchain.progress import Progress
+    from toolchain.site.render import PageFiles
+    from toolchain.smoke_test.worker import Tag
+    from toolchain.store import Store
+    from toolchain.tfjs.stage import TfjsModel
+
+_RESULT = "smoke_test.json"
+_STORED_AS_FLOATS = {"none": reference.EXACT, "float16": reference.HALF}
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One model of a site."""
+
+    name: str
+    """Of its weights, or `preview`."""
+    model: TfjsModel
+    page: PageFiles
+
+
+def run(
+    site: Path, subjects: Sequence[Subject], *, host: Path, store: Store, progress: Progress
+) -> tuple[tuple[SmokeTest, ...], bool]:
+    """Run every model of a rendered site as its page would.
+
+    Args:
+        site: The site's folder.
+        subjects: Its models.
+        host: The program that plays the page for Node (`smoke_test/worker.py`).
+        store: Keeps what was found of the same files.
+        progress: Hears of it.
+
+    Returns:
+        What was found of each, and whether all of it was known before.
+
+    Raises:
+        ToolchainError: A model fails, or its tags are not those of its files or of its source.
+    """
+    found = [_of(site, subject, host=host, store=store, progress=progress) for subject in subjects]
+    return tuple(each for each, _ in found), all(reused for _, reused in found)
+
+
+def _of(
+    site: Path, subject: Subject, *, host: Path, store: Store, progress: Progress
+) -> tuple[SmokeTest, bool]:
+    node = nodes.find()
+    page = subject.page
+    key = digest.of_json(
+        {
+            "code": fingerprint.of(__name__),
+            "name": subject.name,
+            "model": subject.model.key,
+            "node": None if node is None else digest.of_file(host),
+            # Their names tell their content.
+            "files": [page.worker, page.wasm, page.contract, *page.weights],
+        }
+    )
+
+    def make(entry: Path) -> None:
+        progress.say(f"Running the site as a page does ({subject.name})")
+        found = _test(site, subject, node, host)
+        fingerprint.require_unchanged(__name__)
+        (entry / _RESULT).write_text(found.model_dump_json(), "utf-8")
+
+    def read(kept: Path) -> SmokeTest:
+        return SmokeTest.model_validate_json((kept / _RESULT).read_text("utf-8"))
+
+    found, reused = store.result(
+        "smoke-tested",
+        key,
+        read=read,
+        make=make,
+        doing=f"running the site of {subject.model.converted.card.provenance.name}",
+        progress=progress,
+    )
+    if found.by == "python":
+        progress.warn(
+            "the page's own code was not run, for there is no Node here: its graph and weights "
+            "were run in TensorFlow instead; install Node 18 or newer to have both"
+        )
+    return found, reused
+
+
+def _test(site: Path, subject: Subject, node: Path | None, host: Path) -> SmokeTest:
+    from toolchain.tfjs import execute
+
+    model = subject.model
+    converted = model.converted
+    card, artifacts = converted.card, converted.artifacts
+    if model.reference is None:
+        raise ToolchainError(f"{card.provenance.source} was converted without a reference")
+    asked = reference.load(model.reference)
+    with tensorflow.quiet():
+        outputs = execute.in_turn(model.folder, artifacts.model_json, asked.images(card))
+    scores = scores_of(outputs, artifacts.activation)
+    within = _STORED_AS_FLOATS.get(converted.quantization)
+    if within is not None:
+        reference.expect_same(
+            asked.scores,
+            scores,
+            within=reference.HALF,
+            name=card.provenance.source,
+            before="the model itself",
+            after="the site",
+        )
+    difference = None
+    if node is not None:
+        try:
+            found = worker.tags(node, host, site, subject.page, asked.pictures)
+        except ToolchainError as error:
+            raise ToolchainError(
+                f"{card.provenance.source} makes a site that cannot run in a browser ({error}); "
+                "build it with --quantize float16, or export the model in another way"
+            ) from error
+        difference = max(
+            _difference(tags, row[card.label_offset :])
+            for tags, row in zip(found, scores, strict=True)
+        )
+        if not difference <= reference.EXACT:
+            raise ToolchainError(
+                f"{card.provenance.source} makes a site whose page gives other scores than its "
+                f"files ({difference:.2g} apart, {reference.EXACT:g} is allowed); please report it"
+            )
+    labelled, wanted = scores[:, card.label_offset :], asked.scores[:, card.label_offset :]
+    return SmokeTest(
+        name=subject.name,
+        by="python" if node is None else "node",
+        pictures=len(asked.pictures),
+        page_difference=difference,
+        source_difference=float(abs(labelled - wanted).max()),
+        same_first=int((labelled.argmax(axis=1) == wanted.argmax(axis=1)).sum()),
+    )
+
+
+def _difference(tags: Sequence[Tag], scores: Sequence[float]) -> float:
+    """Return how far tags are from scores: in a score, or because a better label was left out."""
+    apart = [abs(tag.score - scores[tag.place]) for tag in tags]
+    best = sorted(scores, reverse=True)[: len(tags)]
+    order = [abs(tag.score - score) for tag, score in zip(tags, best, strict=True)]
+    return max((*apart, *order), default=float("inf"))

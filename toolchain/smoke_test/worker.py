@@ -1,0 +1,117 @@
+"""Runs a site's own worker in Node on pictures, and returns its tags."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from toolchain.errors import ToolchainError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from toolchain.site.render import PageFiles
+
+    Array = np.ndarray[Any, Any]
+
+HOST = "worker-host.mjs"
+"""The program that plays the page; it lies beside the built runtimes."""
+_WATCHDOG = 600  # seconds, after which Node hangs; a picture takes one second at most
+
+
+@dataclass(frozen=True)
+class Tag:
+    """A label by its place among the labels, and its score in 0…1."""
+
+    place: int
+    score: float
+
+
+def tags(
+    node: Path, host: Path, site: Path, model: PageFiles, pictures: Array
+) -> tuple[tuple[Tag, ...], ...]:
+    """Return the best tags of each picture, best first, as the page would show them.
+
+    Args:
+        node: The Node to run.
+        host: The program that plays the page, :data:`HOST`.
+        site: The site's folder.
+        model: Which of its models.
+        pictures: uint8 `[n, height, width, 3]`.
+
+    Raises:
+        ToolchainError: The worker fails, on the graph or on a picture.
+    """
+    with TemporaryDirectory(prefix="toolchain-") as name:
+        folder = Path(name)
+        # The worker's scripts are modules, which Node believes of a package that says so.
+        (folder / "package.json").write_text('{"type": "module"}', "utf-8")
+        shutil.copytree(
+            (site / model.worker).parent,
+            folder / "assets",
+            ignore=lambda _, names: [each for each in names if not each.endswith(".js")],
+        )
+        order = folder / "order.json"
+        order.write_text(
+            json.dumps(
+                {
+                    "worker": str(folder / "assets" / Path(model.worker).name),
+                    "wasm": str(site.resolve() / model.wasm),
+                    "contract": str(site.resolve() / model.contract),
+                    "weights": [str(site.resolve() / each) for each in model.weights],
+                    "pictures": [_written(picture, folder) for picture in _numbered(pictures)],
+                }
+            ),
+            "utf-8",
+        )
+        outcome = _run(node, host, order)
+    if "failure" in outcome:
+        raise ToolchainError(_said(outcome["failure"]))
+    return tuple(
+        tuple(Tag(each["classIndex"], each["score"]) for each in found) for found in outcome["tags"]
+    )
+
+
+def _said(failure: dict[str, Any]) -> str:
+    """Return a failure of the worker as a clause; `web/src/messages.ts` lists what it may hold."""
+    if detail := failure.get("detail"):
+        return str(detail).rstrip(".")
+    rest = {key: value for key, value in failure.items() if key != "code"}
+    return f"{failure['code']}: {json.dumps(rest)}" if rest else str(failure["code"])
+
+
+def _run(node: Path, host: Path, order: Path) -> dict[str, Any]:
+    try:
+        done = subprocess.run(  # noqa: S603 - our own program
+            [node, host, order], capture_output=True, text=True, timeout=_WATCHDOG, check=False
+        )
+    except (OSError, subprocess.SubprocessError) as error:
+        raise ToolchainError(f"Node cannot run it ({error})") from error
+    lines = done.stdout.strip().splitlines()
+    if done.returncode or not lines:
+        said = done.stderr.strip().splitlines() or ["it printed nothing"]
+        fault = next((line for line in said if "Error" in line), said[-1])
+        raise ToolchainError(fault.strip().rstrip("."))
+    found: dict[str, Any] = json.loads(lines[-1])
+    return found
+
+
+def _numbered(pictures: Array) -> Sequence[tuple[int, Array]]:
+    return list(enumerate(pictures))
+
+
+def _written(numbered: tuple[int, Array], folder: Path) -> dict[str, Any]:
+    """Write a picture as rows of RGBA bytes, and return what the order says of it."""
+    number, picture = numbered
+    height, width, _ = picture.shape
+    opaque = np.full((height, width, 1), 255, np.uint8)
+    path = folder / f"{number}.rgba"
+    path.write_bytes(np.concatenate([picture, opaque], axis=2).tobytes())
+    return {"path": str(path), "width": width, "height": height}
