@@ -561,7 +561,8 @@ def test_of_a_flat_folder_only_agreement_is_judged(
     assert found.verdict.agreement is not None
     assert (found.verdict.top1, found.verdict.top5, found.verdict.drop) == (None, None, None)
     alone = replace(flat, request=Request(str(tiny)), reference=None)
-    alone = replace(alone, declared=Declared(labels=tiny_models.names()))
+    said = Declared(labels=tiny_models.names(), value_range=(0.0, 1.0))
+    alone = replace(alone, declared=said)
     with pytest.raises(BadInputError, match="no class folders and there is no reference"):
         evaluate(alone, store=store, progress=Silent())
 

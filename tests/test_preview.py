@@ -295,6 +295,7 @@ def test_both_are_compressed_by_one_recipe_and_only_the_model_has_to_keep_to_byt
         "preview: convert",
         "quantize",
         "preview: quantize",
+        "smoke test",
     ]
 
 

@@ -113,6 +113,8 @@ class _Chosen:
 def _compress(
     source: TfjsModel, options: CompressOptions, folder: Path, progress: Progress
 ) -> _Result:
+    from toolchain.compress import unchanged
+
     with tensorflow.quiet(), faults.of_model(source.converted.card.provenance.name):
         prepared = planning.prepare(source, options, progress)
         chosen, verdict = _choose(prepared, options, progress)
@@ -124,9 +126,7 @@ def _compress(
             shutil.rmtree(folder)
             plan = chosen
             artifacts = _write(prepared, plan, folder)
-        unchanged.check_written(
-            source, prepared.network, plan.quantised, folder, seed=options.seed
-        )
+        unchanged.check_written(source, prepared.network, plan.quantised, folder, seed=options.seed)
     record = Plan(
         recipe=options.recipe,
         coarseness=plan.coarseness,
