@@ -43,7 +43,7 @@ _JUDGED = 256  # images to judge by, generated ones where photos are too few
 _FEW = 128  # photos with which pictures are generated beside them
 _SENSITIVITY = 64
 _SEEN = 128  # photos that were rounded by, whose errors tell the judge more of what errors are like
-_ROOM = 2_500_000_000  # bytes of activations and photos while rounding
+_ROOM = 2_000_000_000  # bytes of activations and photos while rounding
 # Errors on photos beside those on generated pictures, where only such pictures were rounded by:
 # 0.19 beside 0.09 at 5.4 bits and 0.27 beside 0.13 at 4.8 for MobileNetV2. BatchNorm's statistics
 # tell of photos, and with them the two are alike (MobileNetV1 0.25, EfficientNet-Lite0).

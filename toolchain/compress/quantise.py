@@ -149,6 +149,10 @@ class Quantiser:
         self.float_outputs = walk.finish()
         """The float network's output for the images, float32 `[n, classes]`."""
 
+    def release(self) -> None:
+        """Let go of the samples, which take hundreds of megabytes; it cannot run any more."""
+        self._inputs.clear()
+
     def estimate(self, coarseness: float) -> int:
         """Return about the bytes that :func:`run` would come to, without running it."""
         total = 0.0

@@ -170,6 +170,7 @@ def _by_all_photos(prepared: Planning, chosen: _Chosen, progress: Progress) -> _
     """Round at the same bits by the photos that were held out to judge by, too."""
     if prepared.whole is None:
         return chosen
+    prepared.quantiser.release()
     quantiser, described = prepared.whole()
     progress.say(f"Rounding the plan by all {described}")
     return _round(prepared, quantiser, chosen.bits, described, progress)
