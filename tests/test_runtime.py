@@ -95,7 +95,8 @@ def all_operations(folder: Path) -> Path:
         x = tf.reshape(tf.reduce_mean(x, (1, 2)), tf.stack((batch, 1, 1, 8)))
         x = tf.squeeze(x, (1, 2))
         x = tf.nn.relu(tf.nn.bias_add(x @ kept["hide"], kept["bias6"]))
-        return {"scores": tf.nn.softmax(x @ kept["judge"])}
+        # Not at the end, where it would be cut off.
+        return {"scores": tf.nn.softmax(x) @ kept["judge"]}
 
     return tiny_models.save(folder, call, {"image": tiny_models.IMAGE}, *kept.values())
 

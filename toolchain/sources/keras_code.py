@@ -115,13 +115,6 @@ def loading_fault(path: Path, error: BaseException, config: Any, version: str) -
     names = [name for name in _functions(config) if repr(name) in said]
     if unknown and unknown[1] != "function":
         names = [unknown[1]]
-    if names and _is_operation(names[0], version):
-        # Such files do not say whether a `Subtract` is the operation or the layer of this name.
-        return (
-            f"{path} holds the operation {names[0]!r}, which Keras {version} writes into HDF5 "
-            "files and does not read from them; where the model was trained, save it with "
-            "`model.save('model.keras')`"
-        )
     if names:
         return (
             f"{path} holds {printable(names[0])!r}, which is not a part of Keras {version} and "
@@ -131,14 +124,6 @@ def loading_fault(path: Path, error: BaseException, config: Any, version: str) -
     if len(reason) > _MAX_REASON:
         reason = f"{reason[:_MAX_REASON]}…"
     return f"{path} cannot be loaded by Keras {version}: {reason}; {way_out}"
-
-
-def _is_operation(name: str, version: str) -> bool:
-    """Tell whether a class is one of Keras 3's for arithmetic between layers."""
-    return version.startswith("3.") and any(
-        hasattr(importlib.import_module(f"keras.src.ops.{module}"), name)
-        for module in ("core", "image", "linalg", "math", "nn", "numpy")
-    )
 
 
 def _functions(config: Any) -> Iterator[str]:
@@ -177,15 +162,32 @@ def custom_objects(package: str, *, trusted: bool) -> dict[str, Any]:
 
 
 def _operations() -> dict[str, Any]:
-    """Return Keras 3's operations, which it writes into HDF5 files and does not find again."""
+    """Return Keras 3's operations, which it writes into HDF5 files and does not find again.
+
+    Some bear a layer's name, as `Add` and `Subtract`; the configuration tells which is meant.
+    """
+    from keras import layers
     from keras.src import ops
 
-    return {
+    found = {
         name: kind
-        for module in (ops.numpy, ops.math, ops.nn, ops.core, ops.image)
+        for module in (ops.core, ops.image, ops.linalg, ops.math, ops.nn, ops.numpy)
         for name, kind in vars(module).items()
         if isinstance(kind, type) and issubclass(kind, ops.operation.Operation)
     }
+    return {
+        name: _either(kind, getattr(layers, name)) if hasattr(layers, name) else kind
+        for name, kind in found.items()
+    }
+
+
+def _either(operation: Any, layer: Any) -> Any:
+    """Return a stand-in for two classes of one name: only a layer can be trained or not."""
+
+    def from_config(_: Any, config: dict[str, Any]) -> Any:
+        return (layer if "trainable" in config else operation).from_config(config)
+
+    return type(layer.__name__, (), {"from_config": classmethod(from_config)})
 
 
 def _foreign(part: dict[str, Any]) -> Foreign | None:
