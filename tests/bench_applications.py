@@ -136,7 +136,8 @@ def main() -> None:
     given = parser.parse_args()
     given.folder.mkdir(parents=True, exist_ok=True)
     say(
-        "| model | library | pixels | known | float32 bytes | first score | same first label | difference |"
+        "| model | library | pixels | known | float32 bytes | first score | same first label "
+        "| difference |"
     )
     say("|---|---|---|---|--:|--:|---|--:|")
     for name in given.names:
@@ -151,7 +152,8 @@ def main() -> None:
                 continue
             same = "yes" if row["same_first"] else "no"
             say(
-                f"| {name} | {library} | {row['range']} | {row['known']} | {row['bytes']:,} | {row['first']:.2f} | "
+                f"| {name} | {library} | {row['range']} | {row['known']} | {row['bytes']:,} "
+                f"| {row['first']:.2f} | "
                 f"{same} | {row['difference']:.1e} |"
             )
 
