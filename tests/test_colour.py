@@ -205,7 +205,7 @@ def cases() -> dict[str, bytes]:
     for form in ("jpeg", "webp"):
         found |= {f"{name}.{form}": encoded(form, UNUSABLE[name]) for name in UNUSABLE}
     # Chromium reads a PNG's colours by the profile of another space, which no other browser does.
-    for name in UNUSABLE.keys() - {"LAB", "XYZ"}:
+    for name in sorted(UNUSABLE.keys() - {"LAB", "XYZ"}):
         found[f"{name}.png"] = encoded("png", UNUSABLE[name])
     for form in ("jpeg", "png"):
         found[f"grey.{form}"] = encoded(form, icc.grey(1.8), GREYS)
