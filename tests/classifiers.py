@@ -302,6 +302,12 @@ def exact_gelu(library: Library) -> Made:
     return _block(library, layers.Conv2D(8, 1, activation=library.activations.gelu))
 
 
+def swish(library: Library) -> Made:
+    """Make a model with the activation of EfficientNet, which defines its own gradient."""
+    layers = library.layers
+    return _block(library, layers.Conv2D(8, 1, activation="swish"))
+
+
 def transformer(library: Library) -> Made:
     """Make a small vision transformer: patches, attention, LayerNormalization."""
     layers = library.layers

@@ -71,6 +71,7 @@ ACCEPTED = {
     "BatchNormalization(axis=3)": Row(classifiers.batchnorm_of_axis_three, BYTES, "graph"),
     "residuals without bias": Row(classifiers.residual_without_bias, BYTES, "graph"),
     "exact gelu": Row(classifiers.exact_gelu, BYTES, "graph"),
+    "swish": Row(classifiers.swish, BYTES, "graph"),
     "a vision transformer": Row(classifiers.transformer, BYTES, "graph"),
     "squeeze and excitation": Row(classifiers.squeezed_and_excited, BYTES, "graph"),
 }

@@ -107,6 +107,7 @@ def freeze(loaded: Any, signature: Signature, name: str) -> Frozen:
         )
     _refuse_changing(graph_def, name)
     _round_what_is_fed(graph_def, placeholder)
+    _forget_gradients(graph_def)
     is_widened = _widen(graph_def)
     _replace_erfc(graph_def)
     return Frozen(graph_def, placeholder, target, is_widened)
@@ -177,6 +178,16 @@ def _refuse_changing(graph_def: Any, name: str) -> None:
                 raise BadInputError(
                     f"{name} normalises by the photos of a batch ({node.name}): {_TRAINING}"
                 )
+
+
+def _forget_gradients(graph_def: Any) -> None:
+    """Take away the names of gradients that activations such as swish define.
+
+    They are functions of the graph that the nodes come from, and cannot be saved with another.
+    """
+    for body in _bodies(graph_def):
+        for node in body:
+            node.attr.pop("_gradient_op_type", None)
 
 
 def _round_what_is_fed(graph_def: Any, placeholder: str) -> None:
