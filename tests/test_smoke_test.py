@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from tests import tiny_models
 from toolchain.build.options import BuildOptions
 from toolchain.build.run import build
 from toolchain.card import Declared
+from toolchain.compress.options import CompressOptions
 from toolchain.errors import BadInputError
 from toolchain.progress import Silent
 from toolchain.smoke_test import node, worker
@@ -64,6 +67,23 @@ def test_every_build_runs_its_site(
     (stage,) = (stage for stage in again.stages if stage.name == "smoke test")
     assert again.smoke_tests == report.smoke_tests
     assert stage.reused
+
+
+def test_photos_that_are_given_are_shown_to_the_page_too(
+    tiny: Path, tmp_path: Path, store: Store
+) -> None:
+    random = np.random.default_rng(0)
+    (tmp_path / "photos").mkdir()
+    for number in range(3):
+        pixels = random.integers(0, 256, (40, 50, 3), np.uint8)
+        Image.fromarray(pixels).save(tmp_path / "photos" / f"{number}.png")
+    compress = CompressOptions(recipe="int8", calibration=tmp_path / "photos")
+    asked = replace(options(tiny, tmp_path), compress=compress)
+    report = build(asked, store=store, progress=Silent())
+    (tested,) = report.smoke_tests
+    assert (tested.pictures, tested.photos) == (3, 2)
+    assert tested.page_difference is not None
+    assert tested.page_difference < 1e-4
 
 
 def test_a_graph_that_no_browser_runs_is_refused_before_its_weights_are_compressed(

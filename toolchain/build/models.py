@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from toolchain.build import pixel_values
 from toolchain.compress import stage as compression
 from toolchain.errors import BadInputError, UnreachableError
+from toolchain.evaluation.photos import find
 from toolchain.report import schema
 from toolchain.site import parts, render
 from toolchain.smoke_test import stage as smoke_test
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from toolchain.store import Store
     from toolchain.tfjs.stage import TfjsModel
 
+_SHOWN = 2  # photos, in the smoke test
 _PREVIEW = "preview: "  # before the names of its stages, as a variant's name is before its
 
 
@@ -153,9 +155,10 @@ class Stages:
     ) -> tuple[SmokeTest, ...]:
         """Run every model of a rendered site as its page does, and compare it with its source."""
         with self.timed("smoke test"):
+            photos = self._some_photos()
             subjects = [
                 smoke_test.Subject(
-                    "preview" if each is models.preview else each.name, each.model, of
+                    "preview" if each is models.preview else each.name, each.model, of, photos
                 )
                 for each, of in zip(models.all, files, strict=True)
             ]
@@ -167,6 +170,12 @@ class Stages:
                 progress=self._progress,
             )
         return found
+
+    def _some_photos(self) -> tuple[Path, ...]:
+        """Return a few of the photos that were given to compress by."""
+        compress = self._options.compress
+        folder = compress and (compress.calibration or compress.evaluation)
+        return find(folder).limited(_SHOWN).paths if folder else ()
 
 
 def make(options: BuildOptions, stages: Stages) -> Models:

@@ -18,6 +18,9 @@ class SmokeTest(BaseModel):
     """Node: the site's own worker and WebAssembly. Python: the same graph and weights in
     TensorFlow, held to what WebAssembly can run; the page's code is not covered."""
     pictures: int
+    """Generated ones, which the source model has seen too."""
+    photos: int = 0
+    """Of those given to compress by, shown to the page and to its files in TensorFlow."""
     page_difference: float | None
     """The largest difference between a score of the page and the same of the site's files in
     TensorFlow; None where the page's code was not run."""

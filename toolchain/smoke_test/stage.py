@@ -8,13 +8,17 @@ operations are held against what the WebAssembly has; the page's code is then no
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from toolchain import digest, fingerprint
 from toolchain import tf as tensorflow
-from toolchain.errors import ToolchainError
-from toolchain.graph import reference
+from toolchain.card import InputSpec
+from toolchain.errors import BadInputError, ToolchainError
+from toolchain.graph import preprocess, reference
 from toolchain.scores import scores_of
 from toolchain.smoke_test import node as nodes
 from toolchain.smoke_test import worker
@@ -24,11 +28,14 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from toolchain.card import ModelCard
     from toolchain.progress import Progress
     from toolchain.site.render import PageFiles
     from toolchain.smoke_test.worker import Tag
     from toolchain.store import Store
     from toolchain.tfjs.stage import TfjsModel
+
+    Array = np.ndarray[Any, Any]
 
 _RESULT = "smoke_test.json"
 _STORED_AS_FLOATS = {"none": reference.EXACT, "float16": reference.HALF}
@@ -42,6 +49,8 @@ class Subject:
     """Of its weights, or `preview`."""
     model: TfjsModel
     page: PageFiles
+    photos: tuple[Path, ...] = ()
+    """Real photos to show to the page and to its files, beside the generated pictures."""
 
 
 def run(
@@ -79,6 +88,7 @@ def _of(
             "node": None if node is None else digest.of_file(host),
             # Their names tell their content.
             "files": [page.worker, page.wasm, page.contract, *page.weights],
+            "photos": [digest.of_file(photo) for photo in subject.photos],
         }
     )
 
@@ -116,9 +126,13 @@ def _test(site: Path, subject: Subject, node: Path | None, host: Path) -> SmokeT
     if model.reference is None:
         raise ToolchainError(f"{card.provenance.source} was converted without a reference")
     asked = reference.load(model.reference)
+    photos = _pixels(subject.photos, card)
+    pictures = np.concatenate([asked.pictures, *photos])
+    images = preprocess.values(pictures.astype(np.float32), card.input)
     with tensorflow.quiet():
-        outputs = execute.in_turn(model.folder, artifacts.model_json, asked.images(card))
-    scores = scores_of(outputs, artifacts.activation)
+        outputs = execute.in_turn(model.folder, artifacts.model_json, images)
+    of_all = scores_of(outputs, artifacts.activation)
+    scores = of_all[: len(asked.pictures)]
     within = _STORED_AS_FLOATS.get(converted.quantization)
     if within is not None:
         reference.expect_same(
@@ -132,7 +146,7 @@ def _test(site: Path, subject: Subject, node: Path | None, host: Path) -> SmokeT
     difference = None
     if node is not None:
         try:
-            found = worker.tags(node, host, site, subject.page, asked.pictures)
+            found = worker.tags(node, host, site, subject.page, pictures)
         except ToolchainError as error:
             raise ToolchainError(
                 f"{card.provenance.source} makes a site that cannot run in a browser ({error}); "
@@ -140,7 +154,7 @@ def _test(site: Path, subject: Subject, node: Path | None, host: Path) -> SmokeT
             ) from error
         difference = max(
             _difference(tags, row[card.label_offset :])
-            for tags, row in zip(found, scores, strict=True)
+            for tags, row in zip(found, of_all, strict=True)
         )
         if not difference <= reference.EXACT:
             raise ToolchainError(
@@ -152,10 +166,29 @@ def _test(site: Path, subject: Subject, node: Path | None, host: Path) -> SmokeT
         name=subject.name,
         by="python" if node is None else "node",
         pictures=len(asked.pictures),
+        photos=len(photos),
         page_difference=difference,
         source_difference=float(abs(labelled - wanted).max()),
         same_first=int((labelled.argmax(axis=1) == wanted.argmax(axis=1)).sum()),
     )
+
+
+def _pixels(photos: Sequence[Path], card: ModelCard) -> list[Array]:
+    """Return the crops of photos at the network's size, each uint8 `[1, height, width, 3]`.
+
+    Files that are no photos are left out.
+    """
+    plain = InputSpec(
+        height=card.input.height,
+        width=card.input.width,
+        value_range=(0.0, 255.0),
+        crop_fraction=card.input.crop_fraction,
+    )
+    found = []
+    for photo in photos:
+        with suppress(BadInputError):
+            found.append(np.rint(preprocess.load(photo, plain)).astype(np.uint8)[None])
+    return found
 
 
 def _difference(tags: Sequence[Tag], scores: Sequence[float]) -> float:
