@@ -147,7 +147,8 @@ def save(frozen: Frozen, folder: Path) -> None:
         )
         return {"scores": scores}
 
-    tf.saved_model.save(tf.Module(), str(folder), signatures=call)
+    options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
+    tf.saved_model.save(tf.Module(), str(folder), signatures=call, options=options)
 
 
 def _first_output(graph_def: Any, name: str, dtype: int) -> str:

@@ -88,6 +88,9 @@ def _export(path: Path, saved_model: Path, version: str, *, trusted: bool) -> No
     def serve(*tensors: Any) -> Any:
         return model(tensors[0] if len(tensors) == 1 else list(tensors), training=False)
 
+    # Nobody trains what is written here, and some gradients of activations cannot be saved.
+    options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
+
     def write(batch: int | None) -> None:
         archive = library.export.ExportArchive()
         archive.track(model)
@@ -96,7 +99,7 @@ def _export(path: Path, saved_model: Path, version: str, *, trusted: bool) -> No
             for tensor in model.inputs
         ]
         archive.add_endpoint("serving_default", serve, input_signature=specs)
-        archive.write_out(str(saved_model))
+        archive.write_out(str(saved_model), options=options)
 
     fixed = model.inputs[0].shape[0]
     try:
