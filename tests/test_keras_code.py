@@ -191,6 +191,18 @@ def test_operations_that_keras_cannot_read_again_from_hdf5_are_read(
     np.testing.assert_allclose(scores(fetched.path), expected, atol=1e-5)
 
 
+@SUFFIXES
+def test_initializers_of_tensorflow_are_loaded(tmp_path: Path, store: Store, suffix: str) -> None:
+    keras = tiny_models.libraries()["tf_keras"]
+    start = tensorflow.load().constant_initializer(0.25)
+    model = saved(
+        tmp_path / f"mine{suffix}", "tf_keras", keras.layers.Dense(4, bias_initializer=start)
+    )
+    fetched = local.fetch(tmp_path / f"mine{suffix}", store=store, progress=Silent())
+    expected = model.predict(photos(), verbose=0)
+    np.testing.assert_allclose(scores(fetched.path), expected, atol=1e-5)
+
+
 def test_a_long_complaint_of_keras_is_cut(tmp_path: Path) -> None:
     error = ValueError("Shapes do not match: " + "1, " * 1_000 + "\nand more")
     sentence = keras_code.loading_fault(tmp_path / "m.h5", error, {}, "2.15.0")

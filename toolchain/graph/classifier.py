@@ -10,7 +10,7 @@ import numpy as np
 from toolchain import tf as tensorflow
 from toolchain.card import PixelRange, Provenance
 from toolchain.errors import BadInputError
-from toolchain.graph import einsum, faults, pixel_range, settling, signature
+from toolchain.graph import einsum, faults, padding, pixel_range, settling, signature
 from toolchain.graph import ending as endings
 from toolchain.graph import frozen as freezing
 from toolchain.graph.running import function_of, probe_pictures
@@ -66,6 +66,7 @@ def read(fetched: Fetched, *, ask: bool = True) -> Classifier:
     freezing.settle_size(whole, height, width)
     _expect_to_fit(whole, height, width, name)
     einsum.rewrite(whole.graph_def)
+    padding.write_out(whole.graph_def)
     shown = pixel_range.of(whole, height, width, takes_bytes=found.dtype == "uint8")
     try:
         pixels = settling.range_of(shown, _guesses(fetched, found), declared, name)

@@ -13,9 +13,7 @@ from typing import Any
 import numpy as np
 
 from toolchain import tf as tensorflow
-
-OPEN = -1
-"""A side whose size is not known before the graph runs: the number of photos."""
+from toolchain.graph.running import OPEN, shapes_of
 
 
 @dataclass(frozen=True)
@@ -52,7 +50,7 @@ def rewrite(graph_def: Any) -> None:
     found = [node for node in graph_def.node if node.op == "Einsum"]
     if not found:
         return
-    shapes = _shapes(graph_def, {name for node in found for name in node.input})
+    shapes = shapes_of(graph_def, {name for node in found for name in node.input})
     for node in found:
         product = _product(node.attr["equation"].s.decode())
         if product is not None:
@@ -69,19 +67,6 @@ def _product(equation: str) -> _Product | None:
     repeated = any(len(set(labels)) != len(labels) for labels in (*terms, result))
     kept = all(each in result for each in (*product.left_only, *product.right_only))
     return product if kept and not repeated else None
-
-
-def _shapes(graph_def: Any, tensors: set[str]) -> dict[str, list[int]]:
-    """Return the shapes of tensors, with -1 for what is not known."""
-    tf = tensorflow.load()
-    with tf.Graph().as_default() as graph:
-        tf.import_graph_def(graph_def, name="")
-    found = {}
-    for name in tensors:
-        shape = graph.get_tensor_by_name(name if ":" in name else f"{name}:0").shape
-        if shape.rank is not None:
-            found[name] = [OPEN if side is None else side for side in shape.as_list()]
-    return found
 
 
 def _replace(graph_def: Any, node: Any, product: _Product, sides: list[list[int] | None]) -> None:

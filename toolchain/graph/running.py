@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
+OPEN = -1
+"""A side whose size is not known before the graph runs, as the number of photos."""
+
 
 def function_of(graph_def: Any, source: str, target: str) -> Callable[[Array], Array]:
     """Return a part of a graph as a function.
@@ -37,6 +40,27 @@ def function_of(graph_def: Any, source: str, target: str) -> Callable[[Array], A
         return found
 
     return run
+
+
+def shapes_of(graph_def: Any, tensors: set[str]) -> dict[str, list[int]]:
+    """Return the shapes of a graph's tensors as far as they are known before it runs.
+
+    Args:
+        graph_def: A `GraphDef` without variables.
+        tensors: Their names, as nodes name their inputs.
+
+    Returns:
+        Name to sizes, :data:`OPEN` for each that is not known; none for a tensor of unknown rank.
+    """
+    tf = tensorflow.load()
+    with tf.Graph().as_default() as graph:
+        tf.import_graph_def(graph_def, name="")
+    found = {}
+    for name in tensors:
+        shape = graph.get_tensor_by_name(tensor(name)).shape
+        if shape.rank is not None:
+            found[name] = [OPEN if side is None else side for side in shape.as_list()]
+    return found
 
 
 def tensor(name: str) -> str:

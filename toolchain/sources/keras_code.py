@@ -39,6 +39,8 @@ _APPLICATION_LAYERS = {
     "StochasticDepth": "applications.convnext",
     "CustomScaleLayer": "applications.inception_resnet_v2",
 }
+# TensorFlow's own initializers, which tf_keras' EfficientNetV2 names; they only compute.
+_TF_INITIALIZERS = "tensorflow.python.ops.init_ops_v2"
 # Keras looks a name without a module up among its own functions.
 _BUILT_IN = "builtins"
 _LAMBDAS = frozenset({"Lambda", "__lambda__"})
@@ -225,6 +227,8 @@ def _by_kind(kind: str | None, part: dict[str, Any], inner: dict[str, Any]) -> F
 def _is_network(module: str, kind: str) -> bool:
     """Tell whether a class is of one of Keras' modules that hold nothing but parts of networks."""
     package, _, below = module.partition(".")
+    if module == _TF_INITIALIZERS and kind != "function":
+        return True
     if module == _BUILT_IN or (package in _PACKAGES and not below):
         return True
     below = below.removeprefix("src.").removeprefix("api.")
