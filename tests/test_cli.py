@@ -208,7 +208,8 @@ def test_a_model_that_cannot_be_built_is_one_sentence_and_exit_code_2(
 
 def test_in_a_process_of_its_own_tensorflow_is_as_quiet(tmp_path: Path, labels: Path) -> None:
     model = tiny_models.with_an_operation_tfjs_lacks(tmp_path / "model")
-    done = command_line.run("build", "-m", model, "--labels", labels, "--out", "site")
+    words = ("build", "-m", model, "--labels", labels, "--value-range", "0,1", "--out", "site")
+    done = command_line.run(*words)
     assert "TF.js lacks: Svd" in progress_and_sentence(done.returncode, done.stderr)
     assert done.stdout == ""
 

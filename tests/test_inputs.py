@@ -339,8 +339,8 @@ def test_a_gallery_gives_way_to_a_photo_pauses_and_goes_on(
     assert_same(shown_tags(page), reference(single), SAME_PIXELS)
     assert page.inner_text("#gallery-count") == count
     page.click("#gallery-pause")
+    page.wait_for_selector("#gallery[data-gallery=tagging]")
     give(page, sample_png("palace", tmp_path))
-    assert page.get_attribute("#gallery", "data-gallery") == "tagging"
     until_done(page, len(many))
     assert_same(shown_tags(page), reference(tmp_path / "palace.png"), SAME_PIXELS)
     firsts = {photo["tags"][0]["index"] for photo in saved_record(page)["photos"]}

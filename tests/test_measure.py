@@ -64,7 +64,7 @@ PAGE = """<!doctype html>
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory, tiny: Path, session_store: Store) -> Path:
     out = tmp_path_factory.mktemp("measured") / "site"
-    declared = Declared(labels=tiny_models.names())
+    declared = Declared(labels=tiny_models.names(), value_range=(0.0, 1.0))
     options = BuildOptions(Request(str(tiny)), out, declared=declared)
     build(options, store=session_store, progress=Silent())
     return out

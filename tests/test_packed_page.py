@@ -70,7 +70,7 @@ def site_with(
             request=request,
             out=folder / form,
             shard_bytes=SHARD,
-            declared=Declared(labels=tiny_models.names()),
+            declared=Declared(labels=tiny_models.names(), value_range=(0.0, 255.0)),
         )
         if form in QUANTIZATIONS:
             options = replace(options, quantization=form)

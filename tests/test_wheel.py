@@ -76,7 +76,8 @@ def test_the_installed_wheel_builds_a_site_without_node(
     result = subprocess.run(
         [
             *(str(environment / "bin" / "toolchain"), "build"),
-            *("--model", str(model), "--labels", str(labels), "--out", str(site)),
+            *("--model", str(model), "--labels", str(labels), "--value-range", "0,1"),
+            *("--out", str(site)),
         ],
         cwd=tmp_path,
         env={
