@@ -178,7 +178,11 @@ def progress_and_sentence(code: int, err: str) -> str:
             lambda path: tiny_models.saved_model(path, shape=(None, 32, 32, 1)),
             "1 channels; photos have 3",
         ),
-        (lambda path: tiny_models.saved_model(path, dtype="uint8"), "uint8"),
+        (lambda path: tiny_models.saved_model(path, dtype="int16"), "takes int16"),
+        (
+            lambda path: tiny_models.saved_model(path, dtype="uint8"),
+            "takes bytes, 0…255, and scales them itself; leave out --value-range",
+        ),
         (tiny_models.with_a_map_for_output, "rank 4; a classifier gives [n, classes]"),
         (tiny_models.with_an_operation_tfjs_lacks, "TF.js lacks: Svd"),
         (lambda path: tiny_models.saved_model(path, 4), "4 classes but there are 5 labels after"),
@@ -187,7 +191,18 @@ def progress_and_sentence(code: int, err: str) -> str:
             "any height; say which to use with --input-size",
         ),
     ],
-    ids=["unsigned", "inputs", "rank", "channels", "dtype", "map", "svd", "labels", "size"],
+    ids=[
+        "unsigned",
+        "inputs",
+        "rank",
+        "channels",
+        "dtype",
+        "bytes",
+        "map",
+        "svd",
+        "labels",
+        "size",
+    ],
 )
 def test_a_model_that_cannot_be_built_is_one_sentence_and_exit_code_2(
     toolchain: Callable[..., tuple[int, str, str]],

@@ -92,6 +92,8 @@ class PixelRange(_Record):
     mean: Means = NO_MEAN
     std: Deviations = NO_STD
     channels: Channels = "rgb"
+    takes_bytes: bool = False
+    """Whether its input is of whole numbers, so that no other range can be fed."""
 
 
 HUB_RANGE = PixelRange(

@@ -91,7 +91,9 @@ def of(frozen: Frozen, height: int, width: int, *, takes_bytes: bool) -> PixelRa
         takes_bytes: Whether its input is of whole numbers.
     """
     if takes_bytes:
-        return PixelRange(value_range=_BYTES, source="graph", reason="its input is of bytes")
+        return PixelRange(
+            value_range=_BYTES, source="graph", reason="its input is of bytes", takes_bytes=True
+        )
     lines = [_line(frozen, node, height, width) for node in _first_weighted(frozen)]
     known = [line for line in lines if line is not None]
     found = {_by(*line) for line in known}

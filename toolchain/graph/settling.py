@@ -57,9 +57,19 @@ def range_of(
         name: What to call the model in messages.
 
     Raises:
+        BadInputError: Something else is declared of a model that takes bytes.
         UnknownRangeError: Nothing says it.
     """
     said = (declared.value_range, declared.mean, declared.std, declared.channels)
+    if (
+        shown is not None
+        and shown.takes_bytes
+        and (declared.value_range not in (None, shown.value_range) or any(said[1:]))
+    ):
+        raise BadInputError(
+            f"{name} takes bytes, 0…255, and scales them itself; leave out --value-range, --mean, "
+            "--std and --channels"
+        )
     if any(each is not None for each in said):
         return PixelRange(
             value_range=declared.value_range or _range_beside(declared),
