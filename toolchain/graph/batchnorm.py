@@ -9,6 +9,7 @@ the products and sums that Keras 3 exports.
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -63,8 +64,10 @@ def save(layers: Sequence[Normalised], path: Path) -> None:
         for place, layer in enumerate(layers)
         for field in ("shape", "norms", "means", "deviations")
     }
-    with path.open("wb") as file:
-        np.savez(file, **arrays)
+    # Made in memory: what numpy has begun on a full disk it complains of once more at its end.
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)
+    path.write_bytes(buffer.getvalue())
 
 
 def load(path: Path) -> tuple[Normalised, ...]:

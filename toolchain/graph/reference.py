@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -44,8 +45,10 @@ class Reference:
 
     def save(self, path: Path) -> None:
         """Write both as an `.npz` file."""
-        with path.open("wb") as file:
-            np.savez_compressed(file, pictures=self.pictures, scores=self.scores)
+        # Made in memory: what numpy has begun on a full disk it complains of once more at its end.
+        buffer = io.BytesIO()
+        np.savez_compressed(buffer, pictures=self.pictures, scores=self.scores)
+        path.write_bytes(buffer.getvalue())
 
 
 def load(path: Path) -> Reference:
