@@ -95,4 +95,5 @@ def test_what_was_imported_is_no_longer_collected(library: Path) -> None:
     assert frozen > 10_000
     with tensorflow.importing():
         pass
-    assert gc.get_freeze_count() == frozen
+    # Nothing was imported, so nothing more is frozen; what is freed meanwhile counts no longer.
+    assert gc.get_freeze_count() <= frozen
