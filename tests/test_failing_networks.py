@@ -71,6 +71,21 @@ def failing(folder: Path, fail: Callable[[Any, Any], Any]) -> Path:
     return tiny_models.save(folder, call, {"image": tiny_models.IMAGE}, kernel, matrix)
 
 
+def failing_on_white(folder: Path) -> Path:
+    """Write a SavedModel that fails on white photos alone, so that it can be converted."""
+    tf = tensorflow.load()
+    kernel = tiny_models.weights(3, 3, 3, 4, seed=1)
+    matrix = tiny_models.weights(4, tiny_models.CLASSES, seed=2)
+
+    def call(image: Any) -> Any:
+        seen = tf.nn.relu(tf.nn.conv2d(image, kernel, 2, "VALID"))
+        scores = tf.reduce_mean(seen, (1, 2)) @ matrix
+        place = tf.where(tf.abs(tf.reduce_mean(image) - 1.0) < 0.02, 77, 0)
+        return {"scores": scores + tf.gather(scores, tf.reshape(place, (1,)), axis=1)}
+
+    return tiny_models.save(folder, call, {"image": tiny_models.IMAGE}, kernel, matrix)
+
+
 def photos(folder: Path) -> Path:
     folder.mkdir()
     pixels = np.random.default_rng(1).integers(0, 255, (40, 40, 3), np.uint8)
@@ -101,10 +116,31 @@ def test_a_network_that_fails_on_a_photo_is_named(
     assert_is_the_users(raised.value, "mine", said, store)
 
 
+@pytest.mark.parametrize(("fail", "said"), FAILURES)
+def test_a_network_that_fails_on_every_picture_is_refused_when_it_is_converted(
+    tmp_path: Path, store: Store, fail: Callable[[Any, Any], Any], said: str
+) -> None:
+    fetched = local.fetch(failing(tmp_path / "mine", fail), store=store, progress=Silent())
+    declared = Declared(labels=tiny_models.names(), value_range=(0.0, 1.0))
+    with pytest.raises(BadInputError) as raised:
+        tfjs.run(
+            replace(fetched, declared=declared.over(fetched.declared)),
+            quantization="none",
+            shard_bytes=4 << 20,
+            store=store,
+            progress=Silent(),
+        )
+    assert_is_the_users(raised.value, "mine", said, store)
+
+
 def test_an_index_out_of_range_is_named_while_weights_are_rounded_and_in_a_site(
     tmp_path: Path, store: Store
 ) -> None:
-    path = failing(tmp_path / "mine", gather)
+    path = failing_on_white(tmp_path / "mine")
+    white = tmp_path / "photos"
+    white.mkdir()
+    for name in ("a.png", "b.png"):
+        Image.new("RGB", (40, 40), "white").save(white / name)
     fetched = local.fetch(path, store=store, progress=Silent())
     declared = Declared(labels=tiny_models.names(), value_range=(0.0, 1.0))
     model = tfjs.run(
@@ -114,14 +150,14 @@ def test_an_index_out_of_range_is_named_while_weights_are_rounded_and_in_a_site(
         store=store,
         progress=Silent(),
     )
+    by_white = CompressOptions(recipe="mixed", calibration=white)
     with pytest.raises(BadInputError) as raised:
-        compression.run(model, CompressOptions(recipe="mixed"), store=store, progress=Silent())
+        compression.run(model, by_white, store=store, progress=Silent())
     assert_is_the_users(raised.value, "mine", "77 is not in [0, 5)", store)
     artifacts = model.converted.artifacts
     network = Network(model.folder, artifacts.model_json, fetched.sha256, SPEC, "site")
-    photo = photos(tmp_path / "photos") / "a.png"
     with pytest.raises(BadInputError) as raised:
-        answer(Batch((network,), (photo,)))
+        answer(Batch((network,), (white / "a.png",)))
     assert_is_the_users(raised.value, "site", "77 is not in [0, 5)", store)
 
 

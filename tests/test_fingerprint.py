@@ -236,7 +236,7 @@ def test_a_new_module_counts_as_soon_as_something_imports_it(copy: Path) -> None
         ("keras", CONVERTING, {"site.precompress"}),
         ("tf_keras", CONVERTING, {"site.precompress"}),
         ("numpy", CONVERTING, {"site.precompress"}),
-        ("pillow", {"compress.stage", "compress.tune"}, {"site.precompress", "tfjs.stage"}),
+        ("pillow", {"compress.stage", "compress.tune"}, {"site.precompress"}),
         ("brotli", {"site.precompress", "compress.tune"}, {"tfjs.stage", "sources.local"}),
         ("waitress", set(), {stage.removeprefix("toolchain.") for stage in STAGES}),
     ],

@@ -111,7 +111,7 @@ def test_node_says_in_a_clause_why_a_worker_failed(
 ) -> None:
     from toolchain.errors import ToolchainError
     from toolchain.site import parts
-    from toolchain.site.render import PageFiles
+    from toolchain.site.page_files import PageFiles
 
     build(options(tiny, tmp_path), store=store, progress=Silent())
     site = tmp_path / "site"

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from toolchain.compress.plan import Plan
     from toolchain.evaluation.metrics import Verdict
     from toolchain.progress import Progress
-    from toolchain.site.render import PageFiles
+    from toolchain.site.page_files import PageFiles
     from toolchain.smoke_test.record import SmokeTest
     from toolchain.sources.saved_model import Fetched
     from toolchain.store import Store

@@ -215,10 +215,12 @@ def score_change(scores: Array, reference: Array) -> ScoreChange:
     variance = float(((changed - value * whole) ** 2).sum()) / total**2
     most = float((changed / np.maximum(whole, tiny)).max())
     low, high = rare_losses(value, variance, one=max(most, _LEAST_CHANGE) / len(scores))
+    most_points = round(100 * min(1.0, high), _DIGITS)
     return ScoreChange(
         points=round(100 * value, _DIGITS),
-        low=round(100 * low, _DIGITS),
-        high=round(100 * min(1.0, high), _DIGITS),
+        # Rounding must not take the interval's width.
+        low=max(0.0, min(round(100 * low, _DIGITS), most_points - 10**-_DIGITS)),
+        high=most_points,
     )
 
 

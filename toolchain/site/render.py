@@ -7,7 +7,6 @@ tell browsers to keep all of them for ever, and a page never meets another build
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +16,7 @@ from toolchain.site import headers, integrity, parts, strings, template
 from toolchain.site.assets import Assets
 from toolchain.site.configuration import PageOptions
 from toolchain.site.files import copy, write_named
+from toolchain.site.page_files import PageFiles
 from toolchain.site.variants import VARIANTS, described
 from toolchain.tfjs.artifacts import HASH_DIGITS
 from toolchain.tfjs.packing import EARLY_BYTES
@@ -29,18 +29,6 @@ if TYPE_CHECKING:
     from toolchain.tfjs.stage import TfjsModel
 
 _DEFAULT_PAGE = PageOptions()
-
-
-@dataclass(frozen=True)
-class PageFiles:
-    """Which files of a site a page runs one model with; paths relative to the site."""
-
-    worker: str
-    """Its script; what that imports lies beside it."""
-    wasm: str
-    """The WebAssembly with vector instructions."""
-    contract: str
-    weights: tuple[str, ...]
 
 
 def render(

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from toolchain.card import ModelCard
     from toolchain.progress import Progress
-    from toolchain.site.render import PageFiles
+    from toolchain.site.page_files import PageFiles
     from toolchain.smoke_test.worker import Tag
     from toolchain.store import Store
     from toolchain.tfjs.stage import TfjsModel

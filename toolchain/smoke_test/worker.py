@@ -17,7 +17,7 @@ from toolchain.errors import ToolchainError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from toolchain.site.render import PageFiles
+    from toolchain.site.page_files import PageFiles
 
     Array = np.ndarray[Any, Any]
 
