@@ -5,6 +5,12 @@ from __future__ import annotations
 from importlib import resources
 
 CLASSES = 1000
+MEAN = (0.485, 0.456, 0.406)
+"""Of its photos' red, green and blue in 0…1, as torchvision's and DenseNet's models subtract it."""
+STD = (0.229, 0.224, 0.225)
+"""What the rest is divided by, likewise."""
+CAFFE_MEAN = (123.68, 116.779, 103.939)
+"""Of red, green and blue in 0…255, as Caffe's models and those that follow them subtract it."""
 
 
 def labels() -> tuple[str, ...]:

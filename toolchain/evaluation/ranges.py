@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.stats import binomtest
 
+from toolchain import imagenet
 from toolchain.card import NO_MEAN, NO_STD, Declared, PixelRange
 from toolchain.errors import BadInputError
 from toolchain.evaluation.photos import label_indices
@@ -22,13 +23,10 @@ if TYPE_CHECKING:
 
 _PHOTOS = 100
 _SURE = 0.05  # probability of as clear a result where two ranges do equally well
-_TORCH = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
-_CAFFE = (123.68, 116.779, 103.939)
 
 
 def _plausible() -> tuple[PixelRange, ...]:
     """Return how classifiers are usually fed."""
-    mean, std = _TORCH
 
     def plain(low: float, high: float) -> PixelRange:
         return PixelRange(value_range=(low, high), source="guessed", reason="")
@@ -37,8 +35,8 @@ def _plausible() -> tuple[PixelRange, ...]:
         plain(0, 1),
         plain(-1, 1),
         plain(0, 255),
-        plain(0, 1).model_copy(update={"mean": mean, "std": std}),
-        plain(0, 255).model_copy(update={"mean": _CAFFE, "channels": "bgr"}),
+        plain(0, 1).model_copy(update={"mean": imagenet.MEAN, "std": imagenet.STD}),
+        plain(0, 255).model_copy(update={"mean": imagenet.CAFFE_MEAN, "channels": "bgr"}),
     )
 
 

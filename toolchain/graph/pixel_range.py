@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from toolchain import imagenet
 from toolchain.card import PixelRange
 from toolchain.graph.running import function_of, node_of
 
@@ -51,15 +52,15 @@ def _family(names: str, called: str, mode: str) -> _Family:
             value_range=_UNIT,
             source="guessed",
             reason=f"{reason}0…1 less ImageNet's mean, by its deviation",
-            mean=(0.485, 0.456, 0.406),
-            std=(0.229, 0.224, 0.225),
+            mean=imagenet.MEAN,
+            std=imagenet.STD,
         )
     else:
         found = PixelRange(
             value_range=_BYTES,
             source="guessed",
             reason=f"{reason}0…255 in BGR less ImageNet's mean",
-            mean=(123.68, 116.779, 103.939),
+            mean=imagenet.CAFFE_MEAN,
             channels="bgr",
         )
     return _Family(re.compile(rf"(?:^|/)(?:{names})(?:_\d+)?(?:/|$)"), called, found)
