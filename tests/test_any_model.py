@@ -142,6 +142,30 @@ def test_a_folder_tells_its_range_as_a_file_does(
     assert model.converted.assumptions == ()
 
 
+def test_a_range_is_read_past_functions_that_wait_for_the_photo(
+    tmp_path: Path, store: Store
+) -> None:
+    """Inlined functions let constants wait for the photo, which is no reading of it."""
+    tf = tensorflow.load()
+    kernel = tiny_models.weights(3, 3, 3, 4, seed=1)
+    matrix = tiny_models.weights(4, 5, seed=2)
+
+    @tf.function  # type: ignore[untyped-decorator]
+    def features(image: Any) -> Any:
+        seen = tf.nn.relu(tf.nn.conv2d((image - 0.5) * 2.0, kernel, 2, "SAME"))
+        return tf.nn.relu(tf.nn.conv2d(seen, tf.ones((1, 1, 4, 4)), 1, "SAME"))
+
+    def call(image: Any) -> Any:
+        return {"scores": tf.reduce_mean(features(image), (1, 2)) @ matrix}
+
+    folder = tiny_models.save(
+        tmp_path / "nested", call, {"image": tiny_models.IMAGE}, kernel, matrix
+    )
+    model = converted(folder, Declared(labels=names(5)), store)
+    card = model.converted.card
+    assert (card.input.value_range, card.range_source) == ((0.0, 1.0), "graph")
+
+
 REFUSED: dict[str, tuple[Callable[[Any], classifiers.Made], Declared, str]] = {
     "values that nothing tells": (
         lambda library: classifiers.Made(classifiers.model(library)),

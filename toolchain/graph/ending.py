@@ -14,7 +14,7 @@ import numpy as np
 
 from toolchain import tf as tensorflow
 from toolchain.errors import BadInputError
-from toolchain.graph.running import function_of, node_of
+from toolchain.graph.running import function_of, node_of, sources_of
 from toolchain.scores import scores_of
 
 if TYPE_CHECKING:
@@ -155,7 +155,7 @@ def _are_scores(frozen: Frozen, raw: Array) -> bool:
         if node.op in ("Softmax", "Sigmoid"):
             return True
         seen.add(node.name)
-        waiting += map(node_of, node.input)
+        waiting += sources_of(node)
     return False
 
 

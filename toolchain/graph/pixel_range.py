@@ -15,7 +15,7 @@ import numpy as np
 
 from toolchain import imagenet
 from toolchain.card import PixelRange
-from toolchain.graph.running import function_of, node_of
+from toolchain.graph.running import function_of, node_of, sources_of
 
 if TYPE_CHECKING:
     from toolchain.graph.frozen import Frozen
@@ -132,7 +132,7 @@ def _first_weighted(frozen: Frozen) -> list[Any]:
             if current in behind:
                 waiting.pop()
                 continue
-            sources = [node_of(source) for source in nodes[current].input]
+            sources = sources_of(nodes[current])
             if missing := [source for source in sources if source not in behind]:
                 waiting += missing
                 continue
@@ -144,7 +144,7 @@ def _first_weighted(frozen: Frozen) -> list[Any]:
     return [
         node
         for node in frozen.graph_def.node
-        if node.op in _WEIGHTED and any(reads_photo(node_of(source)) for source in node.input)
+        if node.op in _WEIGHTED and any(reads_photo(source) for source in sources_of(node))
     ]
 
 

@@ -73,6 +73,11 @@ def node_of(name: str) -> str:
     return name.removeprefix("^").partition(":")[0]
 
 
+def sources_of(node: Any) -> list[str]:
+    """Return the nodes whose values a node reads; those that it only waits for are left out."""
+    return [node_of(name) for name in node.input if not name.startswith("^")]
+
+
 def probe_pictures(height: int, width: int, *, count: int, seed: int = 0) -> Array:
     """Return smooth random pictures for trying a network out, float32 `[count, h, w, 3]` in 0…255.
 
