@@ -31,8 +31,9 @@ def load() -> Any:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     # Builds must not depend on a GPU that happens to be there, nor wait for a search.
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
-    # Another order of sums would give other bytes where results are rounded.
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+    # Whatever the user has set: other kernels give other bytes where results are rounded, and
+    # optimise a graph into operations that TF.js lacks, such as _FusedBatchNormEx.
+    os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"
     with importing():
         import tensorflow as tf
 
