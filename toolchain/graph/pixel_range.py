@@ -38,7 +38,6 @@ _CAFFE_MEAN = (-140.0, -80.0)
 @dataclass(frozen=True)
 class _Family:
     names: re.Pattern[str]
-    called: str
     found: PixelRange
 
 
@@ -63,7 +62,7 @@ def _family(names: str, called: str, mode: str) -> _Family:
             mean=imagenet.CAFFE_MEAN,
             channels="bgr",
         )
-    return _Family(re.compile(rf"(?:^|/)(?:{names})(?:_\d+)?(?:/|$)"), called, found)
+    return _Family(re.compile(rf"(?:^|/)(?:{names})(?:_\d+)?(?:/|$)"), found)
 
 
 # The names that keras.applications gives its models; EfficientNet, MobileNetV3, ConvNeXt and

@@ -15,7 +15,6 @@ import numpy as np
 from toolchain.errors import ToolchainError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
 
     from toolchain.site.page_files import PageFiles
 
@@ -66,7 +65,7 @@ def tags(
                     "wasm": str(site.resolve() / model.wasm),
                     "contract": str(site.resolve() / model.contract),
                     "weights": [str(site.resolve() / each) for each in model.weights],
-                    "pictures": [_written(picture, folder) for picture in _numbered(pictures)],
+                    "pictures": [_written(*each, folder) for each in enumerate(pictures)],
                 }
             ),
             "utf-8",
@@ -103,13 +102,8 @@ def _run(node: Path, host: Path, order: Path) -> dict[str, Any]:
     return found
 
 
-def _numbered(pictures: Array) -> Sequence[tuple[int, Array]]:
-    return list(enumerate(pictures))
-
-
-def _written(numbered: tuple[int, Array], folder: Path) -> dict[str, Any]:
+def _written(number: int, picture: Array, folder: Path) -> dict[str, Any]:
     """Write a picture as rows of RGBA bytes, and return what the order says of it."""
-    number, picture = numbered
     height, width, _ = picture.shape
     opaque = np.full((height, width, 1), 255, np.uint8)
     path = folder / f"{number}.rgba"
