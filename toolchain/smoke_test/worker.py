@@ -15,7 +15,6 @@ import numpy as np
 from toolchain.errors import ToolchainError
 
 if TYPE_CHECKING:
-
     from toolchain.site.page_files import PageFiles
 
     Array = np.ndarray[Any, Any]
