@@ -12,7 +12,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from toolchain import inventory, units
+from toolchain import inventory, plugins, units
 from toolchain.disk import DiskError
 from toolchain.errors import ToolchainError
 from toolchain.sources import kaggle, network, probe, tfhub
@@ -46,6 +46,7 @@ def examine(store: Store, policy: network.NetworkPolicy) -> Iterator[Finding]:
     yield _node()
     yield _chromium()
     yield _cache(store)
+    yield from _plugins()
     yield from _network(policy)
 
 
@@ -157,6 +158,19 @@ def _cache(store: Store) -> Finding:
         return Finding("cache", False, str(error), mend)
     used = units.size(inventory.total(inventory.entries(store)))
     return Finding("cache", True, f"{store.root}, {used} of at most {units.size(store.limit)}")
+
+
+def _plugins() -> Iterator[Finding]:
+    """Load every plugin, for a broken one is told here and nowhere else unasked."""
+    for kind, group in (("source", plugins.SOURCES), ("target", plugins.TARGETS)):
+        for plugin in plugins.installed(group):
+            subject = f"{kind} {plugin.prefix}:"
+            try:
+                plugins.answering(group, f"{plugin.prefix}:")  # raises where two do
+                plugin.load()
+                yield Finding(subject, True, plugin.distribution, needed=False)
+            except plugins.PluginError as error:
+                yield Finding(subject, False, plugin.distribution, str(error), needed=False)
 
 
 def _network(policy: network.NetworkPolicy) -> Iterator[Finding]:

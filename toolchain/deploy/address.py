@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 
+from toolchain import plugins
 from toolchain.errors import BadInputError
 
 if TYPE_CHECKING:
@@ -22,18 +23,30 @@ _BRANCH = re.compile(r"[A-Za-z0-9][\w./-]*")
 _REMOTE = re.compile(r"(?:rsync://\S+|(?:[^\s/@]+@)?[^\s/:@]{2,}::?\S*)")
 
 
+class TargetFactory(Protocol):
+    """What an entry point of the group `toolchain.deploy_targets` names; a Target class, say."""
+
+    def __call__(self, word: str, /) -> Target:
+        """Return the place that a word means, prefix included.
+
+        Raises:
+            BadInputError: It means none; one sentence for the user.
+        """
+
+
 def parse(word: str, *, endpoint: str | None = None, encoding: Encoding = "gzip") -> Target:
     """Return the place that is meant.
 
     Args:
         word: `s3://bucket/folder`; `gh-pages`, a branch of the repository whose `origin` this
             folder has; `git:REPOSITORY#branch`; `cloudflare-pages:PROJECT`, `#branch` behind it
-            for a preview; `netlify:SITE`; what rsync takes; or a folder.
+            for a preview; `netlify:SITE`; a word of a plugin's; what rsync takes; or a folder.
         endpoint: For a bucket: the service's address, where it is not AWS.
         encoding: For a bucket: how what gains by it is put.
 
     Raises:
         BadInputError: It is no place.
+        PluginError: A plugin answers for it and fails.
     """
     try:
         return _parse(word, endpoint, encoding)
@@ -52,6 +65,8 @@ def _parse(word: str, endpoint: str | None, encoding: Encoding) -> Target:
         return _branch(word)
     if word.startswith(("cloudflare-pages:", "netlify:")):
         return _own_tool(word)
+    if plugin := plugins.answering(plugins.TARGETS, word):
+        return _by_plugin(plugin, word)
     if "://" in word and not word.startswith("rsync://"):
         raise BadInputError(f"{word} is no place this tool can deploy to; give {EXAMPLES}")
     if _REMOTE.fullmatch(word):
@@ -61,6 +76,20 @@ def _parse(word: str, endpoint: str | None, encoding: Encoding) -> Target:
     from toolchain.deploy.folder import FolderTarget
 
     return FolderTarget(Path(word))
+
+
+def _by_plugin(plugin: plugins.Plugin, word: str) -> Target:
+    from toolchain.deploy.target import Target
+
+    factory: TargetFactory = plugin.load()
+    with plugin.running(f"open {word}"):
+        target = factory(word)
+    if not isinstance(target, Target):
+        raise plugins.PluginError(
+            f"{plugin} returned {type(target).__name__} for {word}, not a Target; "
+            "update or remove that distribution"
+        )
+    return target
 
 
 def _bucket(word: str, endpoint: str | None, encoding: Encoding) -> Target:

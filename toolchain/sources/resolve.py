@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
+from toolchain import plugins
 from toolchain.errors import BadInputError, PinMismatchError, SourceError, UnreachableError
 from toolchain.sources import (
     catalogue,
@@ -16,13 +17,13 @@ from toolchain.sources import (
     local,
     network,
     pins,
+    saved_model,
     suggestions,
     tfhub,
 )
 
 if TYPE_CHECKING:
     from toolchain.progress import Progress
-    from toolchain.sources.saved_model import Fetched
     from toolchain.store import Store
 
 
@@ -34,6 +35,7 @@ class Kind(Enum):
     KAGGLE = "Kaggle"
     LOCAL = "local"
     EMBEDDED = "embedded"
+    PLUGIN = "plugin"
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ class Request:
     """How to ask the outside world for a model."""
 
     model: str
-    """A catalogue name, a TF Hub URL, a Kaggle handle, or a path."""
+    """A catalogue name, a TF Hub URL, a Kaggle handle, a path, or a word of a plugin's."""
     pins: Path = field(default_factory=lambda: Path("toolchain.lock.json"))
     """The lock file that holds the digests of models fetched before."""
     update_pin: bool = False
@@ -60,8 +62,26 @@ class Request:
 class Outcome:
     """The model that was really got, and a sentence where it is not the one asked for."""
 
-    fetched: Fetched
+    fetched: saved_model.Fetched
     notice: str | None = None
+
+
+class Source(Protocol):
+    """What an entry point of the group `toolchain.sources` names."""
+
+    def __call__(
+        self, request: Request, /, *, store: Store, progress: Progress
+    ) -> saved_model.Fetched:
+        """Get the model that `request.model` names, prefix included.
+
+        Args:
+            request: What is asked for, and how. `trust` is for the caller to apply.
+            store: The cache; `store.result` keeps what was fetched or converted.
+            progress: Hears of the download.
+
+        Raises:
+            ToolchainError: It cannot be got; one sentence for the user.
+        """
 
 
 def kind_of(model: str) -> Kind:
@@ -69,6 +89,7 @@ def kind_of(model: str) -> Kind:
 
     Raises:
         BadInputError: It means none; the nearest names are offered, and how to bring another model.
+        PluginError: Two plugins answer for it.
     """
     if model in ("embedded", catalogue.EMBEDDED):
         return Kind.EMBEDDED
@@ -78,6 +99,8 @@ def kind_of(model: str) -> Kind:
         return Kind.KAGGLE
     if model.startswith(("http://", "https://")):
         return Kind.TFHUB
+    if plugins.answering(plugins.SOURCES, model):
+        return Kind.PLUGIN
     if "://" in model:
         raise BadInputError(
             f"{model} is no address this tool reads; give an http(s) URL, or a path without one"
@@ -105,7 +128,7 @@ def _path(model: str) -> Path:
         return Path(model)
 
 
-def fetch(request: Request, *, store: Store, progress: Progress) -> Fetched:
+def fetch(request: Request, *, store: Store, progress: Progress) -> saved_model.Fetched:
     """Get the model that was asked for, and no other.
 
     Raises:
@@ -122,9 +145,11 @@ def fetch(request: Request, *, store: Store, progress: Progress) -> Fetched:
         )
     elif kind is Kind.CATALOGUE:
         fetched = _fetch_named(request, store, progress)
+    elif kind is Kind.PLUGIN:
+        fetched = _fetch_by_plugin(request, store, progress)
     else:
         fetched = _fetch_remote(kind, request.model, request, store, progress)
-    if kind in (Kind.CATALOGUE, Kind.TFHUB, Kind.KAGGLE):
+    if kind in (Kind.CATALOGUE, Kind.TFHUB, Kind.KAGGLE, Kind.PLUGIN):
         fetched = replace(fetched, trusted=request.trust)
     if request.sha256 and fetched.sha256 != request.sha256.lower():
         raise _DigestError(
@@ -166,7 +191,7 @@ class _DigestError(SourceError):
     """The model came with another digest than the user expects."""
 
 
-def _fetch_named(request: Request, store: Store, progress: Progress) -> Fetched:
+def _fetch_named(request: Request, store: Store, progress: Progress) -> saved_model.Fetched:
     """Ask TF Hub, then Kaggle."""
     entry = catalogue.ENTRIES[request.model]
     faults: list[SourceError] = []
@@ -185,9 +210,32 @@ def _fetch_named(request: Request, store: Store, progress: Progress) -> Fetched:
     raise (UnreachableError if unreachable else SourceError)("; ".join(map(str, faults)))
 
 
+def _fetch_by_plugin(request: Request, store: Store, progress: Progress) -> saved_model.Fetched:
+    """Let a plugin get the model; see that it is one, and check its pin."""
+    plugin = plugins.answering(plugins.SOURCES, request.model)
+    assert plugin is not None  # noqa: S101 - `kind_of` has found it
+    source: Source = plugin.load()
+    with plugin.running(f"fetch {request.model}"):
+        fetched = source(request, store=store, progress=progress)
+    if not isinstance(fetched, saved_model.Fetched):
+        raise plugins.PluginError(
+            f"{plugin} returned {type(fetched).__name__} for {request.model}, not a Fetched; "
+            "update or remove that distribution"
+        )
+    saved_model.locate(fetched.path, shown=f"what {plugin} returned for {request.model}")
+    _check_pin(fetched, request)
+    return fetched
+
+
+def _check_pin(fetched: saved_model.Fetched, request: Request) -> None:
+    pins.Pins.load(request.pins).check_or_pin(
+        fetched.source, fetched.sha256, update=request.update_pin
+    )
+
+
 def _fetch_remote(
     kind: Kind, handle: str, request: Request, store: Store, progress: Progress
-) -> Fetched:
+) -> saved_model.Fetched:
     """Ask one host, unless it is known to be out of reach; check the pin of what came."""
     if kind is Kind.TFHUB:
         source, host = tfhub.canonical(handle), tfhub.origin_of(handle, request.mirror)
@@ -213,7 +261,5 @@ def _fetch_remote(
         network.remember_unreachable(store, host)
         raise
     network.forget_unreachable(store, host)
-    pins.Pins.load(request.pins).check_or_pin(
-        fetched.source, fetched.sha256, update=request.update_pin
-    )
+    _check_pin(fetched, request)
     return fetched
