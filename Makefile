@@ -24,7 +24,7 @@ WEB_SOURCES := $(shell find web templates -type f -not -path '*/node_modules/*' 
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help build-web serve test test-python test-web lint lint-python lint-web format bench bench-size bench-ablation bench-load bench-serve bench-stock bench-applications bench-lighthouse lock wheel web docs chromium servers clean
+.PHONY: help build-web serve test test-python test-web lint lint-python lint-web format bench bench-size bench-ablation bench-load bench-serve bench-stock bench-applications bench-lighthouse lock wheel release web docs chromium servers clean
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -90,6 +90,9 @@ web: web/dist/runtime.json
 
 wheel: .make/venv web/dist/runtime.json ## Build the wheel and the source archive into build/.
 	$(BIN)/python -m build --no-isolation --outdir build .
+
+release: .make/venv web/dist/runtime.json ## Make release VERSION: archives, checksums, commit and tag; push nothing.
+	@$(BIN)/python tools/release.py $(VERSION)
 
 lock: .make/venv ## Renew requirements.lock from pyproject.toml.
 	$(BIN)/uv pip compile --universal --python-version 3.10 --generate-hashes --no-header \
