@@ -92,13 +92,14 @@ wheel: .make/venv web/dist/runtime.json ## Build the wheel and the source archiv
 	$(BIN)/python -m build --no-isolation --outdir build .
 
 release: .make/venv web/dist/runtime.json ## Make release VERSION: archives, checksums, commit and tag; push nothing.
-	@$(BIN)/python tools/release.py $(VERSION)
+	@$(BIN)/python -m tools.release $(VERSION)
 
 lock: .make/venv ## Renew requirements.lock from pyproject.toml.
 	$(BIN)/uv pip compile --universal --python-version 3.10 --generate-hashes --no-header \
 		--no-emit-index-url --group dev --quiet -o requirements.lock pyproject.toml
 
-docs: .make/venv ## Write the JSON schemas of docs/ anew from the code.
+docs: .make/venv ## Write the JSON schemas and the list of commands in docs/ anew from the code.
+	$(BIN)/python -m tools.cli_reference > docs/cli.md
 	$(BIN)/python -c 'import json; from toolchain.report import schema; print(json.dumps(schema.json_schema(), indent=2))' > docs/report.schema.json
 	$(BIN)/python -c 'import json; from toolchain.report import published; print(json.dumps(published.json_schema(), indent=2))' > docs/report.networks.schema.json
 	$(BIN)/python -c 'import json; from toolchain.site import configuration; print(json.dumps(configuration.json_schema(), indent=2))' > docs/toolchain.schema.json

@@ -13,6 +13,7 @@ from typer.main import get_command
 from toolchain.cli.app import app
 from toolchain.report import published, schema
 from toolchain.site import configuration
+from tools import cli_reference
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,6 +34,19 @@ def test_the_published_schemas_are_the_codes_own(
 ) -> None:
     written = json.loads((ROOT / "docs" / file).read_text("utf-8"))
     assert written == own(), "run `make docs`"
+
+
+def test_the_list_of_commands_is_the_applications_own() -> None:
+    written = (ROOT / "docs" / "cli.md").read_text("utf-8")
+    assert written == cli_reference.text(), "run `make docs`"
+    # It is the whole application, and not an empty page.
+    for words in (
+        "### toolchain build",
+        "`-q, --quantize",
+        "[default: dist]",
+        "#### toolchain report",
+    ):
+        assert words in written
 
 
 def test_every_command_is_in_the_readme() -> None:
