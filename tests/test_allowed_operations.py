@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests import tiny_models
-from tests.fuzz.readers import graph, node
+from tests.fuzz.saved_models import graph, node
 from tests.test_hostile_models import doing
 from toolchain import tf as tensorflow
 from toolchain.errors import BadInputError

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from tests.fuzz.readers import zip_of
+from tests.fuzz.archive_readers import zip_of
 from toolchain.errors import BadInputError
 from toolchain.progress import Silent
 from toolchain.sources import archive, local

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.fuzz.readers import graph, node
+from tests.fuzz.saved_models import field, graph, node
 from toolchain.sources import operations
 
 
@@ -37,9 +37,9 @@ OUT = node("out", "MatMul")
             graph([OUT, node("restore", "f")], {"f": [node("a", "RestoreV2", "prefix")]}),
             "operation RestoreV2 in the function 'f' names the file",
         ),
-        (graph([OUT, node("restore", "f")], {"f": [node("a", "RestoreV2")]}, objects=b"g"), None),
+        (graph([OUT, node("restore", "f")], {"f": [node("a", "RestoreV2")]}, objects="g"), None),
         (
-            graph([OUT, node("restore", "f")], {"f": [node("a", "RestoreV2")]}, objects=b"g") * 2,
+            graph([OUT, node("restore", "f")], {"f": [node("a", "RestoreV2")]}, objects="g") * 2,
             "operation RestoreV2 in the function 'f' names the file",
         ),
         (graph([node("out", "Relu", "a:1"), node("a", "ReadFile")]), "operation ReadFile is not"),
@@ -52,7 +52,7 @@ OUT = node("out", "MatMul")
             graph(
                 [OUT, node("save", "PartitionedCall", calls="s")],
                 {"s": [node("a", "SaveV2")]},
-                objects=b"/s",
+                objects="/s",
             ),
             "SaveV2 in the function 's'",
         ),
@@ -81,3 +81,12 @@ def test_a_graph_of_too_many_operations_is_refused(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(operations, "_MAX_NODES", 3)
     assert operations.fault_of(graph([OUT] * 3)) is None
     assert operations.fault_of(graph([OUT] * 4)) == "its graph has more than 3 operations"
+
+
+def test_a_graph_that_is_nested_without_end_is_refused() -> None:
+    value = b""
+    for _ in range(10_000):  # a function (10) with attributes (2), one of them a function
+        value = field(10, field(2, field(2, value)))
+    of_a_node = field(2, field(1, field(5, field(2, value))))
+    with pytest.raises(ValueError, match="is cut off or is something else"):
+        operations.fault_of(field(2, of_a_node))

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from tests import tiny_models
-from tests.fuzz.readers import zip_of
+from tests.fuzz.archive_readers import zip_of
 from tests.test_local_models import edit_archive, edit_hdf5
 from toolchain import tf as tensorflow
 from toolchain.card import Declared

@@ -21,3 +21,14 @@ class Reader:
     contents: Callable[[], Strategy]
     read: Callable[[bytes, Path], object]
     """Gets the content and an empty folder to work in."""
+
+
+def in_file(name: str, read: Callable[[Path], object]) -> Callable[[bytes, Path], object]:
+    """Return what reads content from a file of this name."""
+
+    def written(content: bytes, folder: Path) -> object:
+        path = folder / name
+        path.write_bytes(content)
+        return read(path)
+
+    return written

@@ -6,9 +6,6 @@ stand: TensorFlow computes some already when it imports a graph, to know the sha
 those that nothing calls, and `ReadFile` is among them. The part that saves and restores variables
 may hold what TensorFlow's savers need. A classifier does not need numbers by the billion either
 that the file declares and does not hold.
-
-The field numbers are those of SavedModel, MetaGraphDef, GraphDef, NodeDef, FunctionDefLibrary,
-AttrValue, TensorProto, SaverDef and SignatureDef in `tensorflow/core/`.
 """
 
 from __future__ import annotations
@@ -16,7 +13,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, field
 from math import prod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from toolchain.errors import BadInputError
 from toolchain.sources import protobuf
@@ -96,7 +93,7 @@ def fault_of(saved_model: bytes) -> str | None:
     Raises:
         ValueError: It is no message.
     """
-    meta_graphs = list(protobuf.every(saved_model, 2))
+    meta_graphs = protobuf.parse(saved_model).meta_graphs
     for meta_graph in meta_graphs:
         graph = _read(meta_graph)
         # TensorFlow goes by the object graph where there is but one graph, and it has some.
@@ -106,46 +103,46 @@ def fault_of(saved_model: bytes) -> str | None:
     return None
 
 
-def _read(meta_graph: memoryview) -> _Graph:
+def _read(meta_graph: Any) -> _Graph:
+    saver, definition = meta_graph.saver_def, meta_graph.graph_def
     graph = _Graph(
-        signatures={
-            name
-            for side in (1, 2)  # inputs and outputs
-            for name in _names(protobuf.texts(meta_graph, 5, 2, side, 2, 1))
-        },
-        saves=_names(protobuf.texts(meta_graph, 3, 2)),
-        restores=_names(protobuf.texts(meta_graph, 3, 3)),
-        # A message may say it again, and the last one counts.
-        filenames=_names([*protobuf.texts(meta_graph, 3, 1)][-1:]),
-        objects=b"".join(protobuf.every(meta_graph, 7)),
+        signatures=_names(
+            tensor.name
+            for signature in meta_graph.signature_def.values()
+            for side in (signature.inputs, signature.outputs)
+            for tensor in side.values()
+        ),
+        saves=_names([saver.save_tensor_name]),
+        restores=_names([saver.restore_op_name]),
+        filenames=_names([saver.filename_tensor_name]),
+        objects=meta_graph.object_graph_def.SerializeToString(),
     )
-    graph.nodes += [_node(each, graph) for each in protobuf.every(meta_graph, 2, 1)]
-    for function in protobuf.every(meta_graph, 2, 2, 1):
-        body = [_node(each, graph) for each in protobuf.every(function, 3)]
-        for name in protobuf.texts(function, 1, 1):
-            graph.functions[name] += body
-    for collection in protobuf.every(meta_graph, 4):
-        if any("init_op" in key or "main_op" in key for key in protobuf.texts(collection, 1)):
-            graph.signatures |= _names(protobuf.texts(collection, 2, 1, 1))
+    graph.nodes += [_node(each, graph) for each in definition.node]
+    for function in definition.library.function:
+        body = [_node(each, graph) for each in function.node_def]
+        graph.functions[function.signature.name] += body
+    for key, collection in meta_graph.collection_def.items():
+        if "init_op" in key or "main_op" in key:
+            graph.signatures |= _names(collection.node_list.value)
     return graph
 
 
-def _node(message: memoryview, graph: _Graph) -> _Node:
+def _node(definition: Any, graph: _Graph) -> _Node:
     calls: set[str] = set()
-    for value in protobuf.every(message, 5, 2):
-        # A function, or a list of them.
-        calls.update(protobuf.texts(value, 10, 1), protobuf.texts(value, 1, 9, 1))
-        for tensor in protobuf.every(value, 8):
-            sizes = protobuf.every(tensor, 2, 2, 1)
-            graph.numbers += abs(prod(protobuf.whole_number(size) for size in sizes))
-    operations = tuple(protobuf.texts(message, 2))
-    inputs = tuple(map(_node_name, protobuf.texts(message, 3)))
-    (name,) = protobuf.texts(message, 1)[-1:] or [""]
-    return _Node(name, operations, inputs, frozenset(calls.union(operations)))
+    for value in definition.attr.values():
+        functions = [value.func] if value.HasField("func") else value.list.func
+        calls.update(function.name for function in functions)
+        if value.HasField("tensor"):
+            shape = value.tensor.tensor_shape
+            graph.numbers += abs(prod(dimension.size for dimension in shape.dim))
+    operations = tuple(definition.op)
+    inputs = tuple(map(_node_name, definition.input))
+    return _Node(definition.name, operations, inputs, frozenset(calls.union(operations)))
 
 
 def _names(texts: Iterable[str]) -> set[str]:
-    return set(map(_node_name, texts))
+    """Return the nodes that tensors and nodes are named by; a field that is absent is empty."""
+    return {_node_name(text) for text in texts if text}
 
 
 def _node_name(text: str) -> str:

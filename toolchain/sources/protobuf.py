@@ -1,85 +1,84 @@
-"""Protobuf's wire format, read without a schema: what a message holds before anybody parses it."""
+"""TensorFlow's own protobuf classes without TensorFlow, whose import takes seconds.
+
+The modules that TensorFlow's build generates hold their descriptors as constants. These are
+taken from the files; none of the modules is run.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import ast
+from functools import lru_cache
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from toolchain.errors import MissingToolError
 
-# The ways to write a field; they cannot change without breaking every message there is.
-_VARINT, _FIXED64, _LENGTH, _FIXED32 = 0, 1, 2, 5
-
-
-def fields(message: bytes | memoryview) -> Iterator[tuple[int, memoryview]]:
-    """Yield the number and raw value of each field of a message, in order.
-
-    Raises:
-        ValueError: The bytes end within a field or are no message.
-    """
-    message = memoryview(message)
-    at = 0
-    while at < len(message):
-        tag, at = _varint(message, at)
-        kind = tag & 7
-        if kind == _VARINT:
-            start = at
-            _, end = _varint(message, at)
-        elif kind == _LENGTH:
-            size, start = _varint(message, at)
-            end = start + size
-        elif kind in (_FIXED64, _FIXED32):
-            start, end = at, at + (8 if kind == _FIXED64 else 4)
-        else:
-            raise ValueError(f"unknown kind of field: {kind}")
-        if end > len(message) or tag >> 3 == 0:
-            raise ValueError("the message is cut off")
-        yield tag >> 3, message[start:end]
-        at = end
+_SAVED_MODEL = "tensorflow/core/protobuf/saved_model.proto"
 
 
-def every(message: bytes | memoryview, *path: int) -> Iterator[memoryview]:
-    """Yield the values at a path of field numbers, through all messages that have them.
+def parse(saved_model: bytes) -> Any:
+    """Parse the content of `saved_model.pb`.
+
+    Returns:
+        A `tensorflow.SavedModel`, in which the operation of a node, `op`, is a list. A message
+        may write a field twice and the last one counts; a check has to see both.
 
     Raises:
-        ValueError: As :func:`fields`.
+        ValueError: It is cut off, nested too deep, or is something else.
+        MissingToolError: TensorFlow is not installed.
     """
-    if not path:
-        yield memoryview(message)
+    from google.protobuf.message import DecodeError
+
+    try:
+        return _saved_model_class().FromString(saved_model)
+    except DecodeError as error:
+        raise ValueError("it is cut off or is something else") from error
+
+
+@lru_cache
+def _saved_model_class() -> Any:
+    from google.protobuf import descriptor_pool, message_factory
+
+    # A pool of its own: TensorFlow, imported later, adds its unchanged files to the default one.
+    pool = descriptor_pool.DescriptorPool()
+    _add(_SAVED_MODEL, pool, set())
+    return message_factory.GetMessageClass(pool.FindMessageTypeByName("tensorflow.SavedModel"))
+
+
+def _add(name: str, pool: Any, added: set[str]) -> None:
+    """Add a `.proto` file to a pool, after those that it imports."""
+    from google.protobuf.descriptor_pb2 import FieldDescriptorProto, FileDescriptorProto
+
+    if name in added:
         return
-    for number, value in fields(message):
-        if number == path[0]:
-            yield from every(value, *path[1:])
+    added.add(name)
+    file = FileDescriptorProto.FromString(_descriptor(name.removesuffix(".proto") + "_pb2"))
+    for imported in file.dependency:
+        _add(imported, pool, added)
+    for message in file.message_type:
+        for field in message.field:
+            if (message.name, field.name) == ("NodeDef", "op"):
+                field.label = FieldDescriptorProto.LABEL_REPEATED
+    pool.Add(file)
 
 
-def texts(message: bytes | memoryview, *path: int) -> list[str]:
-    """Return the texts at a path of field numbers; what is no UTF-8 is escaped.
-
-    Raises:
-        ValueError: As :func:`fields`.
-    """
-    return [bytes(value).decode("utf-8", "backslashreplace") for value in every(message, *path)]
-
-
-def whole_number(value: memoryview) -> int:
-    """Return the signed 64-bit number of a varint field.
-
-    Raises:
-        ValueError: It is none.
-    """
-    number, _ = _varint(value, 0)
-    number &= (1 << 64) - 1
-    return number - (1 << 64) if number >> 63 else number
-
-
-def _varint(message: memoryview, at: int) -> tuple[int, int]:
-    value = 0
-    for shift in range(0, 70, 7):
-        if at >= len(message):
-            break
-        byte = message[at]
-        at += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:  # noqa: PLR2004 - the top bit says that more bytes follow
-            return value, at
-    raise ValueError("the message is cut off")
+def _descriptor(module: str) -> bytes:
+    """Return the serialised FileDescriptorProto of a generated module."""
+    if module.startswith("google/"):
+        descriptor: bytes = import_module(module.replace("/", ".")).DESCRIPTOR.serialized_pb
+        return descriptor
+    spec = find_spec("tensorflow")
+    if spec is None or spec.origin is None:
+        raise MissingToolError("TensorFlow is not installed; install toolchain again")
+    tree = ast.parse(Path(spec.origin).parents[1].joinpath(f"{module}.py").read_bytes())
+    return next(
+        call.args[0].value
+        for call in ast.walk(tree)
+        if isinstance(call, ast.Call)
+        and isinstance(call.func, ast.Attribute)
+        and call.func.attr == "AddSerializedFile"
+        and isinstance(call.args[0], ast.Constant)
+        and isinstance(call.args[0].value, bytes)
+    )

@@ -22,11 +22,6 @@ _VARIABLES = "variables"
 _INDEX = "variables.index"
 _SHARD = re.compile(r"variables\.data-\d{5}-of-(\d{5})")
 
-# Field numbers of TensorFlow's SavedModel and MetaGraphDef messages, which cannot change
-# without breaking every saved model.
-_META_GRAPHS = 2
-_SAVER = 3
-
 
 @dataclass(frozen=True)
 class Fetched:
@@ -82,12 +77,12 @@ def fault(folder: Path) -> str | None:
     except OSError:
         return f"{GRAPH} is missing"
     try:
-        meta_graphs = list(protobuf.every(graph, _META_GRAPHS))
-        restores = any(True for _ in protobuf.every(graph, _META_GRAPHS, _SAVER))
+        meta_graphs = protobuf.parse(graph).meta_graphs
     except ValueError:
         return f"{GRAPH} is cut off or is something else"
     if not meta_graphs:
         return f"{GRAPH} holds no graph"
+    restores = any(each.HasField("saver_def") for each in meta_graphs)
     return _variables_fault(folder / _VARIABLES, restores=restores)
 
 

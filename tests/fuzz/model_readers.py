@@ -1,0 +1,145 @@
+"""Files of models in every form that is read, and how they are damaged."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+from hypothesis import strategies as st
+
+from tests.fuzz import damage
+from tests.fuzz.archive_readers import zip_of
+from tests.fuzz.reader import Reader, Strategy, in_file
+from tests.fuzz.saved_models import graph, node
+from toolchain.sources import keras_file, operations, saved_model, torch_checkpoint
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_NUMBERS = np.arange(24, dtype="<f4")
+_CONFIG = {
+    "module": "keras",
+    "class_name": "Sequential",
+    "config": {
+        "name": "s",
+        "layers": [
+            {
+                "module": "keras.layers",
+                "class_name": "InputLayer",
+                "config": {"batch_shape": [None, 8, 8, 3], "name": "i", "dtype": "float32"},
+            },
+            {
+                "module": "keras.layers",
+                "class_name": "Rescaling",
+                "config": {"scale": 0.003, "offset": 0.0, "name": "r"},
+            },
+            {
+                "module": "keras.layers",
+                "class_name": "Conv2D",
+                "registered_name": None,
+                "config": {
+                    "filters": 2,
+                    "kernel_initializer": {
+                        "module": "keras.initializers",
+                        "class_name": "GlorotUniform",
+                        "config": {"seed": None},
+                    },
+                },
+            },
+        ],
+    },
+}
+_METADATA = b'{"keras_version": "3.5.0", "date_saved": "2025-01-01@00:00:00"}'
+
+
+@lru_cache
+def _weights(*, version: str = "earliest") -> bytes:
+    import h5py
+
+    buffer = io.BytesIO()
+    with h5py.File(buffer, "w", libver=version) as file:
+        file.attrs["keras_version"] = "3.5.0"
+        file.attrs["model_config"] = json.dumps(_CONFIG)
+        group = file.create_group("layers/conv")
+        group.create_dataset("0", data=_NUMBERS)
+        group.create_dataset("1", data=_NUMBERS, chunks=(8,), compression="gzip")
+        group["again"] = group["0"]
+    return buffer.getvalue()
+
+
+def _keras_zips() -> Strategy:
+    def packed(config: bytes, metadata: bytes, weights: bytes) -> bytes:
+        names = ("config.json", "metadata.json", "model.weights.h5")
+        parts = dict(zip(names, (config, metadata, weights), strict=True))
+        return zip_of(parts, zipfile.ZIP_STORED)
+
+    inside = st.builds(
+        packed,
+        damage.json_like(_CONFIG),
+        st.one_of(st.just(_METADATA), damage.bytes_like(_METADATA)),
+        st.just(_weights()),
+    )
+    return st.one_of(
+        inside, damage.bytes_like(packed(json.dumps(_CONFIG).encode(), _METADATA, b""))
+    )
+
+
+def _look_at_keras(path: Path) -> None:
+    keras_file.foreign_code(path)
+    if fault := keras_file.content_fault(path):
+        assert "\n" not in fault
+
+
+def _graphs() -> Strategy:
+    return damage.bytes_like(
+        graph(
+            [
+                node("weights", "Const", sizes=(3, 4)),
+                node("out", "StatefulPartitionedCall", "weights:0", "^image", calls="f"),
+                node("save", "SaveV2", "weights"),
+            ],
+            {"f": [node("a", "MatMul", calls="g")], "g": [node("b", "Relu")]},
+            objects="f",
+        )
+    )
+
+
+def _read_graph(path: Path) -> None:
+    if saved_model.fault(path.parent) is None:
+        operations.fault_of(path.read_bytes())
+
+
+def _guarded_graph(content: bytes, folder: Path) -> None:
+    path = folder / saved_model.GRAPH
+    path.write_bytes(content)
+    (folder / "variables").mkdir()
+    (folder / "variables" / "variables.index").write_bytes(b"1")
+    (folder / "variables" / "variables.data-00000-of-00001").touch()
+    if saved_model.fault(folder) is None:
+        fetched = saved_model.Fetched(folder, "0" * 64, "fuzzed")
+        from toolchain.progress import Silent
+
+        operations.check(fetched, Silent())
+
+
+def _checkpoints() -> Strategy:
+    from tests.test_torch_checkpoint import Checkpoint, Storage, tensor
+
+    one, other = Storage("7", _NUMBERS), Storage("8", np.array([3], "<i8"), "LongStorage")
+    state = {"a": tensor(one, 0, (2, 3, 4), (12, 4, 1)), "b": tensor(other, 0, (), ())}
+    return damage.bytes_like(Checkpoint(state, [one, other]).to_bytes())
+
+
+READERS: dict[str, Reader] = {
+    "keras-zip": Reader(_keras_zips, in_file("m.keras", _look_at_keras)),
+    "keras-hdf5": Reader(
+        lambda: damage.bytes_like(_weights(), _weights(version="latest")),
+        in_file("m.h5", _look_at_keras),
+    ),
+    "saved-model": Reader(_graphs, _guarded_graph),
+    "torch": Reader(_checkpoints, in_file("model.pth", torch_checkpoint.read)),
+}
