@@ -22,7 +22,6 @@ from toolchain import tf as tensorflow
 from toolchain.card import Declared
 from toolchain.compress import (
     calibration,
-    equalisation,
     network,
     pruning,
     quantise,
@@ -58,7 +57,6 @@ class Row:
     """What is made of the sensitivities."""
     known: Literal["BatchNorm", "guessed", "sampled"] = "BatchNorm"
     """Where moments come from without photos."""
-    equalised: bool = False
 
 
 def by_layer(felt: dict[str, Array]) -> dict[str, Array]:
@@ -82,10 +80,7 @@ LEFT_OUT = (
     Row("sensitivities by channel", felt=by_layer),
     Row("sensitivities at all", felt=alike),
 )
-ADDED = (
-    Row("pruning up to 0.9 steps", Methods(dead_zone=0.9)),
-    Row("cross-layer equalisation", equalised=True),
-)
+ADDED = (Row("pruning up to 0.9 steps", Methods(dead_zone=0.9)),)
 BLIND = (
     Row("nothing"),
     Row("BatchNorm's statistics", known="guessed"),
@@ -143,26 +138,19 @@ def table(subject: Subject, rows: tuple[Row, ...], title: str, *, blind: bool) -
         f"{'agree':>8}{'KL':>9}\n"
     )
     for row in rows:
-        base = subject.network
-        if row.equalised:
-            base = equalisation.equalise(base, reaches(subject))
         knows = {"BatchNorm": known, "guessed": {}, "sampled": None}[row.known] if blind else None
         quantiser = quantise.Quantiser(
-            base, images, row.felt(felt), known=knows, methods=row.methods, seed=0, progress=silent
+            subject.network,
+            images,
+            row.felt(felt),
+            known=knows,
+            methods=row.methods,
+            seed=0,
+            progress=silent,
         )
         result = quantiser.run(quantiser.coarseness_for(wanted), silent)
-        logits = judges.outputs(result.applied_to(base), subject.judge.images)
+        logits = judges.outputs(result.applied_to(subject.network), subject.judge.images)
         show(row.name, result.bytes, logits, subject.judge)
-
-
-def reaches(subject: Subject) -> dict[str, Array]:
-    """Return how far up each layer's outputs go by BatchNorm, at four deviations."""
-    found = statistics.of_outputs(subject.network, subject.normalised)
-    return {
-        name: moments.means + 4 * np.sqrt(moments.variances)
-        for name, moments in found.items()
-        if moments.variances is not None
-    }
 
 
 def show(name: str, count: int, logits: Array, judge: judges.Judge) -> None:

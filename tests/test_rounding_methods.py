@@ -16,7 +16,6 @@ from toolchain.card import Declared
 from toolchain.compress import (
     bias_correction,
     clipping,
-    equalisation,
     judge,
     moments,
     network,
@@ -145,48 +144,6 @@ def saved(model: Any, folder: Path, store: Store, mark: str) -> tfjs.TfjsModel:
     return tfjs.run(
         fetched, quantization="none", shard_bytes=4 << 20, store=store, progress=Silent()
     )
-
-
-@pytest.mark.parametrize("clip", [None, 6.0])
-def test_equalisation_leaves_the_answer_as_it_was(
-    tmp_path: Path, session_store: Store, clip: float | None
-) -> None:
-    keras = tensorflow.load().keras
-    layers = keras.layers
-    keras.utils.set_random_seed(5)
-    image = keras.Input((16, 16, 3))
-    x = layers.ReLU(clip)(layers.Conv2D(12, 3)(image))
-    x = layers.ReLU(clip)(layers.DepthwiseConv2D(3)(x))
-    x = layers.Conv2D(8, 1)(x)
-    x = layers.ReLU(clip)(layers.Conv2D(20, 1)(x))
-    model = keras.Model(image, layers.Dense(5)(layers.GlobalAveragePooling2D()(x)))
-    made = saved(model, tmp_path, session_store, "a" if clip else "b")
-    read = network.read(made.folder, made.converted.artifacts.model_json)
-    images = np.random.default_rng(5).uniform(0, 2, (8, 16, 16, 3)).astype(np.float32)
-    reach = {
-        layer.name: np.full(network.channels_of(read.weights[layer.kernel].shape, layer.kind), 5.5)
-        for layer in read.layers
-    }
-    changed = equalisation.equalise(read, reach)
-    moved = [
-        layer
-        for layer in read.layers
-        if not np.array_equal(read.weights[layer.kernel], changed.weights[layer.kernel])
-    ]
-    assert len(moved) >= 4
-    before, after = judge.outputs(read, images), judge.outputs(changed, images)
-    assert np.abs(before - after).max() < 1e-4 * np.abs(before).max()
-
-
-def test_a_relu6_of_unknown_reach_stops_equalisation(tmp_path: Path, session_store: Store) -> None:
-    model = tiny_models.with_statistics(tiny_models.mobile_net(tensorflow.load().keras))
-    made = saved(model, tmp_path, session_store, "c")
-    read = network.read(made.folder, made.converted.artifacts.model_json)
-    changed = equalisation.equalise(read, {})
-    for layer in read.layers:
-        # The linear pairs alone may change: a projection and the expansion that reads it.
-        if layer.kind == "depthwise":
-            assert np.array_equal(read.weights[layer.kernel], changed.weights[layer.kernel])
 
 
 def test_batchnorms_statistics_bring_what_pictures_cannot(
