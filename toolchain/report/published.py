@@ -1,7 +1,7 @@
 """What of a report is for visitors: `report.networks.json`, what a visit costs by network.
 
 The report itself names photos and shows some, so it may be left out of what is published.
-The page reads this file (`web/src/page/networks.ts`) when a visitor asks for it.
+The page reads this file (`web/src/page/network-table.ts`) when a visitor asks for it.
 `docs/report.networks.schema.json` is generated from these classes; a change that breaks
 readers raises `SCHEMA`.
 """

@@ -174,7 +174,7 @@ def _loaded(files: dict[str, Any]) -> list[str]:
 def _checked(
     site: Path, runtime: parts.Runtime, models: Sequence[dict[str, Any]]
 ) -> dict[str, dict[str, str]]:
-    """Return the digests that the page's code looks at; `web/src/page/published.ts` reads them."""
+    """Return the digests of what the page checks itself; read by `web/src/page/site-digests.ts`."""
     loaded = [runtime.wasm.simd, runtime.wasm.plain, *chain.from_iterable(map(_loaded, models))]
     return {
         "worker": integrity.of_files(site, runtime.worker),

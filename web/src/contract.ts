@@ -189,6 +189,6 @@ function labels(value: unknown, path: string): readonly string[] {
   return Array.isArray(value) &&
     value.length > 0 &&
     value.every((label) => typeof label === 'string')
-    ? (value as readonly string[])
+    ? value
     : refuse(path, 'a list of texts');
 }

@@ -33,7 +33,7 @@ export interface Race {
 }
 
 /** How the worker shall find its backend. */
-export type BackendWish =
+export type BackendPreference =
   /** On this one alone, and that is why. */
   | { readonly kind: 'forced'; readonly backend: BackendName; readonly reason: BackendReason }
   | { readonly kind: 'remembered'; readonly race: Race }
@@ -65,7 +65,7 @@ export type ToWorker =
   | {
       readonly kind: 'start';
       readonly files: WorkerFiles;
-      readonly backend: BackendWish;
+      readonly backend: BackendPreference;
       /** Whether the WebAssembly is the one with vector instructions. */
       readonly simd: boolean;
       /** Whether a photo is on its way, by which the model's first run is worth waiting for. */

@@ -25,7 +25,7 @@ async function download(
     workerDigests = [] as [string, string][],
   } = {},
 ) {
-  const fetched = vi.fn(async (file: string) => answer(file));
+  const fetched = vi.fn((file: string) => Promise.resolve(answer(file)));
   vi.stubGlobal('fetch', fetched);
   const posted: ToWorker[] = [];
   const progress: number[] = [];
@@ -84,7 +84,7 @@ describe('Downloads', () => {
     const weightsAfter = new Promise<void>((resolve) => {
       paint = resolve;
     });
-    const fetched = vi.fn(async () => new Response('{}'));
+    const fetched = vi.fn(() => Promise.resolve(new Response('{}')));
     vi.stubGlobal('fetch', fetched);
     const asked = () => fetched.mock.calls.map(([file]: unknown[]) => file);
     const downloads = new Downloads(

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
 import { formatOf } from '../src/page/file-format';
-import { refusal } from '../src/page/refusal';
+import { refusal } from '../src/page/refusal-sentence';
 
 const bytes = (text: string) => Uint8Array.from(text, (character) => character.charCodeAt(0));
 

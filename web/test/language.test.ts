@@ -4,7 +4,7 @@ import { resolve } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 
 import english from '../../templates/strings/en.json';
-import { byteSize, percent } from '../src/page/format';
+import { byteSize, percent } from '../src/page/number-format';
 import { say, speak } from '../src/page/language';
 
 const SOURCES = resolve(import.meta.dirname, '../src/page');

@@ -1,7 +1,7 @@
 /** Shows compared variants side by side, each on a card. */
 
-import type { Progress } from './comparison';
-import { byteSize, duration } from './format';
+import type { Progress } from './variant-comparison';
+import { byteSize, duration } from './number-format';
 import { say, type TextName } from './language';
 import { dropSentence } from './sentences';
 import type { Variant } from './site-files';

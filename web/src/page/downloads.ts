@@ -11,8 +11,8 @@
 
 import { digestOf } from '../integrity/digest';
 import type { Failure, Span, ToWorker, WorkerFiles } from '../messages';
-import type { Published } from './published';
-import { nameOf, Refused, steadyFetch } from './steady-fetch';
+import type { SiteDigests } from './site-digests';
+import { nameOf, Refused, resumableFetch } from './resumable-fetch';
 
 /** How to download. */
 export interface DownloadOptions {
@@ -43,7 +43,7 @@ export type Post = (message: ToWorker, transfer: Transferable[]) => void;
 interface Hand {
   opened?(answer: Response): void;
   /** Takes the next bytes, which are then gone, and with them what the page could look at. */
-  piece?(bytes: Uint8Array<ArrayBuffer>): void;
+  readonly piece?: (bytes: Uint8Array<ArrayBuffer>) => void;
   /**
    * All has come, and where the page could look at it, it is the file that was published.
    *
@@ -57,7 +57,7 @@ export class Downloads {
   readonly #cancel = new AbortController();
   readonly #post: Post;
   readonly #events: DownloadEvents;
-  readonly #published: Published;
+  readonly #siteDigests: SiteDigests;
   readonly #kept = new Map<string, Response>();
   /** What the first answers for files said that broke off. */
   readonly #broken = new Map<string, Headers>();
@@ -71,11 +71,11 @@ export class Downloads {
     this.#decide = resolve;
   });
 
-  /** @param published - A file that it does not name is taken as it is. */
-  constructor(post: Post, events: DownloadEvents, published: Published) {
+  /** @param siteDigests - A file that it does not name is taken as it is. */
+  constructor(post: Post, events: DownloadEvents, siteDigests: SiteDigests) {
     this.#post = post;
     this.#events = events;
-    this.#published = published;
+    this.#siteDigests = siteDigests;
   }
 
   /**
@@ -84,7 +84,7 @@ export class Downloads {
    * @returns whether they are right; `failed` was called if not.
    */
   async checkScripts(afresh: boolean): Promise<boolean> {
-    const scripts = [...this.#published.worker.keys()];
+    const scripts = [...this.#siteDigests.worker.keys()];
     return all(scripts.map((file) => this.#deliver(file, {}, afresh, false)));
   }
 
@@ -144,7 +144,7 @@ export class Downloads {
     const digest = hand.piece ? undefined : this.#digestOf(file);
     let first: Response | undefined;
     try {
-      await steadyFetch(file, hand.piece ?? ((piece) => pieces.push(piece)), {
+      await resumableFetch(file, hand.piece ?? ((piece) => pieces.push(piece)), {
         signal,
         afresh,
         opened: (answer) => {
@@ -183,7 +183,7 @@ export class Downloads {
   }
 
   #digestOf(file: string): string | undefined {
-    const { worker, files } = this.#published;
+    const { worker, files } = this.#siteDigests;
     return files.get(file) ?? worker.get(file);
   }
 

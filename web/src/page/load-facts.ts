@@ -2,7 +2,7 @@
 
 import type { BackendReport, Tagging } from '../messages';
 import { element } from './elements';
-import { byteSize, duration, percent } from './format';
+import { byteSize, duration, percent } from './number-format';
 import { say } from './language';
 import { backendName, backendReason } from './sentences';
 import type { TransferCount } from './transfers';

@@ -33,8 +33,8 @@ export class LoadPanel {
         showFiles(place, this.#count.files('total'), this.#waterfall.lengthMs);
       }),
       new Disclosure(element('#networks', HTMLDetailsElement, panel), async (place) => {
-        const { showNetworks } = await import('./networks');
-        await showNetworks(place, this.#count.files('total'), this.#waterfall.firstTagMs);
+        const { showNetworkTable } = await import('./network-table');
+        await showNetworkTable(place, this.#count.files('total'), this.#waterfall.firstTagMs);
       }),
     ];
     const copied = element('#copied', HTMLElement, panel);

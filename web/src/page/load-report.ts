@@ -1,6 +1,6 @@
 /** Hands on what the panel of the load shows: as text, or as a link to this page. */
 
-import { addressWithBackend } from './backend-wish';
+import { addressWithBackend } from './backend-preference';
 import { element } from './elements';
 import { say } from './language';
 

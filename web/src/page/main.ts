@@ -8,9 +8,9 @@
 import './styles/index.css';
 
 import { BackendMemory } from './backend-memory';
-import { offeredBackends } from './backend-offer';
-import { addressWish, rememberedWish } from './backend-wish';
-import { bringFeaturesWhenTouched } from './features';
+import { availableBackends } from './available-backends';
+import { addressPreference, rememberedPreference } from './backend-preference';
+import { preloadFeaturesWhenTouched } from './feature-preload';
 import { firstPaint } from './first-paint';
 import { Session } from './session';
 import type { SessionEvents } from './session-events';
@@ -22,13 +22,13 @@ const files = siteFiles(document.documentElement);
 const variant = addressedVariant(files.variants, location.search);
 // Of the first variant's contract whichever it is: all compute with the same floats.
 const memory = new BackendMemory(() => localStorage, navigator.userAgent, files.contract);
-const offered = offeredBackends(window);
-const addressed = addressWish(location.search);
+const offered = availableBackends(window);
+const addressed = addressPreference(location.search);
 
-const session = new Session(
+const session: Session = new Session(
   variant ?? files,
   files.preview,
-  addressed ?? rememberedWish(memory, offered),
+  addressed ?? rememberedPreference(memory, offered),
   offered,
   firstPaint(),
   held(
@@ -42,7 +42,7 @@ if (files.hasSamples) {
   session.expect();
 }
 session.start();
-bringFeaturesWhenTouched();
+preloadFeaturesWhenTouched();
 
 /** Settles when all elements are there. */
 async function parsed(): Promise<void> {

@@ -1,7 +1,7 @@
 /** Shows what each part of the page cost on the wire. */
 
 import { element } from './elements';
-import { byteSize } from './format';
+import { byteSize } from './number-format';
 import { say } from './language';
 import { type LoadedFile, PARTS, type TransferCount } from './transfers';
 

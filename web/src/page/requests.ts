@@ -1,14 +1,14 @@
 /** What is to be tagged: the photo on show, and photos beside it. */
 
 import type { Photo } from '../messages';
-import { SideQuestions } from './side-questions';
+import { BackgroundQueue } from './background-queue';
 
 /** What stands where there is no photo on show: nothing, one on its way, or the camera's picture. */
 export type InPlace = 'nothing' | 'expected' | 'live';
 
 /** Numbers photos, so that an answer tells which one it is for. */
 export class Requests {
-  readonly side = new SideQuestions();
+  readonly side = new BackgroundQueue();
   #ids = 0;
   #shownId = 0;
   #photo: Blob | undefined;

@@ -8,7 +8,7 @@ import type {
   Refusal,
   WeightFault,
 } from '../messages';
-import { duration, points } from './format';
+import { duration, points } from './number-format';
 import { say } from './language';
 import type { Drop } from './site-files';
 
@@ -163,7 +163,7 @@ export async function refusalSentence(file: Blob, refusal: Refusal): Promise<str
   if (refusal === 'altered-pixels') {
     return say('alteredPixels');
   }
-  return import('./refusal').then(
+  return import('./refusal-sentence').then(
     (why) => why.refusal(file),
     () => say('notAPicture'),
   );

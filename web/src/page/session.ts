@@ -2,7 +2,7 @@
 
 import type {
   BackendName,
-  BackendWish,
+  BackendPreference,
   Failure,
   FromWorker,
   Photo,
@@ -10,16 +10,16 @@ import type {
   Span,
   Stage,
 } from '../messages';
-import { faultOfBackend, previewWish, wishAfter } from './backend-wish';
-import { Conversation } from './conversation';
-import { bringFeatures } from './features';
+import { backendFault, previewPreference, fallbackAfter } from './backend-preference';
+import { WorkerClient } from './worker-client';
+import { preloadFeatures } from './feature-preload';
 import type { PageState } from './page-state';
 import { Requests } from './requests';
 import { keepsDownloads, prepareSecondVisit } from './second-visit';
 import { failureSentence, refusalSentence } from './sentences';
 import type { SessionEvents } from './session-events';
 import type { ModelFiles, Role } from './site-files';
-import type { SideAnswer } from './side-questions';
+import type { BackgroundAnswer } from './background-queue';
 
 /**
  * One visit to the page.
@@ -33,10 +33,10 @@ export class Session {
   readonly #offered: ReadonlySet<BackendName>;
   readonly #firstPaint: Promise<void>;
   readonly #events: SessionEvents;
-  readonly #conversations = new Map<Role, Conversation>();
+  readonly #clients = new Map<Role, WorkerClient>();
   readonly #ready = new Set<Role>();
   #model: ModelFiles;
-  #wish: BackendWish;
+  #preference: BackendPreference;
   /** Of the full model. */
   #failure: Failure | undefined;
   /** Whether the full model has. */
@@ -46,7 +46,7 @@ export class Session {
   #hasRefetched = false;
   readonly #requests = new Requests();
   /** The last one whose downloads were handed to the service worker. */
-  #kept: Conversation | undefined;
+  #kept: WorkerClient | undefined;
   /** The photo whose tags are shown as the preview found them. */
   #previewedId: number | undefined;
 
@@ -58,14 +58,14 @@ export class Session {
   constructor(
     model: ModelFiles,
     preview: ModelFiles | null,
-    wish: BackendWish,
+    preference: BackendPreference,
     offered: ReadonlySet<BackendName>,
     firstPaint: Promise<void>,
     events: SessionEvents,
   ) {
     this.#model = model;
     this.#preview = preview;
-    this.#wish = wish;
+    this.#preference = preference;
     this.#offered = offered;
     this.#firstPaint = firstPaint;
     this.#events = events;
@@ -77,8 +77,8 @@ export class Session {
   }
 
   /** Starts anew on another backend, with the photo that was last given. */
-  switchTo(wish: BackendWish): void {
-    this.#wish = wish;
+  switchTo(preference: BackendPreference): void {
+    this.#preference = preference;
     this.#restart();
   }
 
@@ -91,7 +91,7 @@ export class Session {
   #restart(): void {
     this.#end('preview');
     // The files are in the browser's cache, and are right unless one of them was what failed.
-    this.start(this.#failure !== undefined && faultOfBackend(this.#failure) === null);
+    this.start(this.#failure !== undefined && backendFault(this.#failure) === null);
   }
 
   /** Starts the model; after a failure anew, with the photo that was last given. */
@@ -99,7 +99,7 @@ export class Session {
     this.#end('full');
     this.#failure = undefined;
     const preview = this.#preview;
-    if (preview && !this.#conversations.has('preview') && !this.#isPastPreview) {
+    if (preview && !this.#clients.has('preview') && !this.#isPastPreview) {
       this.#begin('preview', preview, afresh);
     } else {
       this.#begin('full', this.#model, afresh);
@@ -118,8 +118,8 @@ export class Session {
   /** Says that the camera's frames come in place of a photo, by {@link ask}. */
   goLive(): void {
     this.#requests.replace('live');
-    for (const conversation of this.#conversations.values()) {
-      conversation.giveUp();
+    for (const client of this.#clients.values()) {
+      client.giveUp();
     }
     this.recover();
     this.#events.state(this.#pendingState);
@@ -137,7 +137,7 @@ export class Session {
    *
    * @param signal - Withdraws it.
    */
-  ask(photo: Photo, signal: AbortSignal): Promise<SideAnswer> {
+  ask(photo: Photo, signal: AbortSignal): Promise<BackgroundAnswer> {
     const answer = this.#requests.side.put(photo, signal);
     this.#serveSide();
     return answer;
@@ -155,7 +155,7 @@ export class Session {
     if (isRetry) {
       this.#end('full');
     }
-    for (const role of this.#conversations.keys()) {
+    for (const role of this.#clients.keys()) {
       this.#handOn(role);
     }
     if (isRetry) {
@@ -166,8 +166,8 @@ export class Session {
   /** Says that there is nothing to tag after all. */
   giveUp(sentence: string): void {
     this.#requests.forget();
-    for (const conversation of this.#conversations.values()) {
-      conversation.giveUp();
+    for (const client of this.#clients.values()) {
+      client.giveUp();
     }
     this.#events.failed(sentence, this.#failure !== undefined);
     if (this.#ready.size > 0) {
@@ -180,7 +180,7 @@ export class Session {
   #handOn(role: Role): void {
     const { photo, shownId } = this.#requests;
     if (photo) {
-      this.#conversations.get(role)?.classify(shownId, { kind: 'file', file: photo });
+      this.#clients.get(role)?.classify(shownId, { kind: 'file', file: photo });
       if (role === 'full') {
         this.#requests.handedOn();
       }
@@ -191,7 +191,7 @@ export class Session {
   #serveSide(): void {
     const next = this.#ready.has('full') ? this.#requests.next() : undefined;
     if (next) {
-      this.#conversations.get('full')?.classify(next.id, next.photo);
+      this.#clients.get('full')?.classify(next.id, next.photo);
     }
   }
 
@@ -213,11 +213,11 @@ export class Session {
   /** @param afresh - Holds for the full model too where it follows the preview. */
   #begin(role: Role, files: ModelFiles, afresh: boolean): void {
     const isFull = role === 'full';
-    const conversation = new Conversation(
+    const client = new WorkerClient(
       (message) => {
         // What a worker that was ended had still said is no longer of interest.
-        if (conversation === this.#conversations.get(role)) {
-          this.#hear(message, role, conversation);
+        if (client === this.#clients.get(role)) {
+          this.#hear(message, role, client);
         }
       },
       {
@@ -232,9 +232,11 @@ export class Session {
         },
       },
     );
-    this.#conversations.set(role, conversation);
-    const wish = isFull ? this.#wish : previewWish(this.#wish, this.#offered);
-    conversation.start(files, wish, {
+    this.#clients.set(role, client);
+    const preference = isFull
+      ? this.#preference
+      : previewPreference(this.#preference, this.#offered);
+    client.start(files, preference, {
       afresh,
       keep: isFull && keepsDownloads(),
       weightsAfter: this.#firstPaint,
@@ -245,15 +247,15 @@ export class Session {
 
   /** Lets the full model follow the preview. */
   #follow(afresh: boolean): void {
-    if (!this.#conversations.has('full')) {
+    if (!this.#clients.has('full')) {
       this.#events.progress(0, this.#model.weightBytes);
       this.#begin('full', this.#model, afresh);
     }
   }
 
   #end(role: Role): void {
-    this.#conversations.get(role)?.end();
-    this.#conversations.delete(role);
+    this.#clients.get(role)?.end();
+    this.#clients.delete(role);
     this.#ready.delete(role);
     if (role === 'preview') {
       this.#previewedId = undefined;
@@ -262,7 +264,7 @@ export class Session {
     }
   }
 
-  #hear(message: FromWorker, role: Role, conversation: Conversation): void {
+  #hear(message: FromWorker, role: Role, client: WorkerClient): void {
     switch (message.kind) {
       case 'stage':
         if (role === 'full') {
@@ -297,7 +299,7 @@ export class Session {
         this.#serveSide();
         break;
       case 'pixels-wanted':
-        void this.#sendPixels(message, conversation);
+        void this.#sendPixels(message, client);
         break;
       case 'refused':
         void this.#refuse(message.id, message.refusal);
@@ -347,8 +349,8 @@ export class Session {
   }
 
   #fail(failure: Failure): void {
-    const detail = faultOfBackend(failure);
-    const next = detail === null ? null : wishAfter(this.#wish, detail, this.#offered);
+    const detail = backendFault(failure);
+    const next = detail === null ? null : fallbackAfter(this.#preference, detail, this.#offered);
     if (next) {
       this.switchTo(next);
       return;
@@ -375,29 +377,29 @@ export class Session {
 
   /** The second visit is made ready once there are tags: it must not keep them waiting. */
   #keep(): void {
-    const conversation = this.#conversations.get('full');
-    if (conversation && conversation !== this.#kept) {
-      this.#kept = conversation;
+    const client = this.#clients.get('full');
+    if (client && client !== this.#kept) {
+      this.#kept = client;
       this.#hasTagged = true;
-      void prepareSecondVisit(conversation.downloaded);
+      void prepareSecondVisit(client.downloaded);
     }
   }
 
   async #sendPixels(
     { id, input }: Extract<FromWorker, { kind: 'pixels-wanted' }>,
-    conversation: Conversation,
+    client: WorkerClient,
   ): Promise<void> {
     const file = this.#requests.file(id);
     if (!file) {
       return;
     }
-    bringFeatures();
+    preloadFeatures();
     const { decodeForWorker } = await import('./decode-for-worker');
     const photo = await decodeForWorker(file, input);
     if (typeof photo === 'string') {
       void this.#refuse(id, photo);
     } else if (this.#requests.file(id)) {
-      conversation.classify(id, photo);
+      client.classify(id, photo);
     }
   }
 

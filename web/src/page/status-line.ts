@@ -1,6 +1,6 @@
 /** The line that says what the page is doing, with the progress of the download. */
 
-import { megabytes } from './format';
+import { megabytes } from './number-format';
 import { say, type TextName } from './language';
 import type { PageState } from './page-state';
 

@@ -1,7 +1,7 @@
 /** Shows the tags of a photo. */
 
 import type { Tag, Tagging } from '../messages';
-import { duration, percent } from './format';
+import { duration, percent } from './number-format';
 import { say } from './language';
 import type { Role } from './site-files';
 

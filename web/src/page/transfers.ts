@@ -1,7 +1,7 @@
 /** Counts what the page's parts cost on the wire, and keeps when each request was under way. */
 
 import type { Transfer } from '../messages';
-import { transfersOf } from './wire';
+import { transfersOf } from './wire-bytes';
 
 /** The parts of the page, in the order they are shown. */
 export const PARTS = ['page', 'runtime', 'wasm', 'preview', 'model', 'photos'] as const;

@@ -1,9 +1,9 @@
 /** Lets the visitor choose among the ways in which the weights are stored, and compare them. */
 
 import type { BackendName, Transfer } from '../messages';
-import type { Comparison } from './compare';
+import type { ComparisonPanel } from './comparison-panel';
 import { element } from './elements';
-import { byteSize } from './format';
+import { byteSize } from './number-format';
 import { say } from './language';
 import type { PageState } from './page-state';
 import { dropSentence } from './sentences';
@@ -19,7 +19,7 @@ export interface VariantHost {
   /** The backend in use. */
   backend(): BackendName | null;
   /** What a comparison's workers have asked for. */
-  transfers(list: readonly Transfer[]): void;
+  readonly transfers: (list: readonly Transfer[]) => void;
   failed(sentence: string): void;
 }
 
@@ -29,7 +29,7 @@ export class VariantPanel {
   readonly #host: VariantHost;
   readonly #line = element('#variant', HTMLElement);
   readonly #button = element('#compare', HTMLButtonElement);
-  #comparison: Comparison | undefined;
+  #comparison: ComparisonPanel | undefined;
   #isComparing = false;
   #isTagged = false;
 
@@ -97,8 +97,8 @@ export class VariantPanel {
     this.#isComparing = true;
     this.#enable();
     try {
-      const { Comparison } = await import('./compare');
-      this.#comparison = new Comparison(this.#variants, this.#host.transfers);
+      const { ComparisonPanel } = await import('./comparison-panel');
+      this.#comparison = new ComparisonPanel(this.#variants, this.#host.transfers);
       await this.#comparison.run(photo, backend);
     } catch (error) {
       console.info('The variants were not compared.', error);

@@ -1,11 +1,11 @@
 /** Tries one variant of the model in a worker of its own, which ends with the trial. */
 
 import type { BackendName, FromWorker, Transfer } from '../messages';
-import { median, type Trial } from './comparison';
-import { Conversation } from './conversation';
+import { median, type Trial } from './variant-comparison';
+import { WorkerClient } from './worker-client';
 import { failureSentence, refusalSentence } from './sentences';
 import type { ModelFiles } from './site-files';
-import { transfersOf } from './wire';
+import { transfersOf } from './wire-bytes';
 
 /** How often the photo is tagged after the first tags, which come while the weights do. */
 export const RUNS = 5;
@@ -29,7 +29,7 @@ export async function tryModel(
   signal: AbortSignal,
 ): Promise<Trial> {
   const wire = new WireCount(new Set([model.contract, ...model.weights]));
-  let conversation: Conversation | undefined;
+  let client: WorkerClient | undefined;
   try {
     const found = await new Promise<Omit<Trial, 'wireBytes'>>((resolve, reject) => {
       const give = (error: unknown): void => {
@@ -46,7 +46,7 @@ export async function tryModel(
           case 'tagged':
             inferences.push(message.tagging.inferenceMs);
             if (message.id <= RUNS) {
-              conversation?.classify(message.id + 1, { kind: 'file', file: photo });
+              client?.classify(message.id + 1, { kind: 'file', file: photo });
             } else {
               const { tags } = message.tagging;
               const inferenceMs = median(inferences.slice(1));
@@ -73,27 +73,27 @@ export async function tryModel(
         if (typeof decoded === 'string') {
           throw new TrialError(await refusalSentence(photo, decoded));
         }
-        conversation?.classify(id, decoded);
+        client?.classify(id, decoded);
       };
-      conversation = new Conversation(hear, {
+      client = new WorkerClient(hear, {
         progress: () => undefined,
         interrupted: () => undefined,
         finished: ({ start, end }) => {
           loadMs = end - start;
         },
       });
-      const wish = { kind: 'forced', backend, reason: { code: 'chosen' } } as const;
-      conversation.start(model, wish, {
+      const preference = { kind: 'forced', backend, reason: { code: 'chosen' } } as const;
+      client.start(model, preference, {
         afresh: false,
         keep: false,
         weightsAfter: Promise.resolve(),
         expectsPhoto: true,
       });
-      conversation.classify(1, { kind: 'file', file: photo });
+      client.classify(1, { kind: 'file', file: photo });
     });
     return { ...found, wireBytes: await wire.bytes() };
   } finally {
-    conversation?.end();
+    client?.end();
     wire.end();
   }
 }

@@ -5,8 +5,8 @@ import { AlertBox } from './alert-box';
 import { clearBackend, showBackend } from './backend-line';
 import type { BackendMemory } from './backend-memory';
 import { BackendSwitch } from './backend-switch';
-import { rememberedWish } from './backend-wish';
-import { WORKER_URL } from './conversation';
+import { rememberedPreference } from './backend-preference';
+import { WORKER_URL } from './worker-client';
 import { element } from './elements';
 import { say } from './language';
 import { LoadPanel } from './load-panel';
@@ -81,7 +81,7 @@ export function shown({
       memory.choice = choice;
       alertBox.clear();
       tags.clear();
-      session.switchTo(rememberedWish({ choice, race: memory.race }, offered));
+      session.switchTo(rememberedPreference({ choice, race: memory.race }, offered));
     },
   );
   backendSwitch.show(chosen);

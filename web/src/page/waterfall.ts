@@ -2,7 +2,7 @@
 
 import { type Span, type Stage, STAGES, type Transfer } from '../messages';
 import { element } from './elements';
-import { duration } from './format';
+import { duration } from './number-format';
 import { say } from './language';
 import { lanesOf, stepOf } from './time-axis';
 import { bringers, type LoadedFile, PARTS, type TransferCount } from './transfers';

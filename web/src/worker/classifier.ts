@@ -5,7 +5,7 @@ import type { BackendName } from '../messages';
 import { EarlyRun } from './early-run';
 import { detailOf, FailureError } from './failure-error';
 import { Graph } from './graph';
-import type { ModelFiles } from './model-files';
+import type { LoadedModel } from './model-loader';
 import { type Tensor, tensor4d, use, valuesOf } from './tfjs';
 import type { Weight } from './weight-assembly';
 
@@ -19,7 +19,7 @@ export class Classifier {
   readonly #contract: Contract;
   readonly #file: string;
 
-  private constructor(backend: BackendName, { description, contract, file }: ModelFiles) {
+  private constructor(backend: BackendName, { description, contract, file }: LoadedModel) {
     this.backend = backend;
     this.#contract = contract;
     this.#file = file;
@@ -27,13 +27,13 @@ export class Classifier {
   }
 
   /** Builds the graph on a backend that has been started, still without weights. */
-  static async begin(backend: BackendName, files: ModelFiles): Promise<Classifier> {
+  static async begin(backend: BackendName, files: LoadedModel): Promise<Classifier> {
     await use(backend);
     return new Classifier(backend, files);
   }
 
   /** Builds the graph on a backend that has been started, with the weights, which are all there. */
-  static async load(backend: BackendName, files: ModelFiles): Promise<Classifier> {
+  static async load(backend: BackendName, files: LoadedModel): Promise<Classifier> {
     const classifier = await Classifier.begin(backend, files);
     files.weights.forEach((weight) => classifier.add(weight));
     return classifier;

@@ -2,7 +2,7 @@
 
 import type { Classifier } from './classifier';
 import type { EarlyRun } from './early-run';
-import type { ModelFiles } from './model-files';
+import type { LoadedModel } from './model-loader';
 import type { PreparedPhoto } from './preprocess';
 
 /** What came of a photo while the model was still on its way. */
@@ -22,14 +22,14 @@ export type FirstPhoto = (isLast: boolean) => Promise<PreparedPhoto | null>;
 /** Joins what comes at its own pace: the backend, the weights and the photo. */
 export class FirstRun {
   readonly #classifier: Classifier;
-  readonly #files: ModelFiles;
+  readonly #files: LoadedModel;
   readonly #firstPhoto: FirstPhoto;
   #added = 0;
   #asking: Promise<void> | undefined;
   #begun: { readonly photo: PreparedPhoto; readonly run: EarlyRun } | undefined;
 
   /** @param classifier - Still without weights. */
-  constructor(classifier: Classifier, files: ModelFiles, firstPhoto: FirstPhoto) {
+  constructor(classifier: Classifier, files: LoadedModel, firstPhoto: FirstPhoto) {
     this.#classifier = classifier;
     this.#files = files;
     this.#firstPhoto = firstPhoto;

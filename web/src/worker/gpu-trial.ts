@@ -7,11 +7,11 @@ import {
   type GpuBackend,
   type Race,
 } from '../messages';
-import { alike } from './agreement';
+import { alike } from './output-agreement';
 import { Classifier } from './classifier';
 import { detailOf } from './failure-error';
 import { gpuObstacle } from './gpu-obstacle';
-import type { ModelFiles } from './model-files';
+import type { LoadedModel } from './model-loader';
 import { isPrecise, startOther, stop } from './tfjs';
 
 const RUNS = 3;
@@ -32,7 +32,7 @@ export interface TrialOutcome {
  */
 export async function tryGpus(
   first: Classifier,
-  files: ModelFiles,
+  files: LoadedModel,
   input: Float32Array,
   remembered?: Race,
 ): Promise<TrialOutcome> {
@@ -61,7 +61,7 @@ export async function tryGpus(
 async function tryGpu(
   gpu: GpuBackend,
   first: Classifier,
-  files: ModelFiles,
+  files: LoadedModel,
   input: Float32Array,
   remembered?: Race,
 ): Promise<TrialOutcome> {

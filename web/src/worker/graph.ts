@@ -4,9 +4,6 @@ import { graphStops, type Stop } from './graph-stops';
 import { GraphExecutor, io, OperationMapper, type Tensor, tensor } from './tfjs';
 import type { Weight } from './weight-assembly';
 
-type Topology = Parameters<OperationMapper['transformGraph']>[0];
-type Signature = Parameters<OperationMapper['transformGraph']>[1];
-
 /** Runs on the backend that was current when its weights came. */
 export class Graph {
   readonly #graph: ReturnType<OperationMapper['transformGraph']>;
@@ -20,7 +17,7 @@ export class Graph {
    */
   constructor({ modelTopology, signature }: io.ModelJSON) {
     const mapper = OperationMapper.Instance;
-    this.#graph = mapper.transformGraph(modelTopology as Topology, signature as Signature);
+    this.#graph = mapper.transformGraph(modelTopology, signature);
     this.#executor = new GraphExecutor(this.#graph);
     const { inputNodes, outputNodes } = this.#executor;
     const [input] = inputNodes;

@@ -1,7 +1,7 @@
 /** Decompresses files that the build stored as gzip streams, while they come in. */
 
 import { detailOf, FailureError } from './failure-error';
-import { type ByteStream, forEachPiece } from './incoming';
+import { type ByteStream, forEachPiece } from './incoming-files';
 
 /**
  * Calls back with the bytes of one gzip stream that is spread over some files.

@@ -5,7 +5,7 @@ import type { Failure, FromWorker, ToWorker } from '../messages';
 import { AlteredPixelsError } from '../photo/read-crop';
 import { failureOf } from './failure-error';
 import { tryGpus } from './gpu-trial';
-import { Incoming } from './incoming';
+import { Incoming } from './incoming-files';
 import { LatestOnly } from './latest-only';
 import { canDecode, NotAPictureError, type PreparedPhoto, preparedPhoto } from './preprocess';
 import { start, type Started } from './start';
@@ -174,8 +174,8 @@ async function classify(given: ClassifyOrder): Promise<void> {
 
 /** Tries the graphics processor, once, when the page has shown its first tags and nothing waits. */
 function improveBackend(): void {
-  const wish = order?.backend;
-  if (!started || !wish || wish.kind === 'forced') {
+  const preference = order?.backend;
+  if (!started || !preference || preference.kind === 'forced') {
     return;
   }
   order = undefined;
@@ -184,12 +184,12 @@ function improveBackend(): void {
     if (!tagger.lastInput) {
       return;
     }
-    const remembered = wish.kind === 'remembered' ? wish.race : undefined;
+    const remembered = preference.kind === 'remembered' ? preference.race : undefined;
     const outcome = await tryGpus(classifier, files, tagger.lastInput, remembered);
     tagger.settle(outcome.reason, outcome.better);
     if (outcome.reason.code === 'measured') {
-      const { code: _, ...race } = outcome.reason;
-      post({ kind: 'compared', race });
+      const { first, firstMs, gpu, gpuMs } = outcome.reason;
+      post({ kind: 'compared', race: { first, firstMs, gpu, gpuMs } });
     }
   });
 }

@@ -5,8 +5,8 @@ import type { BackendName, BackendReason, FromWorker, Span, Stage, ToWorker } fr
 import { Classifier } from './classifier';
 import { detailOf, FailureError } from './failure-error';
 import { type FirstPhoto, FirstRun } from './first-run';
-import type { Incoming } from './incoming';
-import { type ModelFiles, receiveModel, receiveWeights } from './model-files';
+import type { Incoming } from './incoming-files';
+import { type LoadedModel, receiveModel, receiveWeights } from './model-loader';
 import { Tagger } from './tagger';
 import { startOther, startWasm } from './tfjs';
 import { timed } from './timeline';
@@ -17,7 +17,7 @@ type StartOrder = Extract<ToWorker, { kind: 'start' }>;
 export interface Started {
   readonly tagger: Tagger;
   readonly classifier: Classifier;
-  readonly files: ModelFiles;
+  readonly files: LoadedModel;
 }
 
 /** What the worker has to say while the model is on its way. */

@@ -5,7 +5,7 @@ import type { BackendReason, BackendReport, GpuBackend, Tagging } from '../messa
 import type { Classifier } from './classifier';
 import { detailOf } from './failure-error';
 import type { FirstResult } from './first-run';
-import type { ModelFiles } from './model-files';
+import type { LoadedModel } from './model-loader';
 import type { PreparedPhoto } from './preprocess';
 import { tagsOf } from './ranking';
 import { memory } from './tfjs';
@@ -14,7 +14,7 @@ type Run = Pick<FirstResult, 'outputs' | 'inferenceMs'>;
 
 /** Holds the loaded model. */
 export class Tagger {
-  readonly #files: ModelFiles;
+  readonly #files: LoadedModel;
   readonly #simd: boolean;
   readonly #report: (report: BackendReport) => void;
   readonly #first: Classifier;
@@ -27,7 +27,7 @@ export class Tagger {
    * @param firstResult - For the photo that was run on while the model came, if there was one.
    */
   constructor(
-    files: ModelFiles,
+    files: LoadedModel,
     first: Classifier,
     simd: boolean,
     reason: BackendReason,

@@ -59,7 +59,7 @@ export async function startModule(compiled: WebAssembly.Module): Promise<WasmMod
       dispose: cwrap('dispose', null, []),
     },
   };
-  return module as unknown as WasmModule;
+  return module;
 }
 
 /**

@@ -1,7 +1,7 @@
 /** Tags what the camera sees, as often as the model can: a frame is taken when the last is done. */
 
 import { element } from '../elements';
-import { duration } from '../format';
+import { duration } from '../number-format';
 import { say } from '../language';
 import type { PhotoPlace } from '../photo-place';
 import { Announcer } from './announcer';

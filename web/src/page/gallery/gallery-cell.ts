@@ -1,9 +1,9 @@
 /** One photo of a gallery. */
 
 import type { Tag } from '../../messages';
-import { percent } from '../format';
+import { percent } from '../number-format';
 import { say } from '../language';
-import type { PhotoRecord } from './record';
+import type { PhotoRecord } from './gallery-export';
 
 /** The longer side of the small pictures, in pixels: twice their room, for fine displays. */
 export const THUMBNAIL_SIDE = 320;

@@ -4,10 +4,10 @@ import { element } from '../elements';
 import { say } from '../language';
 import type { PhotoPlace } from '../photo-place';
 import { refusalSentence } from '../sentences';
-import { discard } from '../side-questions';
+import { discard } from '../background-queue';
 import { GalleryCell, THUMBNAIL_SIDE } from './gallery-cell';
-import { csvOf, jsonOf, type ModelRecord } from './record';
-import { download } from './download';
+import { csvOf, jsonOf, type ModelRecord } from './gallery-export';
+import { download } from './save-file';
 
 /** The section with the grid; the files wait here, and one at a time is decoded. */
 export class Gallery {

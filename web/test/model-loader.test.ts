@@ -3,8 +3,8 @@ import { gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 
 import { failureOf } from '../src/worker/failure-error';
-import { Incoming } from '../src/worker/incoming';
-import { receiveModel, receiveWeights } from '../src/worker/model-files';
+import { Incoming } from '../src/worker/incoming-files';
+import { receiveModel, receiveWeights } from '../src/worker/model-loader';
 import type { Weight } from '../src/worker/weight-assembly';
 
 const packing = { schema: 2, encoding: 'gzip', scales: [0.5] };

@@ -11,14 +11,14 @@ const PASSING_STATUS = [408, 425, 429];
 const RANGE_NOT_SATISFIABLE = 416;
 
 /** How to fetch. */
-export interface SteadyOptions {
+export interface ResumableOptions {
   readonly signal: AbortSignal;
   /** Whether to pass over what the browser's cache holds. */
   readonly afresh: boolean;
-  /** Called with the first answer, whose body is for {@link steadyFetch} alone. */
-  opened(answer: Response): void;
+  /** Called with the first answer, whose body is for {@link resumableFetch} alone. */
+  readonly opened: (answer: Response) => void;
   /** Called when the connection breaks, and when something comes again. */
-  interrupted(isInterrupted: boolean): void;
+  readonly interrupted: (isInterrupted: boolean) => void;
 }
 
 /** Something that should be told to the visitor. */
@@ -39,10 +39,10 @@ export class Refused extends Error {
  *
  * @throws {@link Refused} where the host has no such file; what `fetch` throws, in the end.
  */
-export async function steadyFetch(
+export async function resumableFetch(
   file: string,
   take: (piece: Uint8Array<ArrayBuffer>) => void,
-  { signal, afresh, opened, interrupted }: SteadyOptions,
+  { signal, afresh, opened, interrupted }: ResumableOptions,
 ): Promise<void> {
   let received = 0;
   let failures = 0;

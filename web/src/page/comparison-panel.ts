@@ -1,7 +1,7 @@
 /** Compares all variants on one photo; loaded when the visitor asks for it. */
 
 import type { BackendName, Transfer } from '../messages';
-import { compareInTurn, type Progress } from './comparison';
+import { compareInTurn, type Progress } from './variant-comparison';
 import { ComparisonCard } from './comparison-cards';
 import { element } from './elements';
 import { say } from './language';
@@ -10,7 +10,7 @@ import type { Variant } from './site-files';
 import { TrialError, tryModel } from './variant-trial';
 
 /** One comparison, from its start to the photo after. */
-export class Comparison {
+export class ComparisonPanel {
   readonly #variants: readonly Variant[];
   readonly #transfers: (list: readonly Transfer[]) => void;
   readonly #cancel = new AbortController();

@@ -3,7 +3,7 @@
 import type { Photo, Refusal, Tagging } from '../messages';
 
 /** What came of a photo. */
-export type SideAnswer =
+export type BackgroundAnswer =
   | { readonly kind: 'tagged'; readonly tagging: Tagging; readonly thumbnail: ImageBitmap | null }
   | { readonly kind: 'refused'; readonly refusal: Refusal }
   /** The model failed over it. */
@@ -12,7 +12,7 @@ export type SideAnswer =
   | { readonly kind: 'lost' };
 
 /** Frees the small picture of an answer that nobody uses: browsers keep it until it is closed. */
-export function discard(answer: SideAnswer): void {
+export function discard(answer: BackgroundAnswer): void {
   if (answer.kind === 'tagged') {
     answer.thumbnail?.close();
   }
@@ -20,14 +20,14 @@ export function discard(answer: SideAnswer): void {
 
 interface Question {
   readonly photo: Photo;
-  readonly answer: (answer: SideAnswer) => void;
+  readonly answer: (answer: BackgroundAnswer) => void;
 }
 
 /**
  * A queue of which one photo at a time is with the worker, so that a photo that the visitor
  * gives meanwhile waits for one of these at most.
  */
-export class SideQuestions {
+export class BackgroundQueue {
   #waiting: readonly Question[] = [];
   #asked: (Question & { readonly id: number }) | undefined;
 
@@ -37,10 +37,10 @@ export class SideQuestions {
   }
 
   /** Puts a photo at the end; what is withdrawn by the signal is lost. */
-  put(photo: Photo, signal: AbortSignal): Promise<SideAnswer> {
+  put(photo: Photo, signal: AbortSignal): Promise<BackgroundAnswer> {
     return new Promise((resolve) => {
       let isAnswered = false;
-      const answer = (given: SideAnswer): void => {
+      const answer = (given: BackgroundAnswer): void => {
         if (isAnswered) {
           discard(given);
         } else {
@@ -84,7 +84,7 @@ export class SideQuestions {
   }
 
   /** Answers the photo that is with the worker, if that is its id; says whether it is. */
-  settle(id: number, answer: SideAnswer): boolean {
+  settle(id: number, answer: BackgroundAnswer): boolean {
     if (this.#asked?.id !== id) {
       discard(answer);
       return false;
@@ -94,13 +94,13 @@ export class SideQuestions {
   }
 
   /** Answers for a worker that does so no more. */
-  abandon(answer: SideAnswer): void {
+  abandon(answer: BackgroundAnswer): void {
     if (this.#asked) {
       this.#end(answer);
     }
   }
 
-  #end(answer: SideAnswer): void {
+  #end(answer: BackgroundAnswer): void {
     this.#asked?.answer(answer);
     this.#asked = undefined;
   }

@@ -3,12 +3,12 @@
 import { type Contract, ContractError, parseContract } from '../contract';
 import { FailureError } from './failure-error';
 import { gunzip } from './gunzip';
-import { fileName, forEachPiece, type Incoming } from './incoming';
+import { fileName, forEachPiece, type Incoming } from './incoming-files';
 import { type Weight, WeightAssembly } from './weight-assembly';
 import { type ModelDescription, readModelJson } from './weights-manifest';
 
 /** A model, whose weights may still be on their way. */
-export interface ModelFiles {
+export interface LoadedModel {
   readonly contract: Contract;
   readonly description: ModelDescription;
   /** Those that have come so far. */
@@ -28,7 +28,7 @@ export type AddWeight = (weight: Weight) => void;
 export async function receiveModel(
   incoming: Incoming,
   address: string,
-): Promise<readonly [ModelFiles, AddWeight]> {
+): Promise<readonly [LoadedModel, AddWeight]> {
   const contract = await readContract(incoming, address);
   const file = fileName(contract.model.url);
   const description = readModelJson(contract.graph);

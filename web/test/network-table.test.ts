@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from 'vitest';
 
 import type { Transfer } from '../src/messages';
-import { leastBytes, leastMs, type Profile, rowsOf } from '../src/page/networks';
+import { leastBytes, leastMs, type Profile, rowsOf } from '../src/page/network-table';
 import type { LoadedFile } from '../src/page/transfers';
 import { transfer } from './requests';
 
@@ -43,7 +43,7 @@ describe('leastBytes', () => {
     const { url, wireBytes, decodedBytes } = request;
     return { url, wireBytes, decodedBytes, part: 'page', requests: [request] };
   };
-  const unknown = async (): Promise<null> => null;
+  const unknown = (): Promise<null> => Promise.resolve(null);
 
   it('counts what travelled by the first tag', async () => {
     const files = [file({ wireBytes: 500, end: 90 }), file({ wireBytes: 70, end: 101 })];
@@ -51,7 +51,7 @@ describe('leastBytes', () => {
   });
 
   it('counts what a cache had as it once travelled, with its headers', async () => {
-    const kept = vi.fn(async () => 2000);
+    const kept = vi.fn(() => Promise.resolve(2000));
     const files = [
       file({ encodedBytes: 1000, decodedBytes: 4000 }),
       file({ url: 'https://example.org/a.js', encodedBytes: 9999, isKept: true }),

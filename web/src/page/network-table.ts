@@ -6,7 +6,7 @@
  * `docs/report.networks.schema.json`.
  */
 
-import { byteSize, decimal, duration } from './format';
+import { byteSize, decimal, duration } from './number-format';
 import { say, type TextName } from './language';
 import { backendTitle } from './sentences';
 import { absolute } from './site-files';
@@ -52,7 +52,7 @@ export interface Profile {
 }
 
 /** The whole file. */
-export interface Networks {
+export interface NetworkCosts {
   readonly schema: number;
   readonly networks: readonly Network[];
   readonly measured: readonly Profile[];
@@ -73,7 +73,7 @@ export function leastMs({ down_bits, round_trip_ms }: Network, bytes: number): n
 }
 
 /** Returns what the table shows, network by network. */
-export function rowsOf({ networks, measured }: Networks): readonly Row[] {
+export function rowsOf({ networks, measured }: NetworkCosts): readonly Row[] {
   return networks.flatMap((network): readonly Row[] => {
     const profiles = measured.filter((profile) => profile.network === network.name);
     return profiles.length > 0
@@ -109,7 +109,7 @@ export async function leastBytes(
 }
 
 /** Shows the table. */
-export async function showNetworks(
+export async function showNetworkTable(
   place: HTMLElement,
   files: readonly LoadedFile[],
   firstTagMs: number | undefined,
@@ -132,13 +132,13 @@ export async function showNetworks(
   place.replaceChildren(table);
 }
 
-let found: Promise<Networks | null> | undefined;
+let found: Promise<NetworkCosts | null> | undefined;
 
-async function networks(): Promise<Networks | null> {
+async function networks(): Promise<NetworkCosts | null> {
   try {
     // Its name stays when its content changes.
     const answer = await fetch(absolute(FILE), { cache: 'no-cache' });
-    const content = answer.ok ? ((await answer.json()) as Networks) : null;
+    const content = answer.ok ? ((await answer.json()) as NetworkCosts) : null;
     return content?.schema === SCHEMA ? content : null;
   } catch {
     return null;

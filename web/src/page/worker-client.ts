@@ -1,11 +1,11 @@
-/** Talks with the worker: one conversation from the start of a worker to its end. */
+/** Talks with the worker: one client from the start of a worker to its end. */
 
 import workerUrl from '../worker/main.ts?worker&url';
-import type { BackendWish, Failure, FromWorker, Photo, ToWorker } from '../messages';
+import type { BackendPreference, Failure, FromWorker, Photo, ToWorker } from '../messages';
 import { type DownloadEvents, type DownloadOptions, Downloads } from './downloads';
-import { published } from './published';
+import { siteDigests } from './site-digests';
 import type { ModelFiles } from './site-files';
-import { nameOf } from './steady-fetch';
+import { nameOf } from './resumable-fetch';
 import { HAS_SIMD, WASM_URL } from './wasm-choice';
 
 /** The address of the worker's script. */
@@ -13,12 +13,12 @@ export const WORKER_URL = new URL(workerUrl, import.meta.url).href;
 
 /** How to start. */
 export interface StartOptions extends DownloadOptions {
-  /** Whether a photo is on its way: {@link Conversation.classify} or `giveUp` will be called. */
+  /** Whether a photo is on its way: {@link WorkerClient.classify} or `giveUp` will be called. */
   readonly expectsPhoto: boolean;
 }
 
 /** Starts a worker and speaks to it in types. */
-export class Conversation {
+export class WorkerClient {
   readonly #hear: (message: FromWorker) => void;
   readonly #downloads: Downloads;
   #worker: Worker | undefined;
@@ -41,14 +41,14 @@ export class Conversation {
     this.#downloads = new Downloads(
       (message, transfer) => this.#post(message, transfer),
       { ...downloadEvents, failed: (failure) => this.#hear({ kind: 'failed', failure }) },
-      published(),
+      siteDigests(),
     );
   }
 
   /** Starts a worker with the model, and loads its files for it. */
   start(
     { contract, weights, earlyWeights }: ModelFiles,
-    backend: BackendWish,
+    backend: BackendPreference,
     { expectsPhoto, ...options }: StartOptions,
   ): void {
     const wasm = backend.kind === 'forced' && backend.backend !== 'wasm' ? null : WASM_URL;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { alike } from '../src/worker/agreement';
+import { alike } from '../src/worker/output-agreement';
 
 describe('alike', () => {
   it('allows for the last digits, measured by the largest output', () => {

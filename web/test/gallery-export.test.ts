@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { csvOf, jsonOf } from '../src/page/gallery/record';
+import { csvOf, jsonOf } from '../src/page/gallery/gallery-export';
 
 const MODEL = { name: 'small', sha256: 'ab12' };
 const TAGGED = {

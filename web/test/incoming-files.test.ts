@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 
 import { failureOf } from '../src/worker/failure-error';
-import { forEachPiece, Incoming } from '../src/worker/incoming';
+import { forEachPiece, Incoming } from '../src/worker/incoming-files';
 
 const file = 'https://example.org/model/a.bin';
 const damaged = { code: 'damaged', file: 'a.bin' };

@@ -1,21 +1,21 @@
 import { describe, expect, it } from 'vitest';
 
 import { BACKENDS } from '../src/messages';
-import { offeredBackends } from '../src/page/backend-offer';
+import { availableBackends } from '../src/page/available-backends';
 import {
-  addressWish,
+  addressPreference,
   addressWithBackend,
-  previewWish,
-  rememberedWish,
-  wishInstead,
-} from '../src/page/backend-wish';
+  previewPreference,
+  rememberedPreference,
+  fallbackPreference,
+} from '../src/page/backend-preference';
 
 const race = { first: 'wasm', firstMs: 12, gpu: 'webgl', gpuMs: 3 } as const;
 const all = new Set(BACKENDS);
 
-describe('addressWish', () => {
+describe('addressPreference', () => {
   it.each(BACKENDS)('hears of %s', (backend) => {
-    expect(addressWish(`?photo=1&backend=${backend}`)).toEqual({
+    expect(addressPreference(`?photo=1&backend=${backend}`)).toEqual({
       kind: 'forced',
       backend,
       reason: { code: 'forced' },
@@ -23,7 +23,7 @@ describe('addressWish', () => {
   });
 
   it.each(['', '?backend=', '?backend=auto', '?backend=tpu'])('passes over "%s"', (search) => {
-    expect(addressWish(search)).toBe(null);
+    expect(addressPreference(search)).toBe(null);
   });
 });
 
@@ -33,7 +33,7 @@ describe('addressWithBackend', () => {
   it.each(BACKENDS)('asks for %s', (backend) => {
     const address = addressWithBackend(`${site}?photo=1&backend=cpu#tags`, backend);
     expect(address).toBe(`${site}?photo=1&backend=${backend}`);
-    expect(addressWish(new URL(address).search)?.backend).toBe(backend);
+    expect(addressPreference(new URL(address).search)?.backend).toBe(backend);
   });
 
   it('asks for none where the page is to choose', () => {
@@ -41,14 +41,14 @@ describe('addressWithBackend', () => {
   });
 });
 
-describe('rememberedWish', () => {
+describe('rememberedPreference', () => {
   it('is a comparison on a first visit, and its outcome on a later one', () => {
-    expect(rememberedWish({ choice: null, race: null }, all)).toEqual({ kind: 'compare' });
-    expect(rememberedWish({ choice: null, race }, all)).toEqual({ kind: 'remembered', race });
+    expect(rememberedPreference({ choice: null, race: null }, all)).toEqual({ kind: 'compare' });
+    expect(rememberedPreference({ choice: null, race }, all)).toEqual({ kind: 'remembered', race });
   });
 
   it('puts a choice before a comparison', () => {
-    expect(rememberedWish({ choice: 'cpu', race }, all)).toEqual({
+    expect(rememberedPreference({ choice: 'cpu', race }, all)).toEqual({
       kind: 'forced',
       backend: 'cpu',
       reason: { code: 'chosen' },
@@ -56,7 +56,7 @@ describe('rememberedWish', () => {
   });
 
   it('does not try what the browser lacks', () => {
-    expect(rememberedWish({ choice: 'webgpu', race }, new Set(['wasm', 'cpu']))).toEqual({
+    expect(rememberedPreference({ choice: 'webgpu', race }, new Set(['wasm', 'cpu']))).toEqual({
       kind: 'forced',
       backend: 'wasm',
       reason: { code: 'chosen-missing', chosen: 'webgpu' },
@@ -64,12 +64,12 @@ describe('rememberedWish', () => {
   });
 });
 
-describe('previewWish', () => {
+describe('previewPreference', () => {
   it('is what a visit starts with, and no comparison', () => {
     const first = { kind: 'forced', backend: 'wasm', reason: { code: 'first' } };
-    expect(previewWish({ kind: 'compare' }, all)).toEqual(first);
-    expect(previewWish({ kind: 'remembered', race }, all)).toEqual(first);
-    expect(previewWish({ kind: 'compare' }, new Set(['cpu']))).toEqual({
+    expect(previewPreference({ kind: 'compare' }, all)).toEqual(first);
+    expect(previewPreference({ kind: 'remembered', race }, all)).toEqual(first);
+    expect(previewPreference({ kind: 'compare' }, new Set(['cpu']))).toEqual({
       kind: 'forced',
       backend: 'cpu',
       reason: { code: 'no-wasm' },
@@ -78,11 +78,11 @@ describe('previewWish', () => {
 
   it('is what is asked for where one backend is', () => {
     const forced = { kind: 'forced', backend: 'webgl', reason: { code: 'chosen' } } as const;
-    expect(previewWish(forced, all)).toBe(forced);
+    expect(previewPreference(forced, all)).toBe(forced);
   });
 });
 
-describe('wishInstead', () => {
+describe('fallbackPreference', () => {
   it.each([
     ['webgl', BACKENDS, 'wasm'],
     ['webgl', ['webgl', 'cpu'], 'cpu'],
@@ -90,20 +90,24 @@ describe('wishInstead', () => {
     ['wasm', BACKENDS, 'cpu'],
   ] as const)('of %s among %j is %s', (chosen, offered, backend) => {
     const reason = { code: 'chosen-failed', chosen, detail: 'it did not start' } as const;
-    expect(wishInstead(reason, new Set(offered))).toEqual({ kind: 'forced', backend, reason });
+    expect(fallbackPreference(reason, new Set(offered))).toEqual({
+      kind: 'forced',
+      backend,
+      reason,
+    });
   });
 });
 
-describe('offeredBackends', () => {
+describe('availableBackends', () => {
   it('has all where nothing is missing', () => {
     const window = { WebAssembly, OffscreenCanvas, WebGL2RenderingContext, navigator: { gpu: {} } };
-    expect(offeredBackends(window)).toEqual(all);
+    expect(availableBackends(window)).toEqual(all);
   });
 
   it('goes without what is missing', () => {
-    expect(offeredBackends({ navigator: {} })).toEqual(new Set(['cpu']));
-    expect(offeredBackends({ OffscreenCanvas, navigator: {} })).toEqual(new Set(['cpu']));
-    expect(offeredBackends({ WebAssembly, navigator: {} })).toEqual(new Set(['wasm', 'cpu']));
+    expect(availableBackends({ navigator: {} })).toEqual(new Set(['cpu']));
+    expect(availableBackends({ OffscreenCanvas, navigator: {} })).toEqual(new Set(['cpu']));
+    expect(availableBackends({ WebAssembly, navigator: {} })).toEqual(new Set(['wasm', 'cpu']));
   });
 });
 

@@ -4,18 +4,18 @@ import {
   BACKENDS,
   type BackendName,
   type BackendReason,
-  type BackendWish,
+  type BackendPreference,
   type Failure,
 } from '../messages';
 import type { BackendMemory } from './backend-memory';
 
 const PARAMETER = 'backend';
 
-/** A wish for one backend and no other. */
-export type ForcedWish = Extract<BackendWish, { kind: 'forced' }>;
+/** A preference for one backend and no other. */
+export type ForcedBackend = Extract<BackendPreference, { kind: 'forced' }>;
 
-/** Returns the wish for a backend that the address names. */
-export function addressWish(search: string): ForcedWish | null {
+/** Returns the preference for a backend that the address names. */
+export function addressPreference(search: string): ForcedBackend | null {
   const asked = new URLSearchParams(search).get(PARAMETER);
   const backend = BACKENDS.find((name) => name === asked);
   return backend ? { kind: 'forced', backend, reason: { code: 'forced' } } : null;
@@ -37,58 +37,61 @@ export function addressWithBackend(address: string, backend: string): string {
   return url.href;
 }
 
-/** Returns the wish that follows from what the visitor chose and what was measured before. */
-export function rememberedWish(
+/** Returns the preference that follows from what the visitor chose and what was measured before. */
+export function rememberedPreference(
   { choice, race }: Pick<BackendMemory, 'choice' | 'race'>,
   offered: ReadonlySet<BackendName>,
-): BackendWish {
+): BackendPreference {
   if (choice) {
     return offered.has(choice)
       ? { kind: 'forced', backend: choice, reason: { code: 'chosen' } }
-      : wishInstead({ code: 'chosen-missing', chosen: choice }, offered);
+      : fallbackPreference({ code: 'chosen-missing', chosen: choice }, offered);
   }
   return race ? { kind: 'remembered', race } : { kind: 'compare' };
 }
 
 /**
- * Returns the wish for a model that is soon replaced: it runs on what is asked for, or on what
+ * Returns the preference for a model that is soon replaced: it runs on what is asked for, or on what
  * a visit starts with, and compares nothing.
  */
-export function previewWish(wish: BackendWish, offered: ReadonlySet<BackendName>): ForcedWish {
-  if (wish.kind === 'forced') {
-    return wish;
+export function previewPreference(
+  preference: BackendPreference,
+  offered: ReadonlySet<BackendName>,
+): ForcedBackend {
+  if (preference.kind === 'forced') {
+    return preference;
   }
   return offered.has('wasm')
     ? { kind: 'forced', backend: 'wasm', reason: { code: 'first' } }
     : { kind: 'forced', backend: 'cpu', reason: { code: 'no-wasm' } };
 }
 
-/** Returns the wish for a backend in place of a chosen one, so that there are tags all the same. */
-export function wishInstead(
+/** Returns the preference for a backend in place of a chosen one, so that there are tags all the same. */
+export function fallbackPreference(
   reason: Extract<BackendReason, { chosen: BackendName }>,
   offered: ReadonlySet<BackendName>,
-): ForcedWish {
+): ForcedBackend {
   const backend = reason.chosen !== 'wasm' && offered.has('wasm') ? 'wasm' : 'cpu';
   return { kind: 'forced', backend, reason };
 }
 
 /**
- * Returns the wish for what comes after a backend that failed, or null where nothing does: the
+ * Returns the preference for what comes after a backend that failed, or null where nothing does: the
  * address asked for this one alone, or it was the last.
  */
-export function wishAfter(
-  wish: BackendWish,
+export function fallbackAfter(
+  preference: BackendPreference,
   detail: string,
   offered: ReadonlySet<BackendName>,
-): ForcedWish | null {
-  const failed = wish.kind === 'forced' ? wish.backend : 'wasm';
-  const code = wish.kind === 'forced' ? wish.reason.code : 'first';
+): ForcedBackend | null {
+  const failed = preference.kind === 'forced' ? preference.backend : 'wasm';
+  const code = preference.kind === 'forced' ? preference.reason.code : 'first';
   if (code === 'forced') {
     return null;
   }
   if (code === 'chosen') {
     // Chosen perhaps long ago, and drivers change: that must not cost the visitor the tags.
-    return wishInstead({ code: 'chosen-failed', chosen: failed, detail }, offered);
+    return fallbackPreference({ code: 'chosen-failed', chosen: failed, detail }, offered);
   }
   // It may have run out of memory, of which JavaScript finds some elsewhere.
   return failed === 'wasm' && offered.has('wasm')
@@ -97,7 +100,7 @@ export function wishAfter(
 }
 
 /** Returns what went wrong where another backend may do better, or null. */
-export function faultOfBackend(failure: Failure): string | null {
+export function backendFault(failure: Failure): string | null {
   switch (failure.code) {
     case 'backend':
     case 'graph':

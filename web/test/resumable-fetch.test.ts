@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
-import { steadyFetch } from '../src/page/steady-fetch';
+import { resumableFetch } from '../src/page/resumable-fetch';
 
 const file = 'https://example.org/a.bin';
 const content = Uint8Array.from({ length: 20 }, (_, place) => place);
@@ -34,13 +34,13 @@ async function fetched(hosts: readonly Host[], signal = new AbortController().si
   const asked: Asked[] = [];
   const took: number[] = [];
   const told: boolean[] = [];
-  vi.stubGlobal('fetch', async (_: string, { headers, cache }: RequestInit = {}) => {
+  vi.stubGlobal('fetch', (_: string, { headers, cache }: RequestInit = {}) => {
     const request = { range: new Headers(headers).get('range'), cache };
     asked.push(request);
     const host = hosts[Math.min(asked.length, hosts.length) - 1] as Host;
-    return host(request);
+    return new Promise<Response>((resolve) => resolve(host(request)));
   });
-  const done = steadyFetch(file, (piece) => took.push(...piece), {
+  const done = resumableFetch(file, (piece) => took.push(...piece), {
     signal,
     afresh: false,
     opened: vi.fn(),
@@ -73,7 +73,7 @@ afterEach(() => {
   vi.unstubAllGlobals();
 });
 
-describe('steadyFetch', () => {
+describe('resumableFetch', () => {
   it('goes on where the connection broke', async () => {
     const { asked, took, told, done } = await fetched([
       () => broken(content.slice(0, 5)),

@@ -11,7 +11,7 @@ export interface Surroundings {
 }
 
 /** Returns the backends that are not plainly missing; some of them may still not start. */
-export function offeredBackends(window: Surroundings): ReadonlySet<BackendName> {
+export function availableBackends(window: Surroundings): ReadonlySet<BackendName> {
   const isOffered: Readonly<Record<BackendName, boolean>> = {
     // Only in windows that came over TLS or from this machine.
     webgpu: Boolean(window.navigator.gpu),

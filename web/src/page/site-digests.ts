@@ -6,7 +6,7 @@ import { absolute } from './site-files';
 export type Digests = ReadonlyMap<string, string>;
 
 /** Digests of the files that the page itself looks at. */
-export interface Published {
+export interface SiteDigests {
   /** The worker's script, and what that imports. */
   readonly worker: Digests;
   /** Of models, and the WebAssembly. */
@@ -15,15 +15,15 @@ export interface Published {
   readonly features: Digests;
 }
 
-let known: Published | undefined;
+let known: SiteDigests | undefined;
 
 /** Takes digests in place of the document's own. */
-export function publish(digests: Published): void {
+export function setSiteDigests(digests: SiteDigests): void {
   known = digests;
 }
 
 /** Returns what the template says on the document's element. */
-export function published(): Published {
+export function siteDigests(): SiteDigests {
   if (!known) {
     const { integrity = '' } = document.documentElement.dataset;
     const { worker, files, features } = JSON.parse(integrity) as Listed;
@@ -32,7 +32,7 @@ export function published(): Published {
   return known;
 }
 
-type Listed = Readonly<Record<keyof Published, Readonly<Record<string, string>>>>;
+type Listed = Readonly<Record<keyof SiteDigests, Readonly<Record<string, string>>>>;
 
 function located(digests: Readonly<Record<string, string>>): Digests {
   return new Map(Object.entries(digests).map(([file, digest]) => [absolute(file), digest]));

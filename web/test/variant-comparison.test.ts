@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { compareInTurn, median, type Progress, type Trial } from '../src/page/comparison';
+import { compareInTurn, median, type Progress, type Trial } from '../src/page/variant-comparison';
 import type { Variant } from '../src/page/site-files';
 
 const [float16, mixed, tiny] = ['float16', 'mixed', 'tiny'].map((name): Variant => ({

@@ -1,6 +1,6 @@
 /** Brings the code of what visitors may do with the page, once one does more than look at it. */
 
-import { published } from './published';
+import { siteDigests } from './site-digests';
 
 /** What is no mere look; each comes before anything listens that needs the code. */
 const TOUCHES = [
@@ -16,9 +16,9 @@ const TOUCHES = [
 const touched = new AbortController();
 
 /** Waits for the first touch. */
-export function bringFeaturesWhenTouched(): void {
+export function preloadFeaturesWhenTouched(): void {
   for (const touch of TOUCHES) {
-    addEventListener(touch, bringFeatures, {
+    addEventListener(touch, preloadFeatures, {
       capture: true,
       passive: true,
       signal: touched.signal,
@@ -27,13 +27,13 @@ export function bringFeaturesWhenTouched(): void {
 }
 
 /** Brings them now, for this visit and, by the service worker, for later ones. */
-export function bringFeatures(): void {
+export function preloadFeatures(): void {
   if (touched.signal.aborted) {
     return;
   }
   touched.abort();
-  // Nothing else lets `import()` take a script only if it is the one that was published.
-  for (const [href, integrity] of published().features) {
+  // Nothing else lets `import()` take a script only if it is the one that was siteDigests.
+  for (const [href, integrity] of siteDigests().features) {
     const link = document.createElement('link');
     link.rel = 'modulepreload';
     link.fetchPriority = 'low';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { byteSize, duration, megabytes, percent } from '../src/page/format';
+import { byteSize, duration, megabytes, percent } from '../src/page/number-format';
 
 describe('byteSize', () => {
   it.each([
