@@ -6,10 +6,7 @@ the build looks for them in what a user's template makes.
 
 from __future__ import annotations
 
-import re
-from html.parser import HTMLParser
 from typing import TYPE_CHECKING
-from xml.etree import ElementTree as ET
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -89,13 +86,6 @@ Rows of a preview, what a site with variants has, and the field for addresses ar
 page's code asks for them only where they are.
 """
 
-_VOID = frozenset(
-    "area base br col embed hr img input link meta source track wbr".split()  # noqa: SIM905
-)
-_COMPOUND = re.compile(
-    r'(?P<tag>[a-z]\w*)?(?:#(?P<id>[\w-]+))?(?:\[(?P<has>[\w-]+)(?P<is>="[^"]*")?\])?'
-)
-
 
 def missing(html: str, script: str) -> Iterator[str]:
     """Yield the selectors of what the page's code needs and a page has not.
@@ -104,53 +94,11 @@ def missing(html: str, script: str) -> Iterator[str]:
         html: The page.
         script: Address of the page's code.
     """
-    page = _Page()
-    page.feed(html)
-    page.close()
+    from bs4 import BeautifulSoup
+
+    page = BeautifulSoup(html, "html.parser")
+    for template in page.select("template"):
+        template.clear()  # what it holds is not in the page
     for selector in (*ELEMENTS, f'script[src="{script}"]'):
-        if page.root.find(_xpath(selector)) is None:
+        if page.select_one(selector) is None:
             yield selector
-
-
-def _xpath(selector: str) -> str:
-    """Write a selector of this module's kind as ElementTree's XPath."""
-    path = "."
-    for compound in selector.split(" "):
-        match = _COMPOUND.fullmatch(compound)
-        if match is None:
-            raise ValueError(f"{selector} is beyond what is understood here")
-        path += f"//{match['tag'] or '*'}"
-        if match["id"]:
-            path += f"[@id='{match['id']}']"
-        if match["has"]:
-            path += f"[@{match['has']}{match['is'] or ''}]"
-    return path
-
-
-class _Page(HTMLParser):
-    """Reads HTML into a tree, without what `<template>` elements hold, which is not in the page."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.root = ET.Element("document")
-        self._open = [self.root]
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        attributes = {name: value or "" for name, value in attrs}
-        inert = any(element.tag == "template" for element in self._open)
-        element = ET.Element(tag, attributes)
-        if not inert:
-            self._open[-1].append(element)
-        if tag not in _VOID:
-            self._open.append(element)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.handle_starttag(tag, attrs)
-        if tag not in _VOID:
-            self.handle_endtag(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        tags = [element.tag for element in self._open]
-        if tag in tags:
-            # What stands open inside ends with it: the end of a <p> may be left out.
-            del self._open[len(tags) - 1 - tags[::-1].index(tag) :]
