@@ -9,7 +9,7 @@ from toolchain.build import models
 from toolchain.errors import ToolchainError
 from toolchain.report import keep as reports
 from toolchain.report import schema
-from toolchain.site import build_info, host_files, publish, render, supply
+from toolchain.site import bom, build_info, host_files, publish, render
 from toolchain.site.precompress import precompress
 from toolchain.site.variants import VARIANTS, Variant
 from toolchain.text import printable
@@ -82,7 +82,7 @@ def _build(options: BuildOptions, store: Store, progress: Progress) -> schema.Re
         smoke_tests = stages.smoke_test(site, made, rendered)
         with stages.timed("compress"):
             sizes = precompress(site, store=store, progress=progress)
-            supply.write(site, [each.model for each in made.all], options.page)
+            bom.write(site, [each.model for each in made.all], options.page)
             host_files.write(site)
             build_info.write(site, _built(*made.all), _inputs(options))
         files = tuple(

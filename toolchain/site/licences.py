@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from toolchain import __version__, imagenet
-from toolchain.site.contents import LICENCE, Contents
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from toolchain.site.bom import BillOfMaterials
     from toolchain.site.parts import Package
+
+OWN = "Apache-2.0"
+"""The licence of this project."""
 
 _RULE = "=" * 80
 _WORDNET = """The class names are those of ImageNet (ILSVRC-2012), which takes them from WordNet:
@@ -19,31 +22,29 @@ Terms: https://wordnet.princeton.edu/license-and-commercial-use"""
 _OWN_FILES = """Files in own/ come with the page's template; ask its author for their terms."""
 
 
-def text(contents: Contents) -> str:
+def text(bill: BillOfMaterials) -> str:
     """Return the whole text; the same terms stand in it once."""
-    return "\n\n".join(_paragraphs(contents)) + "\n"
+    return "\n\n".join(_paragraphs(bill)) + "\n"
 
 
-def _paragraphs(contents: Contents) -> Iterator[str]:
+def _paragraphs(bill: BillOfMaterials) -> Iterator[str]:
     yield "What this site is made of, and under which terms"
-    yield f"The page: toolchain {__version__}, {LICENCE}"
-    for card in contents.cards:
+    yield f"The page: toolchain {__version__}, {OWN}"
+    for card in bill.cards:
         model = card.provenance
         yield (
             f"Model: {model.name}\nfrom {model.source}\nSHA-256 {model.sha256}\n"
             f"Licence: {model.licence}"
         )
-    if any(card.labels == imagenet.labels() for card in contents.cards):
+    if any(card.labels == imagenet.labels() for card in bill.cards):
         yield _WORDNET
-    for sample in contents.samples:
+    for sample in bill.samples:
         yield f"Photo: {sample.credit}\nLicence: {sample.licence}, {sample.licence_url}"
-    if contents.own_files:
+    if bill.own_files:
         yield _OWN_FILES
     yield "Fonts: none; the page is set in those of its visitor's system."
-    yield "\n".join(
-        ["Scripts and WebAssembly hold code of:", *map(_line, contents.shipped.packages)]
-    )
-    for terms, whose in _by_terms(contents).items():
+    yield "\n".join(["Scripts and WebAssembly hold code of:", *map(_line, bill.shipped.packages)])
+    for terms, whose in _by_terms(bill).items():
         yield f"{_RULE}\n{', '.join(whose)}\n{_RULE}\n\n{terms}"
 
 
@@ -53,8 +54,8 @@ def _line(package: Package) -> str:
     return f"  {package.name}{version} ({package.licence}){within}"
 
 
-def _by_terms(contents: Contents) -> dict[str, list[str]]:
-    found = {contents.shipped.own: ["toolchain"]}
-    for package in contents.shipped.packages:
+def _by_terms(bill: BillOfMaterials) -> dict[str, list[str]]:
+    found = {bill.shipped.own: ["toolchain"]}
+    for package in bill.shipped.packages:
         found.setdefault(package.text, []).append(package.name)
     return found

@@ -1,26 +1,39 @@
-"""What a site is made of, and under which terms: `licenses.txt` and `sbom.cdx.json`.
+"""The bill of materials of a site: `licenses.txt` for people, `sbom.cdx.json` for tools.
 
-The first is for people, the second, CycloneDX 1.6 (ECMA-424), for tools. Both lie in the site
-beside the files that they are about, and are no part of a visit.
+Both lie in the site beside the files that they are about, and no visit loads them.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from toolchain.site import assets, licences, parts, sbom
-from toolchain.site.contents import Contents
+from toolchain.site import assets, cyclonedx, licences, parts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from toolchain.card import ModelCard
     from toolchain.site.configuration import PageOptions
+    from toolchain.site.parts import Sample, Shipped
     from toolchain.tfjs.stage import TfjsModel
 
 LICENCES = "licenses.txt"
 MATERIALS = "sbom.cdx.json"
+
+
+@dataclass(frozen=True)
+class BillOfMaterials:
+    """What a site holds that has an author: code, models and photos."""
+
+    shipped: Shipped
+    cards: tuple[ModelCard, ...]
+    """Of its models, each once."""
+    samples: tuple[Sample, ...]
+    own_files: bool
+    """Whether files of a user's template are in it."""
 
 
 def write(site: Path, models: Sequence[TfjsModel], page: PageOptions) -> None:
@@ -37,7 +50,7 @@ def write(site: Path, models: Sequence[TfjsModel], page: PageOptions) -> None:
     """
     runtime = parts.runtime_for(chain(*(each.converted.artifacts.ops for each in models)))
     folder = page.samples_folder
-    contents = Contents(
+    bill = BillOfMaterials(
         shipped=parts.shipped_in(runtime),
         # A model's variants have the same source.
         cards=tuple(
@@ -46,5 +59,5 @@ def write(site: Path, models: Sequence[TfjsModel], page: PageOptions) -> None:
         samples=() if folder is None else parts.load_samples(folder),
         own_files=(site / assets.FOLDER).is_dir(),
     )
-    (site / LICENCES).write_text(licences.text(contents), "utf-8")
-    (site / MATERIALS).write_text(sbom.text(contents), "utf-8")
+    (site / LICENCES).write_text(licences.text(bill), "utf-8")
+    (site / MATERIALS).write_text(cyclonedx.text(bill), "utf-8")

@@ -17,14 +17,14 @@ from tests.conftest import CHECKOUT
 from toolchain import digest
 from toolchain.card import Provenance
 from toolchain.report import schema
-from toolchain.site import build_info, contents, headers, licences, parts, sbom, supply
+from toolchain.site import bom, build_info, cyclonedx, headers, licences, parts
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from toolchain.tfjs.stage import TfjsModel
 
-pytestmark = pytest.mark.xdist_group("supply")
+pytestmark = pytest.mark.xdist_group("bom")
 
 # What a machine may have otherwise than another, none of which may reach a site.
 HERE = {"PYTHONHASHSEED": "1", "TZ": "UTC", "LC_ALL": "C.UTF-8"}
@@ -51,12 +51,12 @@ def built(folder: Path, tiny: Path, environment: dict[str, str]) -> Path:
 
 @pytest.fixture(scope="module")
 def site(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return built(tmp_path_factory.mktemp("supply") / "here", tiny, HERE)
+    return built(tmp_path_factory.mktemp("bom") / "here", tiny, HERE)
 
 
 @pytest.fixture(scope="module")
 def bill(site: Path) -> Any:
-    return json.loads((site / supply.MATERIALS).read_text("utf-8"))
+    return json.loads((site / bom.MATERIALS).read_text("utf-8"))
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -110,7 +110,7 @@ def test_every_package_of_every_runtime_has_its_terms() -> None:
 
 
 def test_licences_name_all_that_ships_and_hold_each_of_the_terms_once(site: Path) -> None:
-    text = (site / supply.LICENCES).read_text("utf-8")
+    text = (site / bom.LICENCES).read_text("utf-8")
     for package in shipped(site).packages:
         assert f"  {package.name}" in text
         assert text.count(package.text) == 1
@@ -126,16 +126,16 @@ def test_the_page_links_the_licences_and_a_visit_does_not_load_them(site: Path) 
     assert '<a href="licenses.txt">Licences</a></footer>' in (site / "index.html").read_text(
         "utf-8"
     )
-    for name in (supply.LICENCES, supply.MATERIALS):
+    for name in (bom.LICENCES, bom.MATERIALS):
         assert name not in (site / "sw.js").read_text("utf-8")
         assert name not in {file.path for file in schema.read(site).files}
         assert f"/{name}\n" in (site / "_headers").read_text("utf-8")
         assert headers.headers(name)["Cache-Control"] == headers.REVALIDATED
-    assert headers.content_type(supply.LICENCES) == "text/plain; charset=utf-8"
+    assert headers.content_type(bom.LICENCES) == "text/plain; charset=utf-8"
 
 
 def test_the_bill_of_materials_is_what_the_standard_says(site: Path, bill: Any) -> None:
-    text = (site / supply.MATERIALS).read_text("utf-8")
+    text = (site / bom.MATERIALS).read_text("utf-8")
     assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
     wrong = text.replace('"type": "library"', '"type": "book"')
     assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(wrong) is not None
@@ -168,7 +168,7 @@ def test_nothing_that_is_published_names_a_path_of_the_machine(site: Path) -> No
 
 
 @pytest.fixture
-def all_there_is(tiny_model: TfjsModel) -> contents.Contents:
+def all_there_is(tiny_model: TfjsModel) -> bom.BillOfMaterials:
     card = tiny_model.converted.card
     model = Provenance(
         name="Net",
@@ -176,7 +176,7 @@ def all_there_is(tiny_model: TfjsModel) -> contents.Contents:
         licence="a licence of its own",
         sha256="0" * 64,
     )
-    return contents.Contents(
+    return bom.BillOfMaterials(
         shipped=parts.shipped_in(parts.load_runtimes()[-1]),
         cards=(card, card.model_copy(update={"provenance": model})),
         samples=(),
@@ -185,27 +185,29 @@ def all_there_is(tiny_model: TfjsModel) -> contents.Contents:
 
 
 def test_the_bill_has_a_time_only_where_it_is_given_one(
-    all_there_is: contents.Contents, monkeypatch: pytest.MonkeyPatch
+    all_there_is: bom.BillOfMaterials, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("SOURCE_DATE_EPOCH", raising=False)
-    plain = json.loads(sbom.text(all_there_is))
-    assert plain == json.loads(sbom.text(all_there_is))
+    plain = json.loads(cyclonedx.text(all_there_is))
+    assert plain == json.loads(cyclonedx.text(all_there_is))
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
-    timed = json.loads(sbom.text(all_there_is))
+    timed = json.loads(cyclonedx.text(all_there_is))
     assert timed["metadata"]["timestamp"] == "2023-11-14T22:13:20Z"
     assert timed["serialNumber"] != plain["serialNumber"]
     assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(json.dumps(timed)) is None
 
 
 def test_two_models_and_a_template_of_ones_own_are_named(
-    all_there_is: contents.Contents,
+    all_there_is: bom.BillOfMaterials,
 ) -> None:
     text = licences.text(all_there_is)
     assert "Model: Net\nfrom https://example.org/net\n" in text
     assert "Model: tiny\n" in text
     assert "Files in own/ come with the page's template" in text
     models = [
-        each for each in json.loads(sbom.text(all_there_is))["components"] if "modelCard" in each
+        each
+        for each in json.loads(cyclonedx.text(all_there_is))["components"]
+        if "modelCard" in each
     ]
     assert [model["name"] for model in models] == ["tiny", "Net"]
     assert models[1]["externalReferences"][0]["url"] == "https://example.org/net"
@@ -221,4 +223,4 @@ def test_the_build_info_says_what_went_in_and_not_where_it_lay(site: Path) -> No
     assert info.inputs.shard_bytes == 4 << 20
     assert info.inputs.samples == digest.of_tree(parts.templates_dir() / "samples")
     assert info.inputs.template is None
-    assert {supply.LICENCES, supply.MATERIALS} <= set(info.files)
+    assert {bom.LICENCES, bom.MATERIALS} <= set(info.files)
