@@ -63,28 +63,28 @@ format: .make/venv .make/node ## Format the code.
 	cd web && npm run --silent format
 
 bench: .make/venv web/dist/runtime.json ## Time cold and warm builds of the embedded model.
-	$(BIN)/python -m tests.bench
+	$(BIN)/python -m tests.benchmarks.builds
 
 bench-size: .make/venv ## Print bytes against accuracy, ours beside the stock converter's.
-	$(BIN)/python -m tests.bench_size
+	$(BIN)/python -m tests.benchmarks.size
 
 bench-ablation: .make/venv ## Print what each method of compression brings.
-	$(BIN)/python -m tests.bench_ablation
+	$(BIN)/python -m tests.benchmarks.ablation
 
 bench-load: .make/venv web/dist/runtime.json chromium ## Time the way to the first tag, ours beside others.
-	$(BIN)/python -m tests.bench_load
+	$(BIN)/python -m tests.benchmarks.load
 
 bench-serve: .make/venv web/dist/runtime.json chromium servers ## Load OUT, or a site built for it, on nginx, Caddy and serve.
-	$(BIN)/python -m tests.bench_serve $(patsubst %/report.json,%,$(wildcard $(OUT)/report.json))
+	$(BIN)/python -m tests.benchmarks.serve $(patsubst %/report.json,%,$(wildcard $(OUT)/report.json))
 
 bench-applications: .make/venv web/dist/runtime.json chromium ## Compare keras.applications with their pages, in Chromium.
-	$(BIN)/python -m tests.bench_applications
+	$(BIN)/python -m tests.benchmarks.applications
 
 bench-stock: .make/venv .make/node chromium ## Time the stock form's products in Chromium.
-	$(BIN)/python -m tests.bench_stock
+	$(BIN)/python -m tests.benchmarks.stock
 
 bench-lighthouse: .make/venv .make/node chromium ## Print what Lighthouse measures of OUT on this machine.
-	$(BIN)/python -m tests.bench_lighthouse $(OUT)
+	$(BIN)/python -m tests.benchmarks.lighthouse $(OUT)
 
 web: web/dist/runtime.json
 

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from tests import bench_stock, tiny_models
+from tests import tiny_models
+from tests.benchmarks import stock
 from tests.browser import chromium, plain_host
 from toolchain import tf as tensorflow
 from toolchain.build.options import SHARD_BYTES
@@ -309,9 +310,7 @@ def products(folder: Path) -> tuple[set[str], set[str]]:
 def write_stock(network: networks.Network, folder: Path) -> tuple[set[str], set[str]]:
     """Write the stock form, and return where its products stand."""
     folder.mkdir()
-    quantised.write(
-        network, bench_stock.rounded(network), folder, form="stock", shard_bytes=4 << 20
-    )
+    quantised.write(network, stock.rounded(network), folder, form="stock", shard_bytes=4 << 20)
     return products(folder)
 
 

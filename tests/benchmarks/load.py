@@ -24,7 +24,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.bench_size import folder_of, halves
+from tests.benchmarks.size import folder_of, halves
 from toolchain import digest
 from toolchain.build.options import SHARD_BYTES, BuildOptions
 from toolchain.build.run import build
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from toolchain.report.schema import Host, Spread
     from toolchain.sources.saved_model import Fetched
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 SHARED = Path(os.environ.get("TOOLCHAIN_SHARED", ROOT.parent / "shared"))
 SAMPLES = ROOT / "templates" / "samples"
 MODULES = ROOT / "web" / "node_modules"

@@ -2,7 +2,7 @@
 
 MobileNetV1 0.25, and without photos the embedded EfficientNet-Lite0 too, is quantised to
 the same estimated bytes with one method at a time left out or added, and judged on photos
-it was not rounded by (the halves of `tests/bench_size.py`). KL is the mean divergence of
+it was not rounded by (the halves of `tests/benchmarks/size.py`). KL is the mean divergence of
 the page's scores from the float network's, and `expected` the top-1 that those scores say
 is lost: both move long before a tag does.
 """
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from tests.bench_size import SHARED, halves
+from tests.benchmarks.size import SHARED, halves
 from toolchain import tf as tensorflow
 from toolchain.card import Declared
 from toolchain.compress import (

@@ -17,7 +17,7 @@ from unittest import mock
 
 import numpy as np
 
-from tests.bench_size import SHARED
+from tests.benchmarks.size import SHARED
 from tests.browser import chromium, plain_host
 from toolchain import tf as tensorflow
 from toolchain.card import Declared
@@ -38,7 +38,7 @@ TURNS = 31
 RUNS = 5  # inferences in one turn
 MINUTES = 60_000  # in the milliseconds that Playwright counts in
 
-PACKAGES = Path(__file__).parents[1] / "web/node_modules/@tensorflow"
+PACKAGES = Path(__file__).parents[2] / "web/node_modules/@tensorflow"
 SCRIPTS = (
     PACKAGES / "tfjs/dist/tf.min.js",
     PACKAGES / "tfjs-backend-wasm/dist/tf-backend-wasm.min.js",

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
-SHARED = Path(os.environ.get("TOOLCHAIN_SHARED", Path(__file__).parents[2] / "shared"))
+SHARED = Path(os.environ.get("TOOLCHAIN_SHARED", Path(__file__).parents[3] / "shared"))
 RECIPES = (
     "float16",
     "uint8",

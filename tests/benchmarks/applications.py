@@ -1,6 +1,6 @@
 """Builds every classifier of `keras.applications` under 100 MB, and compares page and Keras.
 
-    python -m tests.bench_applications [--folder DIR] [NAME ...]
+    python -m tests.benchmarks.applications [--folder DIR] [NAME ...]
 
 Weights are random, with biases and statistics that are not zero, so that nothing is hidden by a
 zero. Each model is saved as a Keras file, built by the command line, opened in Chromium on
