@@ -12,7 +12,7 @@ from tests import tfjs_wasm
 from tests.small_graphs import CHANNELS, CLASSES, IMAGES, convolution, head, small, values
 from toolchain import tf as tensorflow
 from toolchain.compress.unchanged import difference
-from toolchain.tfjs import converter_passes, execute
+from toolchain.tfjs import converter, converter_passes, execute
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -111,17 +111,16 @@ def test_the_answer_stays_whoever_else_reads_a_layer(
 
 def test_the_converter_alone_would_change_one(tmp_path: Path) -> None:
     """Says that the guard is still needed: when this fails, a newer converter has no need of it."""
-    from tensorflowjs.converters import fuse_depthwise_conv2d
-
+    tensorflowjs = converter.load()
+    fuse_depthwise_conv2d = tensorflowjs.fuse_depthwise_conv2d
     unguarded = fuse_depthwise_conv2d.fuse_depthwise_conv2d
-    with converter_passes.guarded():
+    with converter_passes.guarded(tensorflowjs):
         assert fuse_depthwise_conv2d.fuse_depthwise_conv2d is not unguarded
     assert fuse_depthwise_conv2d.fuse_depthwise_conv2d is unguarded
-    from tensorflowjs.converters import tf_saved_model_conversion_v2
 
     each = small(tmp_path, _graphs()["depthwise with a bias and without"])
     with tensorflow.quiet():
-        tf_saved_model_conversion_v2.convert_tf_saved_model(
+        tensorflowjs.convert_tf_saved_model(
             str(tmp_path / "source"), str(tmp_path / "alone"), signature_def="serving_default"
         )
     alone = execute.load(tmp_path / "alone", "model.json")(IMAGES)

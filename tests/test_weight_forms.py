@@ -28,7 +28,7 @@ from toolchain.progress import Silent
 from toolchain.site import contract as contracts
 from toolchain.sources import resolve
 from toolchain.sources.resolve import Request
-from toolchain.tfjs import execute, packing, quantised
+from toolchain.tfjs import converter, execute, packing, quantised
 from toolchain.tfjs import stage as tfjs
 from toolchain.tfjs.convert import QUANTIZATIONS
 
@@ -122,12 +122,10 @@ def tricky_weights(quantization: Quantization) -> dict[str, Array]:
 def write_converted(folder: Path, quantization: Quantization) -> None:
     """Let the converter store tricky weights in two groups and in many files."""
     with tensorflow.quiet():
-        from tensorflowjs import write_weights
-
         groups: list[list[dict[str, Any]]] = [[], []]
         for number, (name, data) in enumerate(tricky_weights(quantization).items()):
             groups[number % 2].append({"name": name, "data": data})
-        manifest = write_weights.write_weights(
+        manifest = converter.load().write_weights.write_weights(
             groups,
             str(folder),
             shard_size_bytes=ODD,
@@ -252,11 +250,8 @@ def assert_same_bits(found: dict[str, Any], expected: dict[str, Array]) -> None:
 def test_what_the_converter_stores_is_decoded_alike(
     decode_in_chromium: Callable[[Path], dict[str, Any]],
     host: Path,
-    monkeypatch: pytest.MonkeyPatch,
     quantization: Quantization,
 ) -> None:
-    # As toolchain.tfjs.convert does: what the converter imports wants IPython otherwise.
-    monkeypatch.setenv("TFDF_DISABLE_WELCOME_MESSAGE", "1")
     folder = host / quantization
     folder.mkdir()
     write_converted(folder, quantization)

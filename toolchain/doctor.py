@@ -12,7 +12,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from toolchain import inventory, plugins, units
+from toolchain import inventory, plugins, requirements, units
 from toolchain.disk import DiskError
 from toolchain.errors import ToolchainError
 from toolchain.sources import kaggle, network, probe, tfhub
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from toolchain.store import Store
 
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-_ITSELF = "toolchain"
 
 
 @dataclass(frozen=True)
@@ -56,14 +55,15 @@ def _packages() -> Iterator[Finding]:
     Those that are held to one version, or below one, are told one by one, and of the others
     those that are wrong.
     """
-    from packaging.requirements import Requirement
     from packaging.specifiers import SpecifierSet
 
     try:
-        said = metadata.metadata(_ITSELF)
+        said = metadata.metadata(requirements.PACKAGE)
     except metadata.PackageNotFoundError:
         mend = "install it with `make` in its checkout, or by `pip install` of its wheel"
-        yield Finding(_ITSELF, False, "not installed, so it cannot say what it needs", mend)
+        yield Finding(
+            requirements.PACKAGE, False, "not installed, so it cannot say what it needs", mend
+        )
         return
     wanted = SpecifierSet(said["Requires-Python"] or "")
     python = ".".join(map(str, sys.version_info[:3]))
@@ -74,15 +74,13 @@ def _packages() -> Iterator[Finding]:
         f"use a Python that is {wanted}: TensorFlow is made for those",
     )
     others = 0
-    for requirement in sorted(map(Requirement, metadata.requires(_ITSELF) or ()), key=str):
-        if requirement.marker is not None and not requirement.marker.evaluate({"extra": ""}):
-            continue
+    for requirement in sorted(requirements.needed(), key=str):
         found = _installed(requirement.name)
         good = found is not None and requirement.specifier.contains(found, prereleases=True)
         if good and not any(each.operator in ("==", "<") for each in requirement.specifier):
             others += 1
             continue
-        mend = f"pip install '{requirement.name}{requirement.specifier}'"
+        mend = requirements.command(requirement)
         yield Finding(requirement.name, good, found or "missing", mend)
     yield Finding("other packages", True, f"{others} as they are needed")
 

@@ -49,7 +49,7 @@ DISTRIBUTIONS = {
     "scipy": ("scipy",),
     "tensorflow": _TENSORFLOW,
     "tensorflow_hub": ("tensorflow-hub",),
-    "tensorflowjs": ("tensorflowjs", "tensorflow-hub", *_TENSORFLOW),
+    "tensorflowjs": ("tensorflowjs", *_TENSORFLOW),
     "tf_keras": _TENSORFLOW,
 }
 """The packages whose versions count where a module of this name is imported.

@@ -14,13 +14,11 @@ import os
 import platform
 import uuid
 from datetime import datetime, timezone
-from importlib.metadata import PackageNotFoundError, requires, version
+from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from packaging.requirements import Requirement
-
-from toolchain import __version__, digest
+from toolchain import __version__, digest, requirements
 from toolchain.site import licences
 
 if TYPE_CHECKING:
@@ -124,14 +122,12 @@ def _photo(sample: Sample) -> dict[str, Any]:
 def _builders() -> Iterator[dict[str, Any]]:
     """Yield Python and the packages that this tool asks for, in the versions that are here."""
     yield {"type": "platform", "name": "Python", "version": platform.python_version()}
-    try:
-        asked = requires("toolchain") or []
-    except PackageNotFoundError:  # run from a checkout
-        asked = []
     # By their markers and not by what can be imported: setuptools brings packages of its own
     # onto the path once it is imported, and a build that finds all in the cache imports less.
-    wanted = map(Requirement, asked)
-    names = {each.name for each in wanted if not each.marker or each.marker.evaluate({"extra": ""})}
+    try:
+        names = {each.name for each in requirements.needed()}
+    except PackageNotFoundError:  # run from a checkout
+        names = set()
     for name in sorted(names):
         found = version(name)
         url = f"pkg:pypi/{name}@{found}"

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 from typing import TYPE_CHECKING, Literal, get_args
 
 from toolchain import tf as tensorflow
 from toolchain.errors import BadInputError, ToolchainError
-from toolchain.tfjs import biases, converter_passes, halves
+from toolchain.tfjs import biases, converter, converter_passes, halves
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,28 +47,24 @@ def convert(
 
     Raises:
         BadInputError: The graph has operations that TF.js lacks; they are named.
-        ToolchainError: The converter failed for another reason.
+        ToolchainError: The converter is missing, or failed for another reason.
     """
     name = name or str(saved_model)
     shutil.rmtree(folder, ignore_errors=True)
     by_converter = quantization in ("uint16", "uint8")
+    with tensorflow.quiet():
+        tensorflow.load()
+        with tensorflow.importing():
+            tensorflowjs = converter.load()
     try:
-        with tensorflow.quiet():
-            tensorflow.load()
-            # Decision Forests greets by IPython, absent here, when output is diverted.
-            os.environ.setdefault("TFDF_DISABLE_WELCOME_MESSAGE", "1")
-            # Imports Keras, Decision Forests and JAX: seconds, so nowhere but here.
-            with tensorflow.importing():
-                from tensorflowjs.converters import tf_saved_model_conversion_v2
-
-            with converter_passes.guarded():
-                tf_saved_model_conversion_v2.convert_tf_saved_model(
-                    str(saved_model),
-                    str(folder),
-                    signature_def=signature,
-                    quantization_dtype_map={quantization: "*"} if by_converter else None,
-                    weight_shard_size_bytes=shard_bytes,
-                )
+        with tensorflow.quiet(), converter_passes.guarded(tensorflowjs):
+            tensorflowjs.convert_tf_saved_model(
+                str(saved_model),
+                str(folder),
+                signature_def=signature,
+                quantization_dtype_map={quantization: "*"} if by_converter else None,
+                weight_shard_size_bytes=shard_bytes,
+            )
     except Exception as error:
         # The converter and TensorFlow raise most of Python's exceptions.
         if unsupported := re.search(r"Unsupported Ops[^\n]*\n(.+)", str(error)):

@@ -34,32 +34,34 @@ _ACTIVATIONS = frozenset({"Relu", "Relu6", "Elu"})
 
 
 @contextlib.contextmanager
-def guarded() -> Iterator[None]:
-    """Let the converter run with its passes guarded, within the block."""
-    from tensorflowjs.converters import (
-        fold_batch_norms,
-        fuse_depthwise_conv2d,
-        fuse_prelu,
-        normalize_bias_add,
-    )
+def guarded(converter: Any) -> Iterator[None]:
+    """Let the converter run with its passes guarded, within the block.
 
-    replaced: list[tuple[Any, str, Callable[[Any], Any]]] = [
-        (fold_batch_norms, "fold_batch_norms", _norms_apart),
-        (fuse_depthwise_conv2d, "fuse_depthwise_conv2d", _depthwise_apart),
-        (fuse_prelu, "fuse_ops_for_prelu", _halves_apart),
-        (fuse_prelu, "fuse_prelu_with_fused_conv2d_or_matmul", _prelus_apart),
+    Args:
+        converter: Its module, as `converter.load()` gives it.
+    """
+    folding, fusing = converter.fold_batch_norms, converter.fuse_prelu
+    guards: list[tuple[Any, str, Callable[[Any], Any]]] = [
+        (folding, "fold_batch_norms", _norms_apart),
+        (converter.fuse_depthwise_conv2d, "fuse_depthwise_conv2d", _depthwise_apart),
+        (fusing, "fuse_ops_for_prelu", _halves_apart),
+        (fusing, "fuse_prelu_with_fused_conv2d_or_matmul", _prelus_apart),
     ]
-    originals = [getattr(module, name) for module, name, _ in replaced]
-    original_normalize = normalize_bias_add.normalize_bias_add_op
-    for (module, name, before), original in zip(replaced, originals, strict=True):
-        setattr(module, name, _behind(before, original))
-    normalize_bias_add.normalize_bias_add_op = as_biases
+    replacements = [
+        (module, name, _behind(before, getattr(module, name))) for module, name, before in guards
+    ]
+    replacements.append((converter.normalize_bias_add, "normalize_bias_add_op", as_biases))
+    originals = [(module, name, getattr(module, name)) for module, name, _ in replacements]
+    _set(replacements)
     try:
         yield
     finally:
-        normalize_bias_add.normalize_bias_add_op = original_normalize
-        for (module, name, _), original in zip(replaced, originals, strict=True):
-            setattr(module, name, original)
+        _set(originals)
+
+
+def _set(functions: Iterable[tuple[Any, str, Callable[[Any], Any]]]) -> None:
+    for module, name, function in functions:
+        setattr(module, name, function)
 
 
 def _behind(before: Callable[[Any], Any], original: Callable[[Any], Any]) -> Callable[[Any], Any]:

@@ -1,0 +1,36 @@
+"""What this installation of toolchain must have, by the package's own metadata."""
+
+from __future__ import annotations
+
+from importlib import metadata
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from packaging.requirements import Requirement
+
+PACKAGE = "toolchain"
+CONVERTER = "tensorflowjs"
+"""The metadata asks for it only where pip can install what it declares: below Python 3.13."""
+
+
+def needed() -> list[Requirement]:
+    """Return all requirements that hold on this Python and system, without those of extras.
+
+    Raises:
+        importlib.metadata.PackageNotFoundError: toolchain runs from a checkout and is not
+            installed.
+    """
+    from packaging.requirements import Requirement
+
+    declared = map(Requirement, metadata.requires(PACKAGE) or ())
+    return [
+        each
+        for each in declared
+        if each.marker is None or each.name == CONVERTER or each.marker.evaluate({"extra": ""})
+    ]
+
+
+def command(requirement: Requirement) -> str:
+    """Return the command that installs one requirement, whatever else it declares."""
+    alone = "--no-deps " if requirement.name == CONVERTER else ""
+    return f"pip install {alone}'{requirement.name}{requirement.specifier}'"

@@ -1,0 +1,67 @@
+"""The `tensorflowjs` converter, imported without the libraries that it never uses here.
+
+Whoever imports any module of `tensorflowjs` gets all of it, and with it JAX and TF Decision
+Forests. They are large, slow to import, and the latter has no package for Python 3.13. What
+converts a SavedModel needs neither, so it is imported here past the package's own
+`__init__.py`, with empty modules in place of what it names at its top and never calls for us.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from functools import cache
+from importlib import util
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from toolchain.errors import ToolchainError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_PACKAGE = "tensorflowjs"
+_NEVER_CALLED = ("tensorflow_decision_forests", "tensorflow_hub")
+
+
+@cache
+def load() -> Any:
+    """Import the converter and return its module `tf_saved_model_conversion_v2`.
+
+    The passes are attributes of it, by their modules' names. The module is the process's own
+    copy: `import tensorflowjs` elsewhere gives the whole package, as if this had never run.
+
+    Raises:
+        ToolchainError: It is not installed, or does not fit the TensorFlow that is.
+    """
+    try:
+        with _stripped():
+            from tensorflowjs.converters import tf_saved_model_conversion_v2
+    except ImportError as error:
+        raise ToolchainError(
+            f"the TF.js converter cannot be imported ({error}); `toolchain doctor` tells how "
+            "to install it"
+        ) from error
+    return tf_saved_model_conversion_v2
+
+
+@contextlib.contextmanager
+def _stripped() -> Iterator[None]:
+    """Let the block import modules of the package alone, and forget them after it."""
+    before = _taken_away()
+    try:
+        for name in (_PACKAGE, f"{_PACKAGE}.converters"):
+            spec = util.find_spec(name)
+            if spec is None:
+                raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+            sys.modules[name] = util.module_from_spec(spec)
+        sys.modules.update({name: ModuleType(name) for name in _NEVER_CALLED})
+        yield
+    finally:
+        _taken_away()
+        sys.modules.update(before)
+
+
+def _taken_away() -> dict[str, ModuleType]:
+    names = [name for name in sys.modules if name.partition(".")[0] in (_PACKAGE, *_NEVER_CALLED)]
+    return {name: sys.modules.pop(name) for name in names}
