@@ -1,8 +1,7 @@
 """A model hub on the loopback, with faults to order.
 
-It answers like TF Hub, where a path stands for an archive, and like as much of Kaggle's API
-as `kagglehub` asks for. A request may also come as to a proxy, with a whole URL in the place
-of the path, which is how tests bring `kagglehub` here: it knows no other address.
+It answers like TF Hub and Kaggle, where a path stands for an archive. A request may also come as
+to a proxy, with a whole URL in the place of the path.
 """
 
 from __future__ import annotations
@@ -11,19 +10,17 @@ import contextlib
 import functools
 import http.server
 import io
-import json
 import os
 import tarfile
 import threading
 import urllib.parse
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-KAGGLE_API = "/api/v1/models.ModelApiService"
+    from collections.abc import Iterator
+    from email.message import Message
 
 
 @dataclass(frozen=True)
@@ -37,6 +34,8 @@ class Reply:
     """Close the connection after so many bytes of the body announced."""
     drip_at: int | None = None
     """Send a byte a second from there on."""
+    etag: str | None = None
+    """Send this ETag, and of the body the part that is asked for by it."""
 
 
 class Mirror:
@@ -48,9 +47,11 @@ class Mirror:
         self.hung_up = threading.Event()
         """Set once somebody went away before all was sent."""
         self.closing = threading.Event()
-        self._replies: dict[str, list[Reply | Callable[[Any], Reply]]] = {}
+        self.headers: list[Message] = []
+        """Of each request."""
+        self._replies: dict[str, list[Reply]] = {}
 
-    def serve(self, path: str, *replies: Reply | Callable[[Any], Reply]) -> str:
+    def serve(self, path: str, *replies: Reply) -> str:
         """Answer requests for `path` with these in turn, the last one for good."""
         self._replies[path] = list(replies)
         return self.address + path
@@ -59,14 +60,31 @@ class Mirror:
         """Return how often `path` was asked for."""
         return self.requests.count(path)
 
-    def reply(self, path: str, said: Any) -> Reply:
+    def said(self, path: str, header: str) -> list[str | None]:
+        """Return what each request for `path` said in a header."""
+        both = zip(self.requests, self.headers, strict=True)
+        return [headers.get(header) for asked, headers in both if asked == path]
+
+    def reply(self, path: str, headers: Message) -> Reply:
         """Take the next answer for a path."""
+        self.headers.append(headers)
         self.requests.append(path)
         waiting = self._replies.get(path)
         if not waiting:
             return Reply(status=404)
         answer = waiting.pop(0) if len(waiting) > 1 else waiting[0]
-        return answer if isinstance(answer, Reply) else answer(said)
+        return _part(answer, headers) if answer.etag else answer
+
+
+def _part(reply: Reply, headers: Message) -> Reply:
+    """Return an answer with its ETag, of the part that is asked for."""
+    tagged = replace(reply, headers={**reply.headers, "ETag": reply.etag or ""})
+    asked = headers.get("Range", "")
+    if not asked or headers.get("If-Range") != reply.etag:
+        return tagged
+    begin, end = int(asked.removeprefix("bytes=").removesuffix("-")), len(reply.body)
+    said = {"Content-Range": f"bytes {begin}-{end - 1}/{end}", **tagged.headers}
+    return replace(tagged, status=206, body=reply.body[begin:], headers=said)
 
 
 @contextlib.contextmanager
@@ -92,19 +110,12 @@ class _Server(http.server.ThreadingHTTPServer):
 class _Handler(http.server.BaseHTTPRequestHandler):
     server: _Server
 
-    def do_GET(self) -> None:
-        self._answer(None)
-
-    def do_POST(self) -> None:
-        said = self.rfile.read(int(self.headers["Content-Length"]))
-        self._answer(json.loads(said))
-
     def log_message(self, *_: Any) -> None:
         pass
 
-    def _answer(self, said: Any) -> None:
+    def do_GET(self) -> None:
         mirror = self.server.mirror
-        reply = mirror.reply(urllib.parse.urlsplit(self.path).path, said)
+        reply = mirror.reply(urllib.parse.urlsplit(self.path).path, self.headers)
         try:
             self.send_response(reply.status)
             self.send_header("Content-Length", str(len(reply.body)))

@@ -23,7 +23,6 @@ from tests import mirror as hub
 from tests.browser import toolchain_serve
 from tests.mirror import Mirror, Reply
 from tests.test_deploy_hosts import s3, ssh_server  # noqa: F401 - fixtures
-from tests.test_kaggle import DOWNLOAD, LIST, as_json
 from tests.watchdog import HANG_S
 from toolchain import cli
 from toolchain import tf as tensorflow
@@ -148,12 +147,8 @@ def serve_models(mirror: Mirror, archive: bytes) -> None:
         handles.add(f"/google/imagenet/mobilenet_{name.replace('-', '_')}/classification/5")
     for handle in handles:
         mirror.serve(handle, Reply(archive))
-    files = hub.unpack(archive)
-    mirror.serve("/", Reply(status=404))
-    mirror.serve(LIST, as_json({"files": [{"name": name} for name in files]}))
-    mirror.serve(DOWNLOAD, lambda said: hub.redirect(f"http://localhost/files/{said['path']}"))
-    for name, data in files.items():
-        mirror.serve(f"/files/{name}", Reply(data))
+    for handle in re.findall(r"kaggle:([\w./-]+/\d+)", text):
+        mirror.serve(f"/api/v1/models/{handle}/download", Reply(archive))
 
 
 def fill(folder: Path, archive: bytes) -> None:

@@ -28,7 +28,7 @@ NOT_COVERED = {
     "pydantic": "only writes and checks records; what it does not accept is made anew",
     "distributed": "only carries work to other machines, and results back",
     "tomli": "reads what the key holds as it was read",
-    "kagglesdk": "only fetches; what came is known by its digest",
+    "urllib3": "only fetches; what came is known by its digest",
 }
 
 

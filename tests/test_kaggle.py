@@ -1,4 +1,4 @@
-"""Fetching from Kaggle: the real kagglehub against a server that speaks its API."""
+"""Fetching from Kaggle: the client against a server that speaks Kaggle's API."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests import mirror as hub
-from tests.mirror import KAGGLE_API, Heard, Mirror, Reply
+from tests.mirror import Heard, Mirror, Reply
 from tests.watchdog import HANG_S
 from toolchain import digest
 from toolchain.errors import BadInputError, SourceError, UnreachableError
@@ -32,14 +32,10 @@ POLICY = NetworkPolicy(
     backoff_base=0.1,
 )
 MODEL = "google/mobilenet-v1/tensorFlow2/025-224-classification"
-DOWNLOAD = f"{KAGGLE_API}/DownloadModelInstanceVersion"
-LIST = f"{KAGGLE_API}/ListModelInstanceVersionFiles"
-LATEST = f"{KAGGLE_API}/GetModelInstance"
-
-
-@functools.cache
-def files() -> dict[str, bytes]:
-    return hub.unpack(hub.archive())
+API = f"/api/v1/models/{MODEL}"
+DOWNLOAD = f"{API}/2/download"
+NEWEST = f"{API}/get"
+STORAGE = "/storage/model.tar.gz"
 
 
 def as_json(value: Any, status: int = 200) -> Reply:
@@ -56,19 +52,19 @@ def refusal(status: int) -> Reply:
 
 @pytest.fixture
 def mirror(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Mirror]:
-    """Answer in Kaggle's place, as the proxy on the way to it, and hold a model."""
-    for name in ("KAGGLE_API_TOKEN", "KAGGLE_USERNAME", "KAGGLE_KEY", "NO_PROXY", "no_proxy"):
+    """Answer in Kaggle's place, as the proxy on the way to it, and hold a model elsewhere."""
+    for name in ("KAGGLE_API_TOKEN", "KAGGLE_USERNAME", "KAGGLE_KEY", "KAGGLE_CONFIG_DIR"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("NO_PROXY", "")
+    monkeypatch.setenv("no_proxy", "")
     monkeypatch.setenv("HOME", str(tmp_path))  # credentials lie there
     monkeypatch.setenv("KAGGLE_API_ENVIRONMENT", "LOCALHOST")
     with hub.running() as running:
         monkeypatch.setenv("http_proxy", running.address)
-        running.serve("/", Reply(status=404))
-        running.serve(LIST, as_json({"files": [{"name": name} for name in files()]}))
-        running.serve(LATEST, as_json({"versionNumber": 3}))
-        running.serve(DOWNLOAD, lambda said: hub.redirect(f"http://localhost/files/{said['path']}"))
-        for name, data in files().items():
-            running.serve(f"/files/{name}", Reply(data))
+        running.serve(NEWEST, as_json({"versionNumber": 3}))
+        for version in (2, 3):
+            running.serve(f"{API}/{version}/download", hub.redirect(f"http://127.0.0.2{STORAGE}"))
+        running.serve(STORAGE, Reply(hub.archive()))
         yield running
 
 
@@ -82,7 +78,7 @@ def fetch(tmp_path: Path) -> Callable[..., Any]:
 def test_a_model_comes_whole_and_once(
     mirror: Mirror, fetch: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # What the client takes for a whole model in the user's own cache: an empty folder.
+    # What kagglehub takes for a whole model in the user's own cache: an empty folder.
     own = tmp_path / "own" / "models" / MODEL
     (own / "2").mkdir(parents=True)
     (own / "2.complete").touch()
@@ -94,10 +90,10 @@ def test_a_model_comes_whole_and_once(
         for path in fetched.path.rglob("*")
         if path.is_file()
     }
-    assert found == files()
+    assert found == hub.unpack(hub.archive())
     assert fetched.source == f"{MODEL}/2"
     assert fetched.sha256 == digest.of_tree(fetched.path)
-    assert heard.bytes >= sum(map(len, files().values()))
+    assert heard.bytes == heard.total == len(hub.archive())
     before = list(mirror.requests)
     page = f"https://www.kaggle.com/models/{MODEL}/2/"
     assert fetch(page) == fetched
@@ -111,7 +107,7 @@ def test_without_a_version_the_newest_comes_and_stays(
     fetched = fetch(f"kaggle:{MODEL}", progress=heard)
     assert fetched.source == f"{MODEL}/3"
     assert "version 3" in heard.said[-1]
-    mirror.serve(LATEST, as_json({"versionNumber": 4}))
+    mirror.serve(NEWEST, as_json({"versionNumber": 4}))
     assert fetch(f"kaggle:{MODEL}") == fetched
 
 
@@ -119,47 +115,116 @@ def test_without_a_version_the_newest_comes_and_stays(
 def test_a_refusal_says_how_to_give_credentials(
     mirror: Mirror, fetch: Callable[..., Any], status: int
 ) -> None:
-    mirror.serve(LIST, refusal(status))
+    mirror.serve(DOWNLOAD, refusal(status))
     with pytest.raises(SourceError, match=rf"refuses access \({status}") as raised:
         fetch(f"kaggle:{MODEL}/2", policy=dataclasses.replace(POLICY, attempts=3))
     for way_out in ("/models/google/mobilenet-v1", "KAGGLE_USERNAME", "KAGGLE_KEY", "kaggle.json"):
         assert way_out in str(raised.value)
-    assert mirror.asked(LIST) == 1
+    assert mirror.asked(DOWNLOAD) == 1
 
 
 def test_a_model_that_is_not_there_is_asked_for_once(
     mirror: Mirror, fetch: Callable[..., Any]
 ) -> None:
-    mirror.serve(LIST, refusal(404))
+    mirror.serve(DOWNLOAD, refusal(404))
     with pytest.raises(SourceError, match="no such model"):
         fetch(f"kaggle:{MODEL}/2", policy=dataclasses.replace(POLICY, attempts=3))
-    assert mirror.asked(LIST) == 1
+    assert mirror.asked(DOWNLOAD) == 1
 
 
 def test_faults_that_pass_are_tried_again(
     mirror: Mirror, fetch: Callable[..., Any], tmp_path: Path
 ) -> None:
-    name = "saved_model.pb"
-    whole = Reply(files()[name])
-    mirror.serve(f"/files/{name}", Reply(status=503), dataclasses.replace(whole, cut_at=9), whole)
+    whole = Reply(hub.archive())
+    mirror.serve(STORAGE, Reply(status=503), dataclasses.replace(whole, cut_at=9999), whole)
     heard = Heard()
     policy = dataclasses.replace(POLICY, attempts=3)
     fetched = fetch(f"kaggle:{MODEL}/2", policy=policy, progress=heard)
-    assert (fetched.path / name).read_bytes() == whole.body
+    assert fetched.sha256 == digest.of_tree(fetched.path)
+    assert (fetched.path / "saved_model.pb").is_file()
     assert ["503" in heard.said[0], "cut off" in heard.said[1]] == [True, True]
     assert list((tmp_path / "store").rglob("scratch/*")) == []
 
 
-def test_a_drip_ends_the_client(mirror: Mirror, fetch: Callable[..., Any]) -> None:
-    mirror.serve("/files/saved_model.pb", Reply(files()["saved_model.pb"], drip_at=99))
+def test_a_drip_ends_the_download(mirror: Mirror, fetch: Callable[..., Any]) -> None:
+    mirror.serve(STORAGE, Reply(hub.archive(), drip_at=9999))
     with pytest.raises(SourceError, match=r"stalled: .+ came in 2 s"):
         fetch(f"kaggle:{MODEL}/2", policy=dataclasses.replace(POLICY, stall_timeout=2))
 
 
-def test_a_silent_client_ends_by_the_deadline(mirror: Mirror, fetch: Callable[..., Any]) -> None:
-    mirror.serve("/files/saved_model.pb", Reply(files()["saved_model.pb"], drip_at=99))
+def test_a_slow_download_ends_by_the_deadline(mirror: Mirror, fetch: Callable[..., Any]) -> None:
+    mirror.serve(STORAGE, Reply(hub.archive(), drip_at=9999))
     with pytest.raises(SourceError, match="not done within 3 s"):
         fetch(f"kaggle:{MODEL}/2", policy=dataclasses.replace(POLICY, deadline=3))
+
+
+@pytest.mark.parametrize("answer", [Reply(b"[]"), Reply(b"{"), Reply(b'{"versionNumber": "9"}')])
+def test_an_answer_without_the_newest_version_is_said(
+    mirror: Mirror, fetch: Callable[..., Any], answer: Reply
+) -> None:
+    mirror.serve(NEWEST, answer)
+    with pytest.raises(SourceError, match="which version is the newest; give the handle with a"):
+        fetch(f"kaggle:{MODEL}")
+
+
+BASIC = "Basic bWU6c2VjcmV0"  # me:secret
+
+
+@pytest.mark.parametrize(
+    ("variables", "files", "said"),
+    [
+        ({}, {}, None),
+        ({"KAGGLE_USERNAME": "me", "KAGGLE_KEY": "secret"}, {}, BASIC),
+        ({}, {".kaggle/kaggle.json": '{"username": "me", "key": "secret"}'}, BASIC),
+        (
+            {"KAGGLE_CONFIG_DIR": "own"},
+            {"own/kaggle.json": '{"username": "me", "key": "secret"}'},
+            BASIC,
+        ),
+        ({"KAGGLE_API_TOKEN": "abc", "KAGGLE_USERNAME": "me", "KAGGLE_KEY": "x"}, {}, "Bearer abc"),
+        ({"KAGGLE_API_TOKEN": "own"}, {"own": "abc\n"}, "Bearer abc"),
+        ({}, {".kaggle/access_token": "abc\n"}, "Bearer abc"),
+    ],
+    ids=["none", "variables", "file", "folder", "token", "file of a token", "saved token"],
+)
+def test_credentials_go_to_kaggle_and_no_further(
+    mirror: Mirror,
+    fetch: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
+    variables: dict[str, str],
+    files: dict[str, str],
+    said: str | None,
+    tmp_path: Path,
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    for path, content in files.items():
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).write_text(content)
+    fetch(f"kaggle:{MODEL}/2")
+    assert mirror.said(DOWNLOAD, "Authorization") == [said]
+    assert mirror.said(STORAGE, "Authorization") == [None]
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"username": "me"}'])
+def test_credentials_that_cannot_be_read_are_named(
+    mirror: Mirror, fetch: Callable[..., Any], tmp_path: Path, content: str
+) -> None:
+    (tmp_path / ".kaggle").mkdir()
+    (tmp_path / ".kaggle" / "kaggle.json").write_text(content)
+    with pytest.raises(BadInputError, match=r"kaggle\.json holds no username and key"):
+        fetch(f"kaggle:{MODEL}/2")
+    assert mirror.requests == []
+
+
+def test_a_token_that_is_no_line_of_text_is_refused(
+    mirror: Mirror, fetch: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KAGGLE_API_TOKEN", "a\nHost: b")
+    with pytest.raises(BadInputError, match="KAGGLE_API_TOKEN") as raised:
+        fetch(f"kaggle:{MODEL}/2")
+    assert "Host" not in str(raised.value)
+    assert mirror.requests == []
 
 
 @pytest.mark.usefixtures("mirror")
@@ -174,7 +239,7 @@ def test_nobody_there_is_said_at_the_first_try(
     assert heard.said == []
 
 
-def test_an_environment_the_client_does_not_know_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_environment_that_is_not_known_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KAGGLE_API_ENVIRONMENT", "MOON")
     with pytest.raises(BadInputError, match=r"KAGGLE_API_ENVIRONMENT.*MOON"):
         kaggle.origin()

@@ -18,7 +18,7 @@ from tests import mirror as hub
 from tests.mirror import Heard, Reply
 from tests.watchdog import HANG_S
 from toolchain.errors import SourceError, UnreachableError
-from toolchain.sources import network, probe
+from toolchain.sources import http_client, network
 from toolchain.sources.network import AttemptError, NetworkPolicy
 from toolchain.store import Store
 
@@ -39,9 +39,9 @@ POLICY = NetworkPolicy(
 IMPATIENT = dataclasses.replace(POLICY, connect_timeout=1, answer_timeout=0.5)
 
 
-def ask(url: str, heard: Heard, policy: NetworkPolicy = POLICY) -> probe.Answer:
+def ask(url: str, heard: Heard, policy: NetworkPolicy = POLICY) -> tuple[bytes, int | None]:
     return network.with_retries(
-        url, lambda _: probe.ask(url, policy), policy=policy, progress=heard
+        url, lambda _: http_client.ask(url, policy), policy=policy, progress=heard
     )
 
 
@@ -50,7 +50,7 @@ def test_a_busy_server_is_given_the_time_it_asks_for() -> None:
         url = mirror.serve("/m", Reply(status=429, headers={"Retry-After": "1"}), Reply(b"data"))
         start = time.monotonic()
         heard = Heard()
-        assert ask(url, heard) == probe.Answer(b"data", 4)
+        assert ask(url, heard) == (b"data", 4)
     assert time.monotonic() - start >= 1
     assert "429" in heard.said[0]
 
@@ -69,7 +69,7 @@ def test_but_not_an_hour(form: str) -> None:
 def test_a_wait_that_cannot_be_read_is_left_aside(wait: str) -> None:
     with hub.running() as mirror:
         url = mirror.serve("/m", Reply(status=503, headers={"Retry-After": wait}), Reply(b"data"))
-        assert ask(url, Heard()).head == b"data"
+        assert ask(url, Heard())[0] == b"data"
 
 
 def test_attempts_are_counted() -> None:

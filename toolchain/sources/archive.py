@@ -47,8 +47,13 @@ _COMPRESSIONS: dict[bytes, Callable[[IO[bytes]], Any]] = {
 _ENCRYPTED = 1  # a flag of a zip's entry
 
 
-def extract(archive: Path, folder: Path) -> None:
+def extract(archive: Path, folder: Path, *, shown: str | None = None) -> None:
     """Unpack a tar archive, however compressed, or a zip into an existing empty folder.
+
+    Args:
+        archive: The file.
+        folder: Where its content goes.
+        shown: What the user calls the archive, where that is not the file's path.
 
     Raises:
         BadInputError: The file is no archive, is cut off, holds something other than folders
@@ -56,16 +61,19 @@ def extract(archive: Path, folder: Path) -> None:
             disk has room for.
     """
     kind = ".zip" if archive.suffix == ".zip" else ".tar.gz"
+    name = shown or str(archive)
     try:
         if kind == ".zip":
             with zipfile.ZipFile(archive) as packed:
-                _extract_zip(packed, archive, folder)
+                fault = _extract_zip(packed, archive, folder)
         else:
-            _extract_tar(archive, folder)
+            fault = _extract_tar(archive, folder)
     except _FAULTS as error:
         # An OSError names a file where the archive is unpacked to, which is nothing to the user.
         reason = error.strerror if isinstance(error, OSError) and error.strerror else error
-        raise BadInputError(f"{archive} cannot be unpacked as a {kind}: {reason}") from error
+        raise BadInputError(f"{name} cannot be unpacked as a {kind}: {reason}") from error
+    if fault:
+        raise BadInputError(f"{name} is not unpacked: {fault}")
 
 
 def fair_size(packed: int) -> int:
@@ -148,16 +156,13 @@ def _room(folder: Path) -> int:
     return max(0, shutil.disk_usage(folder).free - _SPARED)
 
 
-def _refused(archive: Path, fault: str) -> BadInputError:
-    return BadInputError(f"{archive} is not unpacked: {fault}")
-
-
-def _extract_zip(packed: zipfile.ZipFile, archive: Path, folder: Path) -> None:
+def _extract_zip(packed: zipfile.ZipFile, archive: Path, folder: Path) -> str | None:
+    """Unpack, or return why not."""
     size = archive.stat().st_size
     if fault := zip_fault(packed, size):
-        raise _refused(archive, fault)
+        return fault
     if sum(entry.file_size for entry in packed.infolist()) > _room(folder):
-        raise _refused(archive, "the disk has no room for what it unpacks to")
+        return "the disk has no room for what it unpacks to"
     for entry in packed.infolist():
         target = folder / entry.filename
         if entry.is_dir():
@@ -167,15 +172,17 @@ def _extract_zip(packed: zipfile.ZipFile, archive: Path, folder: Path) -> None:
         # It ends at the size that was declared, and its checksum is compared there.
         with packed.open(entry) as source, target.open("xb") as file:
             shutil.copyfileobj(source, file, _CHUNK)
+    return None
 
 
-def _extract_tar(archive: Path, folder: Path) -> None:
+def _extract_tar(archive: Path, folder: Path) -> str | None:
+    """Unpack, or return why not."""
     gate = _Gate(archive.stat().st_size, _room(folder))
     with _decompressed(archive) as content, tarfile.open(fileobj=content, mode="r:") as tar:
         for member in tar:
             plain = member.isfile() or member.isdir()
             if fault := gate.fault(member.name, member.size, member.isdir(), plain):
-                raise _refused(archive, fault)
+                return fault
             if hasattr(tarfile, "data_filter"):
                 tar.extract(member, folder, filter="data")
             else:
@@ -183,6 +190,7 @@ def _extract_tar(archive: Path, folder: Path) -> None:
         # The checksum comes last, behind all that tarfile reads.
         while content.read(_CHUNK):
             pass
+    return None
 
 
 class _Bounded(io.RawIOBase):

@@ -1,11 +1,12 @@
-"""What every source on the network has in common: from attempts to a whole entry kept."""
+"""What every source on the network has in common: from an archive to a whole entry kept."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from toolchain import digest
-from toolchain.sources import network, saved_model
+from toolchain.errors import BadInputError
+from toolchain.sources import archive, network, saved_model
 from toolchain.sources.network import AttemptError
 
 if TYPE_CHECKING:
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
     from toolchain.progress import Progress
     from toolchain.sources.network import NetworkPolicy
     from toolchain.store import Store
+
+# How the compressions that `archive` unpacks begin, and where a plain tar says so.
+_COMPRESSED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ\x00")
+_TAR, _TAR_AT = b"ustar", 257
 
 
 def through_store(
@@ -37,8 +42,9 @@ def through_store(
     Args:
         kind: Kind of the store's entry.
         handle: The canonical handle.
-        attempt: Tries once: gets an empty folder and the moment to be done by, returns
-            the folder with the model under the one it got, which keeps its name.
+        attempt: Tries once: gets a folder and the moment to be done by, returns the folder
+            with the model under the one it got, which keeps its name. Each attempt gets the
+            same folder, with what earlier ones left in it.
         store: Where models are kept.
         policy: How often and how long to try.
         progress: Hears of repeated attempts and of damaged entries.
@@ -50,22 +56,54 @@ def through_store(
     """
     key = digest.of_bytes(handle.encode())
 
-    def once(deadline: float) -> None:
-        with store.scratch() as scratch:
-            found = attempt(scratch, deadline)
-            if (wrong := saved_model.fault(found)) is not None:
-                raise AttemptError(f"what came is no whole SavedModel: {wrong}")
-            with store.put(kind, key) as content:
-                found.rename(content / found.name)
-
     with store.lock(f"{kind} {handle}", doing=f"fetching {handle}", progress=progress):
         if (kept := _whole(store.get(kind, key))) is None:
             if store.has(kind, key):
                 progress.say(f"The kept copy of {handle} is damaged; fetching it anew")
-            network.with_retries(handle, once, policy=policy, progress=progress)
+            with store.put(kind, key) as content, store.scratch() as scratch:
+
+                def once(deadline: float) -> None:
+                    found = attempt(scratch, deadline)
+                    if (wrong := saved_model.fault(found)) is not None:
+                        raise AttemptError(f"what came is no whole SavedModel: {wrong}")
+                    found.rename(content / found.name)
+
+                network.with_retries(handle, once, policy=policy, progress=progress)
             kept = store.require(kind, key)
     (folder,) = kept.iterdir()
     return folder
+
+
+def unpacked(url: str, folder: Path, get: Callable[..., None]) -> Path:
+    """Return a folder with the content of the archive at an http(s) address.
+
+    Args:
+        url: The address.
+        folder: Where the content goes; the archive is left beside it.
+        get: `http_client.download` with all but the address, the file and what to expect.
+
+    Raises:
+        AttemptError: It did not come, or is no archive of a model.
+        BadInputError: The environment names a proxy or certificates that cannot be used.
+    """
+    packed = folder.with_name(f"{folder.name}-archive")
+    get(url, packed, expect=_expect_archive)
+    folder.mkdir(parents=True)
+    try:
+        archive.extract(packed, folder, shown="what came")
+    except BadInputError as error:
+        raise AttemptError(str(error)) from error
+    return folder
+
+
+def _expect_archive(head: bytes) -> None:
+    if head.startswith(_COMPRESSED) or head[_TAR_AT:].startswith(_TAR):
+        return
+    if not head:
+        raise AttemptError("the server sends an empty file")
+    if head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
+        raise AttemptError("the server sends a web page in the place of an archive")
+    raise AttemptError("the server sends something that is no archive")
 
 
 def _whole(kept: Path | None) -> Path | None:

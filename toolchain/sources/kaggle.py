@@ -1,11 +1,13 @@
 """Models on Kaggle, where TF Hub's have moved.
 
-The files are fetched by `kagglehub` itself, in a child process, under the same guarantees
-as in :mod:`toolchain.sources.tfhub`.
+Kaggle's public API answers a GET of `/api/v1/models/HANDLE/download` with a redirect to the
+model's archive, and one of `/api/v1/models/HANDLE/get`, without a version, with the newest one.
 """
 
 from __future__ import annotations
 
+import functools
+import json
 import os
 import re
 import urllib.parse
@@ -14,11 +16,12 @@ from typing import TYPE_CHECKING
 from toolchain import digest
 from toolchain.card import HUB_RANGE
 from toolchain.errors import BadInputError
-from toolchain.sources import child, download, probe
+from toolchain.sources import download, http_client, kaggle_credentials
 from toolchain.sources.network import AttemptError
 from toolchain.sources.saved_model import Fetched
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from toolchain.progress import Progress
@@ -26,6 +29,12 @@ if TYPE_CHECKING:
     from toolchain.store import Store
 
 PREFIX = "kaggle:"
+_ENVIRONMENTS = {
+    "PROD": "https://www.kaggle.com",
+    "LOCALHOST": "http://localhost",
+    "TEST": "http://localhost:7777",
+}
+_ANSWER_BYTES = 1 << 20  # of an answer that is no model
 _HOSTS = frozenset({"kaggle.com", "www.kaggle.com"})
 _SLUG = r"[A-Za-z0-9](?:[\w.-]*[A-Za-z0-9])?"
 _SHORT = re.compile(
@@ -92,57 +101,72 @@ def fetch(handle: str, *, store: Store, policy: NetworkPolicy, progress: Progres
     as long as it is kept; `source` names the version always.
 
     Raises:
-        BadInputError: The handle names no TensorFlow model on Kaggle.
+        BadInputError: The handle names no TensorFlow model on Kaggle, or the environment a
+            service, credentials, a proxy or certificates that cannot be used.
         UnreachableError: Nothing answered.
         SourceError: The model is not there, needs consent, or is no SavedModel.
     """
     wanted = canonical(handle)
+    named = _SHORT.fullmatch(wanted)
+    version = named["version"] if named is not None else None
+    models = f"{origin()}/api/v1/models"
     page = "https://www.kaggle.com/models/" + "/".join(wanted.split("/")[:2])
+    who = kaggle_credentials.headers()
 
     def attempt(scratch: Path, deadline: float) -> Path:
-        _expect_answer(policy)
-        with progress.track(f"Downloading {wanted} from Kaggle", None, "bytes") as tracker:
-            return child.run(
-                "kaggle",
-                wanted,
-                scratch=scratch,
-                policy=policy,
-                deadline=deadline,
-                tracker=tracker,
-                if_refused=f"accept its terms at {page}, and set KAGGLE_USERNAME and "
-                "KAGGLE_KEY or save kaggle.json in ~/.kaggle",
-            )
+        get = functools.partial(
+            http_client.download,
+            label=f"Downloading {wanted} from Kaggle",
+            policy=policy,
+            deadline=deadline,
+            progress=progress,
+            headers=who,
+            if_refused=f"accept its terms at {page}, and set KAGGLE_USERNAME and "
+            "KAGGLE_KEY or save kaggle.json in ~/.kaggle",
+        )
+        # The store keeps a model in a folder named by its version.
+        newest = version or _newest(f"{models}/{wanted}/get", scratch / "newest.json", get)
+        path = wanted if version else f"{wanted}/{newest}"
+        return download.unpacked(f"{models}/{path}/download", scratch / newest, get)
 
     folder = download.through_store(
         "kaggle", wanted, attempt, store=store, policy=policy, progress=progress
     )
-    # The client keeps a model in a folder named by its version, and so does the store.
-    named = _SHORT.fullmatch(wanted)
-    source = wanted if named is not None and named["version"] else f"{wanted}/{folder.name}"
+    source = wanted if version else f"{wanted}/{folder.name}"
     if source != wanted:
         progress.say(f"{wanted} names no version; this is version {folder.name}")
     return Fetched(folder, digest.of_tree(folder), source, range_guess=HUB_RANGE)
 
 
-def host() -> str:
-    """Return a name for where the client goes, without the half second of importing it."""
-    environment = os.environ.get("KAGGLE_API_ENVIRONMENT", "PROD")
-    return "Kaggle" if environment == "PROD" else f"Kaggle's environment {environment}"
-
-
 def origin() -> str:
-    """Return where the client goes, as `https://host`.
+    """Return where Kaggle's API is, as `https://host`.
 
     Raises:
-        BadInputError: KAGGLE_API_ENVIRONMENT, which may send it elsewhere than to Kaggle
-            itself, says something that the client does not know.
+        BadInputError: KAGGLE_API_ENVIRONMENT, by which Kaggle's own tools are sent elsewhere,
+            says something that is not known.
     """
-    from kagglesdk import kaggle_env
+    environment = os.environ.get("KAGGLE_API_ENVIRONMENT", "PROD")
+    if (found := _ENVIRONMENTS.get(environment)) is None:
+        raise BadInputError(
+            f"KAGGLE_API_ENVIRONMENT is {environment!r}, which is not known; "
+            "unset that variable to ask Kaggle itself"
+        )
+    return found
 
+
+def _newest(url: str, path: Path, get: Callable[..., None]) -> str:
+    """Return the number of a model's newest version."""
+    get(url, path, limit=_ANSWER_BYTES)
     try:
-        return str(kaggle_env.get_endpoint(kaggle_env.get_env()))
-    except Exception as error:  # the client raises no narrower one
-        raise BadInputError(f"{error}; unset that variable to ask Kaggle itself") from error
+        number = json.loads(path.read_bytes())["versionNumber"]
+    except (ValueError, KeyError, TypeError):
+        number = None
+    if not isinstance(number, int) or number < 1:
+        raise AttemptError(
+            "the server does not say which version is the newest",
+            "give the handle with a version",
+        )
+    return str(number)
 
 
 def _on_page(text: str) -> str | None:
@@ -153,12 +177,3 @@ def _on_page(text: str) -> str | None:
         return None
     known = parts.scheme in {"http", "https"} and parts.hostname in _HOSTS
     return parts.path if known else None
-
-
-def _expect_answer(policy: NetworkPolicy) -> None:
-    """Make sure that something answers; what it answers is for the client to see."""
-    try:
-        probe.ask(f"{origin()}/", policy)
-    except AttemptError as error:
-        if error.status is None:
-            raise

@@ -39,6 +39,8 @@ _BUSY = frozenset(
     {
         http.HTTPStatus.REQUEST_TIMEOUT,
         http.HTTPStatus.TOO_EARLY,
+        # To a request for the rest; the next one asks for the whole.
+        http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
         http.HTTPStatus.TOO_MANY_REQUESTS,
     }
 )
@@ -123,6 +125,19 @@ def status_error(
         status=status,
         retry_after=_seconds(retry_after),
     )
+
+
+def stalled(count: int, seconds: float) -> AttemptError:
+    """Return that a download came too slowly: so many bytes in so many seconds."""
+    came = f"only {count} bytes" if count else "nothing"
+    return AttemptError(
+        f"the download stalled: {came} came in {seconds:g} s", TRY_LATER, transient=True
+    )
+
+
+def overdue(policy: NetworkPolicy) -> AttemptError:
+    """Return that the time for a fetch is up."""
+    return AttemptError(f"the download was not done within {policy.deadline:g} s", TRY_LATER)
 
 
 def with_retries(

@@ -240,7 +240,7 @@ def _fetch_remote(
     if kind is Kind.TFHUB:
         source, host = tfhub.canonical(handle), tfhub.origin_of(handle, request.mirror)
     else:
-        source, host = kaggle.canonical(handle), kaggle.host()
+        source, host = kaggle.canonical(handle), kaggle.origin()
     if (
         not request.patient
         and network.recently_unreachable(store, host)

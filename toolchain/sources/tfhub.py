@@ -1,12 +1,12 @@
 """Models on TF Hub, or on any server that speaks its protocol.
 
-The archive is fetched and unpacked by the `tensorflow_hub` client itself, in a child
-process; around it stands what the client lacks: time-outs, retries, a check of what came,
-and a cache that knows a damaged model from a whole one.
+The protocol is a GET of the handle with `tf-hub-format=compressed` in the query, which answers
+with the SavedModel as an archive, often by a redirect.
 """
 
 from __future__ import annotations
 
+import functools
 import unicodedata
 import urllib.parse
 from typing import TYPE_CHECKING
@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 from toolchain import digest
 from toolchain.card import HUB_RANGE
 from toolchain.errors import BadInputError
-from toolchain.sources import child, download, probe
-from toolchain.sources.network import AttemptError
+from toolchain.sources import download, http_client
+from toolchain.sources.http_request import PORTS
 from toolchain.sources.saved_model import Fetched
 
 if TYPE_CHECKING:
@@ -28,10 +28,6 @@ if TYPE_CHECKING:
 ORIGIN = "https://tfhub.dev"
 
 _FORMAT = ("tf-hub-format", "compressed")
-_PORTS = {"http": 80, "https": 443}
-# How the compressions that the client unpacks begin, and where a plain tar says so.
-_COMPRESSED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ\x00")
-_TAR, _TAR_AT = b"ustar", 257
 
 
 def canonical(handle: str) -> str:
@@ -54,7 +50,7 @@ def canonical(handle: str) -> str:
         )
     except ValueError as error:  # UnicodeError, from a host that cannot be one, included
         raise BadInputError(f"{handle!r} is no TF Hub handle: {error}") from error
-    if parts.scheme not in _PORTS or not host or not path:
+    if parts.scheme not in PORTS or not host or not path:
         raise BadInputError(
             f"{handle!r} is no TF Hub handle; write {ORIGIN}/publisher/model/version"
         )
@@ -65,7 +61,7 @@ def canonical(handle: str) -> str:
         )
     scheme = "https" if host == "tfhub.dev" else parts.scheme
     netloc = f"[{host}]" if ":" in host else host
-    if port is not None and port != _PORTS[parts.scheme]:
+    if port is not None and port != PORTS[parts.scheme]:
         netloc += f":{port}"
     return urllib.parse.urlunsplit((scheme, netloc, path, query, ""))
 
@@ -109,17 +105,14 @@ def fetch(
     url = _mirrored(source, mirror)
 
     def attempt(scratch: Path, deadline: float) -> Path:
-        answer = probe.ask(_compressed(url), policy)
-        _expect_archive(answer.head)
-        with progress.track(f"Downloading {source}", answer.total, "bytes") as tracker:
-            return child.run(
-                "tfhub",
-                url,
-                scratch=scratch,
-                policy=policy,
-                deadline=deadline,
-                tracker=tracker,
-            )
+        get = functools.partial(
+            http_client.download,
+            label=f"Downloading {source}",
+            policy=policy,
+            deadline=deadline,
+            progress=progress,
+        )
+        return download.unpacked(_compressed(url), scratch / "model", get)
 
     folder = download.through_store(
         "tfhub", source, attempt, store=store, policy=policy, progress=progress
@@ -131,26 +124,16 @@ def _mirrored(source: str, mirror: str | None) -> str:
     if mirror is None or not source.startswith(f"{ORIGIN}/"):
         return source
     parts = urllib.parse.urlsplit(mirror)
-    if parts.scheme not in _PORTS or not parts.netloc:
+    if parts.scheme not in PORTS or not parts.netloc:
         raise BadInputError(f"the mirror {mirror!r} is no base URL; write http(s)://HOST[:PORT]")
     return mirror.rstrip("/") + source[len(ORIGIN) :]
 
 
 def _compressed(url: str) -> str:
-    """Return the address that the client asks for this handle."""
+    """Return the address of the archive."""
     parts = urllib.parse.urlsplit(url)
     query = urllib.parse.urlencode([*urllib.parse.parse_qsl(parts.query), _FORMAT])
     return urllib.parse.urlunsplit(parts._replace(query=query))
-
-
-def _expect_archive(head: bytes) -> None:
-    if head.startswith(_COMPRESSED) or head[_TAR_AT:].startswith(_TAR):
-        return
-    if not head:
-        raise AttemptError("the server sends an empty file")
-    if head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
-        raise AttemptError("the server sends a web page in the place of an archive")
-    raise AttemptError("the server sends something that is no archive")
 
 
 def _is_odd(character: str) -> bool:

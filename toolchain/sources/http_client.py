@@ -1,0 +1,209 @@
+"""The HTTP client for models: redirects, resumption, and an end to slow downloads."""
+
+from __future__ import annotations
+
+import contextlib
+import http
+import math
+import re
+import threading
+import time
+import urllib.parse
+from collections import deque
+from typing import TYPE_CHECKING
+
+from toolchain.sources import http_request, network
+from toolchain.sources.archive import MAX_BYTES
+from toolchain.sources.network import AttemptError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
+
+    from toolchain.progress import Progress
+    from toolchain.sources.http_request import Response
+    from toolchain.sources.network import NetworkPolicy
+
+_TICK = 0.25  # seconds between two looks at the pace of a download
+_MOST_REDIRECTS = 10
+_CONTENT_RANGE = re.compile(r"bytes (\d+)-")
+
+
+def ask(url: str, policy: NetworkPolicy) -> tuple[bytes, int | None]:
+    """Return the first bytes of what is at an http(s) address, and its length if it is said.
+
+    Raises:
+        AttemptError: Nothing useful came.
+        BadInputError: The environment names a proxy or certificates that cannot be used.
+    """
+    with _opened(url, {}, policy, math.inf) as response:
+        return response.head, response.length
+
+
+def download(
+    url: str,
+    path: Path,
+    *,
+    label: str,
+    policy: NetworkPolicy,
+    deadline: float,
+    progress: Progress,
+    headers: Mapping[str, str] | None = None,
+    if_refused: str = network.CHECK_HANDLE,
+    expect: Callable[[bytes], None] | None = None,
+    limit: int = MAX_BYTES,
+) -> None:
+    """Write what is at an http(s) address to a file.
+
+    If an earlier call for the same file was cut off and the host can send a part of the same
+    content, only the rest is fetched. The content's ETag is kept beside the file for that.
+
+    Args:
+        url: The address. Redirects are followed, but never from https to http.
+        path: Where the content goes.
+        label: What the progress is called.
+        policy: How slow the host may be.
+        deadline: The moment of `time.monotonic()` by which it must be done.
+        progress: Hears of the bytes that came.
+        headers: Headers for the address's own host; none of them follows to another.
+        if_refused: The remedy where the server wants to know who asks.
+        expect: Raises an `AttemptError` if the first bytes are not those of what is wanted.
+        limit: The most bytes that are accepted.
+
+    Raises:
+        AttemptError: It did not come, or not whole.
+        BadInputError: The environment names a proxy or certificates that cannot be used.
+    """
+    kept = path.with_name(f"{path.name}.etag")
+    etag = kept.read_text("ascii") if kept.is_file() else ""
+    kept.unlink(missing_ok=True)
+    begin = path.stat().st_size if etag else 0
+    part = {"Range": f"bytes={begin}-", "If-Range": etag} if begin else {}
+    with _opened(url, headers or {}, policy, deadline, if_refused, part) as response:
+        begin = _begin(response, begin, etag)
+        if not begin and expect is not None:
+            expect(response.head)
+        length = response.length
+        total = None if length is None else begin + length
+        with (
+            path.open("ab" if begin else "wb") as file,
+            progress.track(label, total, "bytes") as tracker,
+            _watched(response, file.tell, deadline),
+        ):
+            # Only a strong ETag says that two answers are the same bytes (RFC 9110, 13.1.5).
+            if (etag := response.raw.headers.get("ETag", "")).startswith('"') and etag.isascii():
+                kept.write_text(etag, "ascii")
+            tracker.advance(begin)
+            for piece in response.pieces():
+                if max(total or 0, file.tell() + len(piece)) > limit:
+                    raise AttemptError(f"the server sends more than {limit:,} bytes")
+                file.write(piece)
+                tracker.advance(len(piece))
+
+
+def _begin(response: Response, asked: int, etag: str) -> int:
+    """Return which byte of the whole content an answer begins with."""
+    if response.raw.status != http.HTTPStatus.PARTIAL_CONTENT:
+        return 0
+    found = _CONTENT_RANGE.match(response.raw.headers.get("Content-Range", ""))
+    same = response.raw.headers.get("ETag", etag) == etag
+    if not asked or found is None or int(found[1]) != asked or not same:
+        raise AttemptError(
+            "the server sends another part than the missing one", network.TRY_LATER, transient=True
+        )
+    return asked
+
+
+@contextlib.contextmanager
+def _opened(
+    url: str,
+    headers: Mapping[str, str],
+    policy: NetworkPolicy,
+    deadline: float,
+    if_refused: str = network.CHECK_HANDLE,
+    part: Mapping[str, str] | None = None,
+) -> Iterator[Response]:
+    """Give the answer to a GET after redirects, where it is none of refusal.
+
+    Args:
+        url: The address.
+        headers: Headers for its own host.
+        policy: How slow hosts may be.
+        deadline: The moment to be done by.
+        if_refused: The remedy where the server wants to know who asks.
+        part: Headers for every host: which part is wanted.
+    """
+    asked = url
+    for _ in range(_MOST_REDIRECTS):
+        own = headers if http_request.origin(asked) == http_request.origin(url) else {}
+        response = http_request.get(asked, {**own, **(part or {})}, policy, deadline)
+        if not (target := response.raw.get_redirect_location()):
+            break
+        response.raw.close()
+        asked = _following(asked, target)
+    try:
+        if response.raw.status >= http.HTTPStatus.MULTIPLE_CHOICES:
+            wait = response.raw.headers.get("Retry-After")
+            raise network.status_error(response.raw.status, wait, if_refused=if_refused)
+        yield response
+    finally:
+        response.raw.close()
+
+
+def _following(url: str, target: str) -> str:
+    """Return where a redirect leads.
+
+    Raises:
+        AttemptError: It is no address that may be followed.
+    """
+    try:
+        following = urllib.parse.urljoin(url, target)
+        scheme, host, _ = http_request.origin(following)
+    except ValueError as error:
+        raise AttemptError(f"the server redirects to what is no address ({error})") from error
+    if scheme not in http_request.PORTS or not host:
+        raise AttemptError(f"the server redirects to {scheme}:, which is not followed")
+    if scheme == "http" and url.startswith("https:"):
+        raise AttemptError(
+            f"the server redirects from https to http://{host}, where anybody on the way could "
+            "change what comes"
+        )
+    return following
+
+
+@contextlib.contextmanager
+def _watched(response: Response, received: Callable[[], int], deadline: float) -> Iterator[None]:
+    """Close the connection under its reader once too little comes, or time is up."""
+    policy = response.policy
+    window = policy.stall_timeout
+    done = threading.Event()
+    faults: list[AttemptError] = []
+
+    def watch() -> None:
+        samples: deque[tuple[float, int]] = deque()
+        while not faults and not done.wait(_TICK):
+            now, count = time.monotonic(), received()
+            samples.append((now, count))
+            if now >= deadline:
+                faults.append(network.overdue(policy))
+            if now - samples[0][0] >= window:
+                came = count - samples.popleft()[1]
+                if came < max(1.0, policy.min_bytes_per_second * window):
+                    faults.append(network.stalled(came, window))
+        if faults:
+            with contextlib.suppress(OSError, RuntimeError, ValueError):  # it has ended anyway
+                response.raw.shutdown()
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield
+    except AttemptError as error:
+        if faults:
+            raise faults[0] from error
+        raise
+    finally:
+        done.set()
+        watcher.join()
+    if faults:
+        raise faults[0]
