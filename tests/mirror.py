@@ -11,6 +11,7 @@ import functools
 import http.server
 import io
 import os
+import sys
 import tarfile
 import threading
 import urllib.parse
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Iterator
     from email.message import Message
 
@@ -88,10 +90,16 @@ def _part(reply: Reply, headers: Message) -> Reply:
 
 
 @contextlib.contextmanager
-def running() -> Iterator[Mirror]:
+def running(tls: ssl.SSLContext | None = None) -> Iterator[Mirror]:
     """Run a mirror on a free port of 127.0.0.1."""
     server = _Server(("127.0.0.1", 0), _Handler)
-    mirror = server.mirror = Mirror(f"http://127.0.0.1:{server.server_address[1]}")
+    if tls is not None:
+        # The handshake is made by the first read, in the request's own thread.
+        server.socket = tls.wrap_socket(
+            server.socket, server_side=True, do_handshake_on_connect=False
+        )
+    scheme = "http" if tls is None else "https"
+    mirror = server.mirror = Mirror(f"{scheme}://127.0.0.1:{server.server_address[1]}")
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
     try:
@@ -105,6 +113,11 @@ def running() -> Iterator[Mirror]:
 
 class _Server(http.server.ThreadingHTTPServer):
     mirror: Mirror
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of clients that went away, as those that trust no certificate do."""
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handle_error(request, client_address)
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):
