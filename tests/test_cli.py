@@ -37,7 +37,7 @@ def toolchain(
     return run
 
 
-SLOW = ("tensorflow", "keras", "tf_keras", "pydantic", "rich", "numpy", "PIL", "kagglehub")
+SLOW = ("tensorflow", "keras", "tf_keras", "pydantic", "rich", "numpy", "PIL", "urllib3")
 
 
 @pytest.mark.parametrize("words", [["--help"], ["--version"], ["build", "--help"]])
