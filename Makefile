@@ -100,7 +100,7 @@ lock: .make/venv ## Renew requirements.lock from pyproject.toml.
 
 docs: .make/venv ## Write the JSON schemas and the list of commands in docs/ anew from the code.
 	$(BIN)/python -m tools.cli_reference > docs/cli.md
-	$(BIN)/python -c 'import json; from toolchain.report import schema; print(json.dumps(schema.json_schema(), indent=2))' > docs/report.schema.json
+	$(BIN)/python -c 'import json; from toolchain.records import build_report; print(json.dumps(build_report.json_schema(), indent=2))' > docs/report.schema.json
 	$(BIN)/python -c 'import json; from toolchain.report import published; print(json.dumps(published.json_schema(), indent=2))' > docs/report.networks.schema.json
 	$(BIN)/python -c 'import json; from toolchain.site import configuration; print(json.dumps(configuration.json_schema(), indent=2))' > docs/toolchain.schema.json
 

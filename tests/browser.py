@@ -119,7 +119,7 @@ def plain_host(
 @contextmanager
 def toolchain_serve(site: Path) -> Iterator[str]:
     """Serve a site by the application behind `toolchain serve`."""
-    from toolchain.serve import application, beside
+    from toolchain.site.server import application, beside
 
     with beside(application(site)) as url:
         yield url

@@ -12,7 +12,7 @@ from filelock import FileLock
 from hypothesis import HealthCheck, settings
 
 from toolchain import tf as tensorflow
-from toolchain.store import Store
+from toolchain.cache.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -68,8 +68,8 @@ def session_store(cache_of_the_session: Path) -> Store:
 @pytest.fixture(scope="session")
 def embedded_site(session_folder: Path, session_store: Store) -> Path:
     """Return the embedded model's site, built once for all workers; it stays as it is."""
-    from toolchain.build.options import BuildOptions
-    from toolchain.build.run import build
+    from toolchain.pipeline.build import build
+    from toolchain.pipeline.build_options import BuildOptions
     from toolchain.progress import Silent
     from toolchain.sources.resolve import Request
 
@@ -104,13 +104,13 @@ def tiny_model(
 ) -> TfjsModel:
     """Return the tiny model converted to TF.js, as sites are rendered from."""
     from tests import tiny_models
-    from toolchain.card import Declared
     from toolchain.progress import Silent
+    from toolchain.records.card import Declared
     from toolchain.sources import resolve
     from toolchain.tfjs import stage
 
     pins = tmp_path_factory.mktemp("pins") / "toolchain.lock.json"
-    request = resolve.Request(str(tiny), pins=pins)
+    request = resolve.Request(str(tiny), lockfile=pins)
     fetched = resolve.fetch(request, store=session_store, progress=Silent())
     declared = Declared(labels=tiny_models.names(), value_range=(0.0, 1.0))
     return stage.run(

@@ -8,7 +8,7 @@ import numpy as np
 
 from tests.watchdog import HANG_MS
 from toolchain.graph import preprocess
-from toolchain.report import schema
+from toolchain.records import build_report
 from toolchain.tfjs import execute
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ Tags = list[tuple[int, float]]
 
 def reference_of(site: Path) -> Callable[[Path], Tags]:
     """Return what tags a photo by the same graph and stored weights, run by TensorFlow."""
-    report = schema.read(site)
+    report = build_report.read(site)
     run = execute.load(site / "model", report.artifacts.model_json)
 
     def tags(photo: Path) -> Tags:

@@ -5,33 +5,33 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tests import tiny_models
-from toolchain.build.options import BuildOptions
-from toolchain.build.run import build
-from toolchain.card import Declared, InputSpec, ModelCard, Provenance
-from toolchain.compress.front import Front, Point
-from toolchain.compress.options import CompressOptions
-from toolchain.evaluation.metrics import Drop, Expected, Share, Verdict
-from toolchain.evaluation.record import Change, Evaluation, Judged, Tag
-from toolchain.graph.facts import GraphFacts
-from toolchain.networks import NETWORKS
+from toolchain.pipeline.build import build
+from toolchain.pipeline.build_options import BuildOptions
 from toolchain.progress import Silent
-from toolchain.report import schema
+from toolchain.quantize.settings import QuantizeSettings
+from toolchain.records import build_report, site_files, visit_figures
+from toolchain.records.artifacts import Artifacts
+from toolchain.records.card import Declared, InputSpec, ModelCard, Provenance
+from toolchain.records.evaluation import Change, Evaluation, Judged, Tag
+from toolchain.records.graph_facts import GraphFacts
+from toolchain.records.pareto import ParetoFront, Point
+from toolchain.records.verdict import Drop, Expected, Share, Verdict
 from toolchain.sources.resolve import Request
-from toolchain.tfjs.artifacts import Artifacts
+from toolchain.throttling import LINKS
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from toolchain.store import Store
+    from toolchain.cache.store import Store
 
 
-def tiny_site(model: Path, out: Path, store: Store) -> schema.Report:
+def tiny_site(model: Path, out: Path, store: Store) -> build_report.Report:
     """Build a site of the tiny model by a recipe, so that it has a plan."""
     options = BuildOptions(
-        Request(str(model), pins=out.with_name("toolchain.lock.json")),
+        Request(str(model), lockfile=out.with_name("toolchain.lock.json")),
         out,
         declared=Declared(labels=tiny_models.names(), value_range=(0.0, 1.0)),
-        compress=CompressOptions("int8"),
+        weights=QuantizeSettings("int8"),
     )
     return build(options, store=store, progress=Silent())
 
@@ -51,7 +51,9 @@ def verdict(drop: float, *, of: int = 100) -> Verdict:
     )
 
 
-def evaluation(report: schema.Report, *labels: tuple[str, str], drop: float = 1.5) -> Evaluation:
+def evaluation(
+    report: build_report.Report, *labels: tuple[str, str], drop: float = 1.5
+) -> Evaluation:
     """Return an evaluation that found these labels changed, from the first to the second."""
     provenance = report.card.provenance
     judged = Judged(
@@ -77,11 +79,11 @@ def evaluation(report: schema.Report, *labels: tuple[str, str], drop: float = 1.
     )
 
 
-def measurement(network: str, first_ms: float, second_ms: float) -> schema.Measurement:
+def measurement(network: str, first_ms: float, second_ms: float) -> visit_figures.Measurement:
     """Return a measurement with these times to the first tag."""
     first = _visits(first_ms)
-    return schema.Measurement(
-        network=NETWORKS[network],
+    return visit_figures.Measurement(
+        network=LINKS[network],
         host="toolchain",
         backend="auto",
         ran_on="wasm",
@@ -98,13 +100,13 @@ def measurement(network: str, first_ms: float, second_ms: float) -> schema.Measu
     )
 
 
-def spread(value: float) -> schema.Spread:
+def spread(value: float) -> visit_figures.Spread:
     """Return a figure that was the same in every run."""
-    return schema.Spread(median=value, low=value, high=value)
+    return visit_figures.Spread(median=value, low=value, high=value)
 
 
-def _visits(first_tag_ms: float) -> schema.VisitFigures:
-    return schema.VisitFigures(
+def _visits(first_tag_ms: float) -> visit_figures.VisitFigures:
+    return visit_figures.VisitFigures(
         first_tag_ms=spread(first_tag_ms),
         milestones_ms={
             "html": spread(first_tag_ms / 4),
@@ -116,7 +118,7 @@ def _visits(first_tag_ms: float) -> schema.VisitFigures:
             "model": spread(first_tag_ms / 8),
             "first-tag": spread(first_tag_ms * 3 / 4),
         },
-        traffic={kind: schema.Traffic(requests=1, bytes=1000) for kind in schema.KINDS},
+        traffic={kind: visit_figures.Traffic(requests=1, bytes=1000) for kind in site_files.KINDS},
         wire_bytes=6000,
         limit_ms=spread(first_tag_ms / 2),
         ratio=spread(2),
@@ -125,7 +127,7 @@ def _visits(first_tag_ms: float) -> schema.VisitFigures:
     )
 
 
-def front(report: schema.Report) -> Front:
+def front(report: build_report.Report) -> ParetoFront:
     """Return a front of three points, the middle one of them chosen."""
     provenance = report.card.provenance
 
@@ -140,7 +142,7 @@ def front(report: schema.Report) -> Front:
             verdict=verdict(drop),
         )
 
-    return Front(
+    return ParetoFront(
         name=provenance.name,
         source=provenance.source,
         sha256=provenance.sha256,
@@ -158,7 +160,7 @@ def front(report: schema.Report) -> Front:
     )
 
 
-def smallest() -> schema.Report:
+def smallest() -> build_report.Report:
     """Return a report of a site that was never built, with a little of everything in it."""
     card = ModelCard(
         provenance=Provenance(name="tiny", source="tiny", licence="CC0", sha256="ab" * 32),
@@ -180,8 +182,8 @@ def smallest() -> schema.Report:
         ops={},
         dtypes={},
     )
-    file = schema.SiteFile(path="index.html", kind="page", raw=3, gzip=2, brotli=1)
-    report = schema.Report(
+    file = site_files.SiteFile(path="index.html", kind="page", raw=3, gzip=2, brotli=1)
+    report = build_report.Report(
         toolchain="0",
         requested="tiny",
         notice=None,
@@ -192,9 +194,9 @@ def smallest() -> schema.Report:
         verdict=verdict(1.0),
         source_graph=facts,
         artifacts=artifacts,
-        stages=(schema.Stage(name="source", seconds=1, reused=False),),
+        stages=(build_report.Stage(name="source", seconds=1, reused=False),),
         files=(file,),
-        totals=schema.totals([file]),
+        totals=site_files.totals([file]),
     )
     found = measurement("4g", 900.0, 300.0)
     return report.model_copy(

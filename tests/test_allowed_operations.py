@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from toolchain.store import Store
+    from toolchain.cache.store import Store
 
 # Names of attributes and inputs that say where something lies outside of the graph.
 OUTSIDE = re.compile(

@@ -10,11 +10,11 @@ import pytest
 
 from tests import classifiers, tiny_models
 from toolchain import tf as tensorflow
-from toolchain.card import Declared
 from toolchain.errors import BadInputError
 from toolchain.graph.running import probe_pictures
 from toolchain.progress import Silent
-from toolchain.site import parts, render
+from toolchain.records.card import Declared
+from toolchain.site import render, web_bundle
 from toolchain.smoke_test import node, worker
 from toolchain.smoke_test import stage as smoke_test
 from toolchain.sources import local
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from toolchain.card import Activation, RangeSource, Task
-    from toolchain.store import Store
+    from toolchain.cache.store import Store
+    from toolchain.records.card import Activation, RangeSource, Task
 
 pytestmark = pytest.mark.xdist_group("any model")
 
@@ -95,7 +95,7 @@ def page_scores(model: tfjs.TfjsModel, site: Path, pictures: Any) -> Any:
     (files,) = render.render(model, site)
     found_node = node.find()
     assert found_node is not None
-    found = worker.tags(found_node, parts.worker_host(), site, files, pictures)
+    found = worker.tags(found_node, web_bundle.worker_host(), site, files, pictures)
     scores = np.full((len(pictures), len(model.converted.card.labels)), np.nan)
     for row, tags in enumerate(found):
         for tag in tags:
@@ -279,7 +279,7 @@ def test_a_site_whose_weights_were_damaged_is_not_published(tmp_path: Path, stor
         smoke_test.run(
             site,
             [smoke_test.Subject("none", model, files)],
-            host=parts.worker_host(),
+            host=web_bundle.worker_host(),
             store=store,
             progress=Silent(),
         )

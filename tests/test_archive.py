@@ -21,7 +21,7 @@ from toolchain.progress import Silent
 from toolchain.sources import archive, local
 
 if TYPE_CHECKING:
-    from toolchain.store import Store
+    from toolchain.cache.store import Store
 
 NOISE = np.random.default_rng(1).bytes(200_000)
 GRAPH = b"\x08\x01\x12\x00"  # one empty graph, as in a frozen model

@@ -16,13 +16,15 @@ from toolchain.tfjs.convert import QUANTIZATIONS, Quantization, convert
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from toolchain.records.artifacts import Artifacts
+
 
 def converted(
     saved_model: Path,
     folder: Path,
     quantization: Quantization = "float16",
     shard_bytes: int = 4 << 20,
-) -> artifacts.Artifacts:
+) -> Artifacts:
     convert(
         saved_model,
         folder,

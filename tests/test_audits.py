@@ -19,17 +19,18 @@ from tests.browser import (
 )
 from tests.faulty_host import faulty
 from tests.watchdog import HANG_MS
-from toolchain.build.options import BuildOptions
-from toolchain.build.run import build
+from toolchain.pipeline.build import build
+from toolchain.pipeline.build_options import BuildOptions
 from toolchain.progress import Silent
 from toolchain.sources.resolve import Request
+from toolchain.tfjs.convert import Stored
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from playwright.sync_api import Browser, BrowserContext, JSHandle, Page
 
-    from toolchain.store import Store
+    from toolchain.cache.store import Store
 
 pytestmark = pytest.mark.xdist_group("page")
 
@@ -66,7 +67,7 @@ def light_url(session_store: Store, tmp_path_factory: pytest.TempPathFactory) ->
     `auto` would leave less than two thirds of them, and take a minute more.
     """
     out = tmp_path_factory.mktemp("light") / "site"
-    options = BuildOptions(request=Request("embedded"), out=out, quantization="uint8")
+    options = BuildOptions(request=Request("embedded"), out=out, weights=Stored("uint8"))
     build(options, store=session_store, progress=Silent())
     with toolchain_serve(out) as served:
         yield served

@@ -17,16 +17,17 @@ from tests import tiny_models
 from tests.browser import chromium, sample_png, toolchain_serve
 from tests.watchdog import HANG_MS, until
 from toolchain import tf as tensorflow
-from toolchain.build.options import BuildOptions
-from toolchain.build.run import build
-from toolchain.card import Declared
 from toolchain.graph import preprocess
+from toolchain.metrics.scores import softmax
+from toolchain.pipeline.build import build
+from toolchain.pipeline.build_options import BuildOptions
 from toolchain.progress import Silent
-from toolchain.report import schema
-from toolchain.scores import softmax
+from toolchain.records import build_report
+from toolchain.records.card import Declared
 from toolchain.site import integrity
 from toolchain.sources.resolve import Request
 from toolchain.tfjs import execute
+from toolchain.tfjs.convert import Stored
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser, BrowserContext, Page, Route
 
-    from toolchain.store import Store
+    from toolchain.cache.store import Store
 
 pytestmark = pytest.mark.xdist_group("page")
 
@@ -92,7 +93,7 @@ def site(tmp_path_factory: pytest.TempPathFactory, session_store: Store) -> Path
         request=Request(str(model)),
         out=folder / "site",
         declared=Declared(labels=tiny_models.names(CLASSES), value_range=(0.0, 255.0)),
-        quantization="none",
+        weights=Stored("none"),
     )
     build(options, store=session_store, progress=Silent())
     return options.out
@@ -113,7 +114,7 @@ def photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def expected(site: Path, photo: Path) -> Tags:
     """The best five of the same weights, by TensorFlow in Python."""
-    report = schema.read(site)
+    report = build_report.read(site)
     run = execute.load(site / "model", report.artifacts.model_json)
     scores = softmax(run(preprocess.load(photo, report.card.input)[None]))[0]
     best = np.argsort(-scores)[:6]

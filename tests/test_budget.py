@@ -11,13 +11,14 @@ import pytest
 from tests import command_line, reports, tiny_models
 from toolchain import cli, units
 from toolchain.errors import BadInputError
-from toolchain.report import budget, keep, schema
+from toolchain.records import build_report
+from toolchain.report import budget, report_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from toolchain.store import Store
+    from toolchain.cache.store import Store
 
 pytestmark = pytest.mark.xdist_group("report")
 
@@ -25,13 +26,13 @@ pytestmark = pytest.mark.xdist_group("report")
 @pytest.fixture(scope="module")
 def bare(
     tiny: Path, session_store: Store, tmp_path_factory: pytest.TempPathFactory
-) -> schema.Report:
+) -> build_report.Report:
     out = tmp_path_factory.mktemp("limited") / "site"
     return reports.tiny_site(tiny, out, session_store)
 
 
 @pytest.fixture
-def report(bare: schema.Report) -> schema.Report:
+def report(bare: build_report.Report) -> build_report.Report:
     """Return a report that tags first after 2 s on 4G and lost 1.5 points."""
     measured = reports.measurement("4g", 2000, 400)
     plain = reports.measurement("4g", 9000, 400).model_copy(update={"host": "plain"})
@@ -67,7 +68,7 @@ drop = 2
 
 
 def test_every_limit_is_compared_with_what_was_found(
-    report: schema.Report, limits: Callable[[str], budget.Budget], tmp_path: Path
+    report: build_report.Report, limits: Callable[[str], budget.Budget], tmp_path: Path
 ) -> None:
     found = budget.check(report, limits(TEXT), tmp_path)
     assert [(one.limit, one.line, one.over) for one in found] == [
@@ -86,7 +87,7 @@ def test_every_limit_is_compared_with_what_was_found(
 
 
 def test_what_is_broken_is_named_with_its_line_and_by_how_much(
-    report: schema.Report, limits: Callable[[str], budget.Budget], tmp_path: Path
+    report: build_report.Report, limits: Callable[[str], budget.Budget], tmp_path: Path
 ) -> None:
     read = limits(TEXT)
     with pytest.raises(budget.OverBudgetError) as broken:
@@ -100,7 +101,7 @@ def test_what_is_broken_is_named_with_its_line_and_by_how_much(
 
 
 def test_just_as_much_as_is_allowed_is_kept(
-    report: schema.Report, limits: Callable[[str], budget.Budget], tmp_path: Path
+    report: build_report.Report, limits: Callable[[str], budget.Budget], tmp_path: Path
 ) -> None:
     model = report.totals["model"].brotli
     exact = limits(f'[bytes]\nmodel = "{model}"\n[first_tag]\n"4g" = "2s"\n')
@@ -123,7 +124,7 @@ def test_just_as_much_as_is_allowed_is_kept(
     ],
 )
 def test_what_was_not_measured_names_the_command_that_does(
-    bare: schema.Report,
+    bare: build_report.Report,
     limits: Callable[[str], budget.Budget],
     tmp_path: Path,
     text: str,
@@ -175,7 +176,7 @@ def toolchain(
 
 
 def test_a_broken_budget_fails_the_command(
-    report: schema.Report,
+    report: build_report.Report,
     limits: Callable[[str], budget.Budget],
     toolchain: Callable[..., tuple[int, str, str]],
     tmp_path: Path,
@@ -185,7 +186,7 @@ def test_a_broken_budget_fails_the_command(
     path = limits(TEXT).path
     site = tmp_path / "site"
     site.mkdir()
-    keep.write(site, report)
+    report_files.write(site, report)
     words = ("report", "check", site, "--budget", path)
     code, out, err = toolchain(*words)
     assert code == 1
@@ -224,12 +225,12 @@ def test_a_build_is_held_to_a_budget_and_prints_what_it_is_asked_for(
     (line,) = done.stderr.splitlines()
     assert line.startswith(f"toolchain: {path}:3: bytes.model allows 5 B")
     # What is over the budget can be looked at.
-    built = schema.read(tmp_path / "site")
+    built = build_report.read(tmp_path / "site")
 
     path.write_text('[bytes]\ntotal = "20MB"\n', "utf-8")
     done = command_line.run(*words, "--json", "--quiet", cache=cache_of_the_session)
     assert (done.returncode, done.stderr) == (0, "")
-    assert schema.Report.model_validate_json(done.stdout).files == built.files
+    assert build_report.Report.model_validate_json(done.stdout).files == built.files
 
     path.write_text("[bites]\n", "utf-8")
     done = command_line.run(*words, cache=cache_of_the_session)

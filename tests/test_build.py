@@ -17,16 +17,17 @@ import pytest
 from tests import command_line, tiny_models
 from tests.watchdog import HANG_S, until
 from toolchain import digest
-from toolchain.build.options import BuildOptions
-from toolchain.build.run import build
-from toolchain.card import Declared
+from toolchain.cache.store import Store
 from toolchain.errors import BadInputError, MissingToolError
+from toolchain.pipeline.build import build
+from toolchain.pipeline.build_options import BuildOptions
 from toolchain.progress import Silent
-from toolchain.report import schema
-from toolchain.site import parts
+from toolchain.records import build_report, site_files
+from toolchain.records.card import Declared
+from toolchain.site import web_bundle
 from toolchain.site.configuration import PageOptions
 from toolchain.sources.resolve import Request
-from toolchain.store import Store
+from toolchain.tfjs.convert import Stored
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,7 +48,7 @@ class Site:
 
     options: BuildOptions
     labels: Path
-    report: schema.Report
+    report: build_report.Report
 
     @property
     def words(self) -> tuple[str | Path, ...]:
@@ -65,7 +66,7 @@ def site(tiny: Path, session_store: Store, tmp_path_factory: pytest.TempPathFact
     labels = folder / "labels.txt"
     labels.write_text("\n".join(tiny_models.names()), "utf-8")
     options = BuildOptions(
-        request=Request(model=str(tiny), pins=folder / "toolchain.lock.json"),
+        request=Request(model=str(tiny), lockfile=folder / "toolchain.lock.json"),
         out=folder / "site",
         declared=Declared(labels=tiny_models.names(), value_range=(0.0, 1.0)),
     )
@@ -91,9 +92,9 @@ def beside(out: Path) -> list[str]:
     return [path.name for path in out.parent.glob(f".{out.name}.*")]
 
 
-def assert_whole(out: Path) -> schema.Report:
+def assert_whole(out: Path) -> build_report.Report:
     """See that the report lists exactly the files that are there."""
-    report = schema.read(out)
+    report = build_report.read(out)
     found = {name: len(content) for name, content in originals(out).items()}
     assert all(found.pop(name) > 0 for name in REPORT | FOR_HOSTS)
     assert {file.path: file.raw for file in report.files} == found
@@ -111,7 +112,7 @@ def test_the_report_says_what_was_built_from_what(site: Site, tiny: Path) -> Non
     assert report.assumptions == ()
     assert report.quantization == "float16"
     assert report.source_graph.parameters == report.artifacts.parameters == 133
-    stages = ["source", "convert", "render", "smoke test", "compress"]
+    stages = ["source", "convert", "render", "smoke test", "precompress"]
     assert [stage.name for stage in report.stages] == stages
     (tested,) = report.smoke_tests
     assert (tested.name, tested.by) == ("float16", "node")
@@ -124,21 +125,21 @@ def test_the_report_says_what_was_built_from_what(site: Site, tiny: Path) -> Non
 def test_the_report_has_the_form_that_its_schema_promises(site: Site) -> None:
     import json
 
-    promised = schema.json_schema()
+    promised = build_report.json_schema()
     report = json.loads((site.options.out / "report.json").read_text("utf-8"))
     assert set(report) == set(promised["properties"]) == {"schema", *promised["required"]}
     assert promised["additionalProperties"] is False
-    assert schema.Report.model_validate(report) == site.report
+    assert build_report.Report.model_validate(report) == site.report
 
 
 def test_the_totals_are_sums_and_name_every_kind(site: Site) -> None:
     totals = site.report.totals
-    assert tuple(totals) == schema.KINDS
+    assert tuple(totals) == site_files.KINDS
     for encoding in ("raw", "gzip", "brotli"):
         assert sum(getattr(total, encoding) for total in totals.values()) == sum(
             getattr(file, encoding) for file in site.report.files
         )
-    nothing = schema.FileSize(raw=0, gzip=0, brotli=0)
+    nothing = site_files.FileSize(raw=0, gzip=0, brotli=0)
     assert [kind for kind, total in totals.items() if total == nothing] == ["preview", "variants"]
     assert all(total.raw >= total.gzip >= total.brotli for total in totals.values())
 
@@ -294,10 +295,10 @@ def test_a_fault_in_the_template_is_a_sentence_and_leaves_the_site(
     files = contents(out)
     templates = tmp_path / "package" / "templates"
     for folder in ("samples", "strings"):
-        shutil.copytree(parts.templates_dir() / folder, templates / folder)
+        shutil.copytree(web_bundle.templates_dir() / folder, templates / folder)
     if template is not None:
         (templates / "index.html.j2").write_text(template, "utf-8")
-    monkeypatch.setattr(parts, "_PACKAGE", templates.parent)
+    monkeypatch.setattr(web_bundle, "_PACKAGE", templates.parent)
     with pytest.raises(BadInputError, match=fault) as raised:
         build(replace(site.options, out=out), store=session_store, progress=Silent())
     assert "\n" not in str(raised.value)
@@ -309,8 +310,8 @@ def test_a_fault_in_the_template_is_a_sentence_and_leaves_the_site(
 def test_a_runtime_that_is_not_built_is_a_sentence(
     site: Site, session_store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "templates").symlink_to(parts.templates_dir())
-    monkeypatch.setattr(parts, "_CHECKOUT", tmp_path)
+    (tmp_path / "templates").symlink_to(web_bundle.templates_dir())
+    monkeypatch.setattr(web_bundle, "_CHECKOUT", tmp_path)
     options = replace(site.options, out=tmp_path / "site")
     with pytest.raises(MissingToolError, match="run `make web`"):
         build(options, store=session_store, progress=Silent())
@@ -353,7 +354,9 @@ def test_a_build_ended_while_it_converts_leaves_the_site_and_nothing_in_the_way(
         end(process, by)
     assert (out.stat().st_ino, contents(out)) == (before, files)
     assert beside(out) == []
-    options = replace(site.options, out=out, shard_bytes=size, page=PageOptions(title="Next"))
+    options = replace(
+        site.options, out=out, weights=Stored(shard_bytes=size), page=PageOptions(title="Next")
+    )
     report = build(options, store=session_store, progress=Silent())
     assert not any(stage.reused for stage in report.stages)
     assert assert_whole(out) == report

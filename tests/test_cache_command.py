@@ -13,8 +13,9 @@ import pytest
 
 from tests import command_line, tiny_models
 from tests.test_faults import assert_whole
-from toolchain import inventory
-from toolchain.store import LIMIT, Store
+from toolchain.cache import inventory
+from toolchain.cache.folder import LIMIT, MANIFEST
+from toolchain.cache.store import Store
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,7 +29,7 @@ def filled(tmp_path: Path) -> Path:
         with store.put(kind, key) as folder:
             (folder / "bytes").write_bytes(bytes(5000))
     moment = datetime(2020, 1, 2, 3, 4, 5, tzinfo=timezone.utc).timestamp()
-    os.utime(store.base / "tfjs" / "one" / inventory.MANIFEST, (moment, moment))
+    os.utime(store.base / "tfjs" / "one" / MANIFEST, (moment, moment))
     return store.root
 
 

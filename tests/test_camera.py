@@ -37,8 +37,8 @@ from tests.page_driver import (
     until_done,
 )
 from tests.watchdog import until
-from toolchain.report import schema
-from toolchain.site import parts
+from toolchain.records import build_report
+from toolchain.site import web_bundle
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -292,7 +292,7 @@ def test_a_second_visit_has_all_of_it_without_a_network(
         )
         # Who does more than look gets what that needs, for later too.
         page.keyboard.press("Tab")
-        features = parts.runtime_for(schema.read(embedded_site).artifacts.ops).features
+        features = web_bundle.runtime_for(build_report.read(embedded_site).artifacts.ops).features
         until(
             lambda: page.evaluate(ARE_KEPT, features),
             "what the visitor may need is kept",

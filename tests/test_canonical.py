@@ -20,18 +20,18 @@ from tests.small_graphs import (
     values,
 )
 from toolchain import tf as tensorflow
-from toolchain.card import Declared
-from toolchain.compress import network, quantise, sensitivity, unchanged
-from toolchain.compress.judge import outputs
 from toolchain.errors import ToolchainError
 from toolchain.progress import Silent
+from toolchain.quantize import canonical, layer_graph, quantizer, sensitivity, unchanged
+from toolchain.quantize.judge import outputs
+from toolchain.records.card import Declared
 from toolchain.sources.saved_model import Fetched
 from toolchain.tfjs import stage
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from toolchain.store import Store
+    from toolchain.cache.store import Store
 
 pytestmark = pytest.mark.xdist_group("graphs")
 
@@ -185,11 +185,11 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Small]:
     }
 
 
-def read(each: Small) -> network.Network:
-    return network.read(each.folder, "model.json")
+def read(each: Small) -> layer_graph.LayerGraph:
+    return canonical.read(each.folder, "model.json")
 
 
-def operations(read_: network.Network) -> list[str]:
+def operations(read_: layer_graph.LayerGraph) -> list[str]:
     return [read_.nodes[name].op for name in read_.order()]
 
 
@@ -238,7 +238,7 @@ def test_kernels_that_are_shared_stay_so_and_are_rounded_once(made: dict[str, Sm
     shared = [layer for layer in found.layers if layer.kernel == found.layers[-2].kernel]
     assert len(shared) == 2
     felt = sensitivity.measure(found, IMAGES[:1], seed=0, progress=Silent())
-    result = quantise.Quantiser(found, IMAGES, felt, seed=0, progress=Silent()).run(1e-9, Silent())
+    result = quantizer.Quantizer(found, IMAGES, felt, seed=0, progress=Silent()).run(1e-9, Silent())
     assert result.kernels.keys() == {layer.kernel for layer in found.layers}
     float_, rounded = outputs(found, IMAGES), outputs(result.applied_to(found), IMAGES)
     assert unchanged.difference(float_, rounded) < 0.05
@@ -265,7 +265,7 @@ def converted(tmp_path_factory: pytest.TempPathFactory, session_store: Store) ->
 
 
 def test_a_canonical_graph_that_answers_otherwise_is_an_error(converted: stage.TfjsModel) -> None:
-    found = network.read(converted.folder, converted.converted.artifacts.model_json)
+    found = canonical.read(converted.folder, converted.converted.artifacts.model_json)
     unchanged.check(converted, found, seed=0)
     kernel = found.layers[0].kernel
     moved = found.with_weights({kernel: found.weights[kernel] * np.float32(1.1)})
@@ -275,7 +275,7 @@ def test_a_canonical_graph_that_answers_otherwise_is_an_error(converted: stage.T
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_so_is_one_that_answers_no_number(converted: stage.TfjsModel, value: float) -> None:
-    found = network.read(converted.folder, converted.converted.artifacts.model_json)
+    found = canonical.read(converted.folder, converted.converted.artifacts.model_json)
     bias = found.layers[-1].bias
     moved = found.with_weights({bias: np.full_like(found.weights[bias], value)})
     with pytest.raises(ToolchainError, match="moved the answer by inf"):

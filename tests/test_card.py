@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from toolchain import labels as label_file
-from toolchain.card import Declared, InputSpec, ModelCard, Provenance, read_sidecar
 from toolchain.errors import BadInputError
+from toolchain.labels import reading as label_file
+from toolchain.records.card import Declared, InputSpec, ModelCard, Provenance, read_sidecar
 
 if TYPE_CHECKING:
     from pathlib import Path

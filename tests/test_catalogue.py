@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from toolchain import imagenet
 from toolchain.cli import build
+from toolchain.labels import imagenet
 from toolchain.sources import kaggle, tfhub
 from toolchain.sources.catalogue import DEFAULT, EMBEDDED, ENTRIES, VGG16, Entry
 from toolchain.sources.resolve import Kind, kind_of

@@ -13,8 +13,8 @@ from PIL import Image, ImageCms
 
 from tests import browser_pixels, engines
 from tests import colour_profiles as icc
-from toolchain import pictures
 from toolchain.errors import BadInputError
+from toolchain.images import pictures
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -14,30 +14,32 @@ from hypothesis.extra import numpy as arrays
 from tests import tiny_models
 from tests.browser import chromium, logits_in_stock_tfjs
 from toolchain import tf as tensorflow
-from toolchain.card import Declared
-from toolchain.compress import (
+from toolchain.errors import BadInputError, ToolchainError
+from toolchain.progress import Silent
+from toolchain.quantize import (
     calibration,
+    canonical,
     clipping,
     judge,
-    network,
+    layer_graph,
     pruning,
-    quantise,
+    quantizer,
     rounding,
     sensitivity,
     stage,
+    writing,
 )
-from toolchain.compress.options import CompressOptions
-from toolchain.compress.plan import entropy
-from toolchain.errors import BadInputError, ToolchainError
-from toolchain.progress import Silent
+from toolchain.quantize.quantizer import entropy
+from toolchain.quantize.settings import QuantizeSettings
+from toolchain.records.card import Declared
 from toolchain.sources.saved_model import Fetched
-from toolchain.tfjs import execute, packing, quantised
+from toolchain.tfjs import execute, packing
 from toolchain.tfjs import stage as tfjs
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from toolchain.store import Store
+    from toolchain.cache.store import Store
 
 pytestmark = pytest.mark.xdist_group("compress")
 
@@ -80,8 +82,8 @@ def source(tmp_path_factory: pytest.TempPathFactory, session_store: Store) -> tf
 
 
 @pytest.fixture(scope="module")
-def read(source: tfjs.TfjsModel) -> network.Network:
-    return network.read(source.folder, source.converted.artifacts.model_json)
+def read(source: tfjs.TfjsModel) -> layer_graph.LayerGraph:
+    return canonical.read(source.folder, source.converted.artifacts.model_json)
 
 
 @pytest.fixture(scope="module")
@@ -90,13 +92,13 @@ def images() -> np.ndarray[Any, Any]:
 
 
 @pytest.fixture(scope="module")
-def quantiser(read: network.Network, images: np.ndarray[Any, Any]) -> quantise.Quantiser:
+def quantiser(read: layer_graph.LayerGraph, images: np.ndarray[Any, Any]) -> quantizer.Quantizer:
     felt = sensitivity.measure(read, images[:8], seed=0, progress=Silent())
-    return quantise.Quantiser(read, images, felt, seed=0, progress=Silent())
+    return quantizer.Quantizer(read, images, felt, seed=0, progress=Silent())
 
 
 def test_folding_leaves_a_bias_behind_every_layer_and_the_answer_as_it_was(
-    source: tfjs.TfjsModel, read: network.Network, images: np.ndarray[Any, Any]
+    source: tfjs.TfjsModel, read: layer_graph.LayerGraph, images: np.ndarray[Any, Any]
 ) -> None:
     operations = [read.nodes[name].op for name in read.order()]
     assert len(read.layers) == 5
@@ -108,17 +110,17 @@ def test_folding_leaves_a_bias_behind_every_layer_and_the_answer_as_it_was(
     assert np.abs(before - after).max() < 1e-4 * np.abs(before).max()
 
 
-@pytest.mark.parametrize("form", quantised.FORMATS)
+@pytest.mark.parametrize("form", writing.FORMATS)
 def test_both_forms_hold_the_same_weights_to_the_bit(
-    read: network.Network,
-    quantiser: quantise.Quantiser,
+    read: layer_graph.LayerGraph,
+    quantiser: quantizer.Quantizer,
     images: np.ndarray[Any, Any],
     tmp_path: Path,
-    form: quantised.Format,
+    form: writing.Format,
 ) -> None:
     result = quantiser.run(quantiser.coarseness_for(2000), Silent())
     changed = read.with_weights(result.biases)
-    quantised.write(changed, result.kernels, tmp_path, form=form, shard_bytes=500)
+    writing.write(changed, result.kernels, tmp_path, form=form, shard_bytes=500)
     assert len(list(tmp_path.glob("*.bin"))) > 1
     model = json.loads((tmp_path / "model.json").read_text("utf-8"))
     decoded = execute.decode_weights(tmp_path, model)
@@ -135,7 +137,7 @@ def test_both_forms_hold_the_same_weights_to_the_bit(
 
 
 def test_more_bytes_bring_a_smaller_error(
-    read: network.Network, quantiser: quantise.Quantiser, images: np.ndarray[Any, Any]
+    read: layer_graph.LayerGraph, quantiser: quantizer.Quantizer, images: np.ndarray[Any, Any]
 ) -> None:
     exact = judge.outputs(read, images)
     errors = []
@@ -146,20 +148,20 @@ def test_more_bytes_bring_a_smaller_error(
     assert errors[0] > errors[1] > errors[2]
 
 
-def test_an_estimate_is_near_what_the_rounding_comes_to(quantiser: quantise.Quantiser) -> None:
+def test_an_estimate_is_near_what_the_rounding_comes_to(quantiser: quantizer.Quantizer) -> None:
     coarseness = quantiser.coarseness_for(2000)
     assert quantiser.estimate(coarseness) == pytest.approx(2000, rel=0.05)
     assert quantiser.run(coarseness, Silent()).bytes == pytest.approx(2000, rel=0.15)
 
 
 def compress(source: tfjs.TfjsModel, store: Store, **options: Any) -> stage.Compressed:
-    return stage.run(source, CompressOptions(**options), store=store, progress=Silent())
+    return stage.run(source, QuantizeSettings(**options), store=store, progress=Silent())
 
 
 def test_the_same_input_and_seed_give_the_same_bytes(
     source: tfjs.TfjsModel, store: Store, tmp_path: Path
 ) -> None:
-    from toolchain.store import Store as AnotherStore
+    from toolchain.cache.store import Store as AnotherStore
 
     one = compress(source, store, recipe="mixed")
     other = compress(source, AnotherStore(tmp_path / "another"), recipe="mixed")
@@ -202,7 +204,7 @@ def test_weights_that_are_no_numbers_are_named(
         (tmp_path / shard).write_bytes(data)
     (tmp_path / "model.json").write_text(json.dumps(model), "utf-8")
     with pytest.raises(BadInputError, match="NaN or infinity") as raised:
-        network.read(tmp_path, "model.json")
+        canonical.read(tmp_path, "model.json")
     assert entry["name"] in str(raised.value)
 
 
@@ -274,11 +276,11 @@ def test_entropy_is_that_of_the_counts(values: np.ndarray[Any, Any]) -> None:
     assert 0 <= bits <= np.log2(max(1, len(set(values.tolist())))) + 1e-9
 
 
-def test_a_constant_kernel_and_a_dead_channel_survive(read: network.Network) -> None:
+def test_a_constant_kernel_and_a_dead_channel_survive(read: layer_graph.LayerGraph) -> None:
     weights = np.zeros((6, 3))
     weights[:, 1] = 0.5
     finest = clipping.finest_steps(weights, rounding.LARGEST)
-    steps = quantise.steps_on_grid(np.full(3, 1e-3), finest)
+    steps = quantizer.steps_on_grid(np.full(3, 1e-3), finest)
     rounded = rounding.round_weights(
         weights, rounding.decompose(np.zeros((6, 6))), steps, pruning.ROUNDING
     )

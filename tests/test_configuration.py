@@ -15,7 +15,7 @@ from PIL import Image
 
 from toolchain import cli, toml
 from toolchain.errors import BadInputError
-from toolchain.site import accent, configuration, parts, render
+from toolchain.site import accent, configuration, render, web_bundle
 
 if TYPE_CHECKING:
     from toolchain.tfjs.stage import TfjsModel
@@ -186,8 +186,8 @@ def test_any_accent_can_be_read_in_both_themes(colour: accent.RGB) -> None:
         shown = accent.fitted(colour, theme)
         assert min(accent.contrast(shown, side) for side in (theme.paper, theme.sheet)) >= 4.5
         assert accent.fitted(shown, theme) == shown
-        hues = [colorsys.rgb_to_hsv(*parts)[0] for parts in (colour, shown)]
-        if min(max(parts) - min(parts) for parts in (colour, shown)) > 60:
+        hues = [colorsys.rgb_to_hsv(*web_bundle)[0] for web_bundle in (colour, shown)]
+        if min(max(web_bundle) - min(web_bundle) for web_bundle in (colour, shown)) > 60:
             turned = abs(hues[0] - hues[1])
             assert min(turned, 1 - turned) < 0.01
     for light, dark in [(colour, None), (WHITE, colour)]:
@@ -249,4 +249,4 @@ def test_the_documents_file_is_a_good_one(tmp_path: Path) -> None:
     # A row for each key, and each key that the file may have.
     assert set(re.findall(r"^\| `(\w+)`", text, re.MULTILINE)) == set(type(page).model_fields)
     (sample,) = toml.read(write(tmp_path / "photos" / "samples.toml", photos))["sample"]
-    assert set(sample) == set(parts.Sample.model_fields)
+    assert set(sample) == set(web_bundle.Sample.model_fields)

@@ -11,7 +11,7 @@ import pytest
 from tests import tfjs_wasm
 from tests.small_graphs import CHANNELS, CLASSES, IMAGES, convolution, head, small, values
 from toolchain import tf as tensorflow
-from toolchain.compress.unchanged import difference
+from toolchain.quantize.unchanged import difference
 from toolchain.tfjs import converter, converter_passes, execute
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from PIL import Image
 
 from tests import browser_pixels
 from tests.browser import SAMPLES
-from toolchain import pictures
+from toolchain.images import pictures
 
 if TYPE_CHECKING:
     from pathlib import Path

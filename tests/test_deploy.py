@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from toolchain import digest
-from toolchain.deploy import hosts, run
+from toolchain.deploy import hosts, stage
 from toolchain.deploy.folder import FolderTarget
 from toolchain.deploy.release import HISTORY, of_site
 from toolchain.errors import BadInputError, ToolchainError
@@ -61,12 +61,12 @@ def expected(site: Path) -> dict[str, str]:
     return {path: text for path, text in shown(site).items() if path not in names}
 
 
-def deploy(site: Path, root: Path, **options: Any) -> run.Outcome:
-    return run.deploy(site, FolderTarget(root), progress=Silent(), **options)
+def deploy(site: Path, root: Path, **options: Any) -> stage.Outcome:
+    return stage.deploy(site, FolderTarget(root), progress=Silent(), **options)
 
 
-def rollback(root: Path, **options: Any) -> run.Outcome:
-    return run.rollback(FolderTarget(root), progress=Silent(), **options)
+def rollback(root: Path, **options: Any) -> stage.Outcome:
+    return stage.rollback(FolderTarget(root), progress=Silent(), **options)
 
 
 def test_a_site_comes_whole_but_for_what_names_photos(tmp_path: Path) -> None:
@@ -211,7 +211,7 @@ def test_an_interrupted_deploy_leaves_a_whole_site_and_the_next_one_finishes(
     two = expected(make_site(tmp_path / "b", "two"))
     deploy(tmp_path / "a", root)
     with interrupted():
-        run.deploy(tmp_path / "b", Failing(root, after), progress=Silent())
+        stage.deploy(tmp_path / "b", Failing(root, after), progress=Silent())
     page = shown(root)["index.html"]
     whole = one if page == one["index.html"] else two
     lasting = {path: text for path, text in whole.items() if path.startswith(("model", "assets"))}
@@ -234,7 +234,7 @@ def test_what_an_interrupted_deploy_did_not_remove_the_next_one_does(tmp_path: P
     outdated = {path for path in shown(root) if path.endswith(".bin")}
     three, four = make_site(tmp_path / "three", "three"), make_site(tmp_path / "four", "four")
     with interrupted():
-        run.deploy(three, Interrupted(root), progress=Silent(), now=BEGIN + 90 * DAY)
+        stage.deploy(three, Interrupted(root), progress=Silent(), now=BEGIN + 90 * DAY)
     deploy(four, root, now=BEGIN + 180 * DAY)
     assert not outdated & set(shown(root))
     former = {path for path in expected(three) if path.endswith(".bin")}
@@ -250,7 +250,7 @@ def test_the_page_is_the_last_file_and_hashed_names_are_first(tmp_path: Path) ->
             super().put(items, sent)
 
     site = make_site(tmp_path / "site", "one")
-    run.deploy(site, Noting(tmp_path / "web"), progress=Silent())
+    stage.deploy(site, Noting(tmp_path / "web"), progress=Silent())
     assert set(order[-2:]) == {"index.html", "index.html.br"}
     assert order.index("sw.js") > max(
         order.index(path) for path in order if path.startswith(("assets/", "model/"))
@@ -299,7 +299,7 @@ def test_what_exceeds_a_limit_of_a_host_is_not_begun(
 ) -> None:
     site = make_site(tmp_path / "site", "one")
     with pytest.raises(BadInputError, match=sentence):
-        run.deploy(site, FolderTarget(tmp_path / "web", host), progress=Silent())
+        stage.deploy(site, FolderTarget(tmp_path / "web", host), progress=Silent())
     assert not (tmp_path / "web").exists()
 
 

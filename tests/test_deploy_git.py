@@ -10,7 +10,7 @@ import pytest
 
 from tests.git_settings import HARMLESS, SETTINGS, Home
 from tests.test_deploy import make_site, shown
-from toolchain.deploy import git, run
+from toolchain.deploy import git, stage
 from toolchain.deploy.branch import BranchTarget
 from toolchain.errors import BadInputError, ToolchainError
 from toolchain.progress import Silent
@@ -138,11 +138,11 @@ def test_a_branch_has_what_was_built_whatever_git_is_set_to(
     assert usual_commands_are_faithful(one, tmp_path, clean) == (setting in HARMLESS)
     home.log.unlink(missing_ok=True)
 
-    run.deploy(one, BranchTarget(str(repository)), progress=Silent())
+    stage.deploy(one, BranchTarget(str(repository)), progress=Silent())
     assert site_in(stored(repository, clean)) == built(one)
-    run.deploy(two, BranchTarget(str(repository)), progress=Silent())
+    stage.deploy(two, BranchTarget(str(repository)), progress=Silent())
     assert built(two).items() <= stored(repository, clean).items()
-    run.rollback(BranchTarget(str(repository)), progress=Silent())
+    stage.rollback(BranchTarget(str(repository)), progress=Silent())
     assert built(one).items() <= stored(repository, clean).items()
     assert not home.log.exists(), home.log.read_text()
 
@@ -166,7 +166,7 @@ def test_an_address_that_stands_for_another_leads_there(
         monkeypatch.delenv(name, raising=False)
     site = site_of(tmp_path / "site", "one")
     for _ in range(2):
-        run.deploy(site, BranchTarget("pages:bare.git"), progress=Silent())
+        stage.deploy(site, BranchTarget("pages:bare.git"), progress=Silent())
     assert site_in(stored(repository, clean)) == built(site)
 
 
@@ -187,7 +187,7 @@ def test_a_deploy_from_within_a_hook_leaves_the_hooks_repository_alone(
     }.items():
         monkeypatch.setenv(name, str(value))
     site = site_of(tmp_path / "site", "one")
-    run.deploy(site, BranchTarget(str(repository)), progress=Silent())
+    stage.deploy(site, BranchTarget(str(repository)), progress=Silent())
     assert site_in(stored(repository, clean)) == built(site)
     assert sorted(path for path in own.rglob("*")) == before
 
@@ -204,7 +204,7 @@ def test_a_repository_that_names_objects_by_sha256_is_deployed_to(
     (seed / "mine.txt").write_text("mine", "utf-8")
     commit(bare, clean, seed, "gh-pages")
     site = site_of(tmp_path / "site", "one")
-    run.deploy(site, BranchTarget(str(bare)), progress=Silent())
+    stage.deploy(site, BranchTarget(str(bare)), progress=Silent())
     assert built(site).items() <= stored(bare, clean).items()
 
 
@@ -232,7 +232,7 @@ def test_what_others_have_committed_stays_as_it_is(
     (mine / "link").symlink_to("/etc/hostname")
     commit(repository, clean, mine, "gh-pages")
     before = listing(repository, clean)
-    run.deploy(site_of(tmp_path / "a", "one"), BranchTarget(str(repository)), progress=Silent())
+    stage.deploy(site_of(tmp_path / "a", "one"), BranchTarget(str(repository)), progress=Silent())
     assert before.items() <= listing(repository, clean).items()
     assert len(before) == 4
 
@@ -253,7 +253,7 @@ def test_a_branch_of_a_longer_name_is_another(
     (mine / "mine.txt").write_text("mine", "utf-8")
     commit(repository, clean, mine, "feature/gh-pages")
     site = site_of(tmp_path / "site", "one")
-    run.deploy(site, BranchTarget(str(repository)), progress=Silent())
+    stage.deploy(site, BranchTarget(str(repository)), progress=Silent())
     assert site_in(stored(repository, clean)) == built(site)
     assert set(stored(repository, clean, "feature/gh-pages")) == {"mine.txt"}
 
@@ -279,7 +279,7 @@ def test_a_commit_that_somebody_else_pushes_meanwhile_stays(
     (mine / "mine.txt").write_text("mine", "utf-8")
     target = Meanwhile(repository, lambda: commit(repository, clean, mine, "gh-pages"))
     with pytest.raises(ToolchainError, match="somebody else has pushed to it meanwhile"):
-        run.deploy(site_of(tmp_path / "site", "one"), target, progress=Silent())
+        stage.deploy(site_of(tmp_path / "site", "one"), target, progress=Silent())
     assert set(stored(repository, clean)) == {"mine.txt"}
 
 
@@ -291,7 +291,7 @@ def test_a_refusal_of_the_repository_is_given_in_its_words(
     hook.write_text("#!/bin/sh\necho no pages on Fridays >&2\nexit 1\n", "utf-8")
     hook.chmod(0o755)
     with pytest.raises(ToolchainError, match="the repository refused it: no pages on Fridays; the"):
-        run.deploy(
+        stage.deploy(
             site_of(tmp_path / "site", "one"), BranchTarget(str(repository)), progress=Silent()
         )
 
@@ -300,7 +300,7 @@ def test_blobs_that_are_not_what_was_built_are_not_pushed(
     repository: Path, clean: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one, two = site_of(tmp_path / "a", "one"), site_of(tmp_path / "b", "two")
-    run.deploy(one, BranchTarget(str(repository)), progress=Silent())
+    stage.deploy(one, BranchTarget(str(repository)), progress=Silent())
     before = stored(repository, clean)
 
     class Swapping(BranchTarget):
@@ -316,7 +316,7 @@ def test_blobs_that_are_not_what_was_built_are_not_pushed(
             super().finish(message, shown)  # type: ignore[arg-type]
 
     with pytest.raises(ToolchainError, match=r"has assets/shared\S+ otherwise .* nothing was push"):
-        run.deploy(two, Swapping(str(repository)), progress=Silent())
+        stage.deploy(two, Swapping(str(repository)), progress=Silent())
 
     add = git.Repository.add
 
@@ -326,7 +326,7 @@ def test_blobs_that_are_not_what_was_built_are_not_pushed(
 
     monkeypatch.setattr(git.Repository, "add", altered)
     with pytest.raises(ToolchainError, match=r"did not come to branch gh-pages .* as it was sent"):
-        run.deploy(two, BranchTarget(str(repository)), progress=Silent())
+        stage.deploy(two, BranchTarget(str(repository)), progress=Silent())
     assert stored(repository, clean) == before
 
 
@@ -353,7 +353,7 @@ def test_nothing_is_left_in_the_system_folder_for_such(
     scratch = tmp_path / "scratch"
     scratch.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(scratch))
-    run.deploy(make_site(tmp_path / "a", "one"), BranchTarget(str(repository)), progress=Silent())
+    stage.deploy(make_site(tmp_path / "a", "one"), BranchTarget(str(repository)), progress=Silent())
     with pytest.raises(ToolchainError), BranchTarget(str(tmp_path / "none.git")):
         pass
     BranchTarget(str(repository))  # and never used

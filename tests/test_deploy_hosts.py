@@ -15,7 +15,7 @@ import pytest
 
 from tests import web_servers
 from tests.test_deploy import expected, make_site, shown
-from toolchain.deploy import hosts, run
+from toolchain.deploy import hosts, stage
 from toolchain.deploy.address import parse
 from toolchain.deploy.branch import BranchTarget
 from toolchain.deploy.bucket import BucketTarget
@@ -33,12 +33,12 @@ if TYPE_CHECKING:
 BUCKET = "sites"
 
 
-def deploy(site: Path, target: Target, **options: Any) -> run.Outcome:
-    return run.deploy(site, target, progress=Silent(), **options)
+def deploy(site: Path, target: Target, **options: Any) -> stage.Outcome:
+    return stage.deploy(site, target, progress=Silent(), **options)
 
 
-def rollback(target: Target) -> run.Outcome:
-    return run.rollback(target, progress=Silent())
+def rollback(target: Target) -> stage.Outcome:
+    return stage.rollback(target, progress=Silent())
 
 
 # -- rsync over SSH ---------------------------------------------------------------------------

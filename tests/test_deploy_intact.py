@@ -11,10 +11,10 @@ import pytest
 from tests import host_services
 from tests.test_deploy import expected, make_site, shown
 from tests.test_deploy_hosts import remote, ssh_server  # noqa: F401 - fixtures
-from toolchain.deploy import run
+from toolchain.deploy import stage
 from toolchain.deploy.folder import FolderTarget
-from toolchain.deploy.own_tool import CloudflarePagesTarget, NetlifyTarget
 from toolchain.deploy.remote import RemoteTarget
+from toolchain.deploy.vendor_cli import CloudflarePagesTarget, NetlifyTarget
 from toolchain.errors import BadInputError, ToolchainError
 from toolchain.progress import Silent
 from toolchain.site import build_info
@@ -45,8 +45,8 @@ def files(root: Path) -> dict[str, bytes]:
     return {path: content for path, content in named.items() if not path.startswith(".")}
 
 
-def deploy(site: Path, root: Path) -> run.Outcome:
-    return run.deploy(site, FolderTarget(root), progress=Silent())
+def deploy(site: Path, root: Path) -> stage.Outcome:
+    return stage.deploy(site, FolderTarget(root), progress=Silent())
 
 
 def test_a_site_that_is_as_it_was_built_goes_with_what_was_put_beside_it(
@@ -100,7 +100,7 @@ def test_a_site_that_was_altered_is_refused(
     (file,) = site.glob(pattern)
     alter(file)
     with pytest.raises(BadInputError, match=rf"{file.name} in .*site is not what was built"):
-        run.deploy(site, FolderTarget(tmp_path / "web"), progress=Silent(), dry_run=dry_run)
+        stage.deploy(site, FolderTarget(tmp_path / "web"), progress=Silent(), dry_run=dry_run)
     assert not (tmp_path / "web").exists()
 
 
@@ -129,10 +129,10 @@ def test_rsync_brings_every_name_whatever_its_environment_says(
         site = make_site(tmp_path / word, word)
         for path in ("Bär 1.txt", "assets/ø.0123456789abcdef.js", "#a.txt", ";b.txt"):
             (site / path).write_text(f"{path} of {word}"[-9:], "utf-8")
-        outcome = run.deploy(site, RemoteTarget(remote), progress=Silent())
+        outcome = stage.deploy(site, RemoteTarget(remote), progress=Silent())
         assert expected(site).items() <= shown(root).items()
         assert "Bär 1.txt" in outcome.sent
-    run.rollback(RemoteTarget(remote), progress=Silent())
+    stage.rollback(RemoteTarget(remote), progress=Silent())
     assert shown(root)["Bär 1.txt"] == (tmp_path / "one" / "Bär 1.txt").read_text("utf-8")
     RemoteTarget(remote).remove(["#a.txt", ";b.txt", "Bär 1.txt"])
     assert not {"#a.txt", ";b.txt", "Bär 1.txt"} & set(shown(root))
@@ -153,10 +153,10 @@ def test_a_copy_that_is_not_what_was_built_is_not_handed_over(
             _append(self._at(SHARED))
             super().finish(message, shown)
 
-    run.deploy(make_site(tmp_path / "a", "one"), kind("flowers"), progress=Silent())
+    stage.deploy(make_site(tmp_path / "a", "one"), kind("flowers"), progress=Silent())
     with pytest.raises(ToolchainError, match=rf"{SHARED} in the copy for .* nothing was handed"):
-        run.deploy(make_site(tmp_path / "b", "two"), Altering("flowers"), progress=Silent())
+        stage.deploy(make_site(tmp_path / "b", "two"), Altering("flowers"), progress=Silent())
     assert len(host.calls) == 1
     # The copy of what was handed over is whole, so the next deploy succeeds.
-    run.deploy(tmp_path / "b", kind("flowers"), progress=Silent())
+    stage.deploy(tmp_path / "b", kind("flowers"), progress=Silent())
     assert shown(host.shown)["index.html"] == "<!doctype html>two"

@@ -19,7 +19,7 @@ from tests.test_deploy_hosts import (  # noqa: F401 - fixtures, and one stands o
     s3,
     ssh_server,
 )
-from toolchain.deploy import run
+from toolchain.deploy import stage
 from toolchain.deploy.bucket import BucketTarget
 from toolchain.deploy.folder import FolderTarget
 from toolchain.deploy.release import HISTORY, PRIVATE
@@ -36,10 +36,10 @@ PUTS = 9  # files and histories that a deploy brings to a host that has a releas
 GRACE = 5 * DAY
 
 
-def deploy(word: str, target: Target, folder: Path, day: int, **options: Any) -> run.Outcome:
+def deploy(word: str, target: Target, folder: Path, day: int, **options: Any) -> stage.Outcome:
     site = make_site(folder / word, word)
     when = BEGIN + day * DAY
-    return run.deploy(site, target, progress=Silent(), grace=GRACE, now=when, **options)
+    return stage.deploy(site, target, progress=Silent(), grace=GRACE, now=when, **options)
 
 
 def weights(folder: Path, word: str) -> set[str]:
@@ -79,7 +79,7 @@ def test_files_of_a_release_that_was_never_finished_go_after_the_grace(
     assert not gone & everything(root)
     assert weights(tmp_path, "four") | weights(tmp_path, "five") <= everything(root)
     assert history(root)["abandoned"] == []
-    run.rollback(FolderTarget(root), progress=Silent())
+    stage.rollback(FolderTarget(root), progress=Silent())
     assert shown(root)["index.html"] == "<!doctype html>four"
 
 
@@ -131,7 +131,7 @@ def test_a_release_that_was_shown_before_keeps_its_way_back(tmp_path: Path) -> N
     with interrupted():
         deploy("one", Failing(root, 3), tmp_path, 2)
     deploy("two", FolderTarget(root), tmp_path, 30)
-    run.rollback(FolderTarget(root), progress=Silent(), now=BEGIN + 30 * DAY)
+    stage.rollback(FolderTarget(root), progress=Silent(), now=BEGIN + 30 * DAY)
     assert expected(tmp_path / "one").items() <= shown(root).items()
 
 
@@ -143,7 +143,7 @@ def test_a_rollback_in_place_of_an_interrupted_deploy_lets_its_files_go_too(
         deploy(word, FolderTarget(root), tmp_path, day)
     with interrupted():
         deploy("three", Failing(root, 5), tmp_path, 3)
-    run.rollback(FolderTarget(root), progress=Silent(), now=BEGIN + 4 * DAY)
+    stage.rollback(FolderTarget(root), progress=Silent(), now=BEGIN + 4 * DAY)
     deploy("four", FolderTarget(root), tmp_path, 30)
     assert not weights(tmp_path, "three") & set(shown(root))
     assert weights(tmp_path, "one") <= set(shown(root))
@@ -166,7 +166,7 @@ def test_a_file_of_others_where_an_interrupted_deploy_never_came_stays(tmp_path:
     (root / "404.html").write_text("mine", "utf-8")
     (make_site(tmp_path / "two", "two") / "404.html").write_text("two's", "utf-8")
     with interrupted():
-        run.deploy(tmp_path / "two", Failing(root, 3), progress=Silent(), now=BEGIN)
+        stage.deploy(tmp_path / "two", Failing(root, 3), progress=Silent(), now=BEGIN)
     deploy("three", FolderTarget(root), tmp_path, 2)
     outcome = deploy("four", FolderTarget(root), tmp_path, 30)
     assert weights(tmp_path, "two") <= set(outcome.removed)
@@ -177,7 +177,7 @@ def test_an_entry_that_an_interrupted_deploy_has_brought_goes(tmp_path: Path) ->
     root = tmp_path / "web"
     (make_site(tmp_path / "two", "two") / "extra.html").write_text("two's", "utf-8")
     with interrupted():
-        run.deploy(tmp_path / "two", Failing(root, 13), progress=Silent(), now=BEGIN)
+        stage.deploy(tmp_path / "two", Failing(root, 13), progress=Silent(), now=BEGIN)
     assert "extra.html" in shown(root)
     deploy("three", FolderTarget(root), tmp_path, 2)
     outcome = deploy("four", FolderTarget(root), tmp_path, 30)
@@ -192,7 +192,7 @@ def test_a_history_of_the_version_before_is_read(tmp_path: Path) -> None:
     del former["abandoned"]
     (root / HISTORY).write_text(json.dumps(former), "utf-8")
     deploy("two", FolderTarget(root), tmp_path, 1)
-    run.rollback(FolderTarget(root), progress=Silent())
+    stage.rollback(FolderTarget(root), progress=Silent())
     assert shown(root)["index.html"] == "<!doctype html>one"
 
 
@@ -200,7 +200,7 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from toolchain.deploy.folder import FolderTarget
-from toolchain.deploy.run import deploy
+from toolchain.deploy.stage import deploy
 from toolchain.progress import Silent
 class Killed(FolderTarget):
     def put(self, items, sent):
@@ -219,7 +219,7 @@ def test_a_process_that_was_killed_leaves_nothing_for_ever(tmp_path: Path) -> No
     assert subprocess.run(command, env=environment, check=False).returncode == -signal.SIGKILL
     assert weights(tmp_path, "two") & everything(root)
     for word in ("three", "four"):
-        run.deploy(
+        stage.deploy(
             make_site(tmp_path / word, word),
             FolderTarget(root),
             progress=Silent(),

@@ -10,10 +10,10 @@ import pytest
 from tests import host_services
 from tests.host_services import TOKEN, Service, StandIn
 from tests.test_deploy import BEGIN, DAY, expected, make_site, shown
-from toolchain.deploy import hosts, run
+from toolchain.deploy import hosts, stage
 from toolchain.deploy.address import parse
 from toolchain.deploy.mirror import Mirror
-from toolchain.deploy.own_tool import CloudflarePagesTarget, NetlifyTarget, OwnToolTarget
+from toolchain.deploy.vendor_cli import CloudflarePagesTarget, NetlifyTarget, OwnToolTarget
 from toolchain.errors import BadInputError, MissingToolError, ToolchainError
 from toolchain.progress import Silent
 
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 PLACES = ("cloudflare-pages:flowers", "netlify:flowers")
 
 
-def deploy(site: Path, word: str, **options: Any) -> run.Outcome:
-    return run.deploy(site, parse(word), progress=Silent(), **options)
+def deploy(site: Path, word: str, **options: Any) -> stage.Outcome:
+    return stage.deploy(site, parse(word), progress=Silent(), **options)
 
 
-def rollback(word: str, **options: Any) -> run.Outcome:
-    return run.rollback(parse(word), progress=Silent(), **options)
+def rollback(word: str, **options: Any) -> stage.Outcome:
+    return stage.rollback(parse(word), progress=Silent(), **options)
 
 
 def published(site: Path) -> dict[str, str]:
@@ -210,7 +210,7 @@ def test_limits_hold_before_a_tool_is_called(
 ) -> None:
     one, two = make_site(tmp_path / "a", "one"), make_site(tmp_path / "b", "two")
     small = hosts.Host("H", reads_headers_file=True, files=len(published(one)))
-    monkeypatch.setattr("toolchain.deploy.own_tool.NETLIFY", small)
+    monkeypatch.setattr("toolchain.deploy.vendor_cli.NETLIFY", small)
     deploy(one, "netlify:flowers")
     with pytest.raises(BadInputError, match=r"with the former releases .* smaller --grace"):
         deploy(two, "netlify:flowers")

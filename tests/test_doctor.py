@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 from packaging.requirements import Requirement
 
-from toolchain import doctor, toml
+from toolchain import toml
+from toolchain.pipeline import doctor
 
 if TYPE_CHECKING:
     from collections.abc import Callable

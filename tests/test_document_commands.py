@@ -26,7 +26,7 @@ from tests.test_deploy_hosts import s3, ssh_server  # noqa: F401 - fixtures
 from tests.watchdog import HANG_S
 from toolchain import cli
 from toolchain import tf as tensorflow
-from toolchain.compress import calibration
+from toolchain.quantize import calibration
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -11,7 +11,8 @@ import pytest
 from typer.main import get_command
 
 from toolchain.cli.app import app
-from toolchain.report import published, schema
+from toolchain.records import build_report
+from toolchain.report import published
 from toolchain.site import configuration
 from tools import cli_reference
 
@@ -24,7 +25,7 @@ ROOT = Path(__file__).parents[1]
 @pytest.mark.parametrize(
     ("file", "own"),
     [
-        ("report.schema.json", schema.json_schema),
+        ("report.schema.json", build_report.json_schema),
         ("report.networks.schema.json", published.json_schema),
         ("toolchain.schema.json", configuration.json_schema),
     ],

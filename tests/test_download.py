@@ -15,7 +15,7 @@ from toolchain.sources.network import NetworkPolicy
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from toolchain.store import Store
+    from toolchain.cache.store import Store
 
 HANDLE = "https://tfhub.dev/some/model/1"
 

@@ -17,26 +17,29 @@ import pytest
 
 from tests import command_line, tiny_models
 from tests.watchdog import HANG_S, until
-from toolchain import cli, imagenet
-from toolchain.build.options import BuildOptions
-from toolchain.build.run import build
-from toolchain.card import Declared
+from toolchain import cli, executors
 from toolchain.errors import BadInputError, MissingToolError, ToolchainError
-from toolchain.evaluation import executors, photos
-from toolchain.evaluation.intervals import newcombe, wilson
-from toolchain.evaluation.metrics import judge, judge_scores
-from toolchain.evaluation.record import Evaluation
-from toolchain.evaluation.run import EvaluationOptions, evaluate
+from toolchain.evaluation.stage import EvaluationOptions
+from toolchain.labels import imagenet
+from toolchain.metrics.intervals import newcombe, wilson
+from toolchain.metrics.scores import softmax
+from toolchain.metrics.single_label import judge, judge_scores
+from toolchain.photos import photo_folder
+from toolchain.pipeline.build import build
+from toolchain.pipeline.build_options import BuildOptions
+from toolchain.pipeline.evaluate import evaluate
 from toolchain.progress import Silent
-from toolchain.report import schema
-from toolchain.scores import softmax
+from toolchain.records import build_report
+from toolchain.records.card import Declared
+from toolchain.records.evaluation import Evaluation
 from toolchain.sources.resolve import Request
+from toolchain.tfjs.convert import Stored
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from toolchain.cache.store import Store
     from toolchain.progress import Unit
-    from toolchain.store import Store
 
 pytestmark = pytest.mark.xdist_group("evaluation")
 
@@ -191,22 +194,22 @@ LABELS = ("tabby, tabby cat", "dog", "1", "crane", "crane")
     [("tabby, tabby cat", 0), ("tabby", 0), ("dog", 1), ("1", 2), ("3", 3), ("004", 4)],
 )
 def test_a_folder_is_a_label_a_synonym_or_a_number(name: str, index: int) -> None:
-    assert photos.label_indices([name], LABELS, Path("photos")) == {name: index}
+    assert photo_folder.label_indices([name], LABELS, Path("photos")) == {name: index}
 
 
 def test_a_folder_of_imagenet_may_be_a_wordnet_id() -> None:
     names = ["n01440764", "goldfish", "n15075141", "7"]
-    indices = photos.label_indices(names, imagenet.labels(), Path("photos"))
+    indices = photo_folder.label_indices(names, imagenet.labels(), Path("photos"))
     assert indices == {"n01440764": 0, "goldfish": 1, "n15075141": 999, "7": 7}
     assert imagenet.labels()[999] == "toilet tissue"
     assert len(set(imagenet.wnids())) == imagenet.CLASSES
     with pytest.raises(BadInputError, match="n01440764"):
-        photos.label_indices(["n01440764"], LABELS, Path("photos"))
+        photo_folder.label_indices(["n01440764"], LABELS, Path("photos"))
 
 
 def test_unknown_folders_are_one_error_that_names_them() -> None:
     with pytest.raises(BadInputError) as caught:
-        photos.label_indices(["dog", "cow", "5", *"abcdef"], LABELS, Path("photos"))
+        photo_folder.label_indices(["dog", "cow", "5", *"abcdef"], LABELS, Path("photos"))
     assert "photos has folders that are no label of the model: 5, a, b, c, cow and 3 more" in str(
         caught.value
     )
@@ -214,14 +217,14 @@ def test_unknown_folders_are_one_error_that_names_them() -> None:
 
 def test_a_folder_that_fits_two_labels_is_refused() -> None:
     with pytest.raises(BadInputError, match="crane in photos could mean any of the labels 3, 4"):
-        photos.label_indices(["crane"], LABELS, Path("photos"))
+        photo_folder.label_indices(["crane"], LABELS, Path("photos"))
 
 
 def test_hidden_files_and_files_beside_class_folders_are_no_photos(tmp_path: Path) -> None:
     for name in ("b/2.png", "a/deep/1.png", "a/.hidden/1.png", "a/.DS_Store", "list.csv"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
-    found = photos.find(tmp_path)
+    found = photo_folder.find(tmp_path)
     assert [path.relative_to(tmp_path.resolve()).as_posix() for path in found.paths] == [
         "a/deep/1.png",
         "b/2.png",
@@ -231,7 +234,7 @@ def test_hidden_files_and_files_beside_class_folders_are_no_photos(tmp_path: Pat
 
 def test_a_limit_is_spread_over_the_classes() -> None:
     paths = tuple(Path(f"{number}.png") for number in range(10))
-    found = photos.Photos(Path(), paths, tuple("aabbccddee"))
+    found = photo_folder.Photos(Path(), paths, tuple("aabbccddee"))
     assert found.limited(5).classes == tuple("abcde")
     assert found.limited(10) is found.limited(11) is found.limited(None) is found
 
@@ -241,7 +244,7 @@ def test_what_holds_no_photos_is_one_sentence(tmp_path: Path, kind: str) -> None
     (tmp_path / "file").touch()
     (tmp_path / "empty").mkdir()
     with pytest.raises(BadInputError, match=kind):
-        photos.find(tmp_path / kind)
+        photo_folder.find(tmp_path / kind)
 
 
 # --- networks --------------------------------------------------------------------------------
@@ -268,9 +271,9 @@ def site(tiny: Path, session_store: Store, tmp_path_factory: pytest.TempPathFact
     """Return a site of the tiny model with its weights as they are."""
     out = tmp_path_factory.mktemp("judged") / "site"
     options = BuildOptions(
-        request=Request(model=str(tiny), pins=out.with_name("toolchain.lock.json")),
+        request=Request(model=str(tiny), lockfile=out.with_name("toolchain.lock.json")),
         out=out,
-        quantization="none",
+        weights=Stored("none"),
         declared=Declared(labels=tiny_models.names(), value_range=(0.0, 1.0)),
     )
     build(options, store=session_store, progress=Silent())
@@ -321,7 +324,7 @@ def test_what_a_site_changed_is_kept_in_its_report(
     scores = [change.reference.score for change in found.changed]
     assert scores == sorted(scores, reverse=True)
 
-    report = schema.read(copy)
+    report = build_report.read(copy)
     assert report.evaluation == found
     assert set(report.thumbnails) == {change.photo for change in found.changed}
     page = (copy / "report.html").read_text("utf-8")
@@ -333,7 +336,7 @@ def test_a_report_that_cannot_be_written_costs_no_evaluation(
 ) -> None:
     copy = tmp_path / "site"
     shutil.copytree(site, copy)
-    before = schema.read(copy)
+    before = build_report.read(copy)
     # Where a folder is in the way, not even root can write.
     (copy / "report.json.part").mkdir()
 
@@ -346,7 +349,7 @@ def test_a_report_that_cannot_be_written_costs_no_evaluation(
     found = evaluate(options, store=session_store, progress=Listening())
     assert found.verdict.photos == 16
     assert any("cannot be written" in message for message in warned)
-    assert schema.read(copy) == before
+    assert build_report.read(copy) == before
 
 
 def test_a_source_that_has_changed_is_no_reference(

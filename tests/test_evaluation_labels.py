@@ -13,19 +13,21 @@ import pytest
 from tests import tiny_models
 from toolchain import cli
 from toolchain import tf as tensorflow
-from toolchain.card import Declared, InputSpec
 from toolchain.errors import BadInputError
-from toolchain.evaluation import multi_label, photos
-from toolchain.evaluation.record import Evaluation
-from toolchain.evaluation.run import EvaluationOptions, evaluate
+from toolchain.evaluation.stage import EvaluationOptions
 from toolchain.graph import preprocess
+from toolchain.metrics import multi_label
+from toolchain.photos import photo_folder
+from toolchain.pipeline.evaluate import evaluate
 from toolchain.progress import Silent
+from toolchain.records.card import Declared, InputSpec
+from toolchain.records.evaluation import Evaluation
 from toolchain.sources.resolve import Request
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from toolchain.store import Store
+    from toolchain.cache.store import Store
 
     Array = np.ndarray[Any, Any]
 
@@ -58,7 +60,7 @@ def folder(tmp_path: Path) -> Path:
 def options(sigmoid: Path, folder: Path) -> EvaluationOptions:
     """Return a model of several labels, and photos of which nothing is told yet."""
     return EvaluationOptions(
-        Request(str(sigmoid), pins=folder.with_name("lock.json")),
+        Request(str(sigmoid), lockfile=folder.with_name("lock.json")),
         folder,
         declared=Declared(labels=NAMES, value_range=(0.0, 1.0), task="multi-label", threshold=0.4),
         workers=1,
@@ -71,7 +73,7 @@ def tell(folder: Path, seed: int = 4) -> Array:
     lines = [
         f"{number:02}.png,{';'.join(np.array(NAMES)[row])}\n" for number, row in enumerate(truth)
     ]
-    (folder / photos.LABELS).write_text("".join(lines), "utf-8")
+    (folder / photo_folder.LABELS).write_text("".join(lines), "utf-8")
     return truth
 
 
@@ -113,7 +115,9 @@ def test_a_reference_says_what_was_lost(
     other = tiny_models.saved_model(tmp_path / "other", width=6, ending="sigmoid")
     # A sidecar says of the reference what the options say of the model.
     (tmp_path / "other.toml").write_text("task = 'multi-label'\nvalue_range = [0, 1]\n", "utf-8")
-    against = replace(options, reference=Request(str(other), pins=folder.with_name("lock.json")))
+    against = replace(
+        options, reference=Request(str(other), lockfile=folder.with_name("lock.json"))
+    )
     figure = evaluate(against, store=store, progress=Silent()).multi_label
     assert figure is not None
     own = figure.mean_average_precision
@@ -144,7 +148,7 @@ def test_a_file_elsewhere_and_class_folders_tell_labels_too(
 ) -> None:
     tell(folder)
     beside = evaluate(options, store=store, progress=Silent())
-    elsewhere = (folder / photos.LABELS).rename(tmp_path / "truth.csv")
+    elsewhere = (folder / photo_folder.LABELS).rename(tmp_path / "truth.csv")
     found = evaluate(replace(options, photo_labels=elsewhere), store=store, progress=Silent())
     assert found == beside
     for number in range(COUNT):
@@ -163,7 +167,7 @@ def test_a_model_of_one_label_a_photo_is_judged_by_the_same_file(
         options, declared=Declared(labels=NAMES, value_range=(0.0, 1.0), task="single-label")
     )
     lines = [f"{number:02},{NAMES[number % len(NAMES)]}\n" for number in range(COUNT)]
-    (folder / photos.LABELS).write_text("".join(lines), "utf-8")
+    (folder / photo_folder.LABELS).write_text("".join(lines), "utf-8")
     found = evaluate(single, store=store, progress=Silent())
     assert found.multi_label is None
     assert found.verdict.top1 is not None
@@ -171,7 +175,7 @@ def test_a_model_of_one_label_a_photo_is_judged_by_the_same_file(
         kind = folder / NAMES[number % len(NAMES)]
         kind.mkdir(exist_ok=True)
         (folder / f"{number:02}.png").rename(kind / f"{number:02}.png")
-    (folder / photos.LABELS).unlink()
+    (folder / photo_folder.LABELS).unlink()
     assert evaluate(single, store=store, progress=Silent()).verdict == found.verdict
     tell(folder)
     with pytest.raises(BadInputError, match=r"has \d labels, and this model gives one label"):
@@ -184,7 +188,7 @@ def test_photos_without_any_label_judge_nothing(
     with pytest.raises(BadInputError, match="or give --photo-labels or --reference"):
         evaluate(options, store=store, progress=Silent())
     lines = [f"{number:02}.png,\n" for number in range(COUNT)]
-    (folder / photos.LABELS).write_text("".join(lines), "utf-8")
+    (folder / photo_folder.LABELS).write_text("".join(lines), "utf-8")
     with pytest.raises(BadInputError, match="none of the 12 photos has a label"):
         evaluate(options, store=store, progress=Silent())
 

@@ -10,15 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from toolchain.evaluation import expectation
-from toolchain.evaluation.expectation import Temperature, expected_loss, temperature
-from toolchain.evaluation.intervals import rare_losses
-from toolchain.evaluation.metrics import (
-    expected_drop,
-    judge_scores,
-    score_change,
-)
-from toolchain.scores import scores_of, softmax
+from toolchain.metrics import expectation
+from toolchain.metrics.expectation import Temperature, expected_loss, temperature
+from toolchain.metrics.intervals import rare_losses
+from toolchain.metrics.scores import scores_of, softmax
+from toolchain.metrics.single_label import expected_drop, judge_scores, score_change
 
 if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]

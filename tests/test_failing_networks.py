@@ -11,13 +11,13 @@ from PIL import Image
 
 from tests import command_line, tiny_models
 from toolchain import tf as tensorflow
-from toolchain.card import Declared, InputSpec
-from toolchain.compress import stage as compression
-from toolchain.compress.options import CompressOptions
 from toolchain.errors import BadInputError
 from toolchain.evaluation.batches import Batch, Network, answer
 from toolchain.graph import faults
 from toolchain.progress import Silent
+from toolchain.quantize import stage as compression
+from toolchain.quantize.settings import QuantizeSettings
+from toolchain.records.card import Declared, InputSpec
 from toolchain.sources import local
 from toolchain.tfjs import stage as tfjs
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from toolchain.store import Store
+    from toolchain.cache.store import Store
 
 SPEC = InputSpec(height=tiny_models.SIDE, width=tiny_models.SIDE, value_range=(0, 1))
 
@@ -150,7 +150,7 @@ def test_an_index_out_of_range_is_named_while_weights_are_rounded_and_in_a_site(
         store=store,
         progress=Silent(),
     )
-    by_white = CompressOptions(recipe="mixed", calibration=white)
+    by_white = QuantizeSettings(recipe="mixed", calibration=white)
     with pytest.raises(BadInputError) as raised:
         compression.run(model, by_white, store=store, progress=Silent())
     assert_is_the_users(raised.value, "mine", "77 is not in [0, 5)", store)

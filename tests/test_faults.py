@@ -26,15 +26,15 @@ from filelock import FileLock
 from tests import command_line, tiny_models
 from tests.watchdog import HANG_S, until
 from toolchain import digest, lock
-from toolchain.build.options import BuildOptions
-from toolchain.build.run import build
-from toolchain.card import Declared
-from toolchain.compress.options import CompressOptions
+from toolchain.cache.store import Store
 from toolchain.errors import ToolchainError
+from toolchain.pipeline.build import build
+from toolchain.pipeline.build_options import BuildOptions
 from toolchain.progress import Silent
+from toolchain.quantize.settings import QuantizeSettings
+from toolchain.records.card import Declared
 from toolchain.site import build_info, publish
 from toolchain.sources.resolve import Request
-from toolchain.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -512,9 +512,9 @@ def test_a_cache_that_is_emptied_while_it_is_used_is_filled_again_once(
     store.times = times
     progress = Warned()
     options = BuildOptions(
-        request=Request(str(tiny), pins=tmp_path / "toolchain.lock.json"),
+        request=Request(str(tiny), lockfile=tmp_path / "toolchain.lock.json"),
         out=out,
-        compress=CompressOptions(recipe="int8"),
+        weights=QuantizeSettings("int8"),
         declared=Declared(labels=tiny_models.names(), value_range=(0.0, 1.0)),
     )
     before = contents(out)

@@ -18,7 +18,7 @@ import pytest
 
 import toolchain
 from tests import command_line, tiny_models
-from toolchain import fingerprint
+from toolchain.cache import fingerprint
 
 PACKAGE = Path(toolchain.__file__).parent
 MODULES = {"toolchain", *(m.name for m in pkgutil.walk_packages([str(PACKAGE)], "toolchain."))}
@@ -80,7 +80,7 @@ STAGES = sorted(name for name in MODULES if "fingerprint.of" in calls(name))
 def test_whatever_keeps_results_keeps_them_by_the_fingerprint_of_its_code() -> None:
     keeping = {
         name
-        for name in MODULES - {"toolchain.store"}
+        for name in MODULES - {"toolchain.cache.store"}
         if any(call.endswith(("store.result", "store.put")) for call in calls(name))
     }
     # What a host sent is no result of any code; `download` says more.
@@ -115,8 +115,8 @@ def test_a_fingerprint_covers_the_version_of_every_library_that_its_stage_import
     ("stage", "packages"),
     [
         ("toolchain.tfjs.stage", {"tensorflow", "tensorflowjs", "keras", "tf-keras", "numpy"}),
-        ("toolchain.compress.stage", {"tensorflow", "numpy", "scipy", "pillow", "brotli"}),
-        ("toolchain.compress.tune", {"tensorflow", "tensorflowjs", "numpy", "pillow", "brotli"}),
+        ("toolchain.quantize.stage", {"tensorflow", "numpy", "scipy", "pillow", "brotli"}),
+        ("toolchain.quantize.points", {"tensorflow", "numpy", "pillow", "brotli"}),
         ("toolchain.sources.local", {"tensorflow", "keras", "tf-keras", "h5py", "numpy"}),
         ("toolchain.sources.embedded", {"tensorflow", "keras", "numpy"}),
         ("toolchain.site.precompress", {"brotli", "zlib"}),
@@ -177,7 +177,7 @@ def run_in(copy: Path, script: str, *before: Path) -> Any:
 
 ALL = f"""
 import json, sys
-from toolchain import fingerprint
+from toolchain.cache import fingerprint
 found = {{stage: fingerprint.of(stage) for stage in {STAGES}}}
 assert not {{"tensorflow", "numpy", "keras", "PIL", "pydantic"}} & sys.modules.keys()
 print(json.dumps(found))
@@ -189,20 +189,20 @@ def changed(before: dict[str, str], after: dict[str, str]) -> set[str]:
     return {stage.removeprefix("toolchain.") for stage in before if before[stage] != after[stage]}
 
 
-CONVERTING = {"tfjs.stage", "compress.stage", "compress.tune"}
+CONVERTING = {"tfjs.stage", "quantize.stage", "quantize.points"}
 
 
 @pytest.mark.parametrize(
     ("file", "stages", "others"),
     [
         ("tfjs/convert.py", CONVERTING, {"sources.local", "site.precompress"}),
-        ("tfjs/transfer.py", {"site.precompress", "compress.tune"}, {"sources.local"}),
+        ("tfjs/transfer.py", {"site.precompress", "quantize.points"}, {"sources.local"}),
         ("graph/__init__.py", CONVERTING, {"site.precompress"}),
         ("sources/keras_file.py", {"sources.local"}, {"site.precompress", "sources.embedded"}),
-        ("compress/rounding.py", {"compress.stage", "compress.planning"}, {"tfjs.stage"}),
-        ("imagenet_labels.txt", {*CONVERTING, "sources.embedded"}, set()),
+        ("quantize/rounding.py", {"quantize.stage", "quantize.planning"}, {"tfjs.stage"}),
+        ("labels/imagenet_labels.txt", {*CONVERTING, "sources.embedded"}, set()),
         ("__init__.py", {stage.removeprefix("toolchain.") for stage in STAGES}, set()),
-        ("serve.py", set(), {stage.removeprefix("toolchain.") for stage in STAGES}),
+        ("site/server.py", set(), {stage.removeprefix("toolchain.") for stage in STAGES}),
     ],
 )
 def test_an_edited_file_changes_the_fingerprints_of_the_stages_that_it_is_part_of(
@@ -236,8 +236,8 @@ def test_a_new_module_counts_as_soon_as_something_imports_it(copy: Path) -> None
         ("keras", CONVERTING, {"site.precompress"}),
         ("tf_keras", CONVERTING, {"site.precompress"}),
         ("numpy", CONVERTING, {"site.precompress"}),
-        ("pillow", {"compress.stage", "compress.tune"}, {"site.precompress"}),
-        ("brotli", {"site.precompress", "compress.tune"}, {"tfjs.stage", "sources.local"}),
+        ("pillow", {"quantize.stage", "quantize.points"}, {"site.precompress"}),
+        ("brotli", {"site.precompress", "quantize.points"}, {"tfjs.stage", "sources.local"}),
         ("waitress", set(), {stage.removeprefix("toolchain.") for stage in STAGES}),
     ],
 )
@@ -260,7 +260,7 @@ def test_what_was_made_while_the_tool_was_changed_is_not_kept(
     script = f"""
 import json
 from pathlib import Path
-from toolchain import fingerprint
+from toolchain.cache import fingerprint
 from toolchain.errors import ToolchainError
 source, told = Path({str(copy / "toolchain" / "tfjs" / "convert.py")!r}), Path({str(told)!r})
 fingerprint.of("toolchain.tfjs.stage")

@@ -19,9 +19,9 @@ from tests import tiny_models
 from tests.browser import chromium, plain_host
 from tests.watchdog import HANG_MS
 from toolchain import cli
-from toolchain.evaluation.record import Evaluation
 from toolchain.graph import preprocess
-from toolchain.report import schema
+from toolchain.records import build_report
+from toolchain.records.evaluation import Evaluation
 from toolchain.tfjs import execute
 
 if TYPE_CHECKING:
@@ -158,7 +158,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
 
 
 def test_auto_keeps_its_word_in_under_half_of_float16s_bytes(built: Built) -> None:
-    report, plain = schema.read(built.site), schema.read(built.float16)
+    report, plain = build_report.read(built.site), build_report.read(built.float16)
     assert report.card.labels == tuple(DRAWN)
     assert report.card.input.value_range == (0.0, 255.0)
     verdict = report.verdict
@@ -193,7 +193,7 @@ def test_photos_that_nobody_has_seen_tell_the_same(
 
 
 def test_the_page_tags_them_rightly(built: Built) -> None:
-    report = schema.read(built.site)
+    report = build_report.read(built.site)
     run = execute.load(built.site / "model", report.artifacts.model_json)
 
     def named(photo: Path) -> str:

@@ -11,11 +11,11 @@ import pytest
 from tests import small_graphs, tfjs_wasm
 from tests.small_graphs import CHANNELS, CLASSES, IMAGES, convolution, head, small, values
 from toolchain import tf as tensorflow
-from toolchain.compress import network, quantise
-from toolchain.compress.unchanged import difference
 from toolchain.errors import BadInputError
 from toolchain.progress import Silent
-from toolchain.tfjs import execute, fused, quantised
+from toolchain.quantize import canonical, quantizer, writing
+from toolchain.quantize.unchanged import difference
+from toolchain.tfjs import execute, fused
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -244,13 +244,13 @@ def test_python_refuses_what_webassembly_refuses(
 def test_quantised_artifacts_fuse_what_can_be_fused_again(
     made: dict[str, small_graphs.Small], tmp_path: Path, name: str, steps: list[str]
 ) -> None:
-    read = network.read(made[name].folder, "model.json")
+    read = canonical.read(made[name].folder, "model.json")
     felt = {layer.name: np.ones(read.weights[layer.bias].shape) for layer in read.layers}
-    quantiser = quantise.Quantiser(read, IMAGES, felt, seed=0, progress=Silent())
+    quantiser = quantizer.Quantizer(read, IMAGES, felt, seed=0, progress=Silent())
     result = quantiser.run(1e-9, Silent())
     packed = tmp_path / "packed"
     packed.mkdir()
-    quantised.write(
+    writing.write(
         read.with_weights(result.biases),
         result.kernels,
         packed,

@@ -11,7 +11,7 @@ import pytest
 from tests import small_graphs
 from tests.small_graphs import IMAGES, convolution, head, small, values
 from toolchain import tf as tensorflow
-from toolchain.compress.unchanged import difference
+from toolchain.quantize.unchanged import difference
 from toolchain.tfjs import execute, halves
 
 if TYPE_CHECKING:

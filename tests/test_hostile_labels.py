@@ -9,19 +9,20 @@ import pytest
 
 from tests.browser import chromium, plain_host
 from tests.page_driver import LOADED, open_page
-from toolchain import labels as label_file
-from toolchain.build.options import BuildOptions
-from toolchain.build.run import build
-from toolchain.card import Declared, read_sidecar
 from toolchain.errors import BadInputError
+from toolchain.labels import reading as label_file
+from toolchain.pipeline.build import build
+from toolchain.pipeline.build_options import BuildOptions
 from toolchain.progress import Silent
+from toolchain.records.card import Declared, read_sidecar
 from toolchain.site.configuration import PageOptions
 from toolchain.sources.resolve import Request
+from toolchain.tfjs.convert import Stored
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from toolchain.store import Store
+    from toolchain.cache.store import Store
 
 pytestmark = pytest.mark.xdist_group("labels")
 
@@ -46,9 +47,9 @@ def test_labels_with_markup_are_shown_as_text_and_run_nothing(
     model = tmp_path / f"<img src=x onerror={RUN}>"
     model.symlink_to(tiny, target_is_directory=True)
     options = BuildOptions(
-        Request(str(model), pins=tmp_path / "toolchain.lock.json"),
+        Request(str(model), lockfile=tmp_path / "toolchain.lock.json"),
         tmp_path / "<b>site</b> & more",
-        quantization="none",
+        weights=Stored("none"),
         declared=Declared(labels=read, value_range=(0.0, 1.0), licence=f"<script>{RUN}</script>"),
         page=PageOptions(title=f"</title><script>{RUN}</script>", description=f'"><b {RUN}>'),
     )

@@ -17,9 +17,9 @@ from tests import tiny_models
 from tests.fuzz.archive_readers import zip_of
 from tests.test_local_models import edit_archive, edit_hdf5
 from toolchain import tf as tensorflow
-from toolchain.card import Declared
 from toolchain.errors import BadInputError
 from toolchain.progress import Silent
+from toolchain.records.card import Declared
 from toolchain.sources import keras_code, local, operations
 from toolchain.tfjs import stage
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from toolchain.store import Store
+    from toolchain.cache.store import Store
 
 
 class Warned(Silent):

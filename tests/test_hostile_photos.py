@@ -15,20 +15,22 @@ import pytest
 from PIL import Image
 
 from tests import tiny_models
-from toolchain import cli, pictures
-from toolchain.card import Declared, InputSpec
+from toolchain import cli
 from toolchain.errors import BadInputError
-from toolchain.evaluation import photos
-from toolchain.evaluation.run import EvaluationOptions, evaluate
+from toolchain.evaluation.stage import EvaluationOptions
 from toolchain.graph import preprocess
+from toolchain.images import pictures
+from toolchain.photos import photo_folder
+from toolchain.pipeline.evaluate import evaluate
 from toolchain.progress import Silent
+from toolchain.records.card import Declared, InputSpec
 from toolchain.report import thumbnails
 from toolchain.sources.resolve import Request
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from toolchain.store import Store
+    from toolchain.cache.store import Store
 
 pytestmark = [
     pytest.mark.xdist_group("photos"),
@@ -206,4 +208,4 @@ def test_a_name_that_would_move_the_cursor_is_printed_as_text(
     assert done.value.code == 2
     assert r"\x1b[2Jclear" in told
     assert "\x1b" not in told
-    assert len(photos.find(folder).paths) == COUNT
+    assert len(photo_folder.find(folder).paths) == COUNT

@@ -12,8 +12,8 @@ import pytest
 from PIL import Image
 
 from tests import colour_profiles
-from toolchain import pictures
-from toolchain.colour import icc, png, srgb
+from toolchain.images import pictures
+from toolchain.images.colour import icc, png, srgb
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -37,7 +37,7 @@ from tests.page_driver import (
     until_done,
 )
 from tests.watchdog import HANG_MS
-from toolchain.report import schema
+from toolchain.records import build_report
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -278,7 +278,7 @@ def test_many_photos_are_a_grid_that_can_be_saved(
     until_done(page, len(files))
     assert page.inner_text("#gallery-done") == ("6 photos are done; 4 of them could not be tagged.")
 
-    provenance = schema.read(embedded_site).card.provenance
+    provenance = build_report.read(embedded_site).card.provenance
     record = saved_record(page)
     assert record["schema"] == 1
     assert record["model"] == {"name": provenance.name, "sha256": provenance.sha256}

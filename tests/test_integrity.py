@@ -16,14 +16,15 @@ from tests.page_driver import LOADED, SECONDS, Tags, alert, shown_tags
 from tests.sealing import reseal
 from tests.test_second_visit import until_kept
 from tests.watchdog import until
-from toolchain.build.options import BuildOptions
-from toolchain.build.run import build
-from toolchain.card import Declared
+from toolchain.pipeline.build import build
+from toolchain.pipeline.build_options import BuildOptions
 from toolchain.progress import Silent
-from toolchain.report import schema
-from toolchain.site import integrity, parts
+from toolchain.records import build_report
+from toolchain.records.card import Declared
+from toolchain.site import integrity, web_bundle
 from toolchain.site.configuration import PageOptions
 from toolchain.sources.resolve import Request
+from toolchain.tfjs.convert import Stored
 from toolchain.tfjs.packing import EARLY_BYTES
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser, BrowserContext, Page
 
-    from toolchain.store import Store
+    from toolchain.cache.store import Store
 
 pytestmark = pytest.mark.xdist_group("page")
 
@@ -70,8 +71,7 @@ def options(tmp_path_factory: pytest.TempPathFactory) -> BuildOptions:
     return BuildOptions(
         request=Request(str(tiny_models.saved_model(folder / "model", width=WIDTH))),
         out=folder / "site",
-        shard_bytes=SHARD,
-        quantization="float16",
+        weights=Stored(shard_bytes=SHARD),
         declared=Declared(labels=tiny_models.names(), value_range=(0.0, 1.0)),
     )
 
@@ -133,8 +133,8 @@ def open_page(context: BrowserContext, url: str) -> Page:
 
 def file_of(site: Path, kind: str) -> str:
     """Return the path of a file of the first visit."""
-    report = schema.read(site)
-    runtime = parts.runtime_for(report.artifacts.ops)
+    report = build_report.read(site)
+    runtime = web_bundle.runtime_for(report.artifacts.ops)
     paths = {
         "contract": next(site.glob("contract.*.bin")).name,
         "early weights": f"model/{report.artifacts.shards[0]}",
@@ -278,7 +278,7 @@ def test_a_page_without_tls_looks_at_its_files_too(
 def test_code_that_is_wrong_does_not_run(
     context: BrowserContext, host: FaultyHost, site: Path, right: Tags
 ) -> None:
-    runtime = parts.runtime_for(schema.read(site).artifacts.ops)
+    runtime = web_bundle.runtime_for(build_report.read(site).artifacts.ops)
     (gallery,) = (file for file in runtime.features if "page-gallery-" in file)
     changed = b"document.title = 'another page';"
     host.faults[gallery] = Fault(ALWAYS, body=changed)
@@ -315,7 +315,7 @@ def test_a_first_visit_asks_once_for_each_file(
     # The service worker reads of which version the page is.
     assert sorted(paths) == sorted([*set(paths), "index.html"])
     page.keyboard.press("Tab")
-    features = parts.runtime_for(schema.read(host.site).artifacts.ops).features
+    features = web_bundle.runtime_for(build_report.read(host.site).artifacts.ops).features
     assert not {*paths} & {*features}
     kept = """async files => {
         const cache = await caches.open((await caches.keys())[0]);
@@ -351,7 +351,7 @@ def test_a_wrong_file_is_never_kept(
     # What comes through the service worker later is looked at, too.
     page.reload()
     assert tags_of(page) == right
-    runtime = parts.runtime_for(schema.read(site).artifacts.ops)
+    runtime = web_bundle.runtime_for(build_report.read(site).artifacts.ops)
     (webgl,) = (file for file in runtime.files if "/webgl-" in file)
     host.faults[webgl] = Fault(ALWAYS, flip=True)
     page.select_option("#backend-choice", "webgl")
@@ -409,8 +409,8 @@ def test_a_page_without_addresses_asks_only_its_own_host(
 def test_digests_are_of_all_that_a_visit_loads(site: Path) -> None:
     html = (site / "index.html").read_text("utf-8")
     worker = (site / "sw.js").read_text("utf-8")
-    report = schema.read(site)
-    runtime = parts.runtime_for(report.artifacts.ops)
+    report = build_report.read(site)
+    runtime = web_bundle.runtime_for(report.artifacts.ops)
     model = {f"model/{shard}" for shard in report.artifacts.shards} | {file_of(site, "contract")}
     for file in {runtime.entry, *runtime.imports, *runtime.worker, *runtime.styles, *model}:
         assert integrity.of_file(site / file) in html

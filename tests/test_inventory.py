@@ -12,21 +12,22 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from toolchain import inventory
-from toolchain.store import Store
+from toolchain.cache import inventory
+from toolchain.cache.folder import MANIFEST
+from toolchain.cache.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
 SIZE = 10_000
-MANIFEST = 200  # bytes that the manifest of such an entry has at most
+MANIFEST_BYTES = 200  # bytes that the manifest of such an entry has at most
 FAR = 4_102_444_800  # the year 2100
 
 USE = """
 import sys
 from pathlib import Path
-from toolchain.store import Store
+from toolchain.cache.store import Store
 store = Store(Path(sys.argv[1]))
 assert store.get("kind", sys.argv[2]) is not None
 print("got", flush=True)
@@ -35,8 +36,8 @@ sys.stdin.read()
 CLEAR = """
 import sys
 from pathlib import Path
-from toolchain import inventory
-from toolchain.store import Store
+from toolchain.cache import inventory
+from toolchain.cache.store import Store
 inventory.clear(Store(Path(sys.argv[1])))
 """
 
@@ -48,7 +49,7 @@ def put(store: Store, key: str, size: int = SIZE) -> None:
 
 def room_for(count: int) -> int:
     """Return a limit that so many entries fit in, and no more."""
-    return count * (SIZE + MANIFEST)
+    return count * (SIZE + MANIFEST_BYTES)
 
 
 def filled(root: Path, *keys: str) -> None:
@@ -60,7 +61,7 @@ def filled(root: Path, *keys: str) -> None:
 
 
 def used_at(store: Store, key: str, moment: float) -> None:
-    os.utime(store.base / "kind" / key / inventory.MANIFEST, (moment, moment))
+    os.utime(store.base / "kind" / key / MANIFEST, (moment, moment))
 
 
 def kept(store: Store) -> set[str]:
@@ -210,7 +211,7 @@ def test_pruning_takes_what_is_known_to_be_old(tmp_path: Path) -> None:
     filled(tmp_path, "four hours", "three hours", "two hours", "damaged")
     store = Store(tmp_path)
     used_at(store, "two hours", FAR)
-    (store.base / "kind" / "damaged" / inventory.MANIFEST).unlink()
+    (store.base / "kind" / "damaged" / MANIFEST).unlink()
     assert inventory.prune(store, 5 * 3600.0).entries == 1  # the damaged one
     removal = inventory.prune(store, 3.5 * 3600)
     assert (removal.entries, removal.bytes > SIZE) == (1, True)
@@ -223,7 +224,7 @@ def test_entries_of_other_layouts_count_and_go_and_foreign_folders_stay(tmp_path
     old = tmp_path / "v0" / "tfjs" / "key"
     (old / "content").mkdir(parents=True)
     (old / "content" / "model.json").write_bytes(bytes(SIZE))
-    (old / inventory.MANIFEST).write_text("{}", "utf-8")
+    (old / MANIFEST).write_text("{}", "utf-8")
     foreign = tmp_path / "v2" / "src" / "main"
     foreign.mkdir(parents=True)
     (foreign / "main.c").write_text("int main;", "utf-8")

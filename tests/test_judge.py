@@ -11,12 +11,20 @@ import pytest
 
 from tests import tiny_models
 from toolchain import tf as tensorflow
-from toolchain.card import Declared
-from toolchain.compress import calibration, judge, network, planning, search, sensitivity, stage
-from toolchain.compress.options import CompressOptions
-from toolchain.compress.walk import Walk
-from toolchain.evaluation.metrics import Drop, Expected, ScoreChange, Verdict
 from toolchain.progress import Silent
+from toolchain.quantize import (
+    calibration,
+    canonical,
+    judge,
+    planning,
+    search,
+    sensitivity,
+    stage,
+)
+from toolchain.quantize.settings import QuantizeSettings
+from toolchain.quantize.walk import Walk
+from toolchain.records.card import Declared
+from toolchain.records.verdict import Drop, Expected, ScoreChange, Verdict
 from toolchain.sources.saved_model import Fetched
 from toolchain.tfjs import stage as tfjs
 from toolchain.tfjs.transfer import brotli_bytes
@@ -25,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from toolchain.store import Store
+    from toolchain.cache.store import Store
 
     Array = np.ndarray[Any, Any]
 
@@ -121,7 +129,7 @@ def test_a_softmax_or_an_average_of_them_changes_no_sensitivity(
 ) -> None:
     felt = {}
     for name, model in models.items():
-        read = network.read(model.folder, model.converted.artifacts.model_json)
+        read = canonical.read(model.folder, model.converted.artifacts.model_json)
         found = sensitivity.measure(
             read, images[:8], activation_of(name, model), seed=0, progress=Silent()
         )
@@ -144,7 +152,7 @@ def test_a_softmax_or_an_average_of_them_changes_no_verdict(
         ended = replace(
             model, converted=model.converted.model_copy(update={"artifacts": artifacts})
         )
-        prepared = planning.prepare(ended, CompressOptions("auto"), Silent())
+        prepared = planning.prepare(ended, QuantizeSettings("auto"), Silent())
         assert prepared.judge is not None
         found[name] = search.attempt(prepared, prepared.judge, BITS, Silent())
     exact = found["logits"].verdict.expected_drop
@@ -172,7 +180,7 @@ def test_what_moves_all_labels_alike_is_felt_only_where_each_has_its_own_score(
 
     path = tiny_models.save(tmp_path / "model", call, {"image": tiny_models.IMAGE}, kernel, alike)
     model = converted(path, session_store, "d")
-    read = network.read(model.folder, model.converted.artifacts.model_json)
+    read = canonical.read(model.folder, model.converted.artifacts.model_json)
     first = read.layers[0].name
     alone, together = (
         sensitivity.measure(read, images[:4], activation, seed=0, progress=Silent())[first].max()
@@ -187,7 +195,7 @@ def test_labels_of_their_own_are_judged_by_the_change_of_all_scores(
     model = models["logits"]
     artifacts = model.converted.artifacts.model_copy(update={"activation": "sigmoid"})
     ended = replace(model, converted=model.converted.model_copy(update={"artifacts": artifacts}))
-    prepared = planning.prepare(ended, CompressOptions("auto"), Silent())
+    prepared = planning.prepare(ended, QuantizeSettings("auto"), Silent())
     assert prepared.judge is not None
     assert prepared.judge.multi_label
     fine, coarse = (search.attempt(prepared, prepared.judge, bits, Silent()) for bits in (7, 3))
@@ -241,11 +249,11 @@ def test_errors_that_are_known_to_be_larger_or_smaller_than_seen_are_scaled(
     models: Mapping[str, tfjs.TfjsModel], photos: Path
 ) -> None:
     # These models have no BatchNorm that would tell of photos.
-    blind = planning.prepare(models["logits"], CompressOptions("auto"), Silent()).judge
+    blind = planning.prepare(models["logits"], QuantizeSettings("auto"), Silent()).judge
     assert blind is not None
     assert blind.magnified == 2.0
     assert blind.described == "256 generated pictures"
-    options = CompressOptions("auto", calibration=photos)
+    options = QuantizeSettings("auto", calibration=photos)
     seeing = planning.prepare(models["logits"], options, Silent()).judge
     assert seeing is not None
     # The final plan is rounded by twice as many photos.
@@ -263,7 +271,7 @@ def test_errors_that_are_known_to_be_larger_or_smaller_than_seen_are_scaled(
 def test_labels_of_calibration_photos_are_used_and_all_photos_rounded_by(
     models: Mapping[str, tfjs.TfjsModel], photos: Path, store: Store
 ) -> None:
-    options = CompressOptions("auto", calibration=photos, max_drop=50.0)
+    options = QuantizeSettings("auto", calibration=photos, max_drop=50.0)
     made = stage.run(models["logits"], options, store=store, progress=Silent())
     assert made.verdict is not None
     assert made.verdict.photos == PHOTOS // 2
@@ -282,7 +290,7 @@ def test_folders_that_are_no_labels_are_photos_without_labels(
 ) -> None:
     strange = folder(tmp_path / "holiday", ("beach", "hills"))
     progress = Hearing()
-    options = CompressOptions("auto", calibration=strange, max_drop=50.0)
+    options = QuantizeSettings("auto", calibration=strange, max_drop=50.0)
     made = stage.run(models["logits"], options, store=store, progress=progress)
     assert made.verdict is not None
     assert made.verdict.drop is None
@@ -295,7 +303,7 @@ def test_folders_that_are_no_labels_are_photos_without_labels(
 def test_a_recipe_is_rounded_by_all_photos_and_judged_by_those_held_out(
     models: Mapping[str, tfjs.TfjsModel], photos: Path, store: Store
 ) -> None:
-    options = CompressOptions("mixed", calibration=photos)
+    options = QuantizeSettings("mixed", calibration=photos)
     made = stage.run(models["logits"], options, store=store, progress=Silent())
     assert made.plan.calibration == f"{PHOTOS} photos"
     assert made.plan.judged == f"{PHOTOS // 2} photos, by a plan of the other {PHOTOS // 2} photos"
@@ -307,7 +315,7 @@ def test_the_plan_by_all_photos_keeps_the_limit_of_bytes_too(
     models: Mapping[str, tfjs.TfjsModel], photos: Path, store: Store
 ) -> None:
     for most in range(1700, 1760, 20):
-        options = CompressOptions("auto", calibration=photos, max_drop=100.0, max_bytes=most)
+        options = QuantizeSettings("auto", calibration=photos, max_drop=100.0, max_bytes=most)
         made = stage.run(models["logits"], options, store=store, progress=Silent()).model
         assert brotli_bytes(made.folder, made.converted.artifacts) <= most
 
@@ -319,7 +327,7 @@ def test_a_walk_knows_the_most_that_it_held_and_lets_go_of_what_was_read(
     models: Mapping[str, tfjs.TfjsModel], images: Array
 ) -> None:
     model = models["logits"]
-    read = network.read(model.folder, model.converted.artifacts.model_json)
+    read = canonical.read(model.folder, model.converted.artifacts.model_json)
     one, many = Walk(read, images[:1]), Walk(read, images)
     for walk in (one, many):
         walk.finish()
@@ -335,7 +343,7 @@ def test_more_photos_than_there_is_room_for_are_said_to_be_left_out(
     monkeypatch.setattr(planning, "_ROOM", 30 * each)
     progress = Hearing()
     prepared = planning.prepare(
-        models["logits"], CompressOptions("mixed", calibration=photos), progress
+        models["logits"], QuantizeSettings("mixed", calibration=photos), progress
     )
     assert prepared.described == "15 photos"
     assert prepared.whole is not None

@@ -12,11 +12,11 @@ from tests import mirror as hub
 from tests.mirror import Heard, Mirror, Reply
 from tests.watchdog import HANG_S
 from toolchain import digest
+from toolchain.cache.store import Store
 from toolchain.errors import BadInputError, SourceError, UnreachableError
 from toolchain.progress import Silent
 from toolchain.sources import kaggle
 from toolchain.sources.network import NetworkPolicy
-from toolchain.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from toolchain.store import Store
+    from toolchain.cache.store import Store
 
 LIBRARIES = pytest.mark.parametrize("library", ["keras", "tf_keras"])
 SUFFIXES = pytest.mark.parametrize("suffix", [".keras", ".h5"])

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from toolchain import imagenet, labels
 from toolchain.errors import BadInputError
+from toolchain.labels import imagenet, reading
 
 WNIDS = imagenet.wnids()
 IMAGENET = imagenet.labels()
@@ -19,7 +19,7 @@ def test_labels_that_fit_are_kept(
     count: int, offset: int | None, classes: int | None, fitted: int
 ) -> None:
     names = IMAGENET[:count]
-    assert labels.fit(names, offset, classes, "mine") == (names, fitted, None)
+    assert reading.fit(names, offset, classes, "mine") == (names, fitted, None)
 
 
 @pytest.mark.parametrize(
@@ -32,12 +32,12 @@ def test_labels_that_fit_are_kept(
     ],
 )
 def test_only_imagenets_labels_leave_the_first_output_out(names: tuple[str, ...]) -> None:
-    kept, offset, note = labels.fit(names, None, 1001, "mine")
+    kept, offset, note = reading.fit(names, None, 1001, "mine")
     assert (kept, offset) == (names, 1)
     assert note is not None
     assert "mine gives 1,001 outputs for ImageNet's 1,000 labels" in note
     with pytest.raises(BadInputError, match="gives 1001 classes but there are 1000 labels;"):
-        labels.fit(names, 0, 1001, "mine")
+        reading.fit(names, 0, 1001, "mine")
 
 
 @pytest.mark.parametrize(
@@ -61,4 +61,4 @@ def test_a_count_that_does_not_fit_says_both_counts(
     names: tuple[str, ...], offset: int | None, classes: int, fault: str
 ) -> None:
     with pytest.raises(BadInputError, match=f"mine {fault}"):
-        labels.fit(names, offset, classes, "mine")
+        reading.fit(names, offset, classes, "mine")

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from toolchain import imagenet, labels
-from toolchain.card import Declared, read_sidecar
 from toolchain.errors import BadInputError
+from toolchain.labels import imagenet, reading
+from toolchain.records.card import Declared, read_sidecar
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,10 +20,10 @@ ITEM_1 = "item { id: 1; name: '/m/0'; display_name: 'dog' }"
 ITEM = "item {{\n  id: {0}\n  name: '{1}'\n}}\n"
 
 
-def read(folder: Path, name: str, content: str | bytes) -> labels.Labels:
+def read(folder: Path, name: str, content: str | bytes) -> reading.Labels:
     path = folder / name
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    return labels.read(path)
+    return reading.read(path)
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_lines_are_read_with_their_indices(tmp_path: Path, content: str, names: 
 def test_what_belongs_to_a_label_stays(
     tmp_path: Path, content: str, names: tuple[str, ...]
 ) -> None:
-    assert read(tmp_path, "labels.txt", content) == labels.Labels(names, ())
+    assert read(tmp_path, "labels.txt", content) == reading.Labels(names, ())
 
 
 @pytest.mark.parametrize(
@@ -267,7 +267,7 @@ def test_ids_of_imagenet_are_named_if_they_are_all_and_in_order(tmp_path: Path) 
     assert found.names[:2] == ("goldfish", "tench")
     assert "in another order" in found.notes[0]
     keras = {str(n): [WNIDS[n], IMAGENET[n]] for n in range(1000)}
-    assert read(tmp_path, "a.json", json.dumps(keras)) == labels.Labels(IMAGENET, ())
+    assert read(tmp_path, "a.json", json.dumps(keras)) == reading.Labels(IMAGENET, ())
 
 
 @pytest.mark.parametrize(

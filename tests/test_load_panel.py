@@ -12,10 +12,11 @@ from tests import reports
 from tests.browser import chromium
 from tests.page_driver import until_loaded
 from tests.watchdog import HANG_MS
-from toolchain import networks
-from toolchain.measure.hosts import serving
-from toolchain.report import keep, published, schema
-from toolchain.site import parts
+from toolchain import throttling
+from toolchain.measure.local_host import serving
+from toolchain.records import build_report, site_files
+from toolchain.report import published, report_files
+from toolchain.site import web_bundle
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser, BrowserContext, Page
 
-    from toolchain.measure.hosts import Served
-    from toolchain.store import Store
+    from toolchain.cache.store import Store
+    from toolchain.measure.local_host import Served
 
 pytestmark = pytest.mark.xdist_group("page")
 
@@ -140,7 +141,7 @@ def test_bars_are_the_browsers_own_times(context: BrowserContext, served: Served
 def test_rows_and_sums_are_what_left_the_host(context: BrowserContext, served: Served) -> None:
     page = visited(context, served.url)
     # The service worker, and what it alone has asked for, are in no page's book.
-    unseen = {"sw.js", *(file for each in parts.load_runtimes() for file in each.features)}
+    unseen = {"sw.js", *(file for each in web_bundle.load_runtimes() for file in each.features)}
     left = {path: length for path, length in served.answers if length and path not in unseen}
     by_part = page.eval_on_selector_all(
         "#parts [data-part]", "rows => rows.map(row => [row.dataset.part, row.dataset.wireBytes])"
@@ -149,7 +150,7 @@ def test_rows_and_sums_are_what_left_the_host(context: BrowserContext, served: S
     assert sums.pop("total") == sum(sums.values())
     # The browser tells of the document twice, and it counts once.
     assert sums == {
-        part: sum(left[path] + HEADERS for path in left if schema.kind_of(path) == part)
+        part: sum(left[path] + HEADERS for path in left if site_files.kind_of(path) == part)
         for part in sums
     }
     assert "network" in text(page, "[data-part=model]")
@@ -174,7 +175,7 @@ def test_a_second_visit_says_cache(context: BrowserContext, served: Served) -> N
     opened(page, "networks")
     least = float(page.get_attribute("#networks [data-network='4g']", "data-least-ms") or "nan")
     weights = next(path for path, _ in served.answers if path.endswith(".bin"))
-    limit = networks.limit_ms(networks.NETWORKS["4g"], dict(served.answers)[weights])
+    limit = throttling.limit_ms(throttling.LINKS["4g"], dict(served.answers)[weights])
     assert limit is not None
     assert least > limit
 
@@ -206,27 +207,27 @@ def test_networks_are_loaded_when_they_are_asked_for_and_show_what_was_measured(
 ) -> None:
     out = tmp_path / "site"
     shutil.copytree(site, out)
-    bare = schema.read(out)
+    bare = build_report.read(out)
     found = (
         reports.measurement("4g", 1234, 456),
         reports.measurement("slow-3g", 12_340, 470).model_copy(update={"host": "plain"}),
     )
-    keep.amend(out, bare, lambda report: report.model_copy(update={"measurements": found}))
+    report_files.amend(out, bare, lambda report: report.model_copy(update={"measurements": found}))
     with serving(out, "toolchain") as host:
         page = visited(context, host.url)
-        assert keep.NETWORKS not in {path for path, _ in host.answers}
+        assert report_files.NETWORKS not in {path for path, _ in host.answers}
         first_tag = float(page.get_attribute("[data-stage=first-tag]", "data-end-ms") or "nan")
         origin = page.evaluate("performance.timeOrigin")
         by_then = sum(
             one["bytes"] for one in requests_of(page) if one["times"][2] - origin <= first_tag
         )
         opened(page, "networks")
-        assert keep.NETWORKS in {path for path, _ in host.answers}
+        assert report_files.NETWORKS in {path for path, _ in host.answers}
         names = page.eval_on_selector_all(
             "#networks tbody tr", "rows => rows.map(row => row.dataset.network)"
         )
         assert names == ["slow-3g", "fast-3g", "cable", "4g"]
-        for one in schema.read(out).measurements:
+        for one in build_report.read(out).measurements:
             row = page.locator(f"[data-network='{one.network.name}']")
             first, repeat = (
                 float(cell.get_attribute("data-ms") or 0) for cell in row.locator("td").all()
@@ -239,7 +240,7 @@ def test_networks_are_loaded_when_they_are_asked_for_and_show_what_was_measured(
             assert ("does not compress" in row.inner_text()) == (one.host == "plain")
         for name in ("fast-3g", "cable"):
             row = page.locator(f"[data-network='{name}']")
-            limit = networks.limit_ms(networks.NETWORKS[name], by_then)
+            limit = throttling.limit_ms(throttling.LINKS[name], by_then)
             assert float(row.get_attribute("data-least-ms") or 0) == pytest.approx(limit)
             assert "at least" in row.inner_text()
 
@@ -276,7 +277,7 @@ def test_the_report_is_copied_as_the_panel_shows_it(
     lines = copied.splitlines()
     assert lines[0] == f"## {page.title()}"
     assert f"{served.url}?backend=wasm" in lines
-    provenance = schema.read(site).card.provenance
+    provenance = build_report.read(site).card.provenance
     assert f"- SHA-256: {provenance.sha256}" in lines
     assert f"- The model: {provenance.name}" in lines
     assert f"- Browser: {page.evaluate('navigator.userAgent')}" in lines
@@ -340,13 +341,13 @@ def test_nothing_moves_while_the_page_loads(browser: Browser, served: Served, wi
 
 
 def test_the_public_file_names_no_photo_and_follows_its_schema(site: Path) -> None:
-    content = json.loads((site / keep.NETWORKS).read_text("utf-8"))
+    content = json.loads((site / report_files.NETWORKS).read_text("utf-8"))
     parsed = published.Networks.model_validate(content)
-    assert parsed == published.networks(schema.read(site))
+    assert parsed == published.networks(build_report.read(site))
     assert parsed.measured == ()
     assert [one.name for one in parsed.networks] == ["slow-3g", "fast-3g", "cable", "4g"]
-    report = schema.read(site)
-    own = networks.parse("2mbit,80ms")
+    report = build_report.read(site)
+    own = throttling.parse("2mbit,80ms")
     on_own = reports.measurement("4g", 800, 300).model_copy(update={"network": own})
     unthrottled = reports.measurement("none", 80, 30)
     more = published.networks(

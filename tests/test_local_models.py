@@ -14,17 +14,17 @@ import pytest
 from tests import tiny_models
 from toolchain import digest
 from toolchain import tf as tensorflow
-from toolchain.card import Declared
 from toolchain.errors import BadInputError
 from toolchain.graph import signature
 from toolchain.progress import Silent
+from toolchain.records.card import Declared
 from toolchain.sources import keras_file, local
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from toolchain.store import Store
+    from toolchain.cache.store import Store
 
 
 def photos() -> Any:

@@ -16,7 +16,7 @@ from toolchain.site import publish
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from toolchain.store import Store
+    from toolchain.cache.store import Store
 
 
 class Hearing(Silent):

@@ -13,18 +13,19 @@ import pytest
 
 from tests import tiny_models
 from tests.watchdog import HANG_S
-from toolchain import cli, networks, units
-from toolchain.build.options import BuildOptions
-from toolchain.build.run import build
-from toolchain.card import Declared
+from toolchain import cli, throttling, units
 from toolchain.errors import BadInputError, MissingToolError, ToolchainError
 from toolchain.measure import browser as browsers
-from toolchain.measure.hosts import serving
-from toolchain.measure.run import MeasureOptions, keep, measure, run_once
+from toolchain.measure.local_host import serving
+from toolchain.measure.stage import MeasureOptions, run_once
 from toolchain.measure.summary import figures, p90, path_of, spread
 from toolchain.measure.visit import Transfer, Visit
+from toolchain.pipeline.build import build
+from toolchain.pipeline.build_options import BuildOptions
+from toolchain.pipeline.measure import keep, measure
 from toolchain.progress import Silent
-from toolchain.report import schema
+from toolchain.records import build_report, visit_figures
+from toolchain.records.card import Declared
 from toolchain.sources.resolve import Request
 
 if TYPE_CHECKING:
@@ -32,13 +33,13 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser
 
-    from toolchain.store import Store
+    from toolchain.cache.store import Store
 
 pytestmark = pytest.mark.xdist_group("measure")
 
 HEADERS = 300  # what Resource Timing counts for those of one answer
-SLOW = networks.parse("1600kbit,150ms")
-FAST = networks.NETWORKS["none"]
+SLOW = throttling.parse("1600kbit,150ms")
+FAST = throttling.LINKS["none"]
 
 # The least that can be measured: it tags at once, and says on what it ran.
 PAGE = """<!doctype html>
@@ -113,7 +114,7 @@ def test_every_byte_of_a_visit_is_counted_once(browser: Browser, built: Path) ->
     for path, transfer in zip(paths, came, strict=True):
         # Without a body a kept file was only asked after.
         assert transfer.body_bytes in (encoded_size(built / (path or "index.html")), 0)
-    weights = [file.path for file in schema.read(built).files if file.path.endswith(".bin")]
+    weights = [file.path for file in build_report.read(built).files if file.path.endswith(".bin")]
     assert {"", *weights} < set(paths)
     everything = [*run.first.transfers, *run.repeat.transfers]
     assert sum(transfer.body_bytes for transfer in everything) == sum(
@@ -138,12 +139,12 @@ def test_every_byte_of_a_visit_is_counted_once(browser: Browser, built: Path) ->
 
 
 def test_a_measured_site_says_so_in_its_report(built: Path) -> None:
-    before = schema.read(built)
+    before = build_report.read(built)
     plain = MeasureOptions(str(built), FAST, host="plain", runs=1)
     unthrottled = measure(plain, progress=Silent())
     found = measure(MeasureOptions(str(built), SLOW, runs=1), progress=Silent())
 
-    report = schema.read(built)
+    report = build_report.read(built)
     assert report.measurements == (unthrottled, found)
     assert report.model_copy(update={"measurements": ()}) == before
     page = (built / "report.html").read_text("utf-8")
@@ -173,7 +174,7 @@ def test_a_measured_site_says_so_in_its_report(built: Path) -> None:
 
     newer = found.model_copy(update={"runs": 9})
     keep(built, before, newer)
-    assert schema.read(built).measurements == (unthrottled, newer)
+    assert build_report.read(built).measurements == (unthrottled, newer)
     rebuilt = before.model_copy(update={"files": before.files[1:]})
     with pytest.raises(ToolchainError, match="built anew while it was examined"):
         keep(built, rebuilt, newer)
@@ -211,7 +212,7 @@ def test_a_page_of_somebody_else_is_measured_and_nothing_is_written(
         with pytest.raises(SystemExit) as left:
             cli.main()
     assert not left.value.code
-    record = schema.Measurement.model_validate(json.loads(capfd.readouterr().out))
+    record = visit_figures.Measurement.model_validate(json.loads(capfd.readouterr().out))
     assert record.host is None
     assert record.inference_ms == spread([11.5])  # the first tag is not among the twenty
     assert record.inference_p90_ms == spread([19.1])
@@ -259,9 +260,9 @@ def test_a_page_that_failed_is_an_error_with_its_own_words(folder: Path) -> None
         measure(MeasureOptions(served.url, FAST, runs=1, timeout=HANG_S), progress=Silent())
 
 
-@pytest.mark.parametrize("name", networks.NETWORKS)
+@pytest.mark.parametrize("name", throttling.LINKS)
 def test_presets_are_known_by_their_names(name: str) -> None:
-    assert networks.parse(name).name == name
+    assert throttling.parse(name).name == name
 
 
 @pytest.mark.parametrize(
@@ -273,14 +274,14 @@ def test_presets_are_known_by_their_names(name: str) -> None:
     ],
 )
 def test_networks_can_be_described(text: str, down: float, up: float, round_trip: float) -> None:
-    network = networks.parse(text)
+    network = throttling.parse(text)
     assert (network.down_bits, network.up_bits, network.round_trip_ms) == (down, up, round_trip)
 
 
 @pytest.mark.parametrize("text", ["5g", "", "9mbit", "9mbit,170", "0mbit,170ms", "-9mbit,1ms"])
 def test_what_is_no_network_is_said_with_the_ways_out(text: str) -> None:
     with pytest.raises(BadInputError, match=r"slow-3g, fast-3g, 4g, cable, none.*9mbit,170ms"):
-        networks.parse(text)
+        throttling.parse(text)
 
 
 @pytest.mark.parametrize("words", [["--backend", "gpu"], ["--host", "cdn"], ["--network", "5g"]])
@@ -295,8 +296,8 @@ def test_unknown_words_are_bad_input(
 
 
 def test_the_limit_is_a_round_trip_and_the_bytes() -> None:
-    assert networks.limit_ms(networks.parse("9mbit,170ms"), 2_250_000) == 170 + 2000
-    assert networks.limit_ms(FAST, 2_250_000) is None
+    assert throttling.limit_ms(throttling.parse("9mbit,170ms"), 2_250_000) == 170 + 2000
+    assert throttling.limit_ms(FAST, 2_250_000) is None
 
 
 def test_only_bytes_that_came_by_the_first_tag_count_for_the_limit() -> None:
@@ -308,7 +309,7 @@ def test_only_bytes_that_came_by_the_first_tag_count_for_the_limit() -> None:
         Transfer("http://host/assets/kept.js", 220, 300, 0),
     )
     seen = Visit(1000, transfers, {"decode": (500, 950)}, (60, 80), "wasm", (), 0, 0, None)
-    found = figures([seen], "http://host/?backend=wasm", networks.parse("1mbit,100ms"))
+    found = figures([seen], "http://host/?backend=wasm", throttling.parse("1mbit,100ms"))
     assert found.limit_ms == spread([100 + 8 * 100.3])
     assert found.ratio == spread([1000 / (100 + 8 * 100.3)])
     assert found.wire_bytes == 150_300
@@ -330,7 +331,7 @@ def test_only_bytes_that_came_by_the_first_tag_count_for_the_limit() -> None:
 
 
 def test_figures_over_several_runs_are_medians_with_their_spread() -> None:
-    assert spread([3, 1, 2]) == schema.Spread(median=2, low=1, high=3)
+    assert spread([3, 1, 2]) == visit_figures.Spread(median=2, low=1, high=3)
     assert p90([float(value) for value in range(11)]) == 9
     assert p90([4.0]) == 4
 

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from toolchain.evaluation import multi_label
-from toolchain.evaluation.multi_label import average_precision, judge
+from toolchain.metrics import multi_label
+from toolchain.metrics.multi_label import average_precision, judge
 
 Array = np.ndarray[Any, Any]
 

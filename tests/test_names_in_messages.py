@@ -13,10 +13,10 @@ from tests import tiny_models
 from tests.test_failing_networks import SPEC, failing, gather, photos
 from tests.test_hostile_models import doing
 from tests.test_tfhub import HANDLE, PATH, POLICY
-from toolchain.card import Declared
 from toolchain.errors import BadInputError, ToolchainError
 from toolchain.evaluation.batches import Batch, Network, answer
 from toolchain.progress import Silent
+from toolchain.records.card import Declared
 from toolchain.sources import operations
 from toolchain.sources.resolve import Request, fetch
 from toolchain.tfjs import stage as tfjs
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from toolchain.cache.store import Store
     from toolchain.sources.saved_model import Fetched
-    from toolchain.store import Store
 
 
 def contents(folder: Path) -> dict[str, bytes]:

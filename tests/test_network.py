@@ -17,10 +17,10 @@ import pytest
 from tests import mirror as hub
 from tests.mirror import Heard, Reply
 from tests.watchdog import HANG_S
+from toolchain.cache.store import Store
 from toolchain.errors import SourceError, UnreachableError
 from toolchain.sources import http_client, network
 from toolchain.sources.network import AttemptError, NetworkPolicy
-from toolchain.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

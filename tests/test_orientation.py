@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from tests import browser_pixels, engines
-from toolchain import orientation, pictures
+from toolchain.images import orientation, pictures
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -21,29 +21,29 @@ from tests import tiny_models
 from tests.browser import chromium, plain_host
 from tests.sealing import reseal
 from tests.watchdog import HANG_MS
-from toolchain.build.options import BuildOptions
-from toolchain.build.run import build
-from toolchain.card import Declared
-from toolchain.compress.options import CompressOptions
 from toolchain.errors import BadInputError
 from toolchain.graph import preprocess
+from toolchain.metrics.scores import softmax
+from toolchain.pipeline.build import build
+from toolchain.pipeline.build_options import BuildOptions
 from toolchain.progress import Silent
-from toolchain.report import schema
-from toolchain.scores import softmax
+from toolchain.quantize.settings import QuantizeSettings
+from toolchain.quantize.writing import FORMATS
+from toolchain.records import build_report
+from toolchain.records.card import Declared
 from toolchain.site import contract as contracts
 from toolchain.sources.resolve import Request
 from toolchain.tfjs import execute, packing
-from toolchain.tfjs.convert import QUANTIZATIONS
-from toolchain.tfjs.quantised import FORMATS
+from toolchain.tfjs.convert import QUANTIZATIONS, Stored
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from playwright.sync_api import Browser, Page
 
-    from toolchain.store import Store
+    from toolchain.cache.store import Store
+    from toolchain.quantize.writing import Format
     from toolchain.tfjs.convert import Quantization
-    from toolchain.tfjs.quantised import Format
 
     Form = Quantization | Format
 
@@ -69,14 +69,14 @@ def site_with(
         options = BuildOptions(
             request=request,
             out=folder / form,
-            shard_bytes=SHARD,
+            weights=Stored(shard_bytes=SHARD),
             declared=Declared(labels=tiny_models.names(), value_range=(0.0, 255.0)),
         )
         if form in QUANTIZATIONS:
-            options = replace(options, quantization=form)
+            options = replace(options, weights=Stored(form, SHARD))
         elif form in FORMATS:
-            compress = CompressOptions("mixed", form, calibration=SAMPLES, shard_bytes=SHARD)
-            options = replace(options, compress=compress)
+            weights = QuantizeSettings("mixed", form, calibration=SAMPLES, shard_bytes=SHARD)
+            options = replace(options, weights=weights)
         report = build(options, store=session_store, progress=Silent())
         assert len(report.artifacts.shards) > 1
         return options.out
@@ -111,7 +111,7 @@ def page(browser: Browser) -> Iterator[Page]:
 
 def graph_of(site: Path) -> dict[str, Any]:
     """Parse the site's `model.json`."""
-    path = site / "model" / schema.read(site).artifacts.model_json
+    path = site / "model" / build_report.read(site).artifacts.model_json
     graph: dict[str, Any] = json.loads(path.read_text("utf-8"))
     return graph
 
@@ -121,7 +121,7 @@ def rewrite_stream(site: Path, damage: Callable[[bytes], bytes]) -> str:
 
     The first file gets all of it.
     """
-    shards = schema.read(site).artifacts.shards
+    shards = build_report.read(site).artifacts.shards
     first, *others = (site / "model" / shard for shard in shards)
     stream = b"".join(path.read_bytes() for path in (first, *others))
     first.write_bytes(damage(stream))
@@ -165,7 +165,7 @@ def test_the_page_tags_with_the_weights_that_python_decodes(
             "rows => Object.fromEntries(rows.map(row => "
             "[row.dataset.classIndex, Number(row.dataset.score)]))",
         )
-    report = schema.read(site)
+    report = build_report.read(site)
     run = execute.load(site / "model", report.artifacts.model_json)
     scores = softmax(run(preprocess.load(photo, report.card.input)[None]))[0]
     assert np.ptp(scores) > 10 * SAME_PIXELS
@@ -237,7 +237,7 @@ def test_python_refuses_another_packing(packed: Path, other: dict[str, Any]) -> 
 
 
 def test_packed_weights_are_compressed_once(packed: Path) -> None:
-    report = schema.read(packed)
+    report = build_report.read(packed)
     shards = [f"model/{shard}" for shard in report.artifacts.shards]
     sizes = {file.path: file for file in report.files}
     for shard in shards:

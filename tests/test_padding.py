@@ -9,15 +9,15 @@ import pytest
 
 from tests import tfjs_wasm, tiny_models
 from toolchain import tf as tensorflow
-from toolchain.card import Declared
 from toolchain.progress import Silent
+from toolchain.records.card import Declared
 from toolchain.sources.saved_model import Fetched
 from toolchain.tfjs import stage as tfjs
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from toolchain.store import Store
+    from toolchain.cache.store import Store
 
 # Kernel, strides, and the sides of the input; what is missing is below zero on one side at least.
 LAYERS = [

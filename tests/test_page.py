@@ -26,7 +26,7 @@ from tests.page_driver import (
 from toolchain import tf as tensorflow
 from toolchain.graph import preprocess
 from toolchain.progress import Silent
-from toolchain.report import schema
+from toolchain.records import build_report
 from toolchain.site import contract as contracts
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser, Page
 
-    from toolchain.store import Store
+    from toolchain.cache.store import Store
 
 pytestmark = pytest.mark.xdist_group("page")
 
@@ -185,7 +185,7 @@ def test_float16_weights_keep_the_saved_models_scores(
     tf = tensorflow.load()
     fetched = embedded.fetch(store=session_store, progress=Silent())
     call = tf.saved_model.load(str(fetched.path)).signatures["serving_default"]
-    pixels = preprocess.load(photo, schema.read(site).card.input)
+    pixels = preprocess.load(photo, build_report.read(site).card.input)
     (logits,) = call(tf.constant(pixels[None])).values()
     assert_same(shown_tags(page)[:3], top_five(logits.numpy()[0])[:3], FLOAT16)
 
@@ -194,7 +194,7 @@ def test_the_panel_shows_the_bytes_that_the_browser_counted(
     page: Page, url: str, site: Path
 ) -> None:
     open_page(page, url)
-    report = schema.read(site)
+    report = build_report.read(site)
     wire, decoded = panel_bytes(page, "model")
     # The contract has the content of model.json, which is for other pages.
     loaded = [file for file in report.files if file.kind == "model" and ".json" not in file.path]
@@ -367,7 +367,7 @@ def test_webgl_gives_the_same_first_tag(page: Page, url: str) -> None:
 
 
 def test_the_page_names_the_model_that_was_built(page: Page, url: str, site: Path) -> None:
-    provenance = schema.read(site).card.provenance
+    provenance = build_report.read(site).card.provenance
     open_page(page, url)
     text = page.content()
     for fact in (provenance.name, provenance.source, provenance.licence, provenance.sha256):
@@ -379,7 +379,7 @@ def test_the_page_names_the_model_that_was_built(page: Page, url: str, site: Pat
 def test_an_unmodified_tfjs_loads_the_model_folder(
     page: Page, site: Path, reference: Callable[[Path], Tags], tmp_path: Path
 ) -> None:
-    report = schema.read(site)
+    report = build_report.read(site)
     photo = lossless(SAMPLES / "cat.jpg", tmp_path)
     image = preprocess.load(photo, report.card.input)
     model_json = report.artifacts.model_json

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from toolchain.errors import BadInputError
-from toolchain.evaluation import photo_labels, photos
+from toolchain.photos import photo_folder, photo_labels
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,9 +28,9 @@ def folder(tmp_path: Path) -> Path:
 
 
 def read(folder: Path, content: str | bytes) -> photo_labels.PhotoLabels:
-    path = folder / photos.LABELS
+    path = folder / photo_folder.LABELS
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    return photo_labels.read(path, photos.find(folder, by_folders=False), LABELS)
+    return photo_labels.read(path, photo_folder.find(folder, by_folders=False), LABELS)
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def read(folder: Path, content: str | bytes) -> photo_labels.PhotoLabels:
 )  # fmt: skip
 def test_lists_and_columns_of_marks_are_read(folder: Path, content: str) -> None:
     found = read(folder, content)
-    listed = photos.find(folder, by_folders=False)
+    listed = photo_folder.find(folder, by_folders=False)
     names = [path.relative_to(listed.folder).as_posix() for path in listed.paths]
     assert names == list(FILES)
     for name, row in zip(names, found.truth, strict=True):
@@ -103,7 +103,7 @@ def test_every_fault_is_a_sentence_with_the_line(
 ) -> None:
     with pytest.raises(BadInputError, match=fault) as raised:
         read(folder, content)
-    assert photos.LABELS in str(raised.value)
+    assert photo_folder.LABELS in str(raised.value)
     assert "\n" not in str(raised.value)
 
 
@@ -119,38 +119,38 @@ def test_two_photos_of_one_name_need_their_paths(folder: Path) -> None:
 
 def test_the_users_file_holds_over_the_one_beside_the_photos(folder: Path, tmp_path: Path) -> None:
     assert photo_labels.file_of(folder, None) is None
-    (folder / photos.LABELS).touch()
-    assert photo_labels.file_of(folder, None) == folder / photos.LABELS
+    (folder / photo_folder.LABELS).touch()
+    assert photo_labels.file_of(folder, None) == folder / photo_folder.LABELS
     assert photo_labels.file_of(folder, tmp_path / "mine.csv") == tmp_path / "mine.csv"
 
 
 def test_the_file_of_labels_is_no_photo(folder: Path) -> None:
-    (folder / photos.LABELS).write_text("a,cat\n", "utf-8")
-    assert len(photos.find(folder, by_folders=False).paths) == 3
-    classes = photos.find(folder)
+    (folder / photo_folder.LABELS).write_text("a,cat\n", "utf-8")
+    assert len(photo_folder.find(folder, by_folders=False).paths) == 3
+    classes = photo_folder.find(folder)
     assert classes.classes == ("sub",)
     (folder / "sub" / "c.png").unlink()
     (folder / "sub").rmdir()
-    assert [path.name for path in photos.find(folder).paths] == ["a.jpg", "b.jpg"]
+    assert [path.name for path in photo_folder.find(folder).paths] == ["a.jpg", "b.jpg"]
 
 
 def test_a_folder_a_class_gives_one_label_each(folder: Path) -> None:
     (folder / "sub").rename(folder / "cat")
-    found = photo_labels.of(photos.find(folder), None, LABELS)
+    found = photo_labels.of(photo_folder.find(folder), None, LABELS)
     assert found is not None
     assert found.truth.tolist() == [[True, False, False, False, False, False]]
     assert found.known.all()
-    flat = photos.find(folder, by_folders=False)
+    flat = photo_folder.find(folder, by_folders=False)
     assert photo_labels.of(flat, None, LABELS) is None
 
 
 def test_a_model_of_one_label_a_photo_takes_photos_of_one_label(folder: Path) -> None:
-    listed = photos.find(folder, by_folders=False)
+    listed = photo_folder.find(folder, by_folders=False)
     found = read(folder, "a,hot dog\nb,cat\nc,tabby\n")
     assert found.one_each(listed).tolist() == [1, 0, 2]
     with pytest.raises(BadInputError, match=r"b\.jpg has 0 labels, and this model gives one"):
         read(folder, "a,hot dog\nb,\nc,tabby\n").one_each(listed)
     with pytest.raises(BadInputError, match=r"a\.jpg has 2 labels"):
         read(folder, "a,0;1\nb,\nc,tabby\n").one_each(listed)
-    some = photos.Photos(listed.folder, listed.paths[::2], None)
+    some = photo_folder.Photos(listed.folder, listed.paths[::2], None)
     assert found.of_some(listed, some).truth.argmax(axis=1).tolist() == [1, 2]

@@ -10,19 +10,20 @@ import pytest
 from PIL import Image
 
 from tests import classifiers, tiny_models
-from toolchain.build import pixel_values
-from toolchain.card import Declared
-from toolchain.evaluation import photos as photo_folder
 from toolchain.evaluation import ranges
 from toolchain.graph.settling import UnknownRangeError
+from toolchain.photos import photo_folder
+from toolchain.pipeline import pixel_values
 from toolchain.progress import Silent
+from toolchain.records.card import Declared
 from toolchain.sources import local
+from toolchain.tfjs.convert import Stored
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from toolchain.cache.store import Store
     from toolchain.sources.saved_model import Fetched
-    from toolchain.store import Store
 
 LABELS = ("dark", "light")
 SIDE = 16
@@ -84,9 +85,8 @@ def test_labelled_photos_find_the_range(
 def convert(model: Fetched, folder: Path | None, store: Store) -> Any:
     return pixel_values.convert(
         model,
+        Stored("none"),
         folder,
-        quantization="none",
-        shard_bytes=4 << 20,
         store=store,
         progress=Silent(),
     )

@@ -10,9 +10,9 @@ import pytest
 from PIL import Image, ImageOps
 
 from toolchain import tf as tensorflow
-from toolchain.card import InputSpec
 from toolchain.errors import BadInputError
 from toolchain.graph import preprocess
+from toolchain.records.card import InputSpec
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,25 +13,27 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests import command_line, tiny_models
-from toolchain import inspection, networks
-from toolchain.build.options import BuildOptions
-from toolchain.build.run import build
-from toolchain.card import Declared
-from toolchain.compress import stage as compression
-from toolchain.compress.options import CompressOptions
+from toolchain import throttling
 from toolchain.errors import BadInputError, UnreachableError
-from toolchain.measure.run import MeasureOptions, measure
+from toolchain.measure.stage import MeasureOptions
+from toolchain.pipeline import inspection
+from toolchain.pipeline.build import build
+from toolchain.pipeline.build_options import BuildOptions
+from toolchain.pipeline.measure import measure
 from toolchain.progress import Silent
-from toolchain.report import schema
+from toolchain.quantize import stage as compression
+from toolchain.quantize.settings import QuantizeSettings
+from toolchain.records import build_report
+from toolchain.records.card import Declared
 from toolchain.site import contract as contracts
-from toolchain.site import parts
+from toolchain.site import web_bundle
 from toolchain.sources.network import NetworkPolicy
 from toolchain.sources.resolve import Request
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from toolchain.store import Store
+    from toolchain.cache.store import Store
 
 pytestmark = pytest.mark.xdist_group("preview")
 
@@ -57,11 +59,11 @@ class Site:
     """A site with a preview."""
 
     options: BuildOptions
-    report: schema.Report
+    report: build_report.Report
     warnings: tuple[str, ...]
 
     @property
-    def preview(self) -> schema.Preview:
+    def preview(self) -> build_report.Preview:
         assert self.report.preview is not None
         return self.report.preview
 
@@ -92,7 +94,7 @@ def preloads(html: str) -> list[str]:
 
 def test_the_report_tells_of_both_models(site: Site, full: Path, tiny: Path) -> None:
     report, preview = site.report, site.preview
-    assert schema.read(site.options.out) == report
+    assert build_report.read(site.options.out) == report
     assert (report.requested, preview.requested) == (str(full), str(tiny))
     assert report.card.provenance.name == "full"
     assert preview.card.provenance.name == "tiny"
@@ -112,7 +114,7 @@ def test_the_report_tells_of_both_models(site: Site, full: Path, tiny: Path) -> 
         "preview: convert",
         "render",
         "smoke test",
-        "compress",
+        "precompress",
     ]
     assert site.warnings == ()
 
@@ -134,7 +136,7 @@ def test_the_preview_lies_in_a_folder_and_a_kind_of_its_own(site: Site) -> None:
 
 def test_the_page_asks_for_the_preview_and_not_yet_for_the_model(site: Site) -> None:
     html = (site.options.out / "index.html").read_text("utf-8")
-    runtime = parts.runtime_for(site.report.artifacts.ops)
+    runtime = web_bundle.runtime_for(site.report.artifacts.ops)
     asked = preloads(html)
     photo, *code, wasm, weights, contract = asked
     assert tuple(code) == runtime.worker
@@ -186,7 +188,8 @@ def test_a_runtime_is_taken_that_has_both_models_operations(
     assert "Erf" in report.preview.artifacts.ops
     html = (options.out / "index.html").read_text("utf-8")
     entries = [
-        parts.runtime_for(ops).entry for ops in (report.artifacts.ops, report.preview.artifacts.ops)
+        web_bundle.runtime_for(ops).entry
+        for ops in (report.artifacts.ops, report.preview.artifacts.ops)
     ]
     assert [entry in html for entry in entries] == [False, True]
 
@@ -219,7 +222,7 @@ def test_other_labels_are_refused_before_anything_is_compressed(
         request=Request(str(tmp_path / "things")),
         preview=Request(str(tmp_path / "others")),
         declared=Declared(value_range=(0.0, 1.0)),
-        compress=CompressOptions("int8"),
+        weights=QuantizeSettings("int8"),
         out=tmp_path / "site",
     )
     with pytest.raises(BadInputError, match=r"the preview others has other labels than things; "):
@@ -231,7 +234,7 @@ def test_other_labels_are_refused_before_anything_is_compressed(
 def out_of_reach(site: Site, tmp_path: Path) -> BuildOptions:
     request = Request(
         "https://tfhub.dev/nobody/model/1",
-        pins=tmp_path / "toolchain.lock.json",
+        lockfile=tmp_path / "toolchain.lock.json",
         mirror=f"http://{NOBODY}",
         policy=NetworkPolicy(attempts=1),
     )
@@ -275,15 +278,15 @@ def test_both_are_compressed_by_one_recipe_and_only_the_model_has_to_keep_to_byt
     asked = []
     run = compression.run
 
-    def listening(source: Any, options: CompressOptions, **rest: Any) -> compression.Compressed:
+    def listening(source: Any, options: QuantizeSettings, **rest: Any) -> compression.Compressed:
         asked.append((source.converted.card.provenance.name, options))
         return run(source, options, **rest)
 
     monkeypatch.setattr(compression, "run", listening)
-    compress = CompressOptions("int8", max_bytes=1_000_000)
-    options = replace(site.options, compress=compress, out=tmp_path / "site")
+    weights = QuantizeSettings("int8", max_bytes=1_000_000)
+    options = replace(site.options, weights=weights, out=tmp_path / "site")
     report = build(options, store=session_store, progress=Silent())
-    assert asked == [("full", compress), ("tiny", replace(compress, max_bytes=None))]
+    assert asked == [("full", weights), ("tiny", replace(weights, max_bytes=None))]
     assert report.preview is not None
     assert report.plan is not None
     assert report.preview.plan is not None
@@ -325,7 +328,7 @@ def test_inspection_keeps_the_two_apart(site: Site, session_store: Store) -> Non
 
 def test_measuring_tells_the_first_tag_from_the_full_models(site: Site) -> None:
     # Its files come a round trip after the preview's, which is long for any machine.
-    slow = networks.parse("1600kbit,1500ms")
+    slow = throttling.parse("1600kbit,1500ms")
     found = measure(MeasureOptions(str(site.options.out), slow, runs=1), progress=Silent())
     assert found.first.full_tag_ms is not None
     assert found.first.full_tag_ms.median > found.first.first_tag_ms.median

@@ -12,13 +12,13 @@ from playwright.sync_api import Error as PlaywrightError
 from tests import tiny_models
 from tests.browser import chromium, sample_png, toolchain_serve
 from tests.watchdog import HANG_MS, until
-from toolchain.build.options import BuildOptions
-from toolchain.build.run import build
-from toolchain.card import Declared
 from toolchain.graph import preprocess
+from toolchain.metrics.scores import softmax
+from toolchain.pipeline.build import build
+from toolchain.pipeline.build_options import BuildOptions
 from toolchain.progress import Silent
-from toolchain.report import schema
-from toolchain.scores import softmax
+from toolchain.records import build_report
+from toolchain.records.card import Declared
 from toolchain.sources.resolve import Request
 from toolchain.tfjs import execute
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser, Page, Route
 
-    from toolchain.store import Store
+    from toolchain.cache.store import Store
 
 pytestmark = pytest.mark.xdist_group("page")
 
@@ -64,10 +64,10 @@ def photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def expected(site: Path, photo: Path) -> dict[str, Tags]:
     """The best five of either model, by TensorFlow in Python."""
-    report = schema.read(site)
+    report = build_report.read(site)
     assert report.preview is not None
 
-    def tags(folder: str, model: schema.Report | schema.Preview) -> Tags:
+    def tags(folder: str, model: build_report.Report | build_report.Preview) -> Tags:
         run = execute.load(site / folder, model.artifacts.model_json)
         scores = softmax(run(preprocess.load(photo, model.card.input)[None]))[0]
         return [(int(index), float(scores[index])) for index in np.argsort(-scores)]
@@ -169,7 +169,7 @@ def test_the_preview_answers_first_and_the_full_model_takes_over(
     page.click("button[data-sample*=espresso]")
     wait_for(page, TAGGED)
     assert page.inner_text("#status") == ""
-    preview = schema.read(site).totals["preview"]
+    preview = build_report.read(site).totals["preview"]
     row = page.locator("[data-part=preview]")
     assert 0 < int(row.get_attribute("data-decoded-bytes") or 0) < preview.raw
 
@@ -262,5 +262,5 @@ def test_a_second_visit_has_the_model_at_once(page: Page, url: str, site: Path) 
     )
     kept: list[str] = page.evaluate(keys)
     assert not [address for address in kept if "/preview/" in address]
-    model = {f"{url}model/{shard}" for shard in schema.read(site).artifacts.shards}
+    model = {f"{url}model/{shard}" for shard in build_report.read(site).artifacts.shards}
     assert model < set(kept)

@@ -15,11 +15,11 @@ import pytest
 
 from tests import random_graphs, small_graphs, tfjs_wasm
 from toolchain import tf as tensorflow
-from toolchain.compress import network, quantise, sensitivity
-from toolchain.compress.judge import outputs
-from toolchain.compress.unchanged import difference
 from toolchain.progress import Silent
-from toolchain.tfjs import execute, quantised
+from toolchain.quantize import canonical, quantizer, sensitivity, writing
+from toolchain.quantize.judge import outputs
+from toolchain.quantize.unchanged import difference
+from toolchain.tfjs import execute
 from toolchain.tfjs.convert import convert
 
 if TYPE_CHECKING:
@@ -66,12 +66,12 @@ def forms(seed: int, folder: Path) -> Forms:
         quantization="none",
         shard_bytes=_SHARD,
     )
-    read = network.read(folder / "converted", "model.json")
+    read = canonical.read(folder / "converted", "model.json")
     felt = sensitivity.measure(read, IMAGES[:1], seed=seed, progress=Silent())
-    quantiser = quantise.Quantiser(read, IMAGES, felt, seed=seed, progress=Silent())
+    quantiser = quantizer.Quantizer(read, IMAGES, felt, seed=seed, progress=Silent())
     result = quantiser.run(_FINEST, Silent())
     (folder / "packed").mkdir()
-    quantised.write(
+    writing.write(
         read.with_weights(result.biases),
         result.kernels,
         folder / "packed",
@@ -161,16 +161,14 @@ def test_an_epsilon_that_float16_has_no_room_for_stays(tmp_path: Path) -> None:
         )
 
     each = small_graphs.small(tmp_path, call)
-    read = network.read(each.folder, "model.json")
+    read = canonical.read(each.folder, "model.json")
     flat = np.ones_like(IMAGES)
     felt = {layer.name: np.ones(read.weights[layer.bias].shape) for layer in read.layers}
-    result = quantise.Quantiser(read, IMAGES, felt, seed=0, progress=Silent()).run(
+    result = quantizer.Quantizer(read, IMAGES, felt, seed=0, progress=Silent()).run(
         _FINEST, Silent()
     )
     (tmp_path / "packed").mkdir()
     network_ = read.with_weights(result.biases)
-    quantised.write(
-        network_, result.kernels, tmp_path / "packed", form="packed", shard_bytes=_SHARD
-    )
+    writing.write(network_, result.kernels, tmp_path / "packed", form="packed", shard_bytes=_SHARD)
     found = execute.load(tmp_path / "packed", "model.json")(flat)
     assert difference(outputs(result.applied_to(read), flat), found) < HALF

@@ -10,14 +10,15 @@ import pytest
 
 from tests import reports
 from toolchain import cli
-from toolchain.report import keep, schema
+from toolchain.records import build_report
+from toolchain.report import report_files
 from toolchain.report.diff import Comparison, Difference, compare
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from toolchain.store import Store
+    from toolchain.cache.store import Store
 
 
 pytestmark = pytest.mark.xdist_group("report")
@@ -26,13 +27,13 @@ pytestmark = pytest.mark.xdist_group("report")
 @pytest.fixture(scope="module")
 def report(
     tiny: Path, session_store: Store, tmp_path_factory: pytest.TempPathFactory
-) -> schema.Report:
+) -> build_report.Report:
     out = tmp_path_factory.mktemp("compared") / "site"
     return reports.tiny_site(tiny, out, session_store)
 
 
 @pytest.fixture
-def old(report: schema.Report) -> schema.Report:
+def old(report: build_report.Report) -> build_report.Report:
     """Return a report of a site with float16 weights, measured on two networks."""
     measured = (reports.measurement("4g", 2000, 500), reports.measurement("cable", 1500, 500))
     changes = {"measurements": measured, "plan": None, "verdict": None, "quantization": "float16"}
@@ -40,7 +41,7 @@ def old(report: schema.Report) -> schema.Report:
 
 
 @pytest.fixture
-def new(report: schema.Report) -> schema.Report:
+def new(report: build_report.Report) -> build_report.Report:
     """Return a report of the same model with a plan, half the model's bytes and a drop."""
     model = report.totals["model"]
     halved = model.model_copy(update={"brotli": model.brotli // 2})
@@ -71,7 +72,9 @@ def named(found: Comparison, group: str, name: str) -> Difference:
     return one
 
 
-def test_figures_are_subtracted_and_set_in_relation(old: schema.Report, new: schema.Report) -> None:
+def test_figures_are_subtracted_and_set_in_relation(
+    old: build_report.Report, new: build_report.Report
+) -> None:
     found = compare(old, new)
     before, after = old.totals["model"].brotli, new.totals["model"].brotli
     model = named(found, "bytes", "model")
@@ -86,7 +89,9 @@ def test_figures_are_subtracted_and_set_in_relation(old: schema.Report, new: sch
     assert (second.change, second.percent) == (0, 0)
 
 
-def test_what_only_one_has_is_not_subtracted(old: schema.Report, new: schema.Report) -> None:
+def test_what_only_one_has_is_not_subtracted(
+    old: build_report.Report, new: build_report.Report
+) -> None:
     found = compare(old, new)
     gone = named(found, "first tag", "cable, first visit")
     assert (gone.old, gone.new, gone.change, gone.percent) == (1500, None, None, None)
@@ -98,7 +103,9 @@ def test_what_only_one_has_is_not_subtracted(old: schema.Report, new: schema.Rep
     assert named(found, "plan", "bits a weight").new == new.plan.bits
 
 
-def test_the_order_is_that_of_the_questions(old: schema.Report, new: schema.Report) -> None:
+def test_the_order_is_that_of_the_questions(
+    old: build_report.Report, new: build_report.Report
+) -> None:
     for found in (compare(old, new), compare(new, old)):
         groups = list(dict.fromkeys(one.group for one in found.differences))
         assert groups == ["bytes", "first tag", "accuracy", "plan"]
@@ -106,15 +113,17 @@ def test_the_order_is_that_of_the_questions(old: schema.Report, new: schema.Repo
     assert [one.name for one in found.differences if one.name == "preview"] == []
 
 
-def test_a_report_does_not_differ_from_itself(new: schema.Report) -> None:
+def test_a_report_does_not_differ_from_itself(new: build_report.Report) -> None:
     assert {one.change for one in compare(new, new).differences} <= {0, None}
 
 
 @pytest.fixture
-def folders(old: schema.Report, new: schema.Report, tmp_path: Path) -> tuple[Path, Path]:
+def folders(
+    old: build_report.Report, new: build_report.Report, tmp_path: Path
+) -> tuple[Path, Path]:
     for name, report in (("old", old), ("new", new)):
         (tmp_path / name).mkdir()
-        keep.write(tmp_path / name, report)
+        report_files.write(tmp_path / name, report)
     return tmp_path / "old", tmp_path / "new" / "report.json"
 
 
@@ -132,7 +141,7 @@ def test_folders_and_files_are_compared_on_the_command_line(
     code, out, _ = toolchain("report", "diff", *folders, "--json")
     assert code == 0
     record = Comparison.model_validate(json.loads(out))
-    assert record == compare(schema.read(folders[0]), schema.read(folders[1]))
+    assert record == compare(build_report.read(folders[0]), build_report.read(folders[1]))
 
 
 def test_markdown_goes_to_the_summary_of_the_job(
@@ -161,12 +170,12 @@ def test_markdown_goes_to_the_summary_of_the_job(
 
 
 def test_markdown_shows_hostile_names_as_they_are(
-    report: schema.Report, tmp_path: Path, toolchain: Callable[..., tuple[int, str, str]]
+    report: build_report.Report, tmp_path: Path, toolchain: Callable[..., tuple[int, str, str]]
 ) -> None:
     hostile = "a|b\n# <b>*x*</b> [y](z) &amp; `q`"
     provenance = report.card.provenance.model_copy(update={"name": hostile})
     card = report.card.model_copy(update={"provenance": provenance})
-    keep.write(tmp_path, report.model_copy(update={"card": card, "quantization": hostile}))
+    report_files.write(tmp_path, report.model_copy(update={"card": card, "quantization": hostile}))
     _, out, _ = toolchain("report", "diff", tmp_path, tmp_path, "--github-summary")
     title, _, *rows = out.splitlines()
     assert title.startswith("### a&#124;b &#35; &#60;b&#62;&#42;x&#42;")

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from tests import reports
 from tests.watchdog import HANG_S
-from toolchain.report import keep, schema
+from toolchain.records import build_report, site_files
+from toolchain.report import report_files
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,10 +19,10 @@ MEASURING = """
 import sys
 from pathlib import Path
 from tests import reports
-from toolchain.measure.run import keep
-from toolchain.report import schema
+from toolchain.pipeline.measure import keep
+from toolchain.records import build_report
 site = Path(sys.argv[1])
-before = schema.read(site)
+before = build_report.read(site)
 print("ready", flush=True); sys.stdin.readline()
 for number in range(6):
     found = reports.measurement("4g", 100.0, 50.0)
@@ -34,13 +35,13 @@ def test_processes_at_once_lose_nothing_of_what_was_found(tmp_path: Path) -> Non
     site = tmp_path / "site"
     site.mkdir()
     empty = reports.smallest()
-    model = schema.SiteFile(
+    model = site_files.SiteFile(
         path="model/model.0.json", kind="model", raw=30_000, gzip=20_000, brotli=10_000
     )
     files = (*empty.files, model)
-    totals = schema.totals(list(files))
+    totals = site_files.totals(list(files))
     bare = {"files": files, "totals": totals, "measurements": ()}
-    keep.write(site, empty.model_copy(update=bare))
+    report_files.write(site, empty.model_copy(update=bare))
     path = os.pathsep.join(sys.path)
     running = [
         subprocess.Popen(
@@ -63,6 +64,6 @@ def test_processes_at_once_lose_nothing_of_what_was_found(tmp_path: Path) -> Non
     for process in running:
         process.communicate(timeout=HANG_S)
     assert [process.returncode for process in running] == [0, 0]
-    found = {each.network.name for each in schema.read(site).measurements}
+    found = {each.network.name for each in build_report.read(site).measurements}
     assert found == {f"{name} {number}" for name in "ab" for number in range(6)}
     assert [path.name for path in tmp_path.iterdir()] == ["site"]

@@ -17,8 +17,9 @@ import pytest
 from tests import reports
 from tests.browser import chromium
 from toolchain.errors import BadInputError, ToolchainError
-from toolchain.evaluation import multi_label
-from toolchain.report import alternatives, exhibits, keep, page, schema, thumbnails
+from toolchain.metrics import multi_label
+from toolchain.records import build_report, site_files, visit_figures
+from toolchain.report import alternatives, page, report_files, sections, thumbnails
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser
 
-    from toolchain.store import Store
+    from toolchain.cache.store import Store
 
 pytestmark = pytest.mark.xdist_group("report")
 
@@ -45,13 +46,13 @@ def site(tiny: Path, session_store: Store, tmp_path_factory: pytest.TempPathFact
 
 
 @pytest.fixture(scope="module")
-def bare(site: Path) -> schema.Report:
+def bare(site: Path) -> build_report.Report:
     """Return a report of a build that nothing was found out of."""
-    return schema.read(site)
+    return build_report.read(site)
 
 
 @pytest.fixture(scope="module")
-def full(bare: schema.Report) -> schema.Report:
+def full(bare: build_report.Report) -> build_report.Report:
     """Return a report with all that can be found, and texts of somebody who means harm."""
     picture = "data:image/gif;base64,R0lGODlhAQABAAAAACH5BAEKAAEALAAAAAABAAEAAAICTAEAOw=="
     evaluation = reports.evaluation(bare, (HOSTILE, "spoon"), ("a" * 300, HOSTILE))
@@ -87,7 +88,7 @@ def browser() -> Iterator[Browser]:
         yield running
 
 
-def test_labels_that_were_found_in_photos_are_counted(bare: schema.Report) -> None:
+def test_labels_that_were_found_in_photos_are_counted(bare: build_report.Report) -> None:
     scores, truth = np.array([[0.9, 0.2], [0.6, 0.7]]), np.array([[True, False], [False, True]])
     found = multi_label.judge(scores, truth, 1 - scores, threshold=0.5)
     judged = reports.evaluation(bare, ("a", "b")).model_copy(update={"multi_label": found})
@@ -136,7 +137,9 @@ def test_it_opens_from_the_disk_and_fits_every_window(
     tab.close()
 
 
-def test_hostile_texts_stay_texts(browser: Browser, tmp_path: Path, full: schema.Report) -> None:
+def test_hostile_texts_stay_texts(
+    browser: Browser, tmp_path: Path, full: build_report.Report
+) -> None:
     path = tmp_path / "report.html"
     path.write_text(page.render(full), "utf-8")
     tab = browser.new_page()
@@ -152,7 +155,7 @@ def test_hostile_texts_stay_texts(browser: Browser, tmp_path: Path, full: schema
     tab.close()
 
 
-def test_what_was_not_found_names_the_command_that_finds_it(bare: schema.Report) -> None:
+def test_what_was_not_found_names_the_command_that_finds_it(bare: build_report.Report) -> None:
     html = page.render(bare)
     for command in ("measure SITE --network 4g", "evaluate SITE PHOTOS", "tune MODEL --site SITE"):
         assert f"<code>toolchain {command}</code>" in html
@@ -160,7 +163,7 @@ def test_what_was_not_found_names_the_command_that_finds_it(bare: schema.Report)
     assert "toolchain build --quantize auto" in stored
 
 
-def test_what_was_found_is_shown(full: schema.Report) -> None:
+def test_what_was_found_is_shown(full: build_report.Report) -> None:
     html = page.render(full)
     for figure in ("1.23 s", "12.3 s", "456 ms", "1.5 points lost", "2 of 100", "553 MB", "56.0"):
         assert figure in html, figure
@@ -168,7 +171,9 @@ def test_what_was_found_is_shown(full: schema.Report) -> None:
         assert command not in html
 
 
-def test_the_policy_allows_the_style_by_its_hash_and_nothing_else(bare: schema.Report) -> None:
+def test_the_policy_allows_the_style_by_its_hash_and_nothing_else(
+    bare: build_report.Report,
+) -> None:
     html = page.render(bare)
     (style,) = re.findall(r"<style>(.*?)</style>", html, re.DOTALL)
     (policy,) = re.findall(r'Content-Security-Policy" content="([^"]+)"', html)
@@ -179,19 +184,19 @@ def test_the_policy_allows_the_style_by_its_hash_and_nothing_else(bare: schema.R
     )
 
 
-def test_the_same_report_gives_the_same_page(full: schema.Report) -> None:
-    again = schema.Report.model_validate_json(full.to_json())
+def test_the_same_report_gives_the_same_page(full: build_report.Report) -> None:
+    again = build_report.Report.model_validate_json(full.to_json())
     assert again == full
     assert page.render(again) == page.render(full)
 
 
-def test_areas_are_bytes(bare: schema.Report) -> None:
-    chart = exhibits.kinds(bare)
+def test_areas_are_bytes(bare: build_report.Report) -> None:
+    chart = sections.kinds(bare)
     for drawing in (chart.wide, chart.narrow):
         areas: dict[str, float] = {}
         for group in ET.fromstring(drawing).iter(f"{SVG}g"):  # noqa: S314 - it is our own
             kind = group.get("class", "").removeprefix("series of-")
-            if kind in schema.KINDS:
+            if kind in site_files.KINDS:
                 areas[kind] = sum(
                     float(mark.get("width", 0)) * float(mark.get("height", 0))
                     for mark in group.iter(f"{SVG}rect")
@@ -205,9 +210,9 @@ def test_areas_are_bytes(bare: schema.Report) -> None:
 def test_bars_of_the_waterfall_begin_where_their_part_did() -> None:
     measured = reports.measurement("4g", 1000, 500)
 
-    def bars(one: schema.Measurement) -> list[tuple[float, float]]:
+    def bars(one: visit_figures.Measurement) -> list[tuple[float, float]]:
         """Return where each bar of the first visit begins and ends, from the top."""
-        chart = ET.fromstring(exhibits.waterfall(one).wide)  # noqa: S314 - it is our own
+        chart = ET.fromstring(sections.waterfall(one).wide)  # noqa: S314 - it is our own
         marks = [
             (float(mark.get("y", 0)), float(mark.get("x", 0)), float(mark.get("width", 0)))
             for group in chart.iter(f"{SVG}g")
@@ -228,11 +233,11 @@ def test_bars_of_the_waterfall_begin_where_their_part_did() -> None:
     assert [begun for begun, _ in bars(older)] == pytest.approx(3 * [html[0]])
     content = json.loads(ends.model_dump_json())
     del content["begun_ms"]
-    assert schema.VisitFigures.model_validate(content) == ends
+    assert visit_figures.VisitFigures.model_validate(content) == ends
 
 
 def test_the_site_stands_beside_the_converters_weights_and_vgg16(
-    bare: schema.Report, full: schema.Report
+    bare: build_report.Report, full: build_report.Report
 ) -> None:
     own, float16, uint8, vgg16 = alternatives.alternatives(bare)
     files = {file.path: file.brotli for file in bare.files}
@@ -250,36 +255,36 @@ def test_the_site_stands_beside_the_converters_weights_and_vgg16(
 
 
 def test_a_build_of_the_same_site_keeps_what_was_found(
-    site: Path, bare: schema.Report, tiny: Path, session_store: Store, tmp_path: Path
+    site: Path, bare: build_report.Report, tiny: Path, session_store: Store, tmp_path: Path
 ) -> None:
     out = tmp_path / "site"
     shutil.copytree(site, out)
-    keep.keep_front(out, bare, reports.front(bare))
-    keep.keep_evaluation(out, bare, reports.evaluation(bare, ("fork", "spoon")))
-    kept = schema.read(out)
+    report_files.keep_front(out, bare, reports.front(bare))
+    report_files.keep_evaluation(out, bare, reports.evaluation(bare, ("fork", "spoon")))
+    kept = build_report.read(out)
     assert kept.front == reports.front(bare)
     assert ">fork</del>" in (out / "report.html").read_text("utf-8")
     again = reports.tiny_site(tiny, out, session_store)
     assert (again.front, again.evaluation) == (kept.front, kept.evaluation)
-    assert schema.read(out) == kept
+    assert build_report.read(out) == kept
 
     (out / "report.json").write_text('{"schema": 0}', "utf-8")
     assert reports.tiny_site(tiny, out, session_store).front is None
-    assert schema.read(out).evaluation is None
+    assert build_report.read(out).evaluation is None
 
 
 def test_findings_of_another_site_or_model_are_refused(
-    site: Path, bare: schema.Report, tmp_path: Path
+    site: Path, bare: build_report.Report, tmp_path: Path
 ) -> None:
     out = tmp_path / "site"
     shutil.copytree(site, out)
     before = {path: path.read_bytes() for path in out.glob("report.*")}
     other = reports.front(bare).model_copy(update={"sha256": "0" * 64})
     with pytest.raises(BadInputError, match="another model than"):
-        keep.keep_front(out, bare, other)
+        report_files.keep_front(out, bare, other)
     rebuilt = bare.model_copy(update={"files": bare.files[1:]})
     with pytest.raises(ToolchainError, match="built anew while it was examined"):
-        keep.keep_evaluation(out, rebuilt, reports.evaluation(bare))
+        report_files.keep_evaluation(out, rebuilt, reports.evaluation(bare))
     assert {path: path.read_bytes() for path in out.glob("report.*")} == before
 
 

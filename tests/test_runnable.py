@@ -10,8 +10,8 @@ import pytest
 from tests import small_graphs, tfjs_wasm
 from tests.small_graphs import CHANNELS, IMAGES, convolution, head, small, values
 from toolchain import tf as tensorflow
-from toolchain.compress.unchanged import difference
-from toolchain.site import parts
+from toolchain.quantize.unchanged import difference
+from toolchain.site import web_bundle
 from toolchain.tfjs import runnable
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def model_of(folder: Path) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def offered() -> frozenset[str]:
-    return parts.load_runtimes()[-1].ops
+    return web_bundle.load_runtimes()[-1].ops
 
 
 @pytest.fixture(scope="module")

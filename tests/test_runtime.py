@@ -16,16 +16,17 @@ from tests import tiny_models
 from tests.browser import chromium, sample_png, toolchain_serve
 from tests.watchdog import HANG_MS
 from toolchain import tf as tensorflow
-from toolchain.build.options import BuildOptions
-from toolchain.build.run import build
-from toolchain.card import Declared
 from toolchain.errors import BadInputError, MissingToolError
 from toolchain.graph import preprocess
+from toolchain.pipeline.build import build
+from toolchain.pipeline.build_options import BuildOptions
 from toolchain.progress import Silent
-from toolchain.report import schema
-from toolchain.site import parts
+from toolchain.records import build_report
+from toolchain.records.card import Declared
+from toolchain.site import web_bundle
 from toolchain.sources.resolve import Request
 from toolchain.tfjs import execute
+from toolchain.tfjs.convert import Quantization, Stored
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser, BrowserContext
 
-    from toolchain.store import Store
+    from toolchain.cache.store import Store
 
 pytestmark = pytest.mark.xdist_group("page")
 
@@ -102,9 +103,15 @@ def all_operations(folder: Path) -> Path:
 
 
 def site_of(
-    request: Request, declared: Declared, out: Path, store: Store, quantization: Any = "none"
+    request: Request,
+    declared: Declared,
+    out: Path,
+    store: Store,
+    quantization: Quantization = "none",
 ) -> Path:
-    options = BuildOptions(request=request, out=out, declared=declared, quantization=quantization)
+    options = BuildOptions(
+        request=request, out=out, declared=declared, weights=Stored(quantization)
+    )
     build(options, store=store, progress=Silent())
     return out
 
@@ -134,7 +141,7 @@ def scores_in_chromium(context: BrowserContext, url: str, backend: str, photo: P
 
 def assert_right(browser: Browser, site: Path, backend: str, photo: Path) -> None:
     """Compare the page's best five with TensorFlow's, of the same weights as stored."""
-    report = schema.read(site)
+    report = build_report.read(site)
     run = execute.load(site / "model", report.artifacts.model_json)
     outputs = run(preprocess.load(photo, report.card.input)[None])[0].astype(np.float64)
     if report.artifacts.activation == "softmax":
@@ -162,10 +169,12 @@ def every_operation(tmp_path_factory: pytest.TempPathFactory, session_store: Sto
 
 
 def test_the_graph_of_every_operation_has_every_operation(every_operation: Path) -> None:
-    ops = schema.read(every_operation).artifacts.ops
-    (mobilenet,) = (runtime for runtime in parts.load_runtimes() if runtime.name == "mobilenet")
+    ops = build_report.read(every_operation).artifacts.ops
+    (mobilenet,) = (
+        runtime for runtime in web_bundle.load_runtimes() if runtime.name == "mobilenet"
+    )
     assert set(ops) == mobilenet.ops
-    assert parts.runtime_for(ops) == mobilenet
+    assert web_bundle.runtime_for(ops) == mobilenet
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
@@ -193,7 +202,7 @@ def test_other_operations_get_the_full_runtime(
     declared = Declared(labels=tiny_models.names(), value_range=(0.0, 1.0))
     request = Request(str(beyond_the_family(tmp_path / "model")))
     site = site_of(request, declared, tmp_path / "site", session_store)
-    assert parts.runtime_for(schema.read(site).artifacts.ops).name == "full"
+    assert web_bundle.runtime_for(build_report.read(site).artifacts.ops).name == "full"
     assert_right(browser, site, backend, sample_png("cat", tmp_path))
 
 
@@ -221,7 +230,7 @@ def real(
 def test_a_real_network_is_right_on_the_smallest_runtime(
     browser: Browser, real: Path, tmp_path: Path, backend: str
 ) -> None:
-    assert parts.runtime_for(schema.read(real).artifacts.ops).name == "core"
+    assert web_bundle.runtime_for(build_report.read(real).artifacts.ops).name == "core"
     assert_right(browser, real, backend, sample_png("espresso", tmp_path))
 
 
@@ -251,15 +260,17 @@ def test_a_graphics_processor_in_software_is_passed_over(
 
 
 def test_a_site_carries_one_runtime(every_operation: Path) -> None:
-    runtime = parts.runtime_for(schema.read(every_operation).artifacts.ops)
-    found = {file.path for file in schema.read(every_operation).files if "assets/" in file.path}
+    runtime = web_bundle.runtime_for(build_report.read(every_operation).artifacts.ops)
+    found = {
+        file.path for file in build_report.read(every_operation).files if "assets/" in file.path
+    }
     assert found == set(runtime.files)
 
 
 def test_a_runtime_with_more_operations_is_larger() -> None:
     sizes = [
-        sum((parts.runtime_dir() / file).stat().st_size for file in runtime.files)
-        for runtime in parts.load_runtimes()
+        sum((web_bundle.runtime_dir() / file).stat().st_size for file in runtime.files)
+        for runtime in web_bundle.load_runtimes()
     ]
     assert sizes == sorted(set(sizes))
 
@@ -268,7 +279,7 @@ def test_an_operation_that_no_runtime_has_is_named() -> None:
     with pytest.raises(
         BadInputError, match=r"cannot run Svd, which TF\.js does not have"
     ) as raised:
-        parts.runtime_for({"Conv2D", "Svd"})
+        web_bundle.runtime_for({"Conv2D", "Svd"})
     assert "\n" not in str(raised.value)
 
 
@@ -278,6 +289,6 @@ def test_runtimes_of_another_version_are_refused(
     (tmp_path / "web" / "dist").mkdir(parents=True)
     manifest = {"schema": 1, "entry": "assets/page.js"}
     (tmp_path / "web" / "dist" / "runtime.json").write_text(json.dumps(manifest), "utf-8")
-    monkeypatch.setattr(parts, "_CHECKOUT", tmp_path)
+    monkeypatch.setattr(web_bundle, "_CHECKOUT", tmp_path)
     with pytest.raises(MissingToolError, match="run `make web` again"):
-        parts.load_runtimes()
+        web_bundle.load_runtimes()

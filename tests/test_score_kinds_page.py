@@ -13,12 +13,13 @@ from PIL import Image
 from tests import classifiers, tiny_models
 from tests.browser import chromium, toolchain_serve
 from tests.page_driver import SAME_PIXELS, give, open_page, shown_tags
-from toolchain.build.options import BuildOptions
-from toolchain.build.run import build
-from toolchain.card import Declared
 from toolchain.graph.running import probe_pictures
+from toolchain.pipeline.build import build
+from toolchain.pipeline.build_options import BuildOptions
 from toolchain.progress import Silent
+from toolchain.records.card import Declared
 from toolchain.sources.resolve import Request
+from toolchain.tfjs.convert import Stored
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser, Page
 
-    from toolchain.store import Store
+    from toolchain.cache.store import Store
 
 pytestmark = pytest.mark.xdist_group("score kinds")
 
@@ -71,9 +72,9 @@ def site_of(
     path = tiny_models.save_keras(made.model, folder / "mine.keras")
     out = folder / "site"
     options = BuildOptions(
-        request=Request(model=str(path), pins=folder / "toolchain.lock.json"),
+        request=Request(model=str(path), lockfile=folder / "toolchain.lock.json"),
         out=out,
-        quantization="none",
+        weights=Stored("none"),
         declared=whole(declared),
     )
     build(options, store=store, progress=Silent())

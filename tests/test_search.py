@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from toolchain.compress import search
 from toolchain.errors import ToolchainError
-from toolchain.evaluation.metrics import Verdict
 from toolchain.progress import Silent
+from toolchain.quantize import search
+from toolchain.records.verdict import Verdict
 
 WEIGHTS = 3_500_000
 NOTHING = Verdict(

@@ -17,11 +17,11 @@ from tests import tiny_models, watchdog
 from tests.browser import chromium, plain_host
 from tests.page_driver import until_loaded
 from tests.watchdog import HANG_MS
-from toolchain.build.options import BuildOptions
-from toolchain.build.run import build
-from toolchain.card import Declared
+from toolchain.pipeline.build import build
+from toolchain.pipeline.build_options import BuildOptions
 from toolchain.progress import Silent
-from toolchain.report import schema
+from toolchain.records import build_report
+from toolchain.records.card import Declared
 from toolchain.sources.resolve import Request
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser, BrowserContext, Page
 
-    from toolchain.store import Store
+    from toolchain.cache.store import Store
 
 pytestmark = pytest.mark.xdist_group("page")
 
@@ -165,7 +165,7 @@ def shown_labels(page: Page) -> set[str | None]:
 
 def files_of_the_model(site: Path) -> set[str]:
     """Return what a page loads of the model."""
-    report = schema.read(site)
+    report = build_report.read(site)
     return {contract_of(site), *(f"model/{shard}" for shard in report.artifacts.shards)}
 
 

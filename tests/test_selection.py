@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from toolchain.compress.options import CompressOptions
-from toolchain.compress.selection import held_out, select
+from toolchain.quantize.selection import held_out, select
+from toolchain.quantize.settings import QuantizeSettings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,15 +32,15 @@ def test_a_small_part_is_held_out_and_never_more_than_half(count: int, held: int
 
 def test_all_calibration_photos_are_rounded_by_and_keep_their_labels(tmp_path: Path) -> None:
     photos = folder(tmp_path / "photos", 60)
-    selection = select(CompressOptions("auto", calibration=photos))
+    selection = select(QuantizeSettings("auto", calibration=photos))
     assert selection.rounding is not None
     assert len(set(selection.rounding.paths)) == 60
     assert selection.rounding.classes == tuple(
         path.parent.name for path in selection.rounding.paths
     )
     assert selection.rounding.paths != tuple(sorted(selection.rounding.paths))  # drawn at random
-    assert selection == select(CompressOptions("auto", calibration=photos))
-    assert selection != select(CompressOptions("auto", calibration=photos, seed=1))
+    assert selection == select(QuantizeSettings("auto", calibration=photos))
+    assert selection != select(QuantizeSettings("auto", calibration=photos, seed=1))
     assert selection.judging is None
     assert selection.holds_out
     assert not selection.is_blind
@@ -48,7 +48,7 @@ def test_all_calibration_photos_are_rounded_by_and_keep_their_labels(tmp_path: P
 
 def test_photos_to_judge_by_leave_all_others_to_round_by(tmp_path: Path) -> None:
     seen, judged = folder(tmp_path / "seen", 40), folder(tmp_path / "judged", 300)
-    selection = select(CompressOptions("auto", calibration=seen, evaluation=judged))
+    selection = select(QuantizeSettings("auto", calibration=seen, evaluation=judged))
     assert selection.rounding is not None
     assert selection.judging is not None
     assert len(selection.rounding.paths) == 40
@@ -59,17 +59,17 @@ def test_photos_to_judge_by_leave_all_others_to_round_by(tmp_path: Path) -> None
 
 def test_one_folder_given_twice_is_one_set_of_photos(tmp_path: Path) -> None:
     photos = folder(tmp_path / "photos", 60)
-    twice = select(CompressOptions("auto", calibration=photos, evaluation=photos))
-    assert twice == select(CompressOptions("auto", calibration=photos))
+    twice = select(QuantizeSettings("auto", calibration=photos, evaluation=photos))
+    assert twice == select(QuantizeSettings("auto", calibration=photos))
     single = folder(tmp_path / "single", 1)
-    alone = select(CompressOptions("auto", calibration=single, evaluation=single))
+    alone = select(QuantizeSettings("auto", calibration=single, evaluation=single))
     assert alone.rounding is not None
     assert alone.is_blind
 
 
 def test_photos_that_there_is_no_room_for_judge(tmp_path: Path) -> None:
     photos = folder(tmp_path / "photos", 150)
-    options = CompressOptions("auto", calibration=photos)
+    options = QuantizeSettings("auto", calibration=photos)
     selection = select(options, most=90)
     assert selection.rounding is not None
     assert selection.judging is not None
@@ -84,7 +84,7 @@ def test_photos_that_there_is_no_room_for_judge(tmp_path: Path) -> None:
 
 
 def test_without_photos_there_are_none() -> None:
-    selection = select(CompressOptions("auto"))
+    selection = select(QuantizeSettings("auto"))
     assert selection.rounding is None
     assert selection.judging is None
     assert selection.is_blind

@@ -11,7 +11,7 @@ import pytest
 
 from tests.test_servers import get as answer
 from toolchain.errors import BadInputError, ToolchainError
-from toolchain.serve import application, serve
+from toolchain.site.server import application, serve
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

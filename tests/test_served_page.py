@@ -12,7 +12,7 @@ from tests.browser import chromium
 from tests.page_driver import OTHER_DECODER, assert_same, open_page, reference_of, shown_tags
 from tests.test_second_visit import until_kept
 from tests.web_servers import require_brotli, serving
-from toolchain.report import schema
+from toolchain.records import build_report
 from toolchain.site import build_info
 from toolchain.site import headers as table
 from toolchain.site.precompress import ENCODINGS
@@ -91,7 +91,7 @@ def test_a_visit_is_tagged_by_the_tables_headers_and_the_next_is_the_service_wor
     for response in responses:
         if not response.from_service_worker:
             check_response(response, embedded_site)
-    report = schema.read(embedded_site)
+    report = build_report.read(embedded_site)
     shards = {f"model/{shard}" for shard in report.artifacts.shards}
     came = {path_of(response) for response in responses}
     assert shards | {"index.html", "sw.js"} <= came

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests import tiny_models
-from toolchain.card import Declared
 from toolchain.errors import BadInputError
 from toolchain.graph import classifier, facts, signature
 from toolchain.graph.settling import UnknownRangeError
+from toolchain.records.card import Declared
 from toolchain.sources.saved_model import Fetched
 
 if TYPE_CHECKING:

@@ -10,19 +10,19 @@ import pytest
 from PIL import Image
 
 from tests import tiny_models
-from toolchain.build.options import BuildOptions
-from toolchain.build.run import build
-from toolchain.card import Declared
-from toolchain.compress.options import CompressOptions
 from toolchain.errors import BadInputError
+from toolchain.pipeline.build import build
+from toolchain.pipeline.build_options import BuildOptions
 from toolchain.progress import Silent
+from toolchain.quantize.settings import QuantizeSettings
+from toolchain.records.card import Declared
 from toolchain.smoke_test import node, worker
 from toolchain.sources.resolve import Request
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from toolchain.store import Store
+    from toolchain.cache.store import Store
 
 DECLARED = Declared(labels=tiny_models.names(), value_range=(0.0, 1.0))
 
@@ -39,7 +39,7 @@ class Listening(Silent):
 
 def options(model: Path, folder: Path) -> BuildOptions:
     return BuildOptions(
-        request=Request(model=str(model), pins=folder / "toolchain.lock.json"),
+        request=Request(model=str(model), lockfile=folder / "toolchain.lock.json"),
         out=folder / "site",
         declared=DECLARED,
     )
@@ -77,8 +77,8 @@ def test_photos_that_are_given_are_shown_to_the_page_too(
     for number in range(3):
         pixels = random.integers(0, 256, (40, 50, 3), np.uint8)
         Image.fromarray(pixels).save(tmp_path / "photos" / f"{number}.png")
-    compress = CompressOptions(recipe="int8", calibration=tmp_path / "photos")
-    asked = replace(options(tiny, tmp_path), compress=compress)
+    weights = QuantizeSettings(recipe="int8", calibration=tmp_path / "photos")
+    asked = replace(options(tiny, tmp_path), weights=weights)
     report = build(asked, store=store, progress=Silent())
     (tested,) = report.smoke_tests
     assert (tested.pictures, tested.photos) == (3, 2)
@@ -110,7 +110,7 @@ def test_node_says_in_a_clause_why_a_worker_failed(
     tiny: Path, tmp_path: Path, store: Store
 ) -> None:
     from toolchain.errors import ToolchainError
-    from toolchain.site import parts
+    from toolchain.site import web_bundle
     from toolchain.site.page_files import PageFiles
 
     build(options(tiny, tmp_path), store=store, progress=Silent())
@@ -129,5 +129,7 @@ def test_node_says_in_a_clause_why_a_worker_failed(
     found = node.find()
     assert found is not None
     with pytest.raises(ToolchainError, match="length") as raised:
-        worker.tags(found, parts.worker_host(), site, files, np.zeros((1, 32, 32, 3), np.uint8))
+        worker.tags(
+            found, web_bundle.worker_host(), site, files, np.zeros((1, 32, 32, 3), np.uint8)
+        )
     assert "\n" not in str(raised.value)

@@ -11,18 +11,18 @@ import pytest
 from tests import tiny_models
 from toolchain import digest
 from toolchain import tf as tensorflow
-from toolchain.card import Declared
-from toolchain.compress import network, statistics
-from toolchain.compress.walk import Walk
 from toolchain.graph import batchnorm, frozen, signature
 from toolchain.progress import Silent
+from toolchain.quantize import canonical, statistics
+from toolchain.quantize.walk import Walk
+from toolchain.records.card import Declared
 from toolchain.sources.saved_model import Fetched
 from toolchain.tfjs import stage as tfjs
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from toolchain.store import Store
+    from toolchain.cache.store import Store
 
 pytestmark = pytest.mark.xdist_group("statistics")
 
@@ -81,7 +81,7 @@ def test_a_kept_conversion_has_them_beside_it(
 
 
 def test_every_layer_behind_a_batchnorm_is_known(converted: tfjs.TfjsModel) -> None:
-    read = network.read(converted.folder, converted.converted.artifacts.model_json)
+    read = canonical.read(converted.folder, converted.converted.artifacts.model_json)
     assert converted.statistics is not None
     known = statistics.of_inputs(read, batchnorm.load(converted.statistics))
     # All but the first, which reads the photo.
@@ -94,7 +94,7 @@ def test_every_layer_behind_a_batchnorm_is_known(converted: tfjs.TfjsModel) -> N
 
 
 def test_no_statistics_say_nothing(converted: tfjs.TfjsModel) -> None:
-    read = network.read(converted.folder, converted.converted.artifacts.model_json)
+    read = canonical.read(converted.folder, converted.converted.artifacts.model_json)
     assert statistics.of_inputs(read, ()) == {}
 
 
@@ -137,7 +137,7 @@ def test_the_means_come_near_those_of_a_network_whose_statistics_are_true(
     made = tfjs.run(
         fetched, quantization="none", shard_bytes=4 << 20, store=session_store, progress=Silent()
     )
-    read = network.read(made.folder, made.converted.artifacts.model_json)
+    read = canonical.read(made.folder, made.converted.artifacts.model_json)
     assert made.statistics is not None
     known = statistics.of_inputs(read, batchnorm.load(made.statistics))
     walk = Walk(read, images)

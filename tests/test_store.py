@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.watchdog import HANG_S
+from toolchain.cache.store import Store
 from toolchain.errors import ToolchainError
-from toolchain.store import Store
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 FILES = {"model.json": b"{}", "weights/shard.bin": b"0123456789"}
 
 HOLD = (
-    "import sys; from pathlib import Path; from toolchain.store import Store\n"
+    "import sys; from pathlib import Path; from toolchain.cache.store import Store\n"
     "store = Store(Path(sys.argv[1]))\n"
     "with store.lock('site'), store.put('kind', 'half') as folder:\n"
     "    (folder / 'part').write_bytes(b'part')\n"
@@ -30,7 +30,7 @@ HOLD = (
     "    sys.stdin.read()\n"
 )
 COUNT = (
-    "import sys; from pathlib import Path; from toolchain.store import Store\n"
+    "import sys; from pathlib import Path; from toolchain.cache.store import Store\n"
     "store, count = Store(Path(sys.argv[1])), Path(sys.argv[2])\n"
     "for _ in range(40):\n"
     "    with store.lock('count'):\n"

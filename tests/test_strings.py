@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from toolchain.errors import BadInputError
-from toolchain.site import parts, strings
+from toolchain.site import strings, web_bundle
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -76,7 +76,7 @@ def test_what_is_filled_in_is_no_placeholder() -> None:
 
 def test_the_template_shows_every_text_of_its_group_and_has_none_of_its_own() -> None:
     template = "".join(
-        (parts.templates_dir() / name).read_text("utf-8")
+        (web_bundle.templates_dir() / name).read_text("utf-8")
         for name in ("index.html.j2", "404.html.j2")
     )
     shown = set(re.findall(r"\btext\.(\w+)", template))

@@ -16,7 +16,7 @@ from toolchain.sources.resolve import kind_of
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from toolchain.store import Store
+    from toolchain.cache.store import Store
 
 
 @pytest.mark.parametrize(

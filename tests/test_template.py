@@ -15,13 +15,13 @@ from tests.browser import chromium
 from tests.test_second_visit import hosted, shown_labels, until_kept, visit
 from tests.watchdog import HANG_MS
 from toolchain import cli
-from toolchain.build.options import BuildOptions
-from toolchain.build.run import build
-from toolchain.card import Declared
-from toolchain.compress import stage as compression
-from toolchain.compress.options import CompressOptions
+from toolchain.pipeline.build import build
+from toolchain.pipeline.build_options import BuildOptions
 from toolchain.progress import Silent
-from toolchain.site import accent, configuration, parts, render, required
+from toolchain.quantize import stage as compression
+from toolchain.quantize.settings import QuantizeSettings
+from toolchain.records.card import Declared
+from toolchain.site import accent, configuration, render, required, web_bundle
 from toolchain.site.template import TemplateError
 from toolchain.sources.resolve import Request
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser, Page
 
-    from toolchain.store import Store
+    from toolchain.cache.store import Store
     from toolchain.tfjs.stage import TfjsModel
 
 pytestmark = pytest.mark.xdist_group("page")
@@ -99,7 +99,7 @@ def test_the_documents_template_makes_a_page(tiny_model: TfjsModel, tmp_path: Pa
 
 
 def test_every_block_is_documented_with_an_example() -> None:
-    source = (parts.templates_dir() / "index.html.j2").read_text("utf-8")
+    source = (web_bundle.templates_dir() / "index.html.j2").read_text("utf-8")
     own = re.findall(r"{%-? block (\w+)", source)
     template, _, named = documented()
     assert re.findall(r"{% block (\w+)", template) == named
@@ -123,7 +123,7 @@ def test_a_page_that_overrides_nothing_is_the_tools_own(
 def test_a_template_may_replace_the_page_and_include_others(
     tiny_model: TfjsModel, tmp_path: Path
 ) -> None:
-    source = (parts.templates_dir() / "index.html.j2").read_text("utf-8")
+    source = (web_bundle.templates_dir() / "index.html.j2").read_text("utf-8")
     whole = re.sub(r"{%-? (end)?block.*?%}", "", source)
     whole = whole.replace("<main>", '<main>{% include "parts/badge.html.j2" %}')
     folder = folder_of(
@@ -234,7 +234,7 @@ def test_a_template_is_tried_before_the_model_is_compressed(
         Request(str(tiny)),
         tmp_path / "site",
         declared=Declared(labels=tiny_models.names(), value_range=(0.0, 1.0)),
-        compress=CompressOptions("int8"),
+        weights=QuantizeSettings("int8"),
         page=configuration.PageOptions(template=folder),
     )
     with pytest.raises(TemplateError, match="'titel' is undefined"):

@@ -18,12 +18,12 @@ from tests import mirror as hub
 from tests.mirror import Heard, Mirror, Reply
 from tests.watchdog import HANG_S, until
 from toolchain import digest
+from toolchain.cache.store import Store
 from toolchain.errors import BadInputError, PinMismatchError, SourceError, UnreachableError
 from toolchain.progress import Silent
 from toolchain.sources import tfhub
+from toolchain.sources.lockfile import Lockfile
 from toolchain.sources.network import NetworkPolicy
-from toolchain.sources.pins import Pins
-from toolchain.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -228,7 +228,7 @@ def test_other_bytes_under_a_pinned_handle_are_noticed(
     first: First, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TOOLCHAIN_CACHE", str(tmp_path / "cache"))
-    pins = Pins.load(tmp_path / "toolchain.lock.json")
+    pins = Lockfile.load(tmp_path / "toolchain.lock.json")
     pins.check_or_pin(HANDLE, first.fetched.sha256)
     files = hub.unpack(hub.archive())
     with hub.running() as changed:
@@ -248,7 +248,7 @@ def test_ctrl_c_leaves_nothing_behind(mirror: Mirror, store: Store) -> None:
         "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "import sys; from pathlib import Path; from toolchain.progress import Silent\n"
         "from toolchain.sources import tfhub; from toolchain.sources.network import NetworkPolicy\n"
-        "from toolchain.store import Store\n"
+        "from toolchain.cache.store import Store\n"
         "tfhub.fetch(sys.argv[1], store=Store(Path(sys.argv[2])), policy=NetworkPolicy(),"
         " progress=Silent())\n"
     )

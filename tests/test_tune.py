@@ -21,16 +21,17 @@ from hypothesis import strategies as st
 from tests import command_line, tiny_models
 from tests.watchdog import until
 from toolchain import cli
-from toolchain.compress import tune
-from toolchain.compress.front import Front, Point
-from toolchain.compress.judge import drop_of
-from toolchain.compress.options import CompressOptions
+from toolchain.cache.store import Store
 from toolchain.errors import BadInputError
-from toolchain.evaluation.metrics import Verdict
+from toolchain.pipeline import tune
 from toolchain.progress import Silent
-from toolchain.report import schema
+from toolchain.quantize import points as curve
+from toolchain.quantize.judge import drop_of
+from toolchain.quantize.settings import QuantizeSettings
+from toolchain.records import build_report
+from toolchain.records.pareto import ParetoFront, Point
+from toolchain.records.verdict import Verdict
 from toolchain.sources.resolve import Request
-from toolchain.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -108,8 +109,8 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def options(model: Path, photos: Path) -> tune.TuneOptions:
     return tune.TuneOptions(
-        request=Request(str(model), pins=model.with_name("toolchain.lock.json")),
-        compress=CompressOptions(
+        request=Request(str(model), lockfile=model.with_name("toolchain.lock.json")),
+        settings=QuantizeSettings(
             "auto", calibration=photos, evaluation=judged_by(photos), max_drop=20.0
         ),
         bits=LEVELS,
@@ -122,7 +123,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def front(options: tune.TuneOptions, cache: Path) -> Front:
+def front(options: tune.TuneOptions, cache: Path) -> ParetoFront:
     """Return the front that one process computes."""
     progress = Hearing()
     found = tune.tune(options, store=Store(cache), progress=progress)
@@ -131,7 +132,7 @@ def front(options: tune.TuneOptions, cache: Path) -> Front:
 
 
 @pytest.fixture
-def untuned(front: Front, cache: Path, tmp_path: Path) -> Path:
+def untuned(front: ParetoFront, cache: Path, tmp_path: Path) -> Path:
     """Return a cache that has the converted model and no point."""
     assert front
     copy = tmp_path / "cache"
@@ -163,7 +164,7 @@ def words_for(model: Path, photos: Path) -> list[str | Path]:
 # --- the front -------------------------------------------------------------------------------
 
 
-def test_more_bits_take_more_bytes_and_all_is_judged_on_the_same_photos(front: Front) -> None:
+def test_more_bits_take_more_bytes_and_all_is_judged_on_the_same_photos(front: ParetoFront) -> None:
     assert [point.bits for point in front.points] == list(LEVELS)
     sizes = [point.bytes for point in front.points]
     assert sizes == sorted(sizes)
@@ -176,15 +177,15 @@ def test_more_bits_take_more_bytes_and_all_is_judged_on_the_same_photos(front: F
         assert point.drop == drop_of(point.verdict)
     assert {point.rounded_by for point in front.points} == {f"{PHOTOS} photos"}
     assert not front.blind
-    assert front.pareto == tune.pareto(front.points)
+    assert front.pareto == curve.pareto(front.points)
     assert front.chosen is not None
     assert front.points[front.chosen].drop <= 20.0
 
 
 def test_the_same_input_gives_the_same_front_again(
-    options: tune.TuneOptions, front: Front, untuned: Path
+    options: tune.TuneOptions, front: ParetoFront, untuned: Path
 ) -> None:
-    tune._prepared.cache_clear()
+    curve._prepared.cache_clear()
     progress = Hearing()
     assert tune.tune(options, store=Store(untuned), progress=progress) == front
     assert progress.computed == len(LEVELS) + 2
@@ -195,7 +196,7 @@ def test_the_same_input_gives_the_same_front_again(
 
 
 def test_another_photo_makes_every_point_anew(
-    options: tune.TuneOptions, front: Front, cache: Path, photos: Path, tmp_path: Path
+    options: tune.TuneOptions, front: ParetoFront, cache: Path, photos: Path, tmp_path: Path
 ) -> None:
     other = tmp_path / "photos"
     shutil.copytree(photos, other)
@@ -203,16 +204,16 @@ def test_another_photo_makes_every_point_anew(
     shutil.copyfile(next(iter((other / "thing 1").iterdir())), first)
     assert front
     progress = Hearing()
-    changed = replace(options.compress, calibration=other)
+    changed = replace(options.settings, calibration=other)
     tune.tune(
-        replace(options, compress=changed, bits=LEVELS[:1]), store=Store(cache), progress=progress
+        replace(options, settings=changed, bits=LEVELS[:1]), store=Store(cache), progress=progress
     )
     assert progress.computed == 3
 
 
 @posix
 def test_a_cluster_finds_the_same_though_a_worker_is_killed(
-    options: tune.TuneOptions, front: Front, untuned: Path
+    options: tune.TuneOptions, front: ParetoFront, untuned: Path
 ) -> None:
     import distributed
 
@@ -239,7 +240,7 @@ def test_a_cluster_finds_the_same_though_a_worker_is_killed(
 
 @posix
 def test_a_run_that_was_killed_goes_on_where_it_stopped(
-    options: tune.TuneOptions, front: Front, model: Path, photos: Path, untuned: Path
+    options: tune.TuneOptions, front: ParetoFront, model: Path, photos: Path, untuned: Path
 ) -> None:
     points = untuned / "v1" / "tuned"
     with command_line.started(*words_for(model, photos), cache=untuned) as process:
@@ -263,7 +264,7 @@ def test_a_run_that_was_killed_goes_on_where_it_stopped(
 
 
 def test_a_worker_that_sees_other_files_says_so(
-    options: tune.TuneOptions, front: Front, cache: Path
+    options: tune.TuneOptions, front: ParetoFront, cache: Path
 ) -> None:
     from toolchain.tfjs import stage as tfjs
 
@@ -276,12 +277,12 @@ def test_a_worker_that_sees_other_files_says_so(
     record = (entry / "content" / "converted.json").read_text("utf-8")
     converted = tfjs.Converted.model_validate_json(record)
     source = tfjs.TfjsModel(entry / "content" / "model", converted, entry.name, reused=True)
-    basis = tune.Basis("another", source, options.compress)
+    basis = curve.Basis("another", source, options.settings)
     with pytest.raises(BadInputError, match="a worker sees other photos"):
-        tune.compute(tune.Task(basis, "packed", 4.0))
+        curve.compute(curve.Task(basis, "packed", 4.0))
     elsewhere = replace(source, folder=cache / "nowhere")
     with pytest.raises(BadInputError, match="workers must see it under the same path"):
-        tune.compute(tune.Task(replace(basis, source=elsewhere), "packed", 4.0))
+        curve.compute(curve.Task(replace(basis, source=elsewhere), "packed", 4.0))
 
 
 # --- what it is held to ----------------------------------------------------------------------
@@ -296,7 +297,7 @@ def brotli_bytes(site: Path) -> int:
 
 
 def test_bytes_are_those_that_the_page_loads(
-    front: Front,
+    front: ParetoFront,
     cache: Path,
     model: Path,
     photos: Path,
@@ -328,7 +329,7 @@ def test_bytes_are_those_that_the_page_loads(
 
 
 def test_the_command_prints_a_table_and_a_plot_or_the_record(
-    front: Front,
+    front: ParetoFront,
     cache: Path,
     model: Path,
     photos: Path,
@@ -339,7 +340,7 @@ def test_the_command_prints_a_table_and_a_plot_or_the_record(
     words = words_for(model, photos)
     code, record, err = run(monkeypatch, capfd, *words, "--json")
     assert code == 0, err
-    found = Front.model_validate_json(record)
+    found = ParetoFront.model_validate_json(record)
     assert found.converted == front.converted
     assert [point.bits for point in found.points] == [2.0, 3.0, 4.0, 5.0, 6.0]
     code, printed, err = run(monkeypatch, capfd, *words)
@@ -359,7 +360,7 @@ def test_the_command_prints_a_table_and_a_plot_or_the_record(
 
 
 def test_a_site_of_the_same_model_gets_the_front(
-    front: Front,
+    front: ParetoFront,
     cache: Path,
     model: Path,
     photos: Path,
@@ -374,7 +375,7 @@ def test_a_site_of_the_same_model_gets_the_front(
     words = (*words_for(model, photos), "--site", site)
     code, record, err = run(monkeypatch, capfd, *words, "--json")
     assert code == 0, err
-    assert schema.read(site).front == Front.model_validate_json(record)
+    assert build_report.read(site).front == ParetoFront.model_validate_json(record)
     assert str(front.points[0].verdict.photos) in (site / "report.html").read_text("utf-8")
     # What is no site is said before anything is computed.
     code, _, err = run(monkeypatch, capfd, *words_for(model, photos), "--site", tmp_path)
@@ -450,7 +451,7 @@ def point(count: int, drop: float) -> Point:
 def test_the_front_is_what_none_beats_and_all_else_is_beaten_by_it(
     points: list[Point],
 ) -> None:
-    best = {(points[place].bytes, points[place].drop) for place in tune.pareto(points)}
+    best = {(points[place].bytes, points[place].drop) for place in curve.pareto(points)}
     assert best
     for one in points:
         beaten = any(
@@ -468,7 +469,7 @@ def test_auto_would_choose_the_smallest_within_the_limits(
     max_drop: float, max_bytes: int | None, chosen: int | None
 ) -> None:
     points = [point(100, 4.0), point(200, 1.0), point(300, 0.0), point(400, -1.0)]
-    assert tune.choice(points, max_drop=max_drop, max_bytes=max_bytes) == chosen
+    assert curve.choice(points, max_drop=max_drop, max_bytes=max_bytes) == chosen
 
 
 def test_levels_are_evenly_spaced_with_both_ends() -> None:

@@ -12,19 +12,22 @@ import pytest
 from tests import axe, command_line, tiny_models, watchdog
 from tests.browser import SAMPLES, chromium, plain_host, sample_png, toolchain_serve
 from tests.watchdog import HANG_MS
-from toolchain.build.options import BuildOptions, Weights
-from toolchain.build.run import build
-from toolchain.card import Declared
-from toolchain.compress.options import CompressOptions
 from toolchain.errors import BadInputError
-from toolchain.evaluation.run import EvaluationOptions, evaluate
+from toolchain.evaluation.stage import EvaluationOptions
 from toolchain.graph import preprocess
+from toolchain.metrics.scores import softmax
+from toolchain.pipeline.build import build
+from toolchain.pipeline.build_options import BuildOptions
+from toolchain.pipeline.evaluate import evaluate
 from toolchain.progress import Silent
-from toolchain.report import alternatives, budget, diff, page, schema
-from toolchain.scores import softmax
+from toolchain.quantize.settings import QuantizeSettings
+from toolchain.records import build_report
+from toolchain.records.card import Declared
+from toolchain.report import alternatives, budget, diff, page
 from toolchain.site import contract as contracts
 from toolchain.sources.resolve import Request
 from toolchain.tfjs import execute
+from toolchain.tfjs.convert import Stored
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,8 +35,8 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser, BrowserContext, Locator, Page
 
-    from toolchain.store import Store
-    from toolchain.tfjs.artifacts import Artifacts
+    from toolchain.cache.store import Store
+    from toolchain.records.artifacts import Artifacts
 
 pytestmark = pytest.mark.xdist_group("page")
 
@@ -60,7 +63,7 @@ class Site:
     """A site with variants."""
 
     folder: Path
-    report: schema.Report
+    report: build_report.Report
 
     def tags(self, name: str, photo: Path) -> Tags:
         """Tag a photo with a variant, by TensorFlow in Python."""
@@ -91,7 +94,10 @@ def site(shared: Path, session_store: Store, tmp_path_factory: pytest.TempPathFa
         request=Request(str(shared / "models" / "mobilenet_v1_025_224.tar.gz")),
         out=folder / "site",
         declared=Declared(value_range=(0.0, 1.0)),
-        variants=(Weights("none", CompressOptions("mixed", calibration=SAMPLES)), Weights("uint8")),
+        variants=(
+            QuantizeSettings("mixed", calibration=SAMPLES),
+            Stored("uint8"),
+        ),
     )
     return Site(options.out, build(options, store=session_store, progress=Silent()))
 
@@ -182,7 +188,7 @@ def loaded_bytes(site: Site, name: str) -> int:
 
 def test_the_report_tells_of_each_variant(site: Site) -> None:
     report = site.report
-    assert schema.read(site.folder) == report
+    assert build_report.read(site.folder) == report
     assert report.quantization == FIRST
     assert [one.name for one in report.variants] == OTHERS
     mixed, uint8 = report.variants
@@ -216,7 +222,7 @@ def test_what_reads_reports_tells_of_variants(site: Site, tmp_path: Path) -> Non
     # A report of a site from before there were variants.
     totals = {kind: size for kind, size in report.totals.items() if kind != "variants"}
     old = report.model_copy(update={"variants": (), "totals": totals})
-    old = schema.Report.model_validate_json(old.to_json())
+    old = build_report.Report.model_validate_json(old.to_json())
     limits = tmp_path / "budget.toml"
     limits.write_text("[bytes]\nvariants = 1\n", "utf-8")
     found = [budget.check(one, budget.read(limits), site.folder)[0].found for one in (old, report)]
@@ -417,7 +423,7 @@ def test_a_variant_can_be_evaluated(site: Site, session_store: Store) -> None:
     # It names no sample as float16 does, and the report keeps what it says of float16.
     assert found.verdict.agreement is not None
     assert found.verdict.agreement.hits == 0
-    assert schema.read(site.folder).evaluation is None
+    assert build_report.read(site.folder).evaluation is None
     with pytest.raises(BadInputError, match=r"no variant auto; it has float16, mixed, uint8$"):
         evaluate(replace(options, variant="auto"), store=session_store, progress=Silent())
 

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.tiny_models import saved_model
-from toolchain.report import schema
+from toolchain.records import build_report
 
 if TYPE_CHECKING:
-    from toolchain.store import Store
+    from toolchain.cache.store import Store
 
 pytestmark = pytest.mark.xdist_group("wheel")
 
@@ -90,7 +90,7 @@ def test_the_installed_wheel_builds_a_site_without_node(
         check=False,
     )
     assert result.returncode == 0, result.stderr
-    report = schema.read(site)
+    report = build_report.read(site)
     assert report.card.labels == ("red", "green", "blue")
     assert (site / "index.html").is_file()
     assert all((site / file.path).is_file() for file in report.files)

@@ -26,7 +26,7 @@ from tests.browser import chromium, toolchain_serve
 from tests.page_driver import give, open_page, shown_tags
 from toolchain import tf as tensorflow
 from toolchain.graph.running import probe_pictures
-from toolchain.report import schema
+from toolchain.records import build_report
 
 # Those whose float32 weights have less than 100 MB, with the preprocessing that they leave to
 # whoever calls them.
@@ -106,7 +106,7 @@ def compared(library_name: str, name: str, folder: Path) -> dict[str, Any]:
     )
     if done.returncode:
         return {"fault": done.stderr.strip().splitlines()[-1]}
-    report = schema.read(site)
+    report = build_report.read(site)
     with toolchain_serve(site) as url, chromium() as browser:
         page = browser.new_page()
         open_page(page, f"{url}?backend=wasm")

@@ -26,32 +26,33 @@ from typing import TYPE_CHECKING
 
 from tests.benchmarks.size import folder_of, halves
 from toolchain import digest
-from toolchain.build.options import SHARD_BYTES, BuildOptions
-from toolchain.build.run import build
-from toolchain.card import Declared
-from toolchain.compress.options import CompressOptions
+from toolchain.cache.store import Store
 from toolchain.measure import browser as browsers
-from toolchain.measure.hosts import Served, serving
-from toolchain.measure.run import Backend, Run, run_once, with_backend
+from toolchain.measure.local_host import Served, serving
+from toolchain.measure.stage import Backend, Run, run_once, with_backend
 from toolchain.measure.summary import figures, spread
-from toolchain.networks import NETWORKS
+from toolchain.pipeline.build import build
+from toolchain.pipeline.build_options import BuildOptions
 from toolchain.progress import Silent
+from toolchain.quantize.settings import QuantizeSettings
+from toolchain.records.card import Declared
 from toolchain.site.precompress import precompress
 from toolchain.sources import resolve
-from toolchain.store import Store
 from toolchain.tfjs import stage as tfjs
+from toolchain.tfjs.shards import SHARD_BYTES
+from toolchain.throttling import LINKS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from toolchain.report.schema import Host, Spread
+    from toolchain.records.visit_figures import Host, Spread
     from toolchain.sources.saved_model import Fetched
 
 ROOT = Path(__file__).parents[2]
 SHARED = Path(os.environ.get("TOOLCHAIN_SHARED", ROOT.parent / "shared"))
 SAMPLES = ROOT / "templates" / "samples"
 MODULES = ROOT / "web" / "node_modules"
-NETWORK = NETWORKS["4g"]
+NETWORK = LINKS["4g"]
 RUNS = 7
 
 TFJS_FILES = (
@@ -155,7 +156,7 @@ def subjects(scratch: Path, store: Store) -> list[Subject]:
     options = BuildOptions(
         request,
         scratch / "ours",
-        compress=CompressOptions(recipe="mixed", calibration=calibration),
+        weights=QuantizeSettings(recipe="mixed", calibration=calibration),
         declared=declared,
     )
     build(options, store=store, progress=Silent())

@@ -22,12 +22,12 @@ from urllib.parse import urlsplit
 from tests import command_line, load, web_servers
 from tests.browser import chromium, toolchain_serve
 from tests.page_driver import open_page
-from toolchain.build.options import BuildOptions
-from toolchain.build.run import build
+from toolchain.cache.store import Store
+from toolchain.pipeline.build import build
+from toolchain.pipeline.build_options import BuildOptions
 from toolchain.progress import Silent
-from toolchain.report import schema
+from toolchain.records import build_report
 from toolchain.sources.resolve import Request
-from toolchain.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -63,7 +63,7 @@ def first_visit(site: Path) -> list[str]:
 
 def works(site: Path) -> dict[str, list[str]]:
     """Return the paths of each kind of load."""
-    shards = schema.read(site).artifacts.shards
+    shards = build_report.read(site).artifacts.shards
     largest = max(shards, key=lambda shard: (site / "model" / shard).stat().st_size)
     return {"page": [""], "shard": [f"model/{largest}"], "first visit": first_visit(site)}
 

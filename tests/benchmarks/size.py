@@ -19,20 +19,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from toolchain import digest
-from toolchain.card import Declared
-from toolchain.compress import calibration
-from toolchain.compress import stage as compression
-from toolchain.compress.options import CompressOptions
-from toolchain.evaluation.metrics import Verdict, judge
-from toolchain.evaluation.photos import Photos, find
+from toolchain.cache.store import Store
+from toolchain.metrics.single_label import judge
+from toolchain.photos.photo_folder import Photos, find
 from toolchain.progress import Silent
+from toolchain.quantize import calibration
+from toolchain.quantize import stage as compression
+from toolchain.quantize.settings import QuantizeSettings
+from toolchain.records.card import Declared
 from toolchain.sources import resolve
-from toolchain.store import Store
 from toolchain.tfjs import execute
 from toolchain.tfjs import stage as tfjs
 from toolchain.tfjs.transfer import brotli_bytes
 
 if TYPE_CHECKING:
+    from toolchain.records.verdict import Verdict
     from toolchain.tfjs.convert import Quantization
 
     Array = np.ndarray[Any, Any]
@@ -108,7 +109,7 @@ def rows(name: str, declared: Declared, tune: Path, rest: Photos, store: Store) 
         if recipe in ("float16", "uint8"):
             model = converted("float16" if recipe == "float16" else "uint8")
         else:
-            options = CompressOptions(
+            options = QuantizeSettings(
                 recipe="auto" if "auto" in recipe else "mixed",
                 form="stock" if "stock" in recipe else "packed",
                 calibration=None if "no photos" in recipe else tune,

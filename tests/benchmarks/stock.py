@@ -20,13 +20,12 @@ import numpy as np
 from tests.benchmarks.size import SHARED
 from tests.browser import chromium, plain_host
 from toolchain import tf as tensorflow
-from toolchain.card import Declared
-from toolchain.compress import network as networks
-from toolchain.compress import rounding
+from toolchain.cache.store import Store
 from toolchain.progress import Silent
+from toolchain.quantize import canonical, rounding, writing
+from toolchain.quantize import layer_graph as networks
+from toolchain.records.card import Declared
 from toolchain.sources import resolve
-from toolchain.store import Store
-from toolchain.tfjs import quantised
 from toolchain.tfjs import stage as tfjs
 
 if TYPE_CHECKING:
@@ -78,7 +77,7 @@ async ([folders, side, turns, runs]) => {
 """
 
 
-def network_of(model: Path, store: Store) -> networks.Network:
+def network_of(model: Path, store: Store) -> networks.LayerGraph:
     """Read a model as compression does."""
     silent = Silent()
     fetched = resolve.fetch(resolve.Request(str(model)), store=store, progress=silent)
@@ -87,10 +86,10 @@ def network_of(model: Path, store: Store) -> networks.Network:
     converted = tfjs.run(
         fetched, quantization="none", shard_bytes=4 << 20, store=store, progress=silent
     )
-    return networks.read(converted.folder, converted.converted.artifacts.model_json)
+    return canonical.read(converted.folder, converted.converted.artifacts.model_json)
 
 
-def rounded(network: networks.Network) -> dict[str, rounding.Rounded]:
+def rounded(network: networks.LayerGraph) -> dict[str, rounding.Rounded]:
     """Round every kernel to the nearest multiples of the finest steps, one a channel."""
     kernels = {}
     for layer in network.layers:
@@ -103,15 +102,15 @@ def rounded(network: networks.Network) -> dict[str, rounding.Rounded]:
     return kernels
 
 
-def write(network: networks.Network, folder: Path) -> list[str]:
+def write(network: networks.LayerGraph, folder: Path) -> list[str]:
     """Write the network in its three ways; return what they are called."""
     kernels = rounded(network)
     ways = {"no products": {}, "products on kernels": kernels, "stock": kernels}
     for number, (name, products) in enumerate(ways.items()):
         (folder / str(number)).mkdir()
-        least = quantised._CHEAPER_AFTER if name == "stock" else 0
-        with mock.patch.object(quantised, "_CHEAPER_AFTER", least):
-            quantised.write(
+        least = writing._CHEAPER_AFTER if name == "stock" else 0
+        with mock.patch.object(writing, "_CHEAPER_AFTER", least):
+            writing.write(
                 network, products, folder / str(number), form="stock", shard_bytes=4 << 20
             )
     return list(ways)

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from tests.fuzz import damage
 from tests.fuzz.reader import Reader, Strategy
-from toolchain import labels
-from toolchain.evaluation import photo_labels, photos
+from toolchain.labels import reading
+from toolchain.photos import photo_folder, photo_labels
 from toolchain.text import first_odd
 
 if TYPE_CHECKING:
@@ -19,12 +19,12 @@ def _labelled(name: str) -> Callable[[bytes, Path], object]:
     def read(content: bytes, folder: Path) -> None:
         path = folder / name
         path.write_bytes(content)
-        found = labels.read(path)
+        found = reading.read(path)
         assert found.names
         assert all(label.strip() == label != "" for label in found.names)
         assert not any(first_odd(label) for label in found.names)
         names = {line.decode("utf-8", "surrogateescape")[:20] for line in content.split(b"\n")[:4]}
-        photos.label_indices(names, found.names, folder)
+        photo_folder.label_indices(names, found.names, folder)
 
     return read
 
@@ -42,7 +42,7 @@ def _of_photos(content: bytes, folder: Path) -> None:
         (folder / "photos" / name).touch()
     path = folder / "labels.csv"
     path.write_bytes(content)
-    found = photos.find(folder / "photos", by_folders=False)
+    found = photo_folder.find(folder / "photos", by_folders=False)
     told = photo_labels.read(path, found, ("cat", "dog", "a;b"))
     assert told.truth.shape == (3, 3)
     assert told.known.any()

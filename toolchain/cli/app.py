@@ -14,9 +14,10 @@ from toolchain.cli import cache, report
 from toolchain.cli.build import build
 from toolchain.cli.deploy import deploy, rollback, server_config, verify
 from toolchain.cli.doctor import doctor
-from toolchain.cli.judge import evaluate, tune
+from toolchain.cli.evaluate import evaluate
 from toolchain.cli.models import inspect, models, pull
 from toolchain.cli.site import measure, serve
+from toolchain.cli.tune import tune
 
 app = typer.Typer(
     name="toolchain",

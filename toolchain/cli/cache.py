@@ -18,16 +18,16 @@ def info(
     as_json: Annotated[bool, typer.Option("--json", help="Print the record as JSON.")] = False,
 ) -> None:
     """Print where the cache is, what lies in it, when it was last used, and its bound."""
-    from toolchain import inventory
-    from toolchain.cli import tables_of_cache
-    from toolchain.store import Store
+    from toolchain.cache import inventory
+    from toolchain.cache.store import Store
+    from toolchain.cli import cache_tables
 
     store = Store.default()
     survey = inventory.survey(store)
     if as_json:
-        typer.echo(tables_of_cache.as_json(survey))
+        typer.echo(cache_tables.as_json(survey))
     else:
-        tables_of_cache.print_survey(survey)
+        cache_tables.print_survey(survey)
 
 
 @app.command()
@@ -41,25 +41,26 @@ def prune(
     ],
 ) -> None:
     """Remove what was not used for some time; what a running command uses stays."""
-    from toolchain import inventory, units
-    from toolchain.cli import tables_of_cache
+    from toolchain import units
+    from toolchain.cache import inventory
+    from toolchain.cache.store import Store
+    from toolchain.cli import cache_tables
     from toolchain.errors import BadInputError
-    from toolchain.store import Store
 
     try:
         age = units.age_of(older)
     except ValueError as error:
         raise BadInputError(f"--older {error}") from error
     store = Store.default()
-    tables_of_cache.print_removal(store.root, inventory.prune(store, age))
+    cache_tables.print_removal(store.root, inventory.prune(store, age))
 
 
 @app.command()
 def clear() -> None:
     """Remove all that is kept; what a running command uses stays."""
-    from toolchain import inventory
-    from toolchain.cli import tables_of_cache
-    from toolchain.store import Store
+    from toolchain.cache import inventory
+    from toolchain.cache.store import Store
+    from toolchain.cli import cache_tables
 
     store = Store.default()
-    tables_of_cache.print_removal(store.root, inventory.clear(store))
+    cache_tables.print_removal(store.root, inventory.clear(store))

@@ -51,11 +51,11 @@ def deploy(
     """Bring a site to a host: hashed names first, index.html last, nothing twice."""
     from datetime import timedelta
 
-    from toolchain.cli import deployments
+    from toolchain.cli import deploy_tables
     from toolchain.cli.console import Terminal
-    from toolchain.deploy import run
+    from toolchain.deploy import stage
 
-    outcome = run.deploy(
+    outcome = stage.deploy(
         site,
         _target(target, endpoint, encoding),
         progress=Terminal(),
@@ -63,7 +63,7 @@ def deploy(
         with_report=with_report,
         grace=timedelta(days=grace),
     )
-    deployments.print_outcome(outcome, target, dry_run=dry_run)
+    deploy_tables.print_outcome(outcome, target, dry_run=dry_run)
 
 
 def rollback(
@@ -73,14 +73,14 @@ def rollback(
     encoding: ObjectEncoding = "gzip",
 ) -> None:
     """Bring back the site that a host showed before the present one."""
-    from toolchain.cli import deployments
+    from toolchain.cli import deploy_tables
     from toolchain.cli.console import Terminal
-    from toolchain.deploy import run
+    from toolchain.deploy import stage
 
-    outcome = run.rollback(
+    outcome = stage.rollback(
         _target(target, endpoint, encoding), progress=Terminal(), dry_run=dry_run
     )
-    deployments.print_outcome(outcome, target, dry_run=dry_run)
+    deploy_tables.print_outcome(outcome, target, dry_run=dry_run)
 
 
 def verify(
@@ -100,24 +100,24 @@ def verify(
     as_json: Annotated[bool, typer.Option("--json", help="Print the record as JSON.")] = False,
 ) -> None:
     """Fetch every file of a deployed site and say what is off; then visit it."""
-    from toolchain import networks
-    from toolchain.cli import deployments, visits
+    from toolchain import throttling
+    from toolchain.cli import deploy_tables, measure_tables
     from toolchain.cli.console import Terminal
     from toolchain.deploy import verify as verification
-    from toolchain.measure import run
+    from toolchain.measure import stage
 
     terminal = Terminal()
     found = verification.verify(url, progress=terminal, site=site, custom_headers=custom_headers)
     if as_json:
         typer.echo(found.model_dump_json(indent=2))
     else:
-        deployments.print_verification(found)
+        deploy_tables.print_verification(found)
     found.enforce()
     if visit:
-        options = run.MeasureOptions(site=found.url, network=networks.parse(network), runs=1)
-        measured = run.measure(options, progress=terminal)
+        options = stage.MeasureOptions(site=found.url, network=throttling.parse(network), runs=1)
+        measured = stage.measure(options, progress=terminal)
         if not as_json:
-            visits.print_measurement(measured)
+            measure_tables.print_measurement(measured)
 
 
 def server_config(

@@ -7,10 +7,10 @@ import typer
 
 def doctor() -> None:
     """Check versions, Node, Chromium, the cache and the network, and say how to mend each."""
-    from toolchain import doctor as checks
+    from toolchain.cache.store import Store
     from toolchain.cli import tables
+    from toolchain.pipeline import doctor as checks
     from toolchain.sources.network import NetworkPolicy
-    from toolchain.store import Store
 
     healthy = True
     for finding in checks.examine(Store.default(), NetworkPolicy()):

@@ -2,51 +2,31 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from toolchain.cli.options import (
-    ChannelOrder,
-    InputSize,
-    LabelOffset,
-    Labels,
-    LockFile,
-    Mean,
-    Mirror,
-    Sha256,
-    Std,
-    TaskOption,
-    Threshold,
-    Timeout,
-    Trust,
-    UpdatePin,
-    ValueRange,
-    declared_by,
-    request_for,
-)
+from toolchain.cli.model_options import Fetching, Said, Sha256, UpdatePin
+from toolchain.cli.shared import grouped
 
 
+@grouped
 def pull(
     model: Annotated[
         str, typer.Argument(help="Catalogue name, TF Hub URL, Kaggle handle or path.")
     ],
-    mirror: Mirror = None,
     sha256: Sha256 = None,
-    timeout: Timeout = 600.0,
-    lock_file: LockFile = Path("toolchain.lock.json"),
     update_pin: UpdatePin = False,
+    *,
+    fetching: Fetching,
 ) -> None:
     """Fetch a model into the cache, pin its digest, and print where it lies."""
+    from toolchain.cache.store import Store
     from toolchain.cli.console import Terminal
     from toolchain.sources import resolve
-    from toolchain.store import Store
     from toolchain.text import printable
 
-    request = request_for(
-        model, mirror=mirror, sha256=sha256, timeout=timeout, pins=lock_file, update_pin=update_pin
-    )
+    request = fetching.ask(model, sha256=sha256, update_pin=update_pin)
     fetched = resolve.fetch(request, store=Store.default(), progress=Terminal())
     typer.echo(f"model   {printable(fetched.declared.name or model)}")
     typer.echo(f"source  {printable(fetched.source)}")
@@ -61,41 +41,22 @@ def models() -> None:
     tables.print_catalogue()
 
 
+@grouped
 def inspect(
     model: Annotated[str, typer.Argument(help="A built site, or anything that build takes.")],
-    labels: Labels = None,
-    label_offset: LabelOffset = None,
-    input_size: InputSize = None,
-    value_range: ValueRange = None,
-    mean: Mean = None,
-    std: Std = None,
-    channels: ChannelOrder = None,
-    task: TaskOption = None,
-    threshold: Threshold = None,
-    mirror: Mirror = None,
-    timeout: Timeout = 600.0,
-    trust: Trust = False,
-    lock_file: LockFile = Path("toolchain.lock.json"),
+    *,
+    said: Said,
+    fetching: Fetching,
 ) -> None:
     """Print parameters, multiply-adds, sizes, operations and dtypes of a model or site."""
-    from toolchain import inspection
+    from toolchain.cache.store import Store
     from toolchain.cli import tables
     from toolchain.cli.console import Terminal
-    from toolchain.store import Store
+    from toolchain.pipeline import inspection
 
     found = inspection.inspect(
-        request_for(model, mirror=mirror, timeout=timeout, pins=lock_file, trust=trust),
-        declared_by(
-            labels=labels,
-            label_offset=label_offset,
-            input_size=input_size,
-            value_range=value_range,
-            mean=mean,
-            std=std,
-            channels=channels,
-            task=task,
-            threshold=threshold,
-        ),
+        fetching.ask(model),
+        said.declared(),
         store=Store.default(),
         progress=Terminal(),
     )

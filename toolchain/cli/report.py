@@ -31,17 +31,17 @@ def diff(
     github_summary: _Summary = False,
 ) -> None:
     """Print what is different: bytes by kind, times to the first tag, accuracy, the plan."""
-    from toolchain.cli import comparison
+    from toolchain.cli import comparison_tables
+    from toolchain.records import build_report
     from toolchain.report import diff as differences
-    from toolchain.report import schema
 
-    found = differences.compare(schema.read(old), schema.read(new))
+    found = differences.compare(build_report.read(old), build_report.read(new))
     if github_summary:
-        comparison.summarise(comparison.markdown_of_comparison(found))
+        comparison_tables.summarise(comparison_tables.markdown_of_comparison(found))
     elif as_json:
         typer.echo(found.model_dump_json(indent=2))
     else:
-        comparison.print_comparison(found)
+        comparison_tables.print_comparison(found)
 
 
 @app.command()
@@ -52,16 +52,16 @@ def check(
     github_summary: _Summary = False,
 ) -> None:
     """Hold a site to a budget; leave with 1 where it has more than is allowed."""
-    from toolchain.cli import comparison
+    from toolchain.cli import comparison_tables
+    from toolchain.records import build_report
     from toolchain.report import budget as budgets
-    from toolchain.report import schema
 
     limits = budgets.read(budget)
-    checks = budgets.check(schema.read(site), limits, site)
+    checks = budgets.check(build_report.read(site), limits, site)
     if github_summary:
-        comparison.summarise(comparison.markdown_of_checks(checks))
+        comparison_tables.summarise(comparison_tables.markdown_of_checks(checks))
     elif as_json:
-        typer.echo(comparison.json_of_checks(checks))
+        typer.echo(comparison_tables.json_of_checks(checks))
     else:
-        comparison.print_checks(checks)
+        comparison_tables.print_checks(checks)
     budgets.enforce(checks, limits)

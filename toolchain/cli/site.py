@@ -20,7 +20,7 @@ def serve(
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8000,
 ) -> None:
     """Serve a built site on 127.0.0.1 until interrupted."""
-    from toolchain import serve as server
+    from toolchain.site import server
 
     def announce(url: str) -> None:
         typer.echo(f"Serving {site} at {url} (Ctrl-C ends it)")
@@ -45,22 +45,23 @@ def measure(
     ] = 300.0,
 ) -> None:
     """Visit a site in Chromium: bytes, time to the first tag, memory; into its report.json."""
-    from toolchain import networks
-    from toolchain.cli import visits
+    from toolchain import throttling
+    from toolchain.cli import measure_tables
     from toolchain.cli.console import Terminal
-    from toolchain.measure import run
+    from toolchain.measure import stage
+    from toolchain.pipeline import measure as pipeline
 
-    options = run.MeasureOptions(
+    options = stage.MeasureOptions(
         site=site,
-        network=networks.parse(network),
-        backend=one_of("--backend", backend, run.BACKENDS),
-        host=one_of("--host", host, run.HOSTS),
+        network=throttling.parse(network),
+        backend=one_of("--backend", backend, stage.BACKENDS),
+        host=one_of("--host", host, stage.HOSTS),
         runs=runs,
         timeout=timeout,
         chromium=chromium,
     )
-    found = run.measure(options, progress=Terminal())
+    found = pipeline.measure(options, progress=Terminal())
     if as_json:
         typer.echo(found.model_dump_json(indent=2))
     else:
-        visits.print_measurement(found)
+        measure_tables.print_measurement(found)

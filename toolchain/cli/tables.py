@@ -15,15 +15,16 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from toolchain.card import ModelCard
-    from toolchain.doctor import Finding
-    from toolchain.evaluation.metrics import Drop, Share
-    from toolchain.evaluation.multi_label import MultiLabel
-    from toolchain.evaluation.record import Evaluation
-    from toolchain.inspection import Inspection
+    from toolchain.pipeline.build_options import Weights
+    from toolchain.pipeline.doctor import Finding
+    from toolchain.pipeline.inspection import Inspection
     from toolchain.progress import Progress
-    from toolchain.report.schema import FileSize, Preview, Report, Variant
-    from toolchain.tfjs.convert import Quantization
+    from toolchain.records.build_report import Preview, Report, Variant
+    from toolchain.records.card import ModelCard
+    from toolchain.records.evaluation import Evaluation
+    from toolchain.records.multi_label import MultiLabel
+    from toolchain.records.site_files import FileSize
+    from toolchain.records.verdict import Drop, Share
 
 _PLAIN_WIDTH = 120  # columns, where the output is no terminal
 
@@ -45,11 +46,11 @@ def new_table(*columns: str, numbers: int) -> Table:
     return table
 
 
-def warn_of_quantization(quantization: Quantization, progress: Progress) -> None:
+def warn_of_quantization(weights: Weights, progress: Progress) -> None:
     """Say what `uint8` costs before it is paid."""
     from toolchain.tfjs.convert import UINT8_WARNING
 
-    if quantization == "uint8":
+    if weights.name == "uint8":
         progress.warn(UINT8_WARNING)
 
 
@@ -286,7 +287,7 @@ def _add_multi_label(table: Table, found: MultiLabel) -> None:
 
 def _judged(judged: Share | Drop) -> tuple[str, str, str]:
     """Return the value, the interval and the photos of one row."""
-    from toolchain.evaluation.metrics import Share
+    from toolchain.records.verdict import Share
 
     if isinstance(judged, Share):
         limits = f"{100 * judged.low:.1f} … {100 * judged.high:.1f} %"

@@ -113,7 +113,7 @@ def _branch(word: str) -> Target:
 
 
 def _own_tool(word: str) -> Target:
-    from toolchain.deploy.own_tool import CloudflarePagesTarget, NetlifyTarget
+    from toolchain.deploy.vendor_cli import CloudflarePagesTarget, NetlifyTarget
 
     service, _, place = word.partition(":")
     name, mark, branch = place.partition("#")

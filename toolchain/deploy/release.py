@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from toolchain import digest
-from toolchain.card import first_fault
 from toolchain.deploy.fetch import unpacked
 from toolchain.errors import BadInputError
+from toolchain.records.card import first_fault
 from toolchain.site import build_info
 from toolchain.site import headers as table
 from toolchain.site.build_info import FileFact

@@ -12,7 +12,7 @@ import numpy as np
 
 from toolchain import tf as tensorflow
 from toolchain.errors import BadInputError
-from toolchain.evaluation.executors import use_one_thread
+from toolchain.executors import use_one_thread
 from toolchain.graph import classifier, faults, preprocess, signature
 from toolchain.tfjs import execute
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from toolchain.card import InputSpec
+    from toolchain.records.card import InputSpec
 
     Array = np.ndarray[Any, Any]
 

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.stats import binomtest
 
-from toolchain import imagenet
-from toolchain.card import NO_MEAN, NO_STD, Declared, PixelRange
 from toolchain.errors import BadInputError
-from toolchain.evaluation.photos import label_indices
+from toolchain.labels import imagenet
+from toolchain.photos.photo_folder import label_indices
+from toolchain.records.card import NO_MEAN, NO_STD, Declared, PixelRange
 
 if TYPE_CHECKING:
-    from toolchain.card import InputSpec, ModelCard
-    from toolchain.evaluation.photos import Photos
+    from toolchain.photos.photo_folder import Photos
     from toolchain.progress import Progress
+    from toolchain.records.card import InputSpec, ModelCard
     from toolchain.sources.saved_model import Fetched
 
     Array = np.ndarray[Any, Any]

@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from toolchain import tf as tensorflow
-from toolchain.card import PixelRange, Provenance
 from toolchain.errors import BadInputError
 from toolchain.graph import einsum, faults, padding, pixel_range, settling, signature
 from toolchain.graph import ending as endings
 from toolchain.graph import frozen as freezing
 from toolchain.graph.running import function_of, probe_pictures
-from toolchain.scores import scores_of
+from toolchain.metrics.scores import scores_of
+from toolchain.records.card import PixelRange, Provenance
 
 if TYPE_CHECKING:
-    from toolchain.card import Declared, ModelCard
     from toolchain.graph.ending import Ending
     from toolchain.graph.frozen import Frozen
     from toolchain.graph.signature import Signature
+    from toolchain.records.card import Declared, ModelCard
     from toolchain.sources.saved_model import Fetched
 
     Array = np.ndarray[Any, Any]

@@ -15,11 +15,11 @@ import numpy as np
 from toolchain import tf as tensorflow
 from toolchain.errors import BadInputError
 from toolchain.graph.running import function_of, node_of, sources_of
-from toolchain.scores import scores_of
+from toolchain.metrics.scores import scores_of
 
 if TYPE_CHECKING:
-    from toolchain.card import Activation, Declared, Task
     from toolchain.graph.frozen import Frozen
+    from toolchain.records.card import Activation, Declared, Task
 
     Array = np.ndarray[Any, Any]
 

@@ -6,38 +6,18 @@ from collections import Counter
 from math import prod
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict
-
 from toolchain import tf as tensorflow
 from toolchain.errors import BadInputError
+from toolchain.records.graph_facts import GraphFacts
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from toolchain.card import InputSpec
     from toolchain.graph.frozen import Frozen
+    from toolchain.records.card import InputSpec
 
 
 _MAX_NUMBERS = 1 << 29  # that one operation may give: two gigabytes
-
-
-class GraphFacts(BaseModel):
-    """The size of a graph before anything is done to it."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    parameters: int
-    """Elements of all floating-point weights, BatchNorm's statistics included."""
-    multiply_adds: int
-    """Of convolutions and matrix products, for one image."""
-    file_bytes: int
-    """Of the SavedModel's files."""
-    memory_bytes: int
-    """Of the weights as they lie in memory while the graph runs."""
-    ops: dict[str, int]
-    """Operation name to how often it occurs, in the inference graph."""
-    dtypes: dict[str, int]
-    """Weight dtype to number of tensors."""
 
 
 def measure(path: Path, frozen: Frozen, spec: InputSpec, name: str) -> GraphFacts:

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from toolchain import imagenet
-from toolchain.card import PixelRange
 from toolchain.graph.running import function_of, node_of, sources_of
+from toolchain.labels import imagenet
+from toolchain.records.card import PixelRange
 
 if TYPE_CHECKING:
     from toolchain.graph.frozen import Frozen

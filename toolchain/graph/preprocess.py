@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from toolchain import pictures
+from toolchain.images import pictures
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from PIL.Image import Image
 
-    from toolchain.card import InputSpec
+    from toolchain.records.card import InputSpec
 
     Array = np.ndarray[Any, np.dtype[np.float32]]
 

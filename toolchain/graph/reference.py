@@ -12,13 +12,13 @@ from toolchain.errors import ToolchainError
 from toolchain.graph import classifier as classifiers
 from toolchain.graph import ending, preprocess
 from toolchain.graph.running import probe_pictures
-from toolchain.scores import scores_of
+from toolchain.metrics.scores import scores_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from toolchain.card import Activation, ModelCard
     from toolchain.graph.classifier import Classifier
+    from toolchain.records.card import Activation, ModelCard
 
     Array = np.ndarray[Any, Any]
 

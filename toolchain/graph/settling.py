@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from toolchain import imagenet
-from toolchain import labels as label_files
-from toolchain.card import (
+from toolchain.errors import BadInputError
+from toolchain.labels import imagenet
+from toolchain.labels import reading as label_files
+from toolchain.records.card import (
     CROP_FRACTION,
     MAX_SIDE,
     NO_MEAN,
@@ -17,12 +18,11 @@ from toolchain.card import (
     PixelRange,
     Provenance,
 )
-from toolchain.errors import BadInputError
 
 if TYPE_CHECKING:
-    from toolchain.card import Declared
     from toolchain.graph.ending import Ending
     from toolchain.graph.signature import Signature
+    from toolchain.records.card import Declared
 
 
 class UnknownRangeError(BadInputError):

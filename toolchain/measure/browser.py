@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from toolchain.doctor import CHROMIUM_NAMES
 from toolchain.errors import MissingToolError, ToolchainError
 
 if TYPE_CHECKING:
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser
 
+_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 _FEATURES_OFF = (
     # Each new window loads the address bar's suggestions as pages of their own: over a second
     # of CPU, while the page that is measured loads.
@@ -62,7 +62,7 @@ def find(named: Path | None) -> Path:
         if not named.is_file():
             raise MissingToolError(f"there is no Chromium at {named}; give another by --chromium")
         return named
-    candidates = [os.environ.get("CHROMIUM"), *map(shutil.which, CHROMIUM_NAMES)]
+    candidates = [os.environ.get("CHROMIUM"), *map(shutil.which, _NAMES)]
     found = next((path for path in candidates if path), None)
     if found is None:
         raise MissingToolError(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-    from toolchain.networks import Network
+    from toolchain.throttling import Link
 
 _PATIENCE_MS = 30_000
 _STEP_MS = 20
@@ -22,7 +22,7 @@ class DevTools:
     which is throttled as soon as there is one. The two do not slow each other down.
     """
 
-    def __init__(self, page: Page, network: Network) -> None:
+    def __init__(self, page: Page, network: Link) -> None:
         self._page = page
         self._conditions = _conditions(network)
         self._serial = count(1)
@@ -90,7 +90,7 @@ class DevTools:
         return self._answers.get(serial, {})
 
 
-def _conditions(network: Network) -> dict[str, Any] | None:
+def _conditions(network: Link) -> dict[str, Any] | None:
     if network.down_bits is None or network.up_bits is None:
         return None
     return {

@@ -6,14 +6,15 @@ import statistics
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
-from toolchain.networks import limit_ms
-from toolchain.report.schema import KINDS, Kind, Spread, Traffic, VisitFigures, kind_of
+from toolchain.records.site_files import KINDS, Kind, kind_of
+from toolchain.records.visit_figures import Spread, Traffic, VisitFigures
+from toolchain.throttling import limit_ms
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from toolchain.measure.visit import Transfer, Visit
-    from toolchain.networks import Network
+    from toolchain.throttling import Link
 
 
 def spread(values: Iterable[float]) -> Spread:
@@ -29,7 +30,7 @@ def p90(values: Sequence[float]) -> float:
     return statistics.quantiles(values, n=10, method="inclusive")[-1]
 
 
-def figures(visits: Sequence[Visit], url: str, network: Network) -> VisitFigures:
+def figures(visits: Sequence[Visit], url: str, network: Link) -> VisitFigures:
     """Summarise visits of one sort.
 
     Args:

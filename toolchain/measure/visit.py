@@ -12,7 +12,7 @@ from toolchain.measure.devtools import DevTools
 if TYPE_CHECKING:
     from playwright.sync_api import BrowserContext, Page
 
-    from toolchain.networks import Network
+    from toolchain.throttling import Link
 
 # A browser looks a second after a page has loaded whether its service worker is still the
 # newest; a visit is over only then.
@@ -55,9 +55,7 @@ class Visit:
     """Until the first tag of the full model, where a preview's tag was the first."""
 
 
-def visit(
-    context: BrowserContext, url: str, network: Network, *, tags: int, timeout: float
-) -> Visit:
+def visit(context: BrowserContext, url: str, network: Link, *, tags: int, timeout: float) -> Visit:
     """Open a page, wait for its first tag, and tag its first sample some times more.
 
     Args:

@@ -7,8 +7,8 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from toolchain.evaluation.metrics import Verdict
-    from toolchain.report.schema import Report
+    from toolchain.records.build_report import Report
+    from toolchain.records.verdict import Verdict
 
 
 @dataclass(frozen=True)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from toolchain.report import accuracy, schema
+from toolchain.records import site_files
+from toolchain.report import accuracy
 from toolchain.sources.catalogue import VGG16
 
 if TYPE_CHECKING:
-    from toolchain.compress.front import Point
-    from toolchain.report.schema import Report, Variant
+    from toolchain.records.build_report import Report, Variant
+    from toolchain.records.pareto import Point
 
 _WIDTHS = {"float16": 2, "uint8": 1}  # bytes of one weight as the converter stores it
 
@@ -32,7 +33,7 @@ def alternatives(report: Report) -> tuple[Alternative, ...]:
     judged = accuracy.judgements(report)
     own = Alternative(
         "This site's model",
-        schema.model_bytes(report.files, "model", report.artifacts),
+        site_files.model_bytes(report.files, "model", report.artifacts),
         "behind Brotli",
         f"{accuracy.words(judged[0].verdict)}, by {judged[0].by}" if judged else None,
     )

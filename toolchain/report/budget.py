@@ -23,17 +23,17 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from toolchain import toml, units
-from toolchain.card import first_fault
 from toolchain.errors import BadInputError, ToolchainError
+from toolchain.records.card import first_fault
+from toolchain.records.site_files import Kind
 from toolchain.report import accuracy
-from toolchain.report.schema import Kind
 from toolchain.text import read as read_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from toolchain.report.schema import Report
+    from toolchain.records.build_report import Report
 
 
 def _text(value: object) -> str:

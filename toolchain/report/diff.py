@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from pydantic import BaseModel, ConfigDict
 
 from toolchain.report import accuracy
-from toolchain.report.exhibits import setting
+from toolchain.report.sections import setting
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from toolchain.evaluation.metrics import Verdict
-    from toolchain.report.schema import Report
+    from toolchain.records.build_report import Report
+    from toolchain.records.verdict import Verdict
 
 Group = Literal["bytes", "first tag", "accuracy", "plan"]
 Unit = Literal["bytes", "ms", "points", "%", "bits", "words"]

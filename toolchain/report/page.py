@@ -12,14 +12,15 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
-from toolchain.report import accuracy, exhibits
+from toolchain.report import accuracy, sections
 from toolchain.report.alternatives import alternatives
-from toolchain.site import parts
+from toolchain.site import web_bundle
 from toolchain.site.template import rendered
 from toolchain.units import duration, size
 
 if TYPE_CHECKING:
-    from toolchain.report.schema import Measurement, Report
+    from toolchain.records.build_report import Report
+    from toolchain.records.visit_figures import Measurement
 
 
 def render(report: Report) -> str:
@@ -39,30 +40,30 @@ def render(report: Report) -> str:
         "style_hash": base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
         "size": size,
         "duration": duration,
-        "layers": exhibits.layer_names(plan) if plan else {},
-        "setting": exhibits.setting,
+        "layers": sections.layer_names(plan) if plan else {},
+        "setting": sections.setting,
         "accuracy": accuracy,
         "judged": accuracy.judgements(report),
         "alternatives": alternatives(report),
         "measured": measured,
         "charts": {
-            "kinds": exhibits.kinds(report),
-            "layers": exhibits.layers(plan) if plan else None,
-            "bits": exhibits.bits(plan) if plan else None,
-            "errors": exhibits.errors(plan) if plan else None,
-            "front": exhibits.front(report),
-            "load_times": exhibits.load_times(measured),
-            "waterfalls": [exhibits.waterfall(one) for one in measured],
-            "sizes": exhibits.sizes(report),
+            "kinds": sections.kinds(report),
+            "layers": sections.layers(plan) if plan else None,
+            "bits": sections.bits(plan) if plan else None,
+            "errors": sections.errors(plan) if plan else None,
+            "front": sections.front(report),
+            "load_times": sections.load_times(measured),
+            "waterfalls": [sections.waterfall(one) for one in measured],
+            "sizes": sections.sizes(report),
         },
     }
     return rendered("report.html.j2", context)
 
 
 def _style() -> str:
-    (runtime, *_) = parts.load_runtimes()
-    of_page = [(parts.runtime_dir() / name).read_text("utf-8") for name in runtime.styles]
-    own = (parts.templates_dir() / "report.css").read_text("utf-8")
+    (runtime, *_) = web_bundle.load_runtimes()
+    of_page = [(web_bundle.runtime_dir() / name).read_text("utf-8") for name in runtime.styles]
+    own = (web_bundle.templates_dir() / "report.css").read_text("utf-8")
     return "\n".join((*of_page, own))
 
 

@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
-from toolchain.networks import NETWORKS, Network
-from toolchain.report.schema import Host, Part
+from toolchain.records.site_files import Part
+from toolchain.records.visit_figures import Host
+from toolchain.throttling import LINKS, Link
 
 if TYPE_CHECKING:
-    from toolchain.report.schema import Report, VisitFigures
+    from toolchain.records.build_report import Report
+    from toolchain.records.visit_figures import VisitFigures
 
 SCHEMA: Literal[1] = 1
 
@@ -50,7 +52,7 @@ class Networks(Part):
     """The whole file."""
 
     schema_: Annotated[Literal[1], Field(alias="schema")] = SCHEMA
-    networks: tuple[Network, ...]
+    networks: tuple[Link, ...]
     """The presets that are slower than the machine, and what else was measured on; from the
     slowest to the fastest."""
     measured: tuple[Profile, ...]
@@ -64,7 +66,7 @@ class Networks(Part):
 def networks(report: Report) -> Networks:
     """Take from a report what visits cost by network."""
     measured_on = (one.network for one in report.measurements)
-    by_name = NETWORKS | {network.name: network for network in measured_on}
+    by_name = LINKS | {network.name: network for network in measured_on}
     throttled = (each for each in by_name.values() if each.down_bits is not None)
     ordered = sorted(throttled, key=lambda network: network.down_bits or 0)
     order = {network.name: place for place, network in enumerate(ordered)}

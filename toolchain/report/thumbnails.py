@@ -6,8 +6,8 @@ import base64
 import io
 from typing import TYPE_CHECKING
 
-from toolchain import pictures
 from toolchain.errors import BadInputError
+from toolchain.images import pictures
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

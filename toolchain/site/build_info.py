@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from toolchain import __version__, digest
-from toolchain.card import first_fault
 from toolchain.errors import BadInputError
+from toolchain.records.card import first_fault
 from toolchain.site.host_files import HEADERS_FILE
 from toolchain.site.precompress import ENCODINGS
 

@@ -31,7 +31,7 @@ from pydantic.json_schema import GenerateJsonSchema
 from toolchain import toml
 from toolchain.errors import BadInputError
 from toolchain.site import accent as accents
-from toolchain.site import parts
+from toolchain.site import web_bundle
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -155,7 +155,7 @@ class PageOptions(BaseModel):
     def samples_folder(self) -> Path | None:
         """Where the sample photos are, if there are to be any."""
         if self.samples is None:
-            return parts.templates_dir() / "samples"
+            return web_bundle.templates_dir() / "samples"
         return self.samples or None
 
 

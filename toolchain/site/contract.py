@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from toolchain.card import Activation, InputSpec, Provenance, Task, first_fault
 from toolchain.errors import BadInputError
+from toolchain.records.card import Activation, InputSpec, Provenance, Task, first_fault
 
 if TYPE_CHECKING:
     from toolchain.tfjs.stage import TfjsModel

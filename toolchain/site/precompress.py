@@ -14,15 +14,16 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from toolchain import digest, fingerprint
+from toolchain import digest
+from toolchain.cache import fingerprint
 from toolchain.tfjs.transfer import brotli
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from toolchain.cache.store import Store
     from toolchain.progress import Progress
-    from toolchain.store import Store
 
 ENCODINGS = {"br": ".br", "gzip": ".gz"}
 _INCOMPRESSIBLE = frozenset({".jpg", ".jpeg", ".png", ".webp", ".avif", ".woff2", ".br", ".gz"})

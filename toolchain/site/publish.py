@@ -15,14 +15,13 @@ from typing import TYPE_CHECKING
 
 from toolchain import disk, lock
 from toolchain.errors import BadInputError
+from toolchain.records.site_files import MARK
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from toolchain.progress import Progress
 
-MARK = "report.json"
-"""The file by which a folder is known for a site of this tool."""
 
 _OTHERWISE = "choose another folder with --out"
 

@@ -11,13 +11,14 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from toolchain import __version__, digest
+from toolchain.records.site_files import VARIANTS
 from toolchain.site import contract as contracts
-from toolchain.site import headers, integrity, parts, strings, template
+from toolchain.site import headers, integrity, strings, template, web_bundle
 from toolchain.site.assets import Assets
 from toolchain.site.configuration import PageOptions
 from toolchain.site.files import copy, write_named
 from toolchain.site.page_files import PageFiles
-from toolchain.site.variants import VARIANTS, described
+from toolchain.site.variants import described
 from toolchain.tfjs.artifacts import HASH_DIGITS
 from toolchain.tfjs.packing import EARLY_BYTES
 
@@ -62,9 +63,9 @@ def render(
         MissingToolError: The page's runtime is not built.
     """
     models = [model, *(each.model for each in variants[1:]), *([preview] if preview else ())]
-    runtime = parts.runtime_for(chain(*(each.converted.artifacts.ops for each in models)))
+    runtime = web_bundle.runtime_for(chain(*(each.converted.artifacts.ops for each in models)))
     for file in runtime.files:
-        copy(parts.runtime_dir() / file, site / file)
+        copy(web_bundle.runtime_dir() / file, site / file)
     name = model.converted.card.provenance.name
     texts = texts_of(page)
     own = _model(model, site, "model", "contract.bin")
@@ -145,7 +146,7 @@ def check(page: PageOptions) -> None:
     """
     texts_of(page)
     if page.samples:
-        parts.load_samples(page.samples)
+        web_bundle.load_samples(page.samples)
     if page.template:
         template.check(page.template)
 
@@ -172,7 +173,7 @@ def _loaded(files: dict[str, Any]) -> list[str]:
 
 
 def _checked(
-    site: Path, runtime: parts.Runtime, models: Sequence[dict[str, Any]]
+    site: Path, runtime: web_bundle.Runtime, models: Sequence[dict[str, Any]]
 ) -> dict[str, dict[str, str]]:
     """Return the digests of what the page checks itself; read by `web/src/page/site-digests.ts`."""
     loaded = [runtime.wasm.simd, runtime.wasm.plain, *chain.from_iterable(map(_loaded, models))]
@@ -205,9 +206,9 @@ def _samples(folder: Path | None, site: Path) -> list[dict[str, object]]:
     shown: list[dict[str, object]] = []
     if folder is None:
         return shown
-    for sample in parts.load_samples(folder):
+    for sample in web_bundle.load_samples(folder):
         path = folder / sample.file
-        width, height = parts.size_of(path)
+        width, height = web_bundle.size_of(path)
         url = write_named(site, f"samples/{path.name}", path.read_bytes())
         shown.append({**sample.model_dump(), "url": url, "width": width, "height": height})
     return shown

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from toolchain.errors import BadInputError
-from toolchain.site import parts
+from toolchain.site import web_bundle
 from toolchain.text import read as read_text
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def load(language: str, folders: Sequence[Path] = ()) -> Strings:
     Raises:
         BadInputError: There is no such file, or it is not of the form of the English one.
     """
-    own = parts.templates_dir() / "strings"
+    own = web_bundle.templates_dir() / "strings"
     english = _groups(own / f"{ENGLISH}.json")
     # A regional language is read from its own file, or else from that of the language.
     names = dict.fromkeys((language, language.partition("-")[0]))

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from toolchain.errors import BadInputError, ToolchainError
-from toolchain.site import parts, required, strings
+from toolchain.site import required, strings, web_bundle
 from toolchain.site.assets import AssetError
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def rendered(template: str, context: Mapping[str, object]) -> str:
     """
     import jinja2
 
-    environment = _environment(jinja2.FileSystemLoader(parts.templates_dir()))
+    environment = _environment(jinja2.FileSystemLoader(web_bundle.templates_dir()))
     try:
         return environment.get_template(template).render(context)
     except jinja2.TemplateSyntaxError as error:
@@ -113,7 +113,7 @@ def _environment(loader: jinja2.BaseLoader) -> jinja2.Environment:
 def _environment_of(folder: Path) -> jinja2.Environment:
     import jinja2
 
-    own = jinja2.PrefixLoader({OWN: jinja2.FileSystemLoader(parts.templates_dir())})
+    own = jinja2.PrefixLoader({OWN: jinja2.FileSystemLoader(web_bundle.templates_dir())})
     return _environment(jinja2.ChoiceLoader([own, jinja2.FileSystemLoader(folder)]))
 
 

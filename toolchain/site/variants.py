@@ -9,12 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from toolchain.evaluation.metrics import Drop, Expected
+from toolchain.records.verdict import Drop, Expected
 
 if TYPE_CHECKING:
     from toolchain.tfjs.stage import TfjsModel
-
-VARIANTS = "variants"
 
 
 @dataclass(frozen=True)

@@ -14,25 +14,26 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from toolchain import digest, fingerprint
+from toolchain import digest
 from toolchain import tf as tensorflow
-from toolchain.card import InputSpec
+from toolchain.cache import fingerprint
 from toolchain.errors import BadInputError, ToolchainError
 from toolchain.graph import preprocess, reference
-from toolchain.scores import scores_of
+from toolchain.metrics.scores import scores_of
+from toolchain.records.card import InputSpec
+from toolchain.records.smoke_test import SmokeTest
 from toolchain.smoke_test import node as nodes
 from toolchain.smoke_test import worker
-from toolchain.smoke_test.record import SmokeTest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from toolchain.card import ModelCard
+    from toolchain.cache.store import Store
     from toolchain.progress import Progress
+    from toolchain.records.card import ModelCard
     from toolchain.site.page_files import PageFiles
     from toolchain.smoke_test.worker import Tag
-    from toolchain.store import Store
     from toolchain.tfjs.stage import TfjsModel
 
     Array = np.ndarray[Any, Any]

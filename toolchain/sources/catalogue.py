@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from toolchain import imagenet
-from toolchain.card import Declared
+from toolchain.labels import imagenet
+from toolchain.records.card import Declared
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

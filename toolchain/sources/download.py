@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from toolchain.cache.store import Store
     from toolchain.progress import Progress
     from toolchain.sources.network import NetworkPolicy
-    from toolchain.store import Store
 
 # How the compressions that `archive` unpacks begin, and where a plain tar says so.
 _COMPRESSED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ\x00")

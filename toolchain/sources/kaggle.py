@@ -14,8 +14,8 @@ import urllib.parse
 from typing import TYPE_CHECKING
 
 from toolchain import digest
-from toolchain.card import HUB_RANGE
 from toolchain.errors import BadInputError
+from toolchain.records.card import HUB_RANGE
 from toolchain.sources import download, http_client, kaggle_credentials
 from toolchain.sources.network import AttemptError
 from toolchain.sources.saved_model import Fetched
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from toolchain.cache.store import Store
     from toolchain.progress import Progress
     from toolchain.sources.network import NetworkPolicy
-    from toolchain.store import Store
 
 PREFIX = "kaggle:"
 _ENVIRONMENTS = {

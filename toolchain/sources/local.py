@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from toolchain import digest, fingerprint
-from toolchain.card import Declared, read_sidecar
+from toolchain import digest
+from toolchain.cache import fingerprint
 from toolchain.errors import BadInputError
+from toolchain.records.card import Declared, read_sidecar
 from toolchain.sources import archive, keras_file, saved_model, suggestions
 from toolchain.sources.saved_model import Fetched
 from toolchain.text import printable
@@ -14,8 +15,8 @@ from toolchain.text import printable
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from toolchain.cache.store import Store
     from toolchain.progress import Progress
-    from toolchain.store import Store
 
 ARCHIVE_SUFFIXES = (".tar.gz", ".tgz", ".tar", ".zip")
 SUFFIXES = (*ARCHIVE_SUFFIXES, *keras_file.SUFFIXES)

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from toolchain.cache.store import Store
     from toolchain.progress import Progress
-    from toolchain.store import Store
 
 _T = TypeVar("_T")
 

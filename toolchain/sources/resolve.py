@@ -15,16 +15,16 @@ from toolchain.sources import (
     embedded,
     kaggle,
     local,
+    lockfile,
     network,
-    pins,
     saved_model,
     suggestions,
     tfhub,
 )
 
 if TYPE_CHECKING:
+    from toolchain.cache.store import Store
     from toolchain.progress import Progress
-    from toolchain.store import Store
 
 
 class Kind(Enum):
@@ -44,7 +44,7 @@ class Request:
 
     model: str
     """A catalogue name, a TF Hub URL, a Kaggle handle, a path, or a word of a plugin's."""
-    pins: Path = field(default_factory=lambda: Path("toolchain.lock.json"))
+    lockfile: Path = field(default_factory=lambda: Path("toolchain.lock.json"))
     """The lock file that holds the digests of models fetched before."""
     update_pin: bool = False
     sha256: str | None = None

@@ -10,8 +10,8 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from toolchain.card import Declared, PixelRange
 from toolchain.errors import BadInputError
+from toolchain.records.card import Declared, PixelRange
 from toolchain.sources import protobuf
 
 if TYPE_CHECKING:

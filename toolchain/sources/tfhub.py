@@ -12,8 +12,8 @@ import urllib.parse
 from typing import TYPE_CHECKING
 
 from toolchain import digest
-from toolchain.card import HUB_RANGE
 from toolchain.errors import BadInputError
+from toolchain.records.card import HUB_RANGE
 from toolchain.sources import download, http_client
 from toolchain.sources.http_request import PORTS
 from toolchain.sources.saved_model import Fetched
@@ -21,9 +21,9 @@ from toolchain.sources.saved_model import Fetched
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from toolchain.cache.store import Store
     from toolchain.progress import Progress
     from toolchain.sources.network import NetworkPolicy
-    from toolchain.store import Store
 
 ORIGIN = "https://tfhub.dev"
 

@@ -12,39 +12,16 @@ from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict
-
 from toolchain import digest
-from toolchain.card import Activation
+from toolchain.records.artifacts import Artifacts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from toolchain.records.card import Activation
+
 HASH_DIGITS = 16
 """Hex digits of a content hash in a file name: 64 bits, no accident makes two alike."""
-
-
-class Artifacts(BaseModel):
-    """A finished TF.js graph model, every file named after its content."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    model_json: str
-    """Its file name in the folder."""
-    shards: tuple[str, ...]
-    """File names of the weights, in the manifest's order."""
-    weight_bytes: int
-    """Of all shards as they are stored, which is compressed where they are packed."""
-    activation: Activation
-    """What turns the graph's outputs into scores; `none` where they are scores already."""
-    tensors: int
-    parameters: int
-    """Elements of all floating-point weights, as they are left after folding."""
-    memory_bytes: int
-    """Of all weights once TF.js has decoded them, four bytes an element."""
-    ops: dict[str, int]
-    dtypes: dict[str, int]
-    """Stored weight dtype to number of tensors."""
 
 
 def name_after_content(name: str, content: bytes) -> str:

@@ -4,17 +4,34 @@ from __future__ import annotations
 
 import re
 import shutil
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, get_args
 
 from toolchain import tf as tensorflow
 from toolchain.errors import BadInputError, ToolchainError
 from toolchain.tfjs import biases, converter, converter_passes, halves
+from toolchain.tfjs.shards import SHARD_BYTES
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 Quantization = Literal["none", "float16", "uint16", "uint8"]
 QUANTIZATIONS: tuple[Quantization, ...] = get_args(Quantization)
+
+
+@dataclass(frozen=True)
+class Stored:
+    """Weights as the converter stores them."""
+
+    quantization: Quantization = "float16"
+    shard_bytes: int = SHARD_BYTES
+    """The largest size of one file of weights."""
+
+    @property
+    def name(self) -> str:
+        """The word that asks for them."""
+        return self.quantization
+
 
 UINT8_WARNING = (
     "uint8 keeps one scale for each whole tensor and costs accuracy that nothing recovers: "

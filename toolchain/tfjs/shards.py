@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
+SHARD_BYTES = 4 << 20
+"""The largest size of one file of weights, where nothing else is said."""
+
 
 def write_shards(folder: Path, group: int, data: bytes, shard_bytes: int) -> list[str]:
     """Write the weights of one group and return the names of the files, in order.

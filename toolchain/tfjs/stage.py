@@ -14,21 +14,23 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
-from toolchain import digest, fingerprint
+from toolchain import digest
 from toolchain import tf as tensorflow
-from toolchain.card import ModelCard
+from toolchain.cache import fingerprint
 from toolchain.errors import BadInputError
-from toolchain.graph.facts import GraphFacts
+from toolchain.records.artifacts import Artifacts
+from toolchain.records.card import ModelCard
+from toolchain.records.graph_facts import GraphFacts
 from toolchain.sources import operations
-from toolchain.tfjs.artifacts import Artifacts, seal
+from toolchain.tfjs.artifacts import seal
 from toolchain.tfjs.convert import Quantization, convert
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from toolchain.cache.store import Store
     from toolchain.progress import Progress
     from toolchain.sources.saved_model import Fetched
-    from toolchain.store import Store
 
 _STATISTICS = "batchnorm.npz"
 _REFERENCE = "reference.npz"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from toolchain.tfjs.artifacts import Artifacts
+    from toolchain.records.artifacts import Artifacts
 
 _BEST = 11
 # Of weights the best makes 0.02 % less at most, in 1.7 times the time; of code 2.5 % less.

@@ -66,7 +66,7 @@ export interface Row {
 
 /**
  * Returns the least time in which so many bytes can come: one round trip for the document, and
- * the time that the link is busy with them (`toolchain/networks.py`).
+ * the time that the link is busy with them (`toolchain/throttling.py`).
  */
 export function leastMs({ down_bits, round_trip_ms }: Network, bytes: number): number {
   return round_trip_ms + (1000 * 8 * bytes) / down_bits;

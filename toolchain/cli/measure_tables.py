@@ -1,0 +1,80 @@
+"""What `measure` prints: first and repeated visits side by side."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from toolchain.cli.tables import new_table, standard_output
+from toolchain.units import size
+
+if TYPE_CHECKING:
+    from toolchain.records.visit_figures import Measurement, Spread
+    from toolchain.throttling import Link
+
+
+def print_measurement(found: Measurement) -> None:
+    """Print what visits cost; medians, with the least and the greatest of the first tag."""
+    # The table just fits a terminal of 80 columns.
+    console = standard_output()
+    served = {"toolchain": "toolchain serve", "plain": "a plain host", None: "its own host"}
+    console.print(
+        f"{found.runs} runs on {found.ran_on} in {found.browser}, {_network(found.network)}, "
+        f"served by {served[found.host]}",
+        soft_wrap=True,
+    )
+    table = new_table("", "first visit", "second visit", numbers=2)
+    first, repeat = found.first, found.repeat
+    for kind, traffic in first.traffic.items():
+        again = repeat.traffic[kind]
+        table.add_row(f"{kind} bytes", size(traffic.bytes), size(again.bytes))
+    table.add_row("bytes on the wire", size(first.wire_bytes), size(repeat.wire_bytes))
+    table.add_section()
+    for name in (name for name in first.milestones_ms if name != "first-tag"):
+        ends = (visits.milestones_ms.get(name) for visits in (first, repeat))
+        table.add_row(f"{name} by", *("" if end is None else _ms(end.median) for end in ends))
+    table.add_row("first tag", _spread_ms(first.first_tag_ms), _spread_ms(repeat.first_tag_ms))
+    if first.full_tag_ms is not None:
+        # A second visit has no preview: its first tag is the full model's.
+        table.add_row("the full model's", _spread_ms(first.full_tag_ms), "")
+    table.add_section()
+    if first.limit_ms and first.ratio and repeat.limit_ms:
+        table.add_row("the wire's limit", _ms(first.limit_ms.median), _ms(repeat.limit_ms.median))
+        table.add_row("first tag / limit", _ratio(first.ratio), "")
+    table.add_row("second / first visit", "", _ratio(found.repeat_ratio))
+    table.add_row("main-thread tasks > 50 ms", str(first.long_tasks), str(repeat.long_tasks))
+    table.add_row("the longest", _ms(first.longest_task_ms), _ms(repeat.longest_task_ms))
+    console.print(table)
+    if found.inference_ms and found.inference_p90_ms:
+        console.print(
+            f"Steady inference: {_spread_ms(found.inference_ms)}, "
+            f"90 % within {_ms(found.inference_p90_ms.median)}.",
+            soft_wrap=True,
+        )
+    tensors = "" if found.tensors is None else f", {found.tensors} tensors"
+    console.print(
+        f"Memory: {size(found.heap_bytes)} of objects, {size(found.buffer_bytes)} of buffers "
+        f"and WebAssembly{tensors}.",
+        soft_wrap=True,
+    )
+
+
+def _network(network: Link) -> str:
+    if network.down_bits is None:
+        return "not throttled"
+    return f"{network.down_bits / 1e6:g} Mbit/s and {network.round_trip_ms:g} ms"
+
+
+def _ms(value: float) -> str:
+    return f"{_number(value)} ms"
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 10 else f"{value:.1f}"  # noqa: PLR2004
+
+
+def _spread_ms(spread: Spread) -> str:
+    return f"{_number(spread.median)} ({_number(spread.low)} … {_number(spread.high)}) ms"
+
+
+def _ratio(spread: Spread) -> str:
+    return f"{spread.median:.2f} ({spread.low:.2f} … {spread.high:.2f})"

@@ -1,0 +1,246 @@
+"""Who is judged, and by whom: from what the user typed to a network and its card."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from toolchain import tf as tensorflow
+from toolchain.errors import BadInputError, ToolchainError
+from toolchain.evaluation import ranges
+from toolchain.evaluation.batches import Network
+from toolchain.graph.settling import UnknownRangeError
+from toolchain.records import build_report
+from toolchain.records.card import Declared, PixelRange
+from toolchain.records.site_files import MARK, VARIANTS
+from toolchain.sources import download, embedded, kaggle, operations, resolve, tfhub
+from toolchain.text import printable
+
+if TYPE_CHECKING:
+    from toolchain.cache.store import Store
+    from toolchain.graph.classifier import Classifier
+    from toolchain.graph.ending import Ending
+    from toolchain.photos.photo_folder import Photos
+    from toolchain.progress import Progress
+    from toolchain.records.card import Activation, ModelCard
+    from toolchain.sources.resolve import Request
+    from toolchain.sources.saved_model import Fetched
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A network with what is known of it."""
+
+    network: Network
+    card: ModelCard
+    form: str
+    """`SavedModel`, or `site, float16`."""
+    activation: Activation
+    """What makes scores of its outputs."""
+    is_binary: bool = False
+    """Whether it gives one number for two labels."""
+
+
+class NoSourceError(ToolchainError):
+    """The model that a site was built from cannot be had without asking the network."""
+
+
+def subject_of(
+    request: Request,
+    declared: Declared,
+    *,
+    variant: str | None = None,
+    photos: Photos | None = None,
+    store: Store,
+    progress: Progress,
+) -> Subject:
+    """Take a built site as it is, or fetch a model.
+
+    Args:
+        request: What to judge.
+        declared: What the user says of a model; a site says all of itself.
+        variant: Which of a site's; None: the one that its page begins with.
+        photos: Those that it is judged by; where they have classes and nothing says which pixel
+            values a model wants, they decide.
+        store: The cache.
+        progress: Hears of fetching.
+
+    Raises:
+        BadInputError: The user declares something of a site, or there is no such variant.
+        ToolchainError: It cannot be fetched or read.
+    """
+    site = Path(request.model)
+    if (site / MARK).is_file():
+        if declared != Declared():
+            raise BadInputError(
+                f"{site} is a built site and says itself how it is fed and read; "
+                "leave out what declares labels, sizes or ranges"
+            )
+        return _of_site(site, variant)
+    if variant is not None:
+        raise BadInputError(f"{request.model} is no built site, so it has no variant {variant}")
+    fetched = resolve.fetch(request, store=store, progress=progress)
+    return _of_model(fetched, declared.over(fetched.declared), photos, progress)
+
+
+def reference_for(
+    subject: Subject, request: Request, *, store: Store, progress: Progress
+) -> Subject:
+    """Take what the user names as the reference: a site or a model with the same labels.
+
+    What its source does not say is taken from the subject: all of it where it is the model
+    that the site was built from, else the labels.
+
+    Raises:
+        BadInputError: Its labels are others.
+        ToolchainError: It cannot be fetched or read.
+    """
+    site = Path(request.model)
+    if (site / MARK).is_file():
+        reference = _of_site(site)
+    else:
+        fetched = resolve.fetch(request, store=store, progress=progress)
+        if fetched.sha256 == subject.card.provenance.sha256:
+            return _as_source(subject, fetched, progress)
+        labels = Declared(labels=subject.card.labels)
+        fetched = replace(fetched, range_guess=fetched.range_guess or _as_fed(subject.card))
+        try:
+            reference = _of_model(fetched, fetched.declared.over(labels), None, progress)
+        except BadInputError:
+            if not subject.card.label_offset:
+                raise
+            # It may have the same outputs before the first label, and nobody to say so.
+            skipped = labels.model_copy(update={"label_offset": subject.card.label_offset})
+            reference = _of_model(fetched, fetched.declared.over(skipped), None, progress)
+    if reference.card.labels != subject.card.labels:
+        raise BadInputError(
+            f"{request.model} has other labels than the model to judge; "
+            "give a --reference with the same"
+        )
+    return reference
+
+
+def source_of(subject: Subject, request: Request, *, store: Store, progress: Progress) -> Subject:
+    """Find the model that a site was built from, without asking the network.
+
+    Args:
+        subject: The site.
+        request: How the site was asked for; its lock file is used.
+        store: The cache, in which a fetched model may lie.
+        progress: Hears of models that are unpacked.
+
+    Raises:
+        NoSourceError: It is neither in the cache, nor embedded, nor a file that is still there.
+    """
+    requested = build_report.read(Path(request.model)).requested
+    provenance = subject.card.provenance
+    for model in (provenance.source, requested):
+        if not (handle := _at_hand(model, store)):
+            continue
+        wanted = replace(request, model=handle, patient=False)
+        try:
+            fetched = resolve.fetch(wanted, store=store, progress=progress)
+        except ToolchainError as error:
+            raise NoSourceError(str(error)) from error
+        if fetched.sha256 == provenance.sha256:
+            return _as_source(subject, fetched, progress)
+    raise NoSourceError(
+        f"the site's source {provenance.source} is not at hand; name it with --reference"
+    )
+
+
+def _at_hand(model: str, store: Store) -> str | None:
+    """Return how to ask for a model that needs no network, None if it needs one."""
+    if model == embedded.SOURCE:
+        return "embedded"
+    try:
+        kind = resolve.kind_of(model)
+    except BadInputError:
+        return None
+    if kind is resolve.Kind.TFHUB:
+        kept = download.is_kept(store, "tfhub", tfhub.canonical(model))
+    elif kind is resolve.Kind.KAGGLE:
+        kept = download.is_kept(store, "kaggle", kaggle.canonical(model))
+    else:
+        kept = kind is resolve.Kind.EMBEDDED or Path(model).exists()
+    return model if kept else None
+
+
+def _of_site(site: Path, variant: str | None = None) -> Subject:
+    report = build_report.read(site)
+    card = report.card
+    name, folder, artifacts = report.quantization, "model", report.artifacts
+    if variant not in (None, name):
+        others = {other.name: other for other in report.variants}
+        if variant not in others:
+            raise BadInputError(
+                f"{site} has no variant {variant}; it has {', '.join((name, *others))}"
+            )
+        name, folder, artifacts = variant, f"{VARIANTS}/{variant}", others[variant].artifacts
+    network = Network(
+        folder=(site / folder).resolve(),
+        model_json=artifacts.model_json,
+        sha256=card.provenance.sha256,
+        input=card.input,
+        name=printable(str(site)),
+    )
+    return Subject(network, card, f"site, {name}", artifacts.activation)
+
+
+def _of_model(
+    fetched: Fetched, declared: Declared, photos: Photos | None, progress: Progress
+) -> Subject:
+    fetched = replace(fetched, declared=declared)
+    progress.say(f"Reading the graph of {declared.name or fetched.source}")
+    try:
+        read = _read(fetched, progress)
+    except UnknownRangeError:
+        if photos is None or photos.classes is None:
+            raise
+        with tensorflow.quiet():
+            trial = ranges.find(fetched, photos, progress=progress)
+        read = _read(replace(fetched, range_found=trial.best), progress)
+    for sentence in read.assumptions:
+        progress.warn(sentence)
+    return _subject(fetched, read.card, read.ending)
+
+
+def _as_source(subject: Subject, fetched: Fetched, progress: Progress) -> Subject:
+    """Return the model that the subject was made from, fed as the subject is."""
+    card = subject.card
+    declared = Declared(
+        name=card.provenance.name,
+        labels=card.labels,
+        label_offset=card.label_offset,
+        task=card.task,
+        **card.input.model_dump(),
+    )
+    read = _read(replace(fetched, declared=declared), progress)
+    return _subject(fetched, card, read.ending)
+
+
+def _as_fed(card: ModelCard) -> PixelRange:
+    """Return how a model is fed, as a guess for another one of the same labels."""
+    spec = card.input
+    return PixelRange(
+        value_range=spec.value_range,
+        source="guessed",
+        reason="the model that it is compared with is fed so",
+        mean=spec.mean,
+        std=spec.std,
+        channels=spec.channels,
+    )
+
+
+def _read(fetched: Fetched, progress: Progress) -> Classifier:
+    from toolchain.graph import classifier
+
+    operations.check(fetched, progress)
+    with tensorflow.quiet():
+        return classifier.read(fetched)
+
+
+def _subject(fetched: Fetched, card: ModelCard, ending: Ending) -> Subject:
+    network = Network(fetched.path.resolve(), None, fetched.sha256, card.input, fetched.source)
+    return Subject(network, card, "SavedModel", ending.source, ending.is_binary)

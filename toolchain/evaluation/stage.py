@@ -1,0 +1,256 @@
+"""The evaluation: photos in batches over an executor, judged when all are answered."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from toolchain.errors import BadInputError
+from toolchain.evaluation import loading
+from toolchain.evaluation.batches import Answers, Batch, answer
+from toolchain.executors import cores, executor_for, use_one_thread
+from toolchain.graph import ending
+from toolchain.metrics import multi_label
+from toolchain.metrics.scores import scores_of
+from toolchain.metrics.single_label import judge_scores
+from toolchain.photos import photo_folder, photo_labels
+from toolchain.records.card import Declared
+from toolchain.records.evaluation import Change, Evaluation, Judged, Tag
+from toolchain.text import printable
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from toolchain.cache.store import Store
+    from toolchain.evaluation.loading import Subject
+    from toolchain.photos.photo_folder import Photos
+    from toolchain.photos.photo_labels import PhotoLabels
+    from toolchain.progress import Progress
+    from toolchain.records.multi_label import MultiLabel
+    from toolchain.sources.resolve import Request
+
+    Array = np.ndarray[Any, Any]
+
+_BATCH = 16  # photos; the same for any number of workers
+_FEW = 256  # photos that one process judges before a second has imported TensorFlow
+_NAMED = 5  # broken photos that the record names
+_DIGITS = 4  # of a score that it lists
+_LISTED = 60  # photos with another first label that it lists
+
+
+@dataclass(frozen=True)
+class EvaluationOptions:
+    """What to judge, by which photos, and where to compute it."""
+
+    request: Request
+    """A built site or a model."""
+    photos: Path
+    reference: Request | None = None
+    """None: the model that a site was built from, where it is at hand."""
+    declared: Declared = field(default_factory=Declared)
+    """What the user says of a model; a site says it itself."""
+    limit: int | None = None
+    """How many of the photos to use; None: all."""
+    workers: int | None = None
+    """Processes on this machine; None: as many as are worth it."""
+    engine: str | None = None
+    """Address of a Dask scheduler that does the work."""
+    variant: str | None = None
+    """Of a site: which of its variants; None: the one that its page begins with."""
+    photo_labels: Path | None = None
+    """A CSV of photos and their labels; None: `labels.csv` among the photos, or class folders."""
+
+
+def evaluate(options: EvaluationOptions, *, store: Store, progress: Progress) -> Evaluation:
+    """Judge a site or a model on photos.
+
+    The result does not depend on where and by how many workers it was computed.
+
+    Raises:
+        BadInputError: The photos, the model or the reference cannot be used.
+        ToolchainError: A model cannot be fetched, or the workers failed.
+    """
+    use_one_thread()
+    labels_file = photo_labels.file_of(options.photos, options.photo_labels)
+    listed = photo_folder.find(options.photos, by_folders=labels_file is None)
+    subject = loading.subject_of(
+        options.request,
+        options.declared,
+        variant=options.variant,
+        photos=listed,
+        store=store,
+        progress=progress,
+    )
+    told = photo_labels.of(listed, labels_file, subject.card.labels)
+    reference, note = _reference(subject, options, store, progress)
+    if told is None and reference is None:
+        raise BadInputError(
+            f"{options.photos} has no class folders and there is no reference to agree with; "
+            "sort the photos into a folder a class, or give --photo-labels or --reference"
+        )
+    photos = listed.limited(options.limit)
+    judged = (subject,) if reference is None else (subject, reference)
+    answers = _answers(judged, photos, options, progress)
+    broken = answers.broken
+    if len(broken) == len(photos.paths):
+        raise BadInputError(
+            f"none of the {len(photos.paths)} files in {options.photos} can be read as a picture; "
+            "give a folder of photos"
+        )
+    several = subject.card.task == "multi-label"
+    told = None if told is None else told.of_some(listed, photos)
+    truth = None
+    if told is not None and not several:
+        truth = np.delete(told.one_each(photos), broken)
+    scores = [_scores(who, outputs) for who, outputs in zip(judged, answers.outputs, strict=True)]
+    names = [printable(path.relative_to(photos.folder).as_posix()) for path in photos.paths]
+    whole = [name for place, name in enumerate(names) if place not in set(broken)]
+    return Evaluation(
+        model=_named(subject),
+        reference=None if reference is None else _named(reference),
+        note=note,
+        folder=printable(str(options.photos)),
+        broken=len(broken),
+        broken_photos=tuple(names[place] for place in broken[:_NAMED]),
+        verdict=judge_scores(
+            scores[0], truth, scores[1] if reference else None, multi_label=several
+        ),
+        multi_label=_several(subject, told, scores, broken) if told and several else None,
+        changed=_changed(scores[0], scores[1], truth, subject, whole) if reference else (),
+    )
+
+
+def _several(
+    subject: Subject, told: PhotoLabels, scores: list[Array], broken: tuple[int, ...]
+) -> MultiLabel:
+    """Judge a model that may give a photo several labels.
+
+    Args:
+        subject: Knows the threshold.
+        told: Which labels the photos have, broken ones too.
+        scores: Float `[photos, labels]`, the model's, and the reference's if there is one.
+        broken: Places of photos that cannot be read.
+
+    Raises:
+        BadInputError: None of the photos has a label.
+    """
+    truth = np.delete(told.truth, broken, axis=0)
+    if not truth.any():
+        raise BadInputError(
+            f"none of the {len(truth)} photos has a label, so nothing can be found in them; "
+            "give photos that have some"
+        )
+    return multi_label.judge(
+        scores[0],
+        truth,
+        scores[1] if len(scores) > 1 else None,
+        threshold=subject.card.threshold,
+        known=told.known,
+    )
+
+
+def _changed(
+    scores: Array, reference: Array, truth: Array | None, subject: Subject, photos: list[str]
+) -> tuple[Change, ...]:
+    """List photos whose first label is another than the reference's.
+
+    Args:
+        scores: Float `[n, labels]`, the model's.
+        reference: Float `[n, labels]`, the reference's.
+        truth: Whole numbers `[n]`, the right labels.
+        subject: Knows the labels.
+        photos: Their names.
+    """
+    labels = subject.card.labels
+    wanted, found = reference.argmax(axis=1), scores.argmax(axis=1)
+    rows = np.flatnonzero(wanted != found)
+    sure = reference[rows, wanted[rows]]
+    # Stable, so that photos of equal scores keep their order.
+    listed = rows[np.argsort(-sure, kind="stable")][:_LISTED]
+
+    def tag(row: int, label: int, of: Array) -> Tag:
+        return Tag(label=labels[label], score=round(float(of[row, label]), _DIGITS))
+
+    return tuple(
+        Change(
+            photo=photos[row],
+            reference=tag(row, wanted[row], reference),
+            model=tag(row, found[row], scores),
+            truth=None if truth is None else labels[truth[row]],
+        )
+        for row in listed
+    )
+
+
+def _reference(
+    subject: Subject, options: EvaluationOptions, store: Store, progress: Progress
+) -> tuple[Subject | None, str | None]:
+    if options.reference is not None:
+        given = options.reference
+        return loading.reference_for(subject, given, store=store, progress=progress), None
+    if subject.network.model_json is None:
+        return None, None
+    try:
+        source = loading.source_of(subject, options.request, store=store, progress=progress)
+    except loading.NoSourceError as error:
+        return None, f"agreement is left out: {error}"
+    return source, None
+
+
+def _answers(
+    judged: tuple[Subject, ...], photos: Photos, options: EvaluationOptions, progress: Progress
+) -> Answers:
+    """Compute all batches and join their answers in the order of the photos."""
+    networks = tuple(subject.network for subject in judged)
+    starts = range(0, len(photos.paths), _BATCH)
+    batches = [Batch(networks, photos.paths[start : start + _BATCH]) for start in starts]
+    count = len(photos.paths)
+    worthwhile = 1 if count <= _FEW else cores()
+    outputs: list[tuple[Array, ...]] = []
+    broken: list[int] = []
+    with (
+        executor_for(worthwhile, workers=options.workers, engine=options.engine) as executor,
+        progress.track("Judging photos", count, "photos") as tracker,
+    ):
+        answered = executor.map(answer, batches)
+        for start, batch, answers in zip(starts, batches, answered, strict=True):
+            broken += [start + place for place in answers.broken]
+            if len(answers.broken) < len(batch.photos):
+                outputs.append(answers.outputs)
+            tracker.advance(len(batch.photos))
+    joined = tuple(np.concatenate(parts) for parts in zip(*outputs, strict=True))
+    return Answers(joined, tuple(broken))
+
+
+def _scores(subject: Subject, outputs: Array) -> Array:
+    """Return what the page would show for a network's outputs, float64 `[n, labels]`.
+
+    Raises:
+        BadInputError: The network gives another number of classes than its card says, or
+            something that is no number.
+    """
+    card = subject.card
+    name = card.provenance.name
+    if subject.is_binary and outputs.shape[1:] == (1,):
+        outputs = ending.of_two(outputs, subject.activation)
+    if outputs.ndim != len("nc") or outputs.shape[1] != card.classes:
+        raise BadInputError(
+            f"{name} gives outputs of shape {outputs.shape[1:]}, not a row of {card.classes}; "
+            "check its labels"
+        )
+    if not np.isfinite(outputs).all():
+        raise BadInputError(f"{name} gives outputs that are no numbers, so nothing can be judged")
+    labelled: Array = scores_of(outputs, subject.activation)[:, card.label_offset :]
+    return labelled
+
+
+def _named(subject: Subject) -> Judged:
+    provenance = subject.card.provenance
+    return Judged(
+        name=provenance.name,
+        source=provenance.source,
+        sha256=provenance.sha256,
+        form=subject.form,
+    )

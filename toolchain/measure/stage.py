@@ -1,0 +1,180 @@
+"""Measures a site: first and repeated visits, and what they cost."""
+
+from __future__ import annotations
+
+import statistics
+from collections import Counter
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+from urllib.parse import urlsplit, urlunsplit
+
+from toolchain.errors import ToolchainError
+from toolchain.measure import browser as browsers
+from toolchain.measure.local_host import Served, serving
+from toolchain.measure.summary import figures, p90, path_of, spread
+from toolchain.measure.visit import Visit, from_host, visit
+from toolchain.records import visit_figures
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from playwright.sync_api import Browser
+
+    from toolchain.progress import Progress
+    from toolchain.throttling import Link
+
+Backend = Literal["auto", "wasm", "webgl", "webgpu", "cpu"]
+BACKENDS: tuple[Backend, ...] = ("auto", "wasm", "webgl", "webgpu", "cpu")
+HOSTS: tuple[visit_figures.Host, ...] = ("toolchain", "plain")
+
+TAGS = 20
+"""How many photos are tagged after the first, for the steady inference."""
+
+
+@dataclass(frozen=True)
+class MeasureOptions:
+    """What to measure and how."""
+
+    site: str
+    """Folder of a built site, or the address of a page."""
+    network: Link
+    backend: Backend = "auto"
+    host: visit_figures.Host = "toolchain"
+    """Who serves a folder."""
+    runs: int = 5
+    """How many first visits, each with a repeated one."""
+    timeout: float = 300.0
+    """Seconds until a visit's first tag has to be there."""
+    chromium: Path | None = None
+
+    @property
+    def is_address(self) -> bool:
+        """Whether the site is somebody else's, known by its address alone."""
+        return self.site.startswith(("http://", "https://"))
+
+
+@dataclass(frozen=True)
+class Run:
+    """A first visit and a repeated one."""
+
+    first: Visit
+    repeat: Visit
+
+
+def measure(options: MeasureOptions, *, progress: Progress) -> visit_figures.Measurement:
+    """Visit a site in Chromium, and tell what it cost.
+
+    Raises:
+        BadInputError: There is no site of this tool at that path.
+        MissingToolError: Playwright or Chromium is not installed.
+        ToolchainError: The page showed no tag, or ran on another backend than asked for.
+    """
+    if options.is_address:
+        return _measured(options, Served(options.site), None, progress)
+    with serving(Path(options.site), options.host) as served:
+        return _measured(options, served, options.host, progress)
+
+
+def run_once(
+    browser: Browser,
+    served: Served,
+    network: Link,
+    *,
+    tags: int = TAGS,
+    timeout: float = 300.0,
+) -> Run:
+    """Visit a page as a new visitor, and once more as the same one.
+
+    Raises:
+        ToolchainError: The page showed no tag.
+    """
+    context = browser.new_context()
+    try:
+        visits = []
+        for more in (tags, 0):
+            begun = len(served.answers)
+            seen = visit(context, served.url, network, tags=more, timeout=timeout)
+            visits.append(_with_all_served(seen, served, begun))
+        return Run(*visits)
+    finally:
+        context.close()
+
+
+def summarise(
+    runs: Sequence[Run],
+    served: Served,
+    options: MeasureOptions,
+    host: visit_figures.Host | None,
+    name: str,
+) -> visit_figures.Measurement:
+    """Make a record of at least one run; `name` is the browser's."""
+    steady = [run.first.inference_ms for run in runs if run.first.inference_ms]
+    firsts, repeats = [run.first for run in runs], [run.repeat for run in runs]
+    return visit_figures.Measurement(
+        network=options.network,
+        host=host,
+        backend=options.backend,
+        ran_on=firsts[-1].backend or "unknown",
+        browser=name,
+        runs=len(runs),
+        first=figures(firsts, served.url, options.network),
+        repeat=figures(repeats, served.url, options.network),
+        repeat_ratio=spread(run.repeat.first_tag_ms / run.first.first_tag_ms for run in runs),
+        inference_ms=spread(map(statistics.median, steady)) if steady else None,
+        inference_p90_ms=spread(map(p90, steady)) if steady else None,
+        heap_bytes=round(statistics.median(visit.heap_bytes for visit in firsts)),
+        buffer_bytes=round(statistics.median(visit.buffer_bytes for visit in firsts)),
+        tensors=firsts[-1].tensors,
+    )
+
+
+def with_backend(url: str, backend: Backend) -> str:
+    """Return a page's address that asks for a backend, in place of another one.
+
+    Args:
+        url: It may have a query of its own, and a fragment, which is last in an address.
+        backend: Any but `auto`, for which the page needs no word.
+    """
+    parts = urlsplit(url)
+    others = [each for each in parts.query.split("&") if each.partition("=")[0] != "backend"]
+    query = "&".join([*filter(None, others), f"backend={backend}"])
+    return urlunsplit(parts._replace(query=query))
+
+
+def _measured(
+    options: MeasureOptions, served: Served, host: visit_figures.Host | None, progress: Progress
+) -> visit_figures.Measurement:
+    if options.backend != "auto":
+        served = replace(served, url=with_backend(served.url, options.backend))
+    runs = []
+    with (
+        browsers.started(options.chromium) as browser,
+        progress.track("Visiting", options.runs, "visits") as tracker,
+    ):
+        for _ in range(options.runs):
+            run = run_once(browser, served, options.network, timeout=options.timeout)
+            _check_backend(run.first, options)
+            runs.append(run)
+            tracker.advance(1)
+        return summarise(runs, served, options, host, f"Chromium {browser.version}")
+
+
+def _check_backend(seen: Visit, options: MeasureOptions) -> None:
+    if options.backend not in ("auto", seen.backend):
+        raise ToolchainError(
+            f"the page ran on {seen.backend or 'a backend that it does not name'} instead of "
+            f"{options.backend}; measure that, or --backend auto"
+        )
+
+
+def _with_all_served(seen: Visit, served: Served, begun: int) -> Visit:
+    """Add what left the host but is in no page's book: a service worker's own script."""
+    known = Counter(path_of(transfer, served.url) for transfer in seen.transfers if transfer.bytes)
+    rest = []
+    for path, length in served.answers[begun:]:
+        if known[path]:
+            known[path] -= 1
+        else:
+            rest.append(from_host(path, length))
+    return replace(seen, transfers=(*seen.transfers, *rest))

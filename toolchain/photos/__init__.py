@@ -1,0 +1,1 @@
+"""Folders of the user's photos."""

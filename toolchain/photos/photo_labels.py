@@ -1,0 +1,324 @@
+"""Which labels photos have where one may have several: a CSV beside them, or class folders."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from toolchain import text
+from toolchain.errors import BadInputError
+from toolchain.photos.photo_folder import LABELS, Names, Photos, label_indices
+from toolchain.text import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    Array = np.ndarray[Any, Any]
+
+_DELIMITERS = (",", "\t", ";")
+_BETWEEN = re.compile(r"[;|]")
+_FILES = frozenset(
+    {"", "file", "files", "filename", "file_name", "path", "photo", "photos", "image", "images"}
+    | {"image_id", "imageid", "image_name", "image_path", "img", "id", "name"}
+)
+_LISTS = frozenset(
+    {"label", "labels", "tag", "tags", "class", "classes", "category", "categories", "names"}
+)
+_MARKS = {"0": False, "1": True, "0.0": False, "1.0": True, "false": False, "true": True}
+_NAMED = 5  # photos that an error names
+_LONGEST = 60  # characters of a cell that an error shows
+
+_Row = tuple[int, list[str]]
+
+
+@dataclass(frozen=True)
+class PhotoLabels:
+    """Which of a model's labels each photo has."""
+
+    truth: Array
+    """Bool `[photos, labels]`, the photos in their order."""
+    known: Array
+    """Bool `[labels]`: of which labels the photos tell whether they are there."""
+
+    def of_some(self, photos: Photos, kept: Photos) -> PhotoLabels:
+        """Return the same of some of the photos.
+
+        Args:
+            photos: All, in the order of `truth`.
+            kept: Some of them.
+        """
+        places = {path: place for place, path in enumerate(photos.paths)}
+        return PhotoLabels(self.truth[[places[path] for path in kept.paths]], self.known)
+
+    def one_each(self, photos: Photos) -> Array:
+        """Return each photo's only label, for a model that gives one a photo.
+
+        Args:
+            photos: The same, in the same order.
+
+        Returns:
+            Whole numbers `[photos]`.
+
+        Raises:
+            BadInputError: A photo has none, or several.
+        """
+        counts = self.truth.sum(axis=1)
+        odd = np.flatnonzero(counts != 1)
+        if len(odd):
+            name = printable(photos.paths[odd[0]].relative_to(photos.folder).as_posix())
+            raise BadInputError(
+                f"{name} has {counts[odd[0]]} labels, and this model gives one label a photo; "
+                "give every photo one, or build the model with --task multi-label"
+            )
+        found: Array = self.truth.argmax(axis=1)
+        return found
+
+
+def file_of(folder: Path, given: Path | None) -> Path | None:
+    """Return the file that says which labels the photos of a folder have; None: none does.
+
+    Args:
+        folder: Of the photos.
+        given: The file that the user names; it holds over `labels.csv` in the folder.
+    """
+    if given is not None:
+        return given
+    beside = folder / LABELS
+    return beside if beside.is_file() else None
+
+
+def of(photos: Photos, file: Path | None, labels: tuple[str, ...]) -> PhotoLabels | None:
+    """Return which labels photos have, by a file or by their class folders.
+
+    Args:
+        photos: In their order.
+        file: As :func:`read` takes it; None: the folders tell, where there are any.
+        labels: The model's, in the order of its outputs.
+
+    Raises:
+        BadInputError: The file, or the name of a folder, cannot be used.
+    """
+    if file is not None:
+        return read(file, photos, labels)
+    if photos.classes is None:
+        return None
+    indices = label_indices(photos.classes, labels, photos.folder)
+    truth = np.zeros((len(photos.paths), len(labels)), bool)
+    truth[np.arange(len(truth)), [indices[name] for name in photos.classes]] = True
+    return PhotoLabels(truth, np.ones(len(labels), bool))
+
+
+def read(path: Path, photos: Photos, labels: tuple[str, ...]) -> PhotoLabels:
+    """Read a CSV of photos and their labels.
+
+    Each row has a photo and its labels, separated by `;` or `|`, none where there are none; or,
+    under a header of labels, a 1 or a 0 for each of them. A photo is named by its path in the
+    folder, with or without its suffix.
+
+    Args:
+        path: The file.
+        photos: All photos of the folder, in the order of the rows of the result.
+        labels: The model's, in the order of its outputs.
+
+    Raises:
+        BadInputError: The file cannot be read, names a photo or a label that is not there or
+            the same photo twice, or leaves out a photo.
+    """
+    file = f"the photos' labels {path}"
+    places = _places(photos)
+    rows = _rows(path, file, places)
+    header = rows[0][1] if _is_header(rows[0][1], places) else None
+    if header is not None and _key(header[0]) not in _FILES:
+        raise _unknown(rows[0], file, photos)
+    body = rows if header is None else rows[1:]
+    names = Names(labels)
+    truth = np.zeros((len(photos.paths), len(labels)), bool)
+    known = np.ones(len(labels), bool)
+    columns = _columns(rows[0], body, header, names, file)
+    if columns is not None:
+        known[:] = False
+        known[columns] = True
+    seen: dict[int, int] = {}
+    for row in body:
+        number, (name, *cells) = row
+        if name not in places:
+            raise _unknown(row, file, photos)
+        place = places[name]
+        if place is None:
+            raise BadInputError(
+                f"line {number} of {file} names `{_cited(name)}`, and several photos are called "
+                "so; write its path in the folder with its suffix"
+            )
+        if place in seen:
+            raise BadInputError(
+                f"line {number} of {file} names `{_cited(name)}` again, as line {seen[place]} "
+                "does; write one line for each photo"
+            )
+        seen[place] = number
+        if columns is None:
+            truth[place, _listed(number, cells[0], names, file)] = True
+        else:
+            truth[place, columns] = _marked(number, cells, file)
+    _refuse_missing(photos, seen, file)
+    return PhotoLabels(truth, known)
+
+
+def _places(photos: Photos) -> dict[str, int | None]:
+    """Return each photo's place by the names it may have; None where several have the name."""
+    whole = [path.relative_to(photos.folder).as_posix() for path in photos.paths]
+    places: dict[str, int | None] = {}
+    for place, path in enumerate(photos.paths):
+        for short in {whole[place][: -len(path.suffix) or None], path.name, path.stem}:
+            places[short] = None if short in places else place
+    # A whole path is no other photo's, whatever is left of others without their suffixes.
+    places.update({name: place for place, name in enumerate(whole)})
+    return places
+
+
+def _rows(path: Path, file: str, places: dict[str, int | None]) -> list[_Row]:
+    try:
+        whole = text.read(path, "utf-8-sig")
+    except (OSError, ValueError) as error:
+        raise BadInputError(f"{file} cannot be read as text: {error}") from error
+    if not whole.strip():
+        raise BadInputError(f"{file} are empty; write a line `photo.jpg,cat;dog` for each photo")
+    faults: list[BadInputError] = []
+    for delimiter in _DELIMITERS:
+        try:
+            rows = _split(whole, delimiter, file)
+        except BadInputError as error:
+            faults.append(error)
+            continue
+        # `a.jpg,cat;dog` is no photo called `a.jpg,cat`.
+        if len(rows[0][1]) > 1 and any(cells[0] in places for _, cells in rows):
+            return rows
+    if faults:
+        raise faults[0]
+    number, cells = _split(whole, _DELIMITERS[0], file)[-1]
+    raise BadInputError(
+        f"line {number} of {file}, `{_cited(','.join(cells))}`, does not begin with a photo of "
+        "the folder; write lines like `photo.jpg,cat;dog`"
+    )
+
+
+def _split(whole: str, delimiter: str, file: str) -> list[_Row]:
+    reader = csv.reader(io.StringIO(whole, newline=""), delimiter=delimiter, skipinitialspace=True)
+    try:
+        rows = [
+            (reader.line_num, [cell.strip() for cell in cells])
+            for cells in reader
+            if any(cell.strip() for cell in cells)
+        ]
+    except csv.Error as error:
+        raise BadInputError(f"line {reader.line_num} of {file} is no CSV: {error}") from error
+    width = len(rows[0][1])
+    for number, cells in rows:
+        if len(cells) != width:
+            raise BadInputError(
+                f"line {number} of {file} has {len(cells)} columns, and line {rows[0][0]} has "
+                f"{width}; separate the labels of a photo by ; and put quotes around commas"
+            )
+    return rows
+
+
+def _is_header(cells: Sequence[str], places: dict[str, int | None]) -> bool:
+    if _key(cells[0]) in _FILES and (len(cells) > 2 or _key(cells[1]) in _LISTS):  # noqa: PLR2004
+        return True  # even if a photo is called so
+    return cells[0] not in places
+
+
+def _columns(
+    first: _Row, body: Sequence[_Row], header: list[str] | None, names: Names, file: str
+) -> list[int] | None:
+    """Return the label of each column of marks; None where one column lists a photo's labels."""
+    width = len(first[1])
+    if not body:
+        raise BadInputError(f"{file} have a header and no photo; write a line for each photo")
+    if width == 2 and (header is None or _key(header[1]) in _LISTS):  # noqa: PLR2004
+        return None
+    if header is None:
+        raise BadInputError(
+            f"line {first[0]} of {file} has {width} columns and no header says what they are; "
+            "write the names of the labels over them, or separate labels by ;"
+        )
+    columns: list[int] = []
+    for name in header[1:]:
+        found = _one(first[0], name, names, file)
+        if found in columns:
+            raise BadInputError(
+                f"line {first[0]} of {file} has two columns of the label `{_cited(name)}`; leave "
+                "one"
+            )
+        columns.append(found)
+    return columns
+
+
+def _listed(number: int, cell: str, names: Names, file: str) -> list[int]:
+    """Return the labels that a cell lists."""
+    # A label may itself hold what separates others.
+    if names.indices(cell):
+        return [_one(number, cell, names, file)]
+    parts = [part.strip() for part in _BETWEEN.split(cell)]
+    return [_one(number, part, names, file) for part in parts if part]
+
+
+def _one(number: int, name: str, names: Names, file: str) -> int:
+    indices = names.indices(name)
+    if len(indices) == 1:
+        return indices[0]
+    if indices:
+        raise BadInputError(
+            f"line {number} of {file} names `{_cited(name)}`, which could be any of the labels "
+            f"{', '.join(map(str, indices))}; write one of these numbers"
+        )
+    raise BadInputError(
+        f"line {number} of {file} names `{_cited(name)}`, which is no label of the model; write "
+        "labels as the model has them or by their numbers, and separate them by ;"
+    )
+
+
+def _marked(number: int, cells: Sequence[str], file: str) -> list[bool]:
+    for cell in cells:
+        if cell.casefold() not in _MARKS:
+            raise BadInputError(
+                f"line {number} of {file} has `{_cited(cell)}` where a 1 or a 0 says whether the "
+                "photo has the label"
+            )
+    return [_MARKS[cell.casefold()] for cell in cells]
+
+
+def _unknown(row: _Row, file: str, photos: Photos) -> BadInputError:
+    number, cells = row
+    return BadInputError(
+        f"line {number} of {file} names `{_cited(cells[0])}`, which is no photo in "
+        f"{photos.folder}; write the path of a photo there, or call the file something else if it "
+        "does not tell the labels of photos"
+    )
+
+
+def _refuse_missing(photos: Photos, seen: dict[int, int], file: str) -> None:
+    missing = [path for place, path in enumerate(photos.paths) if place not in seen]
+    if missing:
+        shown = ", ".join(
+            printable(path.relative_to(photos.folder).as_posix()) for path in missing[:_NAMED]
+        )
+        more = f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
+        raise BadInputError(
+            f"{file} say nothing of {len(missing)} of {len(photos.paths)} photos: {shown}{more}; "
+            "write a line for each, with nothing behind the comma where a photo has no label"
+        )
+
+
+def _key(header: str) -> str:
+    return re.sub(r"[\s-]+", "_", header.casefold())
+
+
+def _cited(cell: str) -> str:
+    shown = printable(cell)
+    return shown if len(shown) <= _LONGEST else f"{shown[: _LONGEST - 1]}…"

@@ -1,0 +1,41 @@
+"""`toolchain evaluate`: judges a model on photos, and keeps the result in a site's report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from toolchain.errors import ToolchainError
+from toolchain.evaluation import stage
+from toolchain.records import build_report
+from toolchain.records.site_files import MARK
+from toolchain.report import report_files
+
+if TYPE_CHECKING:
+    from toolchain.cache.store import Store
+    from toolchain.progress import Progress
+    from toolchain.records.evaluation import Evaluation
+
+
+def evaluate(options: stage.EvaluationOptions, *, store: Store, progress: Progress) -> Evaluation:
+    """Judge a site or a model on photos, and write the result into a site's report.
+
+    The report has room for the evaluation of a site's first variant; those of the others are
+    only returned.
+
+    Raises:
+        BadInputError: The photos, the model or the reference cannot be used.
+        ToolchainError: A model cannot be fetched, or the workers failed.
+    """
+    site = Path(options.request.model)
+    if not (site / MARK).is_file():
+        return stage.evaluate(options, store=store, progress=progress)
+    before = build_report.read(site)
+    found = stage.evaluate(options, store=store, progress=progress)
+    if options.variant not in (None, before.quantization):
+        return found
+    try:
+        report_files.keep_evaluation(site, before, found)
+    except ToolchainError as error:
+        progress.warn(str(error))
+    return found

@@ -1,0 +1,237 @@
+"""Makes the models of a site: the stages that a model passes on its way there, timed."""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from toolchain.errors import BadInputError, UnreachableError
+from toolchain.photos.photo_folder import find
+from toolchain.pipeline import pixel_values
+from toolchain.quantize import stage as quantization
+from toolchain.quantize.settings import QuantizeSettings
+from toolchain.records import build_report
+from toolchain.site import render, web_bundle
+from toolchain.smoke_test import stage as smoke_test
+from toolchain.sources import resolve
+from toolchain.tfjs.convert import Stored
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from toolchain.cache.store import Store
+    from toolchain.pipeline.build_options import BuildOptions, Weights
+    from toolchain.progress import Progress
+    from toolchain.records.card import Declared
+    from toolchain.records.plan import Plan
+    from toolchain.records.smoke_test import SmokeTest
+    from toolchain.records.verdict import Verdict
+    from toolchain.site.page_files import PageFiles
+    from toolchain.sources.saved_model import Fetched
+    from toolchain.tfjs.stage import TfjsModel
+
+_SHOWN = 2  # photos, in the smoke test
+_PREVIEW = "preview: "  # before the names of its stages, as a variant's name is before its
+
+
+@dataclass(frozen=True)
+class Made:
+    """A model as the site gets it, and how compressing it went."""
+
+    name: str
+    """Of its weights."""
+    model: TfjsModel
+    plan: Plan | None = None
+    verdict: Verdict | None = None
+    photos: Mapping[str, str | None] = field(default_factory=dict)
+    """Digests of those that it was compressed by."""
+
+
+@dataclass(frozen=True)
+class Models:
+    """All that a site has."""
+
+    first: Made
+    """The one that the page begins with."""
+    variants: tuple[Made, ...]
+    """The same with its weights stored in other ways."""
+    preview: Made | None
+    notice: str | None
+    """Why it is another model than was asked for."""
+
+    @property
+    def offered(self) -> tuple[Made, ...]:
+        """Those that visitors may choose from; none where there is but one."""
+        return (self.first, *self.variants) if self.variants else ()
+
+    @property
+    def all(self) -> tuple[Made, ...]:
+        """Every one of them."""
+        return (self.first, *self.variants, *([self.preview] if self.preview else ()))
+
+
+class Stages:
+    """Runs the stages that models pass, and times them."""
+
+    def __init__(self, options: BuildOptions, store: Store, progress: Progress) -> None:
+        self.done: list[build_report.Stage] = []
+        self._options = options
+        self._store = store
+        self._progress = progress
+        self._reused = False
+
+    @contextmanager
+    def timed(self, name: str) -> Iterator[None]:
+        """Time what is done inside as the stage of this name."""
+        self._reused = False
+        begun = time.perf_counter()
+        yield
+        seconds = round(time.perf_counter() - begun, 3)
+        self.done.append(build_report.Stage(name=name, seconds=seconds, reused=self._reused))
+
+    def source(self) -> resolve.Outcome:
+        """Fetch the model, or the embedded one in its place."""
+        options = self._options
+        with self.timed("source"):
+            if options.fallback:
+                outcome = resolve.fetch_or_embedded(
+                    options.request, store=self._store, progress=self._progress
+                )
+            else:
+                outcome = resolve.Outcome(
+                    resolve.fetch(options.request, store=self._store, progress=self._progress)
+                )
+        return replace(outcome, fetched=_declare(outcome.fetched, options.declared))
+
+    def preview_source(self, request: resolve.Request) -> Fetched | None:
+        """Fetch the preview; None where its hosts are out of reach and that is no error."""
+        with self.timed(f"{_PREVIEW}source"):
+            try:
+                fetched = resolve.fetch(request, store=self._store, progress=self._progress)
+            except UnreachableError as error:
+                if not self._options.fallback:
+                    raise
+                self._progress.warn(str(error))
+                self._progress.warn(
+                    f"building without the preview {request.model}; "
+                    "--no-fallback makes this an error"
+                )
+                return None
+        # Its licence and the size of its input are its own.
+        own = {"licence": None, "height": None, "width": None}
+        return _declare(fetched, self._options.declared.model_copy(update=own))
+
+    def convert(self, fetched: Fetched, weights: Weights, prefix: str = "") -> TfjsModel:
+        """Convert a model to TF.js, with its weights as they shall be or as compression wants."""
+        with self.timed(f"{prefix}convert"):
+            model = pixel_values.convert(
+                fetched,
+                # Quantising starts from the weights as they are.
+                weights if isinstance(weights, Stored) else Stored("none", weights.shard_bytes),
+                None if isinstance(weights, Stored) else weights.evaluation,
+                offered=web_bundle.load_runtimes()[-1].ops,
+                store=self._store,
+                progress=self._progress,
+            )
+            self._reused = model.reused
+        return model
+
+    def quantize(self, model: TfjsModel, weights: Weights, prefix: str = "") -> Made:
+        """Compress a model's weights, unless they are to stay as the converter stored them."""
+        if isinstance(weights, Stored):
+            return Made(weights.name, model)
+        with self.timed(f"{prefix}quantize"):
+            made = quantization.run(model, weights, store=self._store, progress=self._progress)
+            self._reused = made.model.reused
+        return Made(weights.name, made.model, made.plan, made.verdict, made.photos)
+
+    def smoke_test(
+        self, site: Path, models: Models, files: Sequence[PageFiles]
+    ) -> tuple[SmokeTest, ...]:
+        """Run every model of a rendered site as its page does, and compare it with its source."""
+        with self.timed("smoke test"):
+            photos = self._some_photos()
+            subjects = [
+                smoke_test.Subject(
+                    "preview" if each is models.preview else each.name, each.model, of, photos
+                )
+                for each, of in zip(models.all, files, strict=True)
+            ]
+            found, self._reused = smoke_test.run(
+                site,
+                subjects,
+                host=web_bundle.worker_host(),
+                store=self._store,
+                progress=self._progress,
+            )
+        return found
+
+    def _some_photos(self) -> tuple[Path, ...]:
+        """Return a few of the photos that were given to compress by."""
+        weights = self._options.weights
+        if isinstance(weights, Stored):
+            return ()
+        folder = weights.calibration or weights.evaluation
+        return find(folder).limited(_SHOWN).paths if folder else ()
+
+
+def make(options: BuildOptions, stages: Stages) -> Models:
+    """Make the models of a site.
+
+    What can be wrong with the preview shows before anything is compressed, which takes longest.
+
+    Raises:
+        BadInputError: The preview has other labels than the model, or the page's template
+            has a fault.
+        ToolchainError: A stage failed.
+    """
+    outcome = stages.source()
+    small = stages.preview_source(options.preview) if options.preview else None
+    model = stages.convert(outcome.fetched, options.weights)
+    _rehearse(model, options)
+    converted = stages.convert(small, options.weights, _PREVIEW) if small else None
+    if converted and converted.converted.card.labels != model.converted.card.labels:
+        raise BadInputError(
+            f"the preview {converted.converted.card.provenance.name} has other labels than "
+            f"{model.converted.card.provenance.name}; give one that was trained on the same classes"
+        )
+    made = stages.quantize(model, options.weights)
+    variants = _variants(outcome.fetched, model, options, stages)
+    # The bytes that are asked for are those of the model itself.
+    weights = options.weights
+    if isinstance(weights, QuantizeSettings):
+        weights = replace(weights, max_bytes=None)
+    preview = stages.quantize(converted, weights, _PREVIEW) if converted else None
+    return Models(made, variants, preview, outcome.notice)
+
+
+def _variants(
+    fetched: Fetched, model: TfjsModel, options: BuildOptions, stages: Stages
+) -> tuple[Made, ...]:
+    """Make the model's other variants; those that are compressed share one conversion."""
+    plain = None if isinstance(options.weights, Stored) else model
+    made = []
+    for weights in options.variants:
+        prefix = f"{weights.name}: "
+        if isinstance(weights, Stored):
+            converted = stages.convert(fetched, weights, prefix)
+        else:
+            converted = plain = plain or stages.convert(fetched, weights, prefix)
+        made.append(stages.quantize(converted, weights, prefix))
+    return tuple(made)
+
+
+def _rehearse(model: TfjsModel, options: BuildOptions) -> None:
+    """Make the page once before the model is compressed, where its template may have a fault."""
+    if options.page.template and not isinstance(options.weights, Stored):
+        with TemporaryDirectory(prefix="toolchain-") as folder:
+            render.render(model, Path(folder), page=options.page)
+
+
+def _declare(fetched: Fetched, declared: Declared) -> Fetched:
+    """Let what the user says of a model hold over what its source says."""
+    return replace(fetched, declared=declared.over(fetched.declared))

@@ -1,0 +1,84 @@
+"""Mean and covariance of what a layer reads, from samples or from BatchNorm's statistics."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from toolchain.quantize.statistics import ChannelMoments
+
+if TYPE_CHECKING:
+    from toolchain.quantize.layer_graph import Layer
+
+    Array = np.ndarray[Any, Any]
+
+_FURTHEST = 16.0  # times that a variance is scaled up or down before it counts as unrelated
+
+
+@dataclass(frozen=True)
+class Moments:
+    """What rounding needs to know of a layer's inputs."""
+
+    mean: Array
+    """float64 `[inputs]`, depthwise `[taps, channels]`."""
+    spread: Array
+    """Covariance, float64 `[inputs, inputs]`, depthwise `[channels, taps, taps]`."""
+
+
+def of_rows(layer: Layer, rows: Array) -> Moments:
+    """Return the moments of samples, float32 `[n, inputs]`, depthwise `[n, taps, channels]`."""
+    mean = rows.mean(axis=0, dtype=np.float64)
+    centred = rows - mean.astype(np.float32)
+    if layer.kind == "depthwise":
+        spread = np.einsum("ntc,nuc->ctu", centred, centred, optimize=True)
+    else:
+        spread = centred.T @ centred
+    return Moments(mean, spread.astype(np.float64) / len(rows))
+
+
+def guessed(layer: Layer, sampled: Moments, inputs: int) -> ChannelMoments:
+    """Return what generated pictures let expect of a layer's `inputs` channels.
+
+    Pictures leave channels asleep that photos wake, so none is taken to vary less than the
+    mean of all.
+    """
+    if layer.kind == "depthwise":
+        means = sampled.mean.mean(axis=0)
+        variances = np.trace(sampled.spread, axis1=1, axis2=2) / sampled.spread.shape[-1]
+    else:
+        means = sampled.mean.reshape(-1, inputs).mean(axis=0)
+        variances = np.diag(sampled.spread).reshape(-1, inputs).mean(axis=0)
+    return ChannelMoments(means, np.maximum(variances, variances.mean()))
+
+
+def informed(layer: Layer, sampled: Moments, known: ChannelMoments) -> Moments:
+    """Correct the moments of generated pictures by what BatchNorm knows of the channels.
+
+    Means and variances are BatchNorm's; only how inputs vary together is the pictures'. A
+    channel that the pictures hardly move still has its variance, so that its weights are
+    not rounded away.
+    """
+    if layer.kind == "depthwise":
+        multiplier = sampled.mean.shape[-1] // len(known.means)
+        means = np.repeat(known.means, multiplier)
+        mean = np.broadcast_to(means, sampled.mean.shape).astype(np.float64)
+        if known.variances is None:
+            return Moments(mean, sampled.spread)
+        # Neighbouring pixels of all channels are about equally alike.
+        taps = sampled.spread.shape[-1]
+        variance = np.trace(sampled.spread, axis1=1, axis2=2).sum() / taps
+        together = sampled.spread.sum(axis=0) / max(variance, 1e-30)
+        variances = np.repeat(known.variances, multiplier)
+        return Moments(mean, variances[:, None, None] * together)
+    taps = len(sampled.mean) // len(known.means)
+    mean = np.tile(known.means, taps)
+    if known.variances is None:
+        return Moments(mean, sampled.spread)
+    diagonal = np.diag(sampled.spread).reshape(taps, -1).mean(axis=0)
+    ratio = known.variances / np.maximum(diagonal, 1e-12)
+    scale = np.tile(np.sqrt(np.clip(ratio, 1 / _FURTHEST, _FURTHEST)), taps)
+    spread = sampled.spread * np.outer(scale, scale)
+    np.fill_diagonal(spread, np.maximum(np.diag(spread), np.tile(known.variances, taps)))
+    return Moments(mean, spread)

@@ -1,0 +1,325 @@
+"""What every plan of one network has in common: its photos, what was measured, the judge.
+
+Preparing it takes about as long as making a plan with it, and gigabytes, so whoever makes
+several plans prepares once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from toolchain import digest
+from toolchain.cache import fingerprint
+from toolchain.errors import BadInputError
+from toolchain.photos.photo_folder import Photos, find, label_indices
+from toolchain.quantize.selection import held_out, select
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from toolchain.progress import Progress
+    from toolchain.quantize.calibration import Inputs
+    from toolchain.quantize.judge import Judge
+    from toolchain.quantize.layer_graph import LayerGraph
+    from toolchain.quantize.quantizer import Quantized, Quantizer
+    from toolchain.quantize.settings import QuantizeSettings
+    from toolchain.quantize.statistics import ChannelMoments
+    from toolchain.quantize.writing import Format
+    from toolchain.records.artifacts import Artifacts
+    from toolchain.records.card import Activation, InputSpec, ModelCard
+    from toolchain.tfjs.stage import Converted, TfjsModel
+
+    Array = np.ndarray[Any, Any]
+
+BLIND = (
+    "no photos to judge by: drops are what the float network's scores of generated pictures "
+    "let expect, which photos may contradict; give some with --calibration or --evaluation"
+)
+_GENERATED = 64  # pictures to round by
+_JUDGED = 256  # images to judge by, generated ones where photos are too few
+_FEW = 128  # photos with which pictures are generated beside them
+_SENSITIVITY = 64
+_SEEN = 128  # photos that were rounded by, whose errors tell the judge more of what errors are like
+_ROOM = 2_000_000_000  # bytes of activations and photos while rounding
+# Errors on photos beside those on generated pictures, where only such pictures were rounded by:
+# 0.19 beside 0.09 at 5.4 bits and 0.27 beside 0.13 at 4.8 for MobileNetV2. BatchNorm's statistics
+# tell of photos, and with them the two are alike (MobileNetV1 0.25, EfficientNet-Lite0).
+_UNDERSTATED = 2.0
+# How errors fall with the number of photos that are rounded by: the divergence of the scores, which
+# is as their square, by 0.27 for MobileNetV1 0.25 and 0.3 for MobileNetV2 from 125 to 250 photos.
+_BY_COUNT = 0.15
+# Bits a weight from which on drops expected by generated pictures came true on photos: with
+# BatchNorm's statistics for MobileNetV1 0.25 and EfficientNet-Lite0, without for MobileNetV2.
+_LEAST_KNOWN = 4.6
+_LEAST_GUESSED = 5.4
+
+
+@dataclass(frozen=True)
+class Planning:
+    """All that stays the same from one coarseness to another."""
+
+    network: LayerGraph
+    """The float network."""
+    quantiser: Quantizer
+    """It rounds by none of the photos that are judged by."""
+    judge: Judge | None
+    """None where there are no photos left to judge by and the recipe needs none."""
+    described: str
+    """What the quantiser rounds by: `188 photos`, or `64 generated pictures`."""
+    form: Format
+    shard_bytes: int
+    activation: Activation
+    """What turns the network's outputs into scores."""
+    least_bits: float = 0.0
+    """For each weight: with fewer, what generated pictures say is no longer to be trusted."""
+    whole: Callable[[], tuple[Quantizer, str]] | None = None
+    """Makes the quantiser that rounds by the photos that are judged by too, and says by how many
+    photos that is; None: there is none but the other."""
+
+    @property
+    def weights(self) -> int:
+        """Number of weights in all kernels."""
+        return sum(self.network.weights[layer.kernel].size for layer in self.network.layers)
+
+    def bytes_at(self, bits: float) -> int:
+        """Return the bytes of all kernels at so many bits a weight."""
+        return round(bits * self.weights / 8)
+
+    def write(self, quantised: Quantized, folder: Path) -> Artifacts:
+        """Write a quantised network as sealed TF.js artifacts into an existing empty folder."""
+        from toolchain.quantize import writing as writer
+        from toolchain.tfjs.artifacts import seal
+
+        writer.write(
+            self.network.with_weights(quantised.biases),
+            quantised.kernels,
+            folder,
+            form=self.form,
+            shard_bytes=self.shard_bytes,
+        )
+        return seal(folder, self.activation)
+
+
+def basis(source: TfjsModel, options: QuantizeSettings) -> dict[str, Any]:
+    """Return, as JSON, all that every plan of a network depends on; photos by their content.
+
+    Raises:
+        BadInputError: A folder of photos cannot be used.
+    """
+    return {
+        "code": fingerprint.of(__name__),
+        "source": source.key,
+        "form": options.form,
+        "calibration": photos_digest(options.calibration),
+        "evaluation": photos_digest(options.evaluation),
+        "seed": options.seed,
+        "shard_bytes": options.shard_bytes,
+    }
+
+
+def photos_digest(folder: Path | None) -> str | None:
+    """Return the digest of a folder's photos, by their names and content; None of none."""
+    if folder is None:
+        return None
+    photos = find(folder)
+    return digest.of_json(
+        [
+            [path.relative_to(photos.folder).as_posix(), digest.of_file(path)]
+            for path in photos.paths
+        ]
+    )
+
+
+def prepare(source: TfjsModel, options: QuantizeSettings, progress: Progress) -> Planning:
+    """Read the network and the photos, and measure what planning needs to know.
+
+    Args:
+        source: Float32 artifacts.
+        options: By which photos; the recipe `auto` always gets a judge.
+        progress: Hears of each photo and each layer.
+
+    Raises:
+        BadInputError: Photos cannot be used, or a weight is NaN or infinite.
+        ToolchainError: The canonical network answers otherwise than the converted one.
+    """
+    from toolchain.graph import batchnorm
+    from toolchain.quantize import (
+        calibration,
+        canonical,
+        quantizer,
+        sensitivity,
+        statistics,
+        unchanged,
+    )
+
+    converted = source.converted
+    network = canonical.read(source.folder, converted.artifacts.model_json)
+    unchanged.check(source, network, seed=options.seed)
+    selection = select(options, _room_for(network, converted.card.input))
+    known = photos = None
+    held = 0
+    if selection.rounding is None:
+        progress.say("No calibration photos: rounding is judged by generated pictures")
+        images = calibration.generated(converted.card.input, count=_GENERATED, seed=options.seed)
+        described = f"{_GENERATED} generated pictures"
+        normalised = () if source.statistics is None else batchnorm.load(source.statistics)
+        known = statistics.of_inputs(network, normalised)
+        progress.say(f"BatchNorm tells what {len(known)} of {len(network.layers)} layers read")
+    else:
+        if selection.left_out:
+            progress.warn(
+                f"{len(selection.rounding.paths)} of the photos in {options.calibration} are "
+                f"rounded by, for more would take over {_ROOM / 1e9:g} GB of memory"
+            )
+        label = "Reading calibration photos"
+        photos = _read(selection.rounding, converted.card, label=label, progress=progress)
+        held = held_out(len(photos.images)) if selection.holds_out else 0
+        images = photos.images[: len(photos.images) - held]
+        described = f"{len(images)} photos"
+    felt = sensitivity.measure(
+        network,
+        images[:_SENSITIVITY],
+        converted.artifacts.activation,
+        seed=options.seed,
+        progress=progress,
+    )
+
+    def quantiser_by(images: Array) -> Quantizer:
+        return quantizer.Quantizer(
+            network, images, felt, known=known, seed=options.seed, progress=progress
+        )
+
+    def whole() -> tuple[Quantizer, str]:
+        everything = images if photos is None else photos.images
+        return quantiser_by(everything), f"{len(everything)} photos"
+
+    quantiser = quantiser_by(images)
+    judged = photos and photos.cut(len(images), len(photos.images))
+    if selection.judging is not None:
+        # Folders that the user gave to judge by must be labels; those to round by need not.
+        read = calibration.load if options.evaluation is not None else _read
+        label = "Reading photos to judge by"
+        judged = read(selection.judging, converted.card, label=label, progress=progress)
+    judge = _judge(
+        network,
+        converted,
+        judged if judged and len(judged.images) else None,
+        options,
+        progress,
+        seen=photos and photos.cut(0, len(images)),
+        seen_outputs=quantiser.float_outputs,
+        magnified=_magnified(known, len(images), held),
+    )
+    return Planning(
+        network=network,
+        quantiser=quantiser,
+        judge=judge,
+        described=described,
+        form=options.form,
+        shard_bytes=options.shard_bytes,
+        activation=source.converted.artifacts.activation,
+        least_bits=0.0 if known is None else _LEAST_KNOWN if known else _LEAST_GUESSED,
+        whole=whole if held else None,
+    )
+
+
+def _magnified(known: Mapping[str, ChannelMoments] | None, count: int, held: int) -> float:
+    """Return what the errors that the judge sees are to be multiplied by.
+
+    Args:
+        known: What BatchNorm tells of layers; None where photos are rounded by.
+        count: Images that candidates are rounded by.
+        held: Photos that the final plan is rounded by, too.
+    """
+    if known is not None and not known:
+        return _UNDERSTATED
+    return float((count / (count + held)) ** _BY_COUNT)
+
+
+def _room_for(network: LayerGraph, spec: InputSpec) -> int:
+    """Return how many photos there is memory for to round by."""
+    from toolchain.quantize.walk import Walk
+
+    image = np.zeros((1, spec.height, spec.width, 3), np.float32)
+    walk = Walk(network, image)
+    walk.finish()
+    return max(1, _ROOM // (walk.most_bytes + image.nbytes))
+
+
+def _read(photos: Photos, card: ModelCard, *, label: str, progress: Progress) -> Inputs:
+    """Read calibration photos, with their labels where their folders are named after some."""
+    from toolchain.quantize import calibration
+
+    if photos.classes is not None:
+        try:
+            label_indices(photos.classes, card.labels, photos.folder)
+        except BadInputError as error:
+            progress.say(f"Calibration photos are used without labels: {error}")
+            photos = Photos(photos.folder, photos.paths, None)
+    return calibration.load(photos, card, label=label, progress=progress)
+
+
+def _judge(
+    network: LayerGraph,
+    converted: Converted,
+    judged: Inputs | None,
+    options: QuantizeSettings,
+    progress: Progress,
+    *,
+    seen: Inputs | None,
+    seen_outputs: Array,
+    magnified: float,
+) -> Judge | None:
+    """Make the judge.
+
+    Args:
+        network: The float network.
+        converted: What is known of it.
+        judged: Photos to judge by; None: there are none.
+        options: The recipe, and the seed of generated pictures.
+        progress: Hears of generated pictures.
+        seen: Photos that are rounded by; None: there are none.
+        seen_outputs: The float network's output for them.
+        magnified: What errors are multiplied by.
+    """
+    from toolchain.quantize import calibration
+    from toolchain.quantize import judge as judges
+
+    card, activation = converted.card, converted.artifacts.activation
+    if judged is None and options.recipe != "auto":
+        return None
+    parts = [] if judged is None else [judged.images]
+    known = sum(len(inputs.images) for inputs in (judged, seen) if inputs is not None)
+    generated = 0
+    if options.recipe == "auto" and (judged is None or known < _FEW):
+        if judged is None:
+            progress.warn(BLIND)
+        generated = _JUDGED - (0 if judged is None else len(judged.images))
+        parts.append(calibration.generated(card.input, count=generated, seed=options.seed + 1))
+    reseen = 0 if seen is None or judged is None else min(_SEEN, len(seen.images))
+    if seen is not None and reseen:
+        parts.append(seen.images[:reseen])
+    images = np.concatenate(parts)
+    multi_label = activation == "sigmoid" or card.task == "multi-label"
+
+    def truth_of(inputs: Inputs | None) -> Array | None:
+        if multi_label or inputs is None or inputs.truth is None:
+            return None
+        return inputs.truth + card.label_offset
+
+    return judges.Judge(
+        images=images,
+        truth=truth_of(judged),
+        float_outputs=judges.outputs(network, images),
+        activation=activation,
+        multi_label=multi_label,
+        generated=generated,
+        seen=reseen,
+        others=None if seen is None else seen_outputs,
+        others_truth=truth_of(seen),
+        magnified=magnified,
+    )

@@ -1,0 +1,155 @@
+"""Rounds a layer's weights to a uniform grid so that its outputs stay where they were.
+
+GPTQ (Frantar et al. 2022, arXiv:2210.17323): inputs are taken one after another, and
+what rounding one input's weights changes is made up for by the inputs still to come,
+along the Cholesky factor of the inverse covariance of the layer's inputs. The covariance
+is of the inputs that the already rounded layers give, and weights are first refitted to
+them by ridge regression. Means are left out of it: the bias takes those exactly.
+
+The grid is uniform without a clip of its own, for what follows is an entropy coder: at
+the same entropy a uniform step loses least (Gish & Pierce 1968), and rare large values
+cost bits only where they occur.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from toolchain.quantize import pruning
+
+if TYPE_CHECKING:
+    Array = np.ndarray[Any, Any]
+
+LARGEST = 127
+"""Values are kept as bytes around 128."""
+_BLOCK = 64  # inputs whose errors are handed on together
+_RIDGE = 0.4  # of the mean variance, added to the diagonal
+_REFIT = 0.3  # the same, for the refit towards the original weights
+
+
+@dataclass(frozen=True)
+class Rounded:
+    """Weights as whole numbers times one step a channel."""
+
+    values: Array
+    """int16 `[inputs, channels]` within ±127."""
+    steps: Array
+    """float32 `[channels]`."""
+
+    def decode(self) -> Array:
+        """Return the weights as the page decodes them: one product, rounded once."""
+        product: Array = self.values.astype(np.float64) * self.steps.astype(np.float64)
+        return product.astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Decomposed:
+    """How errors are handed on among a layer's inputs; it stays the same for all steps."""
+
+    order: Array
+    """In which inputs are taken, those that vary most first: `[inputs]`."""
+    factor: Array
+    """Upper Cholesky factor of the inverse covariance in that order, `[inputs, inputs]`;
+    depthwise `[channels, taps, taps]`, the taps as they are."""
+
+
+def decompose(spread: Array) -> Decomposed:
+    """Decompose a covariance `[inputs, inputs]`, or a stack of them `[channels, taps, taps]`."""
+    if spread.ndim == 3:  # noqa: PLR2004 - a stack
+        return Decomposed(np.arange(spread.shape[-1]), _factor(spread))
+    order = np.argsort(-np.diag(spread), kind="stable")
+    return Decomposed(order, _factor(spread[np.ix_(order, order)]))
+
+
+def refit(weights: Array, spread: Array, rows: Array, reference: Array) -> Array:
+    """Return weights that make of `rows` what `weights` made of `reference`.
+
+    Args:
+        weights: float64 `[inputs, channels]`.
+        spread: Covariance of `rows`.
+        rows: Inputs as the rounded layers before give them, float32 `[n, inputs]`.
+        reference: The same inputs in the float network.
+    """
+    centred = rows - rows.mean(axis=0)
+    cross = (centred.T @ (reference - reference.mean(axis=0))).astype(np.float64) / len(rows)
+    ridge = np.eye(len(spread)) * (_REFIT * np.trace(spread) / len(spread) + 1e-8)
+    solved: Array = np.linalg.solve(spread + ridge, (cross + ridge) @ weights)
+    return solved
+
+
+def unit_steps(decomposed: Decomposed) -> Array:
+    """Return the step at which rounding a layer with these inputs costs one unit.
+
+    It is the geometric mean of the Cholesky factor's diagonal: what remains of an error
+    after the inputs still to come have made up for it. A stack of covariances gives one
+    step a channel.
+    """
+    diagonal = np.diagonal(decomposed.factor, axis1=-2, axis2=-1)
+    result: Array = np.exp(np.log(diagonal).mean(axis=-1))
+    return result
+
+
+def round_weights(
+    weights: Array, decomposed: Decomposed, steps: Array, dead_zone: float
+) -> Rounded:
+    """Round `weights`, float64 `[inputs, channels]`, to multiples of `steps`.
+
+    Args:
+        weights: What to round.
+        decomposed: How the layer's inputs vary together.
+        steps: float32 `[channels]`.
+        dead_zone: How near to zero, in steps, a weight becomes zero.
+    """
+    order, factor = decomposed.order, decomposed.factor
+    rest = weights[order].copy()
+    exact = steps.astype(np.float64)
+    values = np.zeros(rest.shape, np.int16)
+    for start in range(0, len(rest), _BLOCK):
+        end = min(len(rest), start + _BLOCK)
+        errors = np.zeros((end - start, rest.shape[1]))
+        for row in range(start, end):
+            values[row] = _levels(rest[row] / exact, dead_zone)
+            errors[row - start] = (rest[row] - values[row] * exact) / factor[row, row]
+            rest[row + 1 : end] -= np.outer(factor[row, row + 1 : end], errors[row - start])
+        rest[end:] -= factor[start:end, end:].T @ errors
+    unordered = np.empty_like(values)
+    unordered[order] = values
+    return Rounded(unordered, steps)
+
+
+def round_depthwise(
+    weights: Array, decomposed: Decomposed, steps: Array, dead_zone: float
+) -> Rounded:
+    """Round a depthwise kernel, each channel by the covariance of its own taps.
+
+    Args:
+        weights: float64 `[taps, channels]`.
+        decomposed: How the taps vary together.
+        steps: float32 `[channels]`.
+        dead_zone: How near to zero, in steps, a weight becomes zero.
+    """
+    factors = decomposed.factor
+    rest = weights.T.copy()
+    exact = steps.astype(np.float64)
+    values = np.zeros(rest.shape, np.int16)
+    for tap in range(rest.shape[1]):
+        values[:, tap] = _levels(rest[:, tap] / exact, dead_zone)
+        errors = (rest[:, tap] - values[:, tap] * exact) / factors[:, tap, tap]
+        rest[:, tap + 1 :] -= errors[:, None] * factors[:, tap, tap + 1 :]
+    return Rounded(values.T.copy(), steps)
+
+
+def _levels(scaled: Array, dead_zone: float) -> Array:
+    return np.clip(pruning.to_levels(scaled, dead_zone), -LARGEST, LARGEST)
+
+
+def _factor(spread: Array) -> Array:
+    """Return the upper Cholesky factor of the inverse of a covariance, or of a stack of them."""
+    size = spread.shape[-1]
+    ridge = _RIDGE * np.trace(spread, axis1=-2, axis2=-1) / size + 1e-8
+    damped = spread + np.eye(size) * np.asarray(ridge)[..., None, None]
+    lower: Array = np.linalg.cholesky(np.linalg.inv(damped))
+    return lower.swapaxes(-1, -2)

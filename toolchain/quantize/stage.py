@@ -1,0 +1,204 @@
+"""The compression stage: float32 TF.js artifacts in, artifacts with fewer bytes out."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, ConfigDict
+
+from toolchain import digest
+from toolchain import tf as tensorflow
+from toolchain.cache import fingerprint
+from toolchain.graph import faults
+from toolchain.quantize import planning
+from toolchain.records.plan import Plan
+from toolchain.records.verdict import Verdict
+from toolchain.tfjs.stage import Converted, TfjsModel
+from toolchain.tfjs.transfer import brotli_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from toolchain.cache.store import Store
+    from toolchain.progress import Progress
+    from toolchain.quantize.planning import Planning
+    from toolchain.quantize.quantizer import Quantized, Quantizer
+    from toolchain.quantize.settings import QuantizeSettings
+    from toolchain.records.artifacts import Artifacts
+
+# Bits for each weight, behind the entropy coder.
+_BITS = {"mixed": 4.5, "tiny": 3.8}
+_BLIND_BITS = 0.9  # more where generated pictures stand in for photos
+_RESULT = "result.json"
+_FINEST = 1e-9  # a coarseness at which every step is the finest that a byte has room for
+
+
+class _Result(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    converted: Converted
+    plan: Plan
+    verdict: Verdict | None
+
+
+@dataclass(frozen=True)
+class Compressed:
+    """A compressed model, and how it came about."""
+
+    model: TfjsModel
+    plan: Plan
+    verdict: Verdict | None
+    """On the photos that the plan was chosen by; None where there were none."""
+    photos: Mapping[str, str | None]
+    """Digests of the `calibration` and the `evaluation` photos; None where there were none."""
+
+
+def run(
+    source: TfjsModel, options: QuantizeSettings, *, store: Store, progress: Progress
+) -> Compressed:
+    """Compress float32 artifacts, or return the kept result of the same work.
+
+    Raises:
+        BadInputError: Photos cannot be used, a weight is NaN or infinite, or the network fails
+            on an image.
+        ToolchainError: `auto` found no plan within the limits; the nearest is named.
+    """
+    basis = planning.basis(source, options)
+    key = digest.of_json(
+        basis
+        | {
+            "code": fingerprint.of(__name__),
+            "recipe": options.recipe,
+            "max_drop": options.max_drop,
+            "max_bytes": options.max_bytes,
+        }
+    )
+
+    def make(entry: Path) -> None:
+        result = _compress(source, options, entry / "model", progress)
+        fingerprint.require_unchanged(__name__)
+        (entry / _RESULT).write_text(result.model_dump_json(), "utf-8")
+
+    (kept, result), reused = store.result(
+        "compressed",
+        key,
+        read=_read,
+        make=make,
+        doing=f"compressing {source.converted.card.provenance.name}, recipe {options.recipe}",
+        progress=progress,
+    )
+    model = TfjsModel(kept / "model", result.converted, key, reused, reference=source.reference)
+    photos = {name: basis[name] for name in ("calibration", "evaluation")}
+    return Compressed(model, result.plan, result.verdict, photos)
+
+
+def _read(kept: Path) -> tuple[Path, _Result]:
+    return kept, _Result.model_validate_json((kept / _RESULT).read_text("utf-8"))
+
+
+@dataclass(frozen=True)
+class _Chosen:
+    """A plan before it is written."""
+
+    quantised: Quantized
+    coarseness: float
+    bits: float | None
+    """For each weight, aimed at; None: as many as a byte has room for."""
+    calibration: str
+    """What it was rounded by."""
+
+
+def _compress(
+    source: TfjsModel, options: QuantizeSettings, folder: Path, progress: Progress
+) -> _Result:
+    from toolchain.quantize import unchanged
+
+    with tensorflow.quiet(), faults.of_model(source.converted.card.provenance.name):
+        prepared = planning.prepare(source, options, progress)
+        chosen, verdict = _choose(prepared, options, progress)
+        plan = _by_all_photos(prepared, chosen, progress)
+        artifacts = _write(prepared, plan, folder)
+        most = options.max_bytes if options.recipe == "auto" else None
+        if plan is not chosen and most is not None and brotli_bytes(folder, artifacts) > most:
+            # It came out a little larger than the one that was judged, and one byte is too many.
+            shutil.rmtree(folder)
+            plan = chosen
+            artifacts = _write(prepared, plan, folder)
+        unchanged.check_written(source, prepared.network, plan.quantised, folder, seed=options.seed)
+    record = Plan(
+        recipe=options.recipe,
+        coarseness=plan.coarseness,
+        calibration=plan.calibration,
+        judged=_judged(prepared, together=plan is not chosen),
+        seed=options.seed,
+        tensors=plan.quantised.tensors,
+    )
+    converted = source.converted.model_copy(
+        update={"artifacts": artifacts, "quantization": options.recipe}
+    )
+    return _Result(converted=converted, plan=record, verdict=verdict)
+
+
+def _choose(
+    prepared: Planning, options: QuantizeSettings, progress: Progress
+) -> tuple[_Chosen, Verdict | None]:
+    """Return the plan that keeps the limits or that the recipe means, and how it did."""
+    judge = prepared.judge
+    if options.recipe == "auto" and judge is not None:
+        from toolchain.quantize import search
+
+        best = search.find(
+            prepared,
+            judge,
+            max_drop=options.max_drop,
+            max_bytes=options.max_bytes,
+            progress=progress,
+        )
+        chosen = _Chosen(best.quantised, best.coarseness, best.bits, prepared.described)
+        return chosen, best.verdict
+    bits = _BITS.get(options.recipe)
+    if bits is not None and options.calibration is None:
+        bits += _BLIND_BITS
+    chosen = _round(prepared, prepared.quantiser, bits, prepared.described, progress)
+    verdict = None if judge is None else judge.verdict(prepared.network, chosen.quantised)
+    return chosen, verdict
+
+
+def _by_all_photos(prepared: Planning, chosen: _Chosen, progress: Progress) -> _Chosen:
+    """Round at the same bits by the photos that were held out to judge by, too."""
+    if prepared.whole is None:
+        return chosen
+    prepared.quantiser.release()
+    quantiser, described = prepared.whole()
+    progress.say(f"Rounding the plan by all {described}")
+    return _round(prepared, quantiser, chosen.bits, described, progress)
+
+
+def _round(
+    prepared: Planning,
+    quantiser: Quantizer,
+    bits: float | None,
+    calibration: str,
+    progress: Progress,
+) -> _Chosen:
+    coarseness = _FINEST
+    if bits is not None:
+        coarseness = quantiser.coarseness_for(prepared.bytes_at(bits))
+    return _Chosen(quantiser.run(coarseness, progress), coarseness, bits, calibration)
+
+
+def _write(prepared: Planning, plan: _Chosen, folder: Path) -> Artifacts:
+    folder.mkdir()
+    return prepared.write(plan.quantised, folder)
+
+
+def _judged(prepared: Planning, *, together: bool) -> str | None:
+    """Say what the verdict is of."""
+    if prepared.judge is None:
+        return None
+    if together:
+        return f"{prepared.judge.described}, by a plan of the other {prepared.described}"
+    return f"{prepared.judge.described} it was not rounded by"

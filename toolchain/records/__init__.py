@@ -1,0 +1,1 @@
+"""What stages hand each other, and what the report keeps."""

@@ -1,0 +1,195 @@
+"""What is known of a model besides its graph: where it came from and how to feed and read it.
+
+A source *declares* what it knows (:class:`Declared`), the user may declare more by flags
+or a sidecar file, the graph's signature settles the rest, and the result is one
+:class:`ModelCard` that every later stage, the page included, reads.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import AfterValidator, Field, ValidationError
+
+from toolchain import text, toml
+from toolchain.errors import BadInputError
+from toolchain.labels import reading as label_file
+from toolchain.records.record import Record
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MAX_SIDE = 4096
+"""Of an input image, in pixels; one so large is 200 MB of numbers."""
+_LONGEST_KEY = 200  # characters; of a file that names its own keys
+CROP_FRACTION = 0.875
+"""The centre part of a photo's shorter side that the classifier sees, as in the
+evaluation crop of Howard et al. 2017 (arXiv:1704.04861) and TF-Slim."""
+
+
+def _ascending(limits: tuple[float, float]) -> tuple[float, float]:
+    if limits[0] >= limits[1]:
+        raise ValueError("the first number must be the smaller one")
+    return limits
+
+
+ValueRange = Annotated[tuple[float, float], AfterValidator(_ascending)]
+"""What pixel values 0 and 255 become in the input tensor."""
+
+
+Shown = Annotated[str, AfterValidator(text.shown)]
+"""A line of text that the page shows."""
+
+
+Channels = Literal["rgb", "bgr"]
+"""The order in which a network wants the colours of a pixel."""
+Task = Literal["single-label", "multi-label"]
+"""Whether a photo has one label, or any number of them, each with a score of its own."""
+RangeSource = Literal["declared", "graph", "guessed", "unknown"]
+"""Somebody said it, the graph's own constants tell it, or it is a guess. Where it is unknown,
+nothing is built; such a card is only looked at."""
+Activation = Literal["softmax", "sigmoid", "none"]
+"""What turns a network's outputs into scores; `none`: they are scores already."""
+Means = tuple[float, float, float]
+Deviations = tuple[
+    Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)]
+]
+NO_MEAN: Means = (0.0, 0.0, 0.0)
+NO_STD: Deviations = (1.0, 1.0, 1.0)
+THRESHOLD = 0.5
+"""The score from which on a multi-label model's label counts as a tag."""
+
+
+class InputSpec(Record):
+    """How a photo becomes the input tensor, float32 `[1, height, width, 3]`.
+
+    Pixels 0…255 map linearly onto `value_range`; then `mean` is subtracted and the rest divided
+    by `std`, channel by channel; then the channels are put into the order of `channels`.
+    `crop_fraction` is the part of the shorter side that the centred square crop keeps.
+    """
+
+    height: Annotated[int, Field(gt=0, le=MAX_SIDE)]
+    width: Annotated[int, Field(gt=0, le=MAX_SIDE)]
+    value_range: ValueRange
+    crop_fraction: Annotated[float, Field(gt=0, le=1)] = CROP_FRACTION
+    mean: Means = NO_MEAN
+    """Of red, green and blue, in this order whatever `channels` says, in units of `value_range`."""
+    std: Deviations = NO_STD
+    """Likewise."""
+    channels: Channels = "rgb"
+
+
+class PixelRange(Record):
+    """Which pixel values a network wants, and how that is known."""
+
+    value_range: ValueRange
+    source: RangeSource
+    reason: str
+    """For people: what says so, or why it is guessed."""
+    mean: Means = NO_MEAN
+    std: Deviations = NO_STD
+    channels: Channels = "rgb"
+    takes_bytes: bool = False
+    """Whether its input is of whole numbers, so that no other range can be fed."""
+
+
+HUB_RANGE = PixelRange(
+    value_range=(0.0, 1.0),
+    source="guessed",
+    reason="TF Hub's convention for images is 0…1",
+)
+
+
+class Provenance(Record):
+    """Which bytes the model is: shown on the page and in the report."""
+
+    name: str
+    source: str
+    """A TF Hub URL, a Kaggle handle, a package, or the file name of a local model."""
+    licence: str
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+    """Of the single file the model came as, or of the folder's listing (`digest.of_tree`)."""
+
+
+class ModelCard(Record):
+    """Everything later stages need to know of a model besides its graph."""
+
+    provenance: Provenance
+    input: InputSpec
+    label_offset: Annotated[int, Field(ge=0)]
+    """Outputs to skip before the first label: 1 where class 0 is "background"."""
+    labels: tuple[str, ...]
+    task: Task = "single-label"
+    threshold: Annotated[float, Field(gt=0, lt=1)] = THRESHOLD
+    """Of a multi-label model: the score from which on a label is a tag."""
+    range_source: RangeSource = "declared"
+    """How it is known what pixel values the network wants."""
+    range_reason: str = ""
+    """For people: what says so, or why it is guessed."""
+
+    @property
+    def classes(self) -> int:
+        """Width of the model's output."""
+        return self.label_offset + len(self.labels)
+
+
+class Declared(Record):
+    """What somebody says of a model; None where they say nothing.
+
+    These are the keys of a sidecar file, `<model>.toml` beside the model.
+    """
+
+    name: Shown | None = None
+    licence: Shown | None = None
+    labels: tuple[Shown, ...] | None = None
+    label_notes: tuple[str, ...] | None = None
+    """Sentences on what was assumed when the labels were read from a file."""
+    label_offset: Annotated[int, Field(ge=0)] | None = None
+    height: Annotated[int, Field(gt=0, le=MAX_SIDE)] | None = None
+    width: Annotated[int, Field(gt=0, le=MAX_SIDE)] | None = None
+    value_range: ValueRange | None = None
+    mean: Means | None = None
+    std: Deviations | None = None
+    channels: Channels | None = None
+    crop_fraction: Annotated[float, Field(gt=0, le=1)] | None = None
+    task: Task | None = None
+    threshold: Annotated[float, Field(gt=0, lt=1)] | None = None
+
+    def over(self, weaker: Declared) -> Declared:
+        """Return both together; where both speak, this one holds."""
+        theirs, own = weaker.model_dump(exclude_none=True), self.model_dump(exclude_none=True)
+        if self.labels is not None:
+            theirs.pop("label_notes", None)  # they tell of other labels
+        return Declared(**{**theirs, **own})
+
+
+def read_sidecar(path: Path) -> Declared:
+    """Read a model's sidecar TOML; its keys are the fields of :class:`Declared`.
+
+    `labels` may be a list, or the name of a file beside the sidecar in a form that
+    :func:`toolchain.labels.reading.read` knows.
+
+    Raises:
+        BadInputError: The file cannot be read, is no TOML, or holds a key or value that
+            does not belong there.
+    """
+    content = toml.read(path)
+    if "label_notes" in content:
+        raise BadInputError(f"{path}: label_notes: this is no key of a file; leave it out")
+    if isinstance(named := content.get("labels"), str):
+        found = label_file.read(path.parent / named)
+        content |= {"labels": found.names, "label_notes": found.notes or None}
+    try:
+        return Declared(**content)
+    except ValidationError as error:
+        raise BadInputError(f"{path}: {first_fault(error)}") from error
+
+
+def first_fault(error: ValidationError) -> str:
+    """Return the first fault of a validation as one clause that names the key, or its beginning."""
+    fault = error.errors()[0]
+    key = ".".join(str(part) for part in fault["loc"]) or "the file"
+    if len(key) > _LONGEST_KEY:
+        key = f"{key[: _LONGEST_KEY - 1]}…"
+    message = fault["msg"].removeprefix("Value error, ")
+    return f"{key}: {message[:1].lower()}{message[1:]}"

@@ -1,0 +1,103 @@
+"""The files of a built site: what each is for, and how large it is."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING, Literal, get_args
+
+from pydantic import BaseModel, ConfigDict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from toolchain.records.artifacts import Artifacts
+
+
+MARK = "report.json"
+"""The file by which a folder is known for a site of this tool."""
+
+
+VARIANTS = "variants"
+"""The folder of a site in which its variants lie."""
+
+
+Kind = Literal["page", "runtime", "wasm", "preview", "model", "variants", "photos"]
+
+
+KINDS: tuple[Kind, ...] = get_args(Kind)
+
+
+_FOLDERS: dict[str, Kind] = {
+    "preview": "preview",
+    "model": "model",
+    "variants": "variants",
+    "samples": "photos",
+}
+
+
+class Part(BaseModel):
+    """Any record of a published file: frozen, strict, and all of its fields are there."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        populate_by_name=True,
+        json_schema_serialization_defaults_required=True,
+    )
+
+
+class FileSize(Part):
+    """One file of the site, or the sum of some; bytes plain and in each encoding."""
+
+    raw: int
+    gzip: int
+    brotli: int
+
+
+class SiteFile(FileSize):
+    """One file of the site."""
+
+    path: str
+    kind: Kind
+
+
+def kind_of(path: str) -> Kind:
+    """Tell what a file of the site is for, by its path in the site."""
+    folder, _, below = path.partition("/")
+    if below and folder in _FOLDERS:
+        return _FOLDERS[folder]
+    if path.startswith("contract."):
+        return "model"
+    if path.startswith("assets/"):
+        if path.endswith(".wasm"):
+            return "wasm"
+        if path.endswith(".js") and not path.startswith("assets/page-"):
+            return "runtime"
+    return "page"
+
+
+def totals(files: Iterable[SiteFile]) -> dict[Kind, FileSize]:
+    """Add up the files of each kind, in the order of `KINDS`."""
+    groups: dict[Kind, list[SiteFile]] = defaultdict(list)
+    for file in files:
+        groups[file.kind].append(file)
+    return {
+        kind: FileSize(
+            raw=sum(file.raw for file in groups[kind]),
+            gzip=sum(file.gzip for file in groups[kind]),
+            brotli=sum(file.brotli for file in groups[kind]),
+        )
+        for kind in KINDS
+    }
+
+
+def model_bytes(files: Iterable[SiteFile], folder: str, artifacts: Artifacts) -> int:
+    """Return the bytes of a model's `model.json` and weights behind Brotli, as `tune` counts them.
+
+    Args:
+        files: Of the site.
+        folder: Where the model lies in it.
+        artifacts: The model's.
+    """
+    names = {f"{folder}/{name}" for name in (artifacts.model_json, *artifacts.shards)}
+    return sum(file.brotli for file in files if file.path in names)

@@ -1,0 +1,232 @@
+"""Where the page's own parts lie: the built runtimes, the templates, the sample photos.
+
+An installed package carries them inside; a checkout has them beside the package.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from toolchain import toml
+from toolchain.errors import BadInputError, MissingToolError
+from toolchain.images import pictures
+from toolchain.records.card import first_fault
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_PACKAGE = Path(__file__).resolve().parent
+_CHECKOUT = _PACKAGE.parents[1]
+
+
+class WasmFiles(BaseModel):
+    """The WebAssembly binaries of TF.js, by what the browser can run."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    simd: str
+    plain: str
+
+
+class Runtime(BaseModel):
+    """The page's code with TF.js, for graphs of some operations; paths relative to the site."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    ops: frozenset[str]
+    """TensorFlow's operations that it runs."""
+    entry: str
+    imports: tuple[str, ...]
+    """What the entry imports."""
+    worker: tuple[str, ...]
+    """The worker's script, and what that imports."""
+    styles: tuple[str, ...]
+    wasm: WasmFiles
+    features: tuple[str, ...]
+    """Parts of the page that load when a visitor asks for what they do."""
+    files: tuple[str, ...]
+
+
+class _Manifest(BaseModel):
+    """What the web build says it made, `runtime.json`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    schema_: Literal[3]
+    runtimes: tuple[Runtime, ...]
+    """From the smallest up."""
+
+
+class Package(BaseModel):
+    """Code of others in a runtime, and its terms."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    version: str | None = None
+    """None for what is compiled into another package's binary."""
+    licence: str
+    """An SPDX expression."""
+    integrity: str | None = None
+    """As package-lock.json has it: `sha512-` and a digest of the package's archive in base 64."""
+    within: str | None = None
+    """The package that holds it."""
+    text: str
+
+
+class Shipped(BaseModel):
+    """Whose code is in a runtime, `packages-NAME.json`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    schema_: Literal[1]
+    own: str
+    """The terms of this project."""
+    packages: tuple[Package, ...]
+
+
+class Sample(BaseModel):
+    """One sample photo with what its licence asks to be said."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    file: str
+    alt: str
+    credit: str
+    licence: str
+    licence_url: str
+
+
+class _Samples(BaseModel):
+    """The file `samples.toml`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    sample: tuple[Sample, ...] = ()
+
+
+def templates_dir() -> Path:
+    """Return the folder of the page's templates."""
+    packaged = _PACKAGE / "templates"
+    return packaged if packaged.is_dir() else _CHECKOUT / "templates"
+
+
+def runtime_dir() -> Path:
+    """Return the folder of the built runtimes.
+
+    Raises:
+        MissingToolError: They have not been built.
+    """
+    packaged = _PACKAGE / "runtime"
+    folder = packaged if packaged.is_dir() else _CHECKOUT / "web" / "dist"
+    if not (folder / "runtime.json").is_file():
+        raise MissingToolError(
+            "the page's runtime is not built; run `make web` (it needs Node 20 or newer)"
+        )
+    return folder
+
+
+def worker_host() -> Path:
+    """Return the program by which Node runs a site's worker (`web/src/node/worker-host.ts`).
+
+    Raises:
+        MissingToolError: It is not built.
+    """
+    path = runtime_dir() / "worker-host.mjs"
+    if not path.is_file():
+        raise MissingToolError("the page's runtime is of another version; run `make web` again")
+    return path
+
+
+def load_runtimes() -> tuple[Runtime, ...]:
+    """Read which runtimes there are, from the smallest up.
+
+    Raises:
+        MissingToolError: They are not built, or by another version of this tool.
+    """
+    content: dict[str, Any] = json.loads((runtime_dir() / "runtime.json").read_text("utf-8"))
+    content["schema_"] = content.pop("schema", 0)
+    try:
+        return _Manifest(**content).runtimes
+    except ValidationError as error:
+        raise MissingToolError(
+            f"the page's runtime is of another version ({first_fault(error)}); run `make web` again"
+        ) from error
+
+
+def shipped_in(runtime: Runtime) -> Shipped:
+    """Read whose code is in a runtime.
+
+    Raises:
+        MissingToolError: It was built by another version of this tool.
+    """
+    path = runtime_dir() / f"packages-{runtime.name}.json"
+    try:
+        content: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        content["schema_"] = content.pop("schema", 0)
+        return Shipped(**content)
+    except (OSError, ValueError) as error:
+        raise MissingToolError(
+            "the page's runtime is of another version; run `make web` again"
+        ) from error
+
+
+def runtime_for(ops: Iterable[str]) -> Runtime:
+    """Return the smallest runtime that has all these operations.
+
+    Raises:
+        BadInputError: None has them.
+        MissingToolError: They are not built, or by another version of this tool.
+    """
+    wanted = frozenset(ops)
+    runtimes = load_runtimes()
+    for runtime in runtimes:
+        if wanted <= runtime.ops:
+            return runtime
+    lacking = ", ".join(sorted(wanted - runtimes[-1].ops))
+    raise BadInputError(
+        f"the page cannot run {lacking}, which TF.js does not have; "
+        "build a model without such operations"
+    )
+
+
+def load_samples(folder: Path) -> tuple[Sample, ...]:
+    """Read `samples.toml` of a folder of sample photos.
+
+    Raises:
+        BadInputError: It cannot be read, or names a file that is not there or no photo.
+    """
+    path = folder / "samples.toml"
+    if not path.is_file():
+        raise BadInputError(
+            f"the samples {folder} have no samples.toml; write one with a [[sample]] for each "
+            f"photo, of {', '.join(Sample.model_fields)}"
+        )
+    try:
+        samples = _Samples(**toml.read(path)).sample
+    except ValidationError as error:
+        raise BadInputError(f"{path}: {first_fault(error)}") from error
+    for sample in samples:
+        if not (folder / sample.file).is_file():
+            raise BadInputError(f"{path} names {sample.file}, which is not beside it")
+        size_of(folder / sample.file)
+    return samples
+
+
+def size_of(photo: Path) -> tuple[int, int]:
+    """Return the width and height of a photo as browsers show it, in pixels.
+
+    Raises:
+        BadInputError: It is no photo.
+    """
+    try:
+        return pictures.read(photo).size
+    except BadInputError as error:
+        raise BadInputError(
+            f"the sample {photo} cannot be read as a picture; give a JPEG, PNG or WebP"
+        ) from error
