@@ -53,6 +53,7 @@ lint-python: .make/venv
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
 
 lint-web: .make/node
 	cd web && npm run --silent lint && npm run --silent typecheck

@@ -15,9 +15,10 @@ from cyclonedx.validation.json import JsonStrictValidator
 from tests import command_line, tiny_models
 from tests.conftest import CHECKOUT
 from toolchain import digest
-from toolchain.card import Provenance
-from toolchain.report import schema
-from toolchain.site import bom, build_info, cyclonedx, headers, licences, parts
+from toolchain.records import build_report
+from toolchain.records.card import Provenance
+from toolchain.site import bom, build_info, cyclonedx, headers, licences, web_bundle
+from toolchain.site.bill_of_materials import BillOfMaterials
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -67,8 +68,8 @@ def files(folder: Path) -> dict[str, bytes]:
     }
 
 
-def without_times(site: Path) -> schema.Report:
-    report = schema.read(site)
+def without_times(site: Path) -> build_report.Report:
+    report = build_report.read(site)
     stages = tuple(stage.model_copy(update={"seconds": 0}) for stage in report.stages)
     return report.model_copy(update={"stages": stages})
 
@@ -85,17 +86,17 @@ def test_the_same_input_gives_the_same_bytes_anywhere_and_later(
     assert without_times(site) == without_times(other)
 
 
-def shipped(site: Path) -> parts.Shipped:
+def shipped(site: Path) -> web_bundle.Shipped:
     """Return whose code is in the runtime that a site has."""
     here = files(site)
-    (runtime,) = (each for each in parts.load_runtimes() if set(each.worker) <= here.keys())
-    return parts.shipped_in(runtime)
+    (runtime,) = (each for each in web_bundle.load_runtimes() if set(each.worker) <= here.keys())
+    return web_bundle.shipped_in(runtime)
 
 
 def test_every_package_of_every_runtime_has_its_terms() -> None:
     lock = json.loads((CHECKOUT / "web" / "package-lock.json").read_text("utf-8"))["packages"]
-    for runtime in parts.load_runtimes():
-        found = {package.name: package for package in parts.shipped_in(runtime).packages}
+    for runtime in web_bundle.load_runtimes():
+        found = {package.name: package for package in web_bundle.shipped_in(runtime).packages}
         assert {"@tensorflow/tfjs-core", "@tensorflow/tfjs-backend-wasm", "XNNPACK"} <= set(found)
         for name, package in found.items():
             assert len(package.text) > 500, name
@@ -114,9 +115,9 @@ def test_licences_name_all_that_ships_and_hold_each_of_the_terms_once(site: Path
     for package in shipped(site).packages:
         assert f"  {package.name}" in text
         assert text.count(package.text) == 1
-    for sample in parts.load_samples(parts.templates_dir() / "samples"):
+    for sample in web_bundle.load_samples(web_bundle.templates_dir() / "samples"):
         assert f"Photo: {sample.credit}\nLicence: {sample.licence}, {sample.licence_url}" in text
-    provenance = schema.read(site).card.provenance
+    provenance = build_report.read(site).card.provenance
     assert f"SHA-256 {provenance.sha256}\nLicence: {provenance.licence}" in text
     assert text.count("Apache License\n                           Version 2.0") == 2  # LLVM's own
     assert (CHECKOUT / "LICENSE").read_text("utf-8").strip("\n") in text
@@ -128,7 +129,7 @@ def test_the_page_links_the_licences_and_a_visit_does_not_load_them(site: Path) 
     )
     for name in (bom.LICENCES, bom.MATERIALS):
         assert name not in (site / "sw.js").read_text("utf-8")
-        assert name not in {file.path for file in schema.read(site).files}
+        assert name not in {file.path for file in build_report.read(site).files}
         assert f"/{name}\n" in (site / "_headers").read_text("utf-8")
         assert headers.headers(name)["Cache-Control"] == headers.REVALIDATED
     assert headers.content_type(bom.LICENCES) == "text/plain; charset=utf-8"
@@ -145,7 +146,7 @@ def test_the_bill_of_materials_is_what_the_standard_says(site: Path, bill: Any) 
 def test_the_bill_lists_the_model_the_packages_and_what_built_it(site: Path, bill: Any) -> None:
     components = {component["name"]: component for component in bill["components"]}
     assert components["tiny"]["type"] == "machine-learning-model"
-    sha256 = schema.read(site).card.provenance.sha256
+    sha256 = build_report.read(site).card.provenance.sha256
     assert components["tiny"]["hashes"] == [{"alg": "SHA-256", "content": sha256}]
     for package in shipped(site).packages:
         if package.integrity is None:
@@ -168,7 +169,7 @@ def test_nothing_that_is_published_names_a_path_of_the_machine(site: Path) -> No
 
 
 @pytest.fixture
-def all_there_is(tiny_model: TfjsModel) -> bom.BillOfMaterials:
+def all_there_is(tiny_model: TfjsModel) -> BillOfMaterials:
     card = tiny_model.converted.card
     model = Provenance(
         name="Net",
@@ -176,8 +177,8 @@ def all_there_is(tiny_model: TfjsModel) -> bom.BillOfMaterials:
         licence="a licence of its own",
         sha256="0" * 64,
     )
-    return bom.BillOfMaterials(
-        shipped=parts.shipped_in(parts.load_runtimes()[-1]),
+    return BillOfMaterials(
+        shipped=web_bundle.shipped_in(web_bundle.load_runtimes()[-1]),
         cards=(card, card.model_copy(update={"provenance": model})),
         samples=(),
         own_files=True,
@@ -185,7 +186,7 @@ def all_there_is(tiny_model: TfjsModel) -> bom.BillOfMaterials:
 
 
 def test_the_bill_has_a_time_only_where_it_is_given_one(
-    all_there_is: bom.BillOfMaterials, monkeypatch: pytest.MonkeyPatch
+    all_there_is: BillOfMaterials, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("SOURCE_DATE_EPOCH", raising=False)
     plain = json.loads(cyclonedx.text(all_there_is))
@@ -198,7 +199,7 @@ def test_the_bill_has_a_time_only_where_it_is_given_one(
 
 
 def test_two_models_and_a_template_of_ones_own_are_named(
-    all_there_is: bom.BillOfMaterials,
+    all_there_is: BillOfMaterials,
 ) -> None:
     text = licences.text(all_there_is)
     assert "Model: Net\nfrom https://example.org/net\n" in text
@@ -216,11 +217,11 @@ def test_two_models_and_a_template_of_ones_own_are_named(
 def test_the_build_info_says_what_went_in_and_not_where_it_lay(site: Path) -> None:
     info = build_info.read((site / build_info.NAME).read_bytes(), "here")
     (model,) = info.models
-    plan = schema.read(site).plan
+    plan = build_report.read(site).plan
     assert plan is not None
     assert model.plan == digest.of_json(plan.model_dump(mode="json"))
     assert (model.calibration, model.evaluation) == (None, None)
     assert info.inputs.shard_bytes == 4 << 20
-    assert info.inputs.samples == digest.of_tree(parts.templates_dir() / "samples")
+    assert info.inputs.samples == digest.of_tree(web_bundle.templates_dir() / "samples")
     assert info.inputs.template is None
     assert {bom.LICENCES, bom.MATERIALS} <= set(info.files)

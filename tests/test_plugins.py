@@ -14,10 +14,11 @@ import pytest
 from tests.mirror import pack
 from tests.test_archive import GRAPH
 from tests.test_deploy import expected, make_site, shown
-from toolchain import cli, doctor, plugins, toml
-from toolchain.deploy import address, run
+from toolchain import cli, plugins, toml
+from toolchain.deploy import address, stage
 from toolchain.deploy.hosts import FOLDER
 from toolchain.errors import BadInputError, PinMismatchError, ToolchainError
+from toolchain.pipeline import doctor
 from toolchain.plugins import SOURCES, TARGETS, PluginError
 from toolchain.progress import Silent
 from toolchain.sources import resolve
@@ -26,7 +27,7 @@ from toolchain.sources.resolve import Kind, Request
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from toolchain.store import Store
+    from toolchain.cache.store import Store
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "plugins.md"
 Install = dict[str, dict[str, str]]
@@ -80,13 +81,13 @@ def fetch(request: Request, store: Store) -> Path:
 
 
 def test_the_documents_source_gives_a_model_that_is_pinned(team: Path, store: Store) -> None:
-    request = Request("team:flowers", pins=team / "pins.json", trust=True)
+    request = Request("team:flowers", lockfile=team / "pins.json", trust=True)
     fetched = resolve.fetch(request, store=store, progress=Silent())
     assert resolve.kind_of("team:flowers") is Kind.PLUGIN
     assert (fetched.path / "saved_model.pb").read_bytes() == GRAPH
     assert fetched.source == "team:flowers"
     assert fetched.trusted
-    assert fetched.sha256 in request.pins.read_text("utf-8")
+    assert fetched.sha256 in request.lockfile.read_text("utf-8")
 
     other = pack({"saved_model.pb": GRAPH, "assets/note.txt": b"another"})
     (team / "models" / "flowers.tar.gz").write_bytes(other)
@@ -95,7 +96,7 @@ def test_the_documents_source_gives_a_model_that_is_pinned(team: Path, store: St
 
 
 def test_a_plugins_own_error_reaches_the_user_as_it_is(team: Path, store: Store) -> None:
-    request = Request("team:trees", pins=team / "pins.json")
+    request = Request("team:trees", lockfile=team / "pins.json")
     with pytest.raises(BadInputError, match="the team has no model trees; look into"):
         fetch(request, store)
 
@@ -103,9 +104,9 @@ def test_a_plugins_own_error_reaches_the_user_as_it_is(team: Path, store: Store)
 def test_the_documents_target_takes_a_site_and_gives_the_former_back(team: Path) -> None:
     for word in "one", "two":
         site = make_site(team / "site", word)
-        run.deploy(site, address.parse("team:flowers"), progress=Silent())
+        stage.deploy(site, address.parse("team:flowers"), progress=Silent())
     assert expected(site).items() <= shown(team / "sites" / "flowers").items()
-    run.rollback(address.parse("team:flowers"), progress=Silent())
+    stage.rollback(address.parse("team:flowers"), progress=Silent())
     former = make_site(team / "site", "one")
     page = team / "sites" / "flowers" / "index.html"
     assert page.read_text("utf-8") == (former / "index.html").read_text("utf-8")
@@ -144,7 +145,7 @@ def test_a_broken_plugin_is_one_sentence_that_names_its_distribution(
     groups = {SOURCES: {"broken": "broken:fetch"}, TARGETS: {"broken": "broken:fetch"}}
     install("broken", groups, code)
     for use in (
-        lambda: fetch(Request("broken:x", pins=team / "pins.json"), store),
+        lambda: fetch(Request("broken:x", lockfile=team / "pins.json"), store),
         lambda: address.parse("broken:x"),
     ):
         with pytest.raises(PluginError) as raised:
@@ -154,7 +155,7 @@ def test_a_broken_plugin_is_one_sentence_that_names_its_distribution(
         assert told in sentence
         assert sentence.endswith("; update or remove that distribution")
     # The others, plugins and the tool's own, are as they were.
-    assert fetch(Request("team:flowers", pins=team / "pins.json"), store).is_dir()
+    assert fetch(Request("team:flowers", lockfile=team / "pins.json"), store).is_dir()
     assert address.parse(str(team / "folder")).host is FOLDER
 
 
@@ -169,7 +170,7 @@ def test_what_a_source_returns_must_be_a_whole_model(
     )
     install("hollow", {SOURCES: {"hollow": "hollow:fetch"}}, code)
     with pytest.raises(BadInputError, match=r"'hollow' of hollow 1\.0.*saved_model\.pb is missing"):
-        fetch(Request("hollow:x", pins=tmp_path / "pins.json"), store)
+        fetch(Request("hollow:x", lockfile=tmp_path / "pins.json"), store)
     assert not (tmp_path / "pins.json").exists()
 
 
@@ -228,7 +229,7 @@ def test_the_doctor_lists_plugins_and_says_which_do_not_load(
         [
             sys.executable,
             "-c",
-            "from toolchain import doctor; print(*doctor._plugins(), sep='\\n')",
+            "from toolchain.pipeline import doctor; print(*doctor._plugins(), sep='\\n')",
         ],
         env={"PYTHONPATH": f"{team / 'site-packages'}:{DOCUMENT.parents[1]}"},
         capture_output=True,

@@ -12,29 +12,30 @@ from hypothesis.extra import numpy as arrays
 
 from tests import tiny_models
 from toolchain import tf as tensorflow
-from toolchain.card import Declared
-from toolchain.compress import (
+from toolchain.graph import batchnorm
+from toolchain.metrics.scores import softmax
+from toolchain.progress import Silent
+from toolchain.quantize import (
     bias_correction,
+    canonical,
     clipping,
     judge,
+    layer_graph,
     moments,
-    network,
     pruning,
-    quantise,
+    quantizer,
     rounding,
     sensitivity,
     statistics,
 )
-from toolchain.graph import batchnorm
-from toolchain.progress import Silent
-from toolchain.scores import softmax
+from toolchain.records.card import Declared
 from toolchain.sources.saved_model import Fetched
 from toolchain.tfjs import stage as tfjs
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from toolchain.store import Store
+    from toolchain.cache.store import Store
 
     Array = np.ndarray[Any, Any]
 
@@ -102,8 +103,8 @@ def test_what_is_pruned_is_handed_on() -> None:
     assert error < 0.8 * np.abs(rows @ (weights - alone)).mean()
 
 
-def dense() -> network.Layer:
-    return network.Layer(name="x", kind="dense", input="i", kernel="k", bias="b")
+def dense() -> layer_graph.Layer:
+    return layer_graph.Layer(name="x", kind="dense", input="i", kernel="k", bias="b")
 
 
 def test_the_correction_keeps_the_mean_of_the_output() -> None:
@@ -171,7 +172,7 @@ def losses_of_a_network(seed: int, folder: Path, store: Store) -> dict[str, floa
     for _ in range(60):
         model(images[:64], training=True)
     made = saved(model, folder, store, f"{seed}")
-    read = network.read(made.folder, made.converted.artifacts.model_json)
+    read = canonical.read(made.folder, made.converted.artifacts.model_json)
     assert made.statistics is not None
     known = statistics.of_inputs(read, batchnorm.load(made.statistics))
     pictures = 127 + (images[64:] - 127) / 100
@@ -179,7 +180,7 @@ def losses_of_a_network(seed: int, folder: Path, store: Store) -> dict[str, floa
     exact = softmax(judge.outputs(read, images))
     losses = {}
     for name, knows in (("pictures", None), ("guessed", {}), ("known", known)):
-        made_by = quantise.Quantiser(read, pictures, felt, known=knows, seed=0, progress=Silent())
+        made_by = quantizer.Quantizer(read, pictures, felt, known=knows, seed=0, progress=Silent())
         wanted = round(5 * sum(read.weights[layer.kernel].size for layer in read.layers) / 8)
         result = made_by.run(made_by.coarseness_for(wanted), Silent())
         scores = softmax(judge.outputs(result.applied_to(read), images))

@@ -20,24 +20,25 @@ from tests import tiny_models
 from tests.benchmarks import stock
 from tests.browser import chromium, plain_host
 from toolchain import tf as tensorflow
-from toolchain.build.options import SHARD_BYTES
-from toolchain.card import Declared
-from toolchain.compress import network as networks
-from toolchain.compress.rounding import LARGEST, Rounded
 from toolchain.progress import Silent
+from toolchain.quantize import canonical, writing
+from toolchain.quantize import layer_graph as networks
+from toolchain.quantize.rounding import LARGEST, Rounded
+from toolchain.records.card import Declared
 from toolchain.site import contract as contracts
 from toolchain.sources import resolve
 from toolchain.sources.resolve import Request
-from toolchain.tfjs import converter, execute, packing, quantised
+from toolchain.tfjs import converter, execute, packing
 from toolchain.tfjs import stage as tfjs
 from toolchain.tfjs.convert import QUANTIZATIONS
+from toolchain.tfjs.shards import SHARD_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from toolchain.store import Store
+    from toolchain.cache.store import Store
+    from toolchain.quantize.writing import Format
     from toolchain.tfjs.convert import Quantization
-    from toolchain.tfjs.quantised import Format
     from toolchain.tfjs.stage import TfjsModel
 
     Array = np.ndarray[Any, Any]
@@ -141,7 +142,7 @@ def as_half(values: Array | list[float]) -> Array:
     return halves
 
 
-def tricky_kernels(network: networks.Network) -> dict[str, Rounded]:
+def tricky_kernels(network: networks.LayerGraph) -> dict[str, Rounded]:
     """Return kernels with 256 steps, from the smallest to the largest, in all.
 
     The steps of the last layer are no float16 numbers.
@@ -164,7 +165,7 @@ def tricky_kernels(network: networks.Network) -> dict[str, Rounded]:
     return kernels
 
 
-def with_tricky_biases(network: networks.Network) -> networks.Network:
+def with_tricky_biases(network: networks.LayerGraph) -> networks.LayerGraph:
     """Return the network with biases that float16 has room for, and one that has none."""
     halves = as_half([-0.0, 2.0**-24, -65504.0, 0.1])
     biases = {
@@ -197,8 +198,8 @@ def small(tmp_path_factory: pytest.TempPathFactory, session_store: Store) -> Tfj
 
 
 @pytest.fixture
-def network(small: TfjsModel) -> networks.Network:
-    return networks.read(small.folder, small.converted.artifacts.model_json)
+def network(small: TfjsModel) -> networks.LayerGraph:
+    return canonical.read(small.folder, small.converted.artifacts.model_json)
 
 
 @pytest.fixture(scope="module")
@@ -264,17 +265,17 @@ def test_what_the_converter_stores_is_decoded_alike(
     assert_same_bits(decode_in_chromium(folder), decoded)
 
 
-@pytest.mark.parametrize("form", quantised.FORMATS)
+@pytest.mark.parametrize("form", writing.FORMATS)
 def test_what_a_recipe_stores_is_decoded_alike(
     decode_in_chromium: Callable[[Path], dict[str, Any]],
     host: Path,
-    network: networks.Network,
+    network: networks.LayerGraph,
     form: Format,
 ) -> None:
     folder = host / form
     folder.mkdir()
     kernels = tricky_kernels(network)
-    quantised.write(with_tricky_biases(network), kernels, folder, form=form, shard_bytes=301 * ODD)
+    writing.write(with_tricky_biases(network), kernels, folder, form=form, shard_bytes=301 * ODD)
     model = read_model(folder)
     assert len(model["weightsManifest"][0]["paths"]) > 1
     decoded = execute.decode_weights(folder, model)
@@ -302,15 +303,15 @@ def products(folder: Path) -> tuple[set[str], set[str]]:
     return kernels, layers
 
 
-def write_stock(network: networks.Network, folder: Path) -> tuple[set[str], set[str]]:
+def write_stock(network: networks.LayerGraph, folder: Path) -> tuple[set[str], set[str]]:
     """Write the stock form, and return where its products stand."""
     folder.mkdir()
-    quantised.write(network, stock.rounded(network), folder, form="stock", shard_bytes=4 << 20)
+    writing.write(network, stock.rounded(network), folder, form="stock", shard_bytes=4 << 20)
     return products(folder)
 
 
 def test_a_stock_product_stands_where_it_costs_less(
-    network: networks.Network, tmp_path: Path
+    network: networks.LayerGraph, tmp_path: Path
 ) -> None:
     kernels, layers = write_stock(network, tmp_path / "stock")
     for layer in network.layers:
@@ -324,7 +325,7 @@ def test_a_stock_product_stands_where_it_costs_less(
 
 
 def test_an_output_that_is_yet_to_be_scaled_is_about_as_large_as_it_will_be(
-    network: networks.Network, tmp_path: Path
+    network: networks.LayerGraph, tmp_path: Path
 ) -> None:
     write_stock(network, tmp_path / "stock")
     decoded = execute.decode_weights(tmp_path / "stock", read_model(tmp_path / "stock"))
@@ -335,7 +336,7 @@ def test_an_output_that_is_yet_to_be_scaled_is_about_as_large_as_it_will_be(
 
 
 def test_where_the_outputs_size_is_open_the_kernel_is_scaled(
-    network: networks.Network, tmp_path: Path
+    network: networks.LayerGraph, tmp_path: Path
 ) -> None:
     network = network.with_weights({})
     network.nodes = {
@@ -350,11 +351,11 @@ def test_where_the_outputs_size_is_open_the_kernel_is_scaled(
 
 
 def test_scaling_a_layer_for_its_kernel_changes_last_bits_only(
-    network: networks.Network, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    network: networks.LayerGraph, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _, layers = write_stock(network, tmp_path / "mixed")
     assert layers
-    monkeypatch.setattr(quantised, "_CHEAPER_AFTER", 0)
+    monkeypatch.setattr(writing, "_CHEAPER_AFTER", 0)
     _, layers = write_stock(network, tmp_path / "kernels")
     assert not layers
     images = np.random.default_rng(6).uniform(0, 255, (4, 32, 32, 3)).astype(np.float32)

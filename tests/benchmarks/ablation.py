@@ -19,22 +19,23 @@ import numpy as np
 
 from tests.benchmarks.size import SHARED, halves
 from toolchain import tf as tensorflow
-from toolchain.card import Declared
-from toolchain.compress import (
+from toolchain.cache.store import Store
+from toolchain.graph import batchnorm
+from toolchain.metrics.scores import softmax
+from toolchain.progress import Silent
+from toolchain.quantize import (
     calibration,
-    network,
+    canonical,
+    layer_graph,
     pruning,
-    quantise,
+    quantizer,
     sensitivity,
     statistics,
 )
-from toolchain.compress import judge as judges
-from toolchain.compress.quantise import Methods
-from toolchain.graph import batchnorm
-from toolchain.progress import Silent
-from toolchain.scores import softmax
+from toolchain.quantize import judge as judges
+from toolchain.quantize.quantizer import Methods
+from toolchain.records.card import Declared
 from toolchain.sources import resolve
-from toolchain.store import Store
 from toolchain.tfjs import stage as tfjs
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ BLIND = (
 class Subject:
     """The network, and what it is quantised and judged by."""
 
-    network: network.Network
+    network: layer_graph.LayerGraph
     normalised: tuple[batchnorm.Normalised, ...]
     photos: Array
     pictures: Array
@@ -111,7 +112,7 @@ def prepare(model: str, user: Declared, store: Store) -> Subject:
     exact = tfjs.run(
         fetched, quantization="none", shard_bytes=4 << 20, store=store, progress=silent
     )
-    read = network.read(exact.folder, exact.converted.artifacts.model_json)
+    read = canonical.read(exact.folder, exact.converted.artifacts.model_json)
     card = exact.converted.card
     judged = calibration.load(rest, card, label="", progress=silent)
     assert exact.statistics is not None
@@ -139,7 +140,7 @@ def table(subject: Subject, rows: tuple[Row, ...], title: str, *, blind: bool) -
     )
     for row in rows:
         knows = {"BatchNorm": known, "guessed": {}, "sampled": None}[row.known] if blind else None
-        quantiser = quantise.Quantiser(
+        quantiser = quantizer.Quantizer(
             subject.network,
             images,
             row.felt(felt),

@@ -9,8 +9,8 @@ import numpy as np
 
 from tests.fuzz import archive_readers, damage, label_readers, model_readers, text_readers
 from tests.fuzz.reader import Reader, Strategy, in_file
-from toolchain.card import InputSpec
 from toolchain.graph import preprocess
+from toolchain.records.card import InputSpec
 
 SPEC = InputSpec(height=32, width=32, value_range=(0, 1))
 

@@ -13,12 +13,13 @@ from hypothesis import strategies as st
 from tests.fuzz import damage
 from tests.fuzz.reader import Reader, Strategy, in_file
 from toolchain import digest
-from toolchain.card import read_sidecar
 from toolchain.deploy import address, release
-from toolchain.evaluation import photos
-from toolchain.report import budget, schema
-from toolchain.site import build_info, configuration, contract, parts
-from toolchain.sources import kaggle, pins, resolve, tfhub
+from toolchain.photos import photo_folder
+from toolchain.records import build_report
+from toolchain.records.card import read_sidecar
+from toolchain.report import budget
+from toolchain.site import build_info, configuration, contract, web_bundle
+from toolchain.sources import kaggle, lockfile, resolve, tfhub
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -96,7 +97,7 @@ def _folder_of_a_class(content: bytes, folder: Path) -> None:
     inner = folder / "photos" / _said(name or b"x")
     inner.mkdir(parents=True)
     (inner / _said(name or b"x")).write_bytes(b"")
-    found = photos.find(folder / "photos")
+    found = photo_folder.find(folder / "photos")
     assert len(found.paths) == 1
     digest.of_tree(folder)
 
@@ -123,8 +124,8 @@ def _raise_unless_refused(error: Exception) -> None:
 
 def _sampled(content: bytes, folder: Path) -> None:
     (folder / "samples.toml").write_bytes(content)
-    shutil.copyfile(parts.templates_dir() / "samples" / "cat.jpg", folder / "a.jpg")
-    parts.load_samples(folder)
+    shutil.copyfile(web_bundle.templates_dir() / "samples" / "cat.jpg", folder / "a.jpg")
+    web_bundle.load_samples(folder)
 
 
 READERS: dict[str, Reader] = {
@@ -136,9 +137,11 @@ READERS: dict[str, Reader] = {
     "budget": Reader(lambda: damage.texts_like(_REPORT_TOML), in_file("b.toml", budget.read)),
     "pins": Reader(
         lambda: damage.json_like({"schema": 1, "models": {"a/b": {"sha256": _HASH}}}),
-        in_file("toolchain.lock.json", pins.Pins.load),
+        in_file("toolchain.lock.json", lockfile.Lockfile.load),
     ),
-    "report": Reader(lambda: damage.json_like(_report()), in_file("report.json", schema.read)),
+    "report": Reader(
+        lambda: damage.json_like(_report()), in_file("report.json", build_report.read)
+    ),
     "build-info": Reader(
         lambda: damage.json_like(_BUILD_INFO),
         lambda content, _: build_info.read(content, "https://example.org/build-info.json"),

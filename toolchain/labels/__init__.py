@@ -1,1 +1,1 @@
-"""The forms of label files; `toolchain.labels.reading` decides which one a file has."""
+"""The forms of label files; `toolchain.labels.reading.reading` decides which one a file has."""

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from toolchain.cache.store import Store
 
 
-
 @dataclass(frozen=True)
 class Finding:
     """One thing that was looked at."""

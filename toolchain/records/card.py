@@ -167,7 +167,7 @@ def read_sidecar(path: Path) -> Declared:
     """Read a model's sidecar TOML; its keys are the fields of :class:`Declared`.
 
     `labels` may be a list, or the name of a file beside the sidecar in a form that
-    :func:`toolchain.labels.reading.read` knows.
+    :func:`toolchain.labels.reading.reading.read` knows.
 
     Raises:
         BadInputError: The file cannot be read, is no TOML, or holds a key or value that

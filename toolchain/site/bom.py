@@ -5,35 +5,21 @@ Both lie in the site beside the files that they are about, and no visit loads th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from toolchain.site import assets, cyclonedx, licences, parts
+from toolchain.site import assets, cyclonedx, licences, web_bundle
+from toolchain.site.bill_of_materials import BillOfMaterials
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from toolchain.card import ModelCard
     from toolchain.site.configuration import PageOptions
-    from toolchain.site.parts import Sample, Shipped
     from toolchain.tfjs.stage import TfjsModel
 
 LICENCES = "licenses.txt"
 MATERIALS = "sbom.cdx.json"
-
-
-@dataclass(frozen=True)
-class BillOfMaterials:
-    """What a site holds that has an author: code, models and photos."""
-
-    shipped: Shipped
-    cards: tuple[ModelCard, ...]
-    """Of its models, each once."""
-    samples: tuple[Sample, ...]
-    own_files: bool
-    """Whether files of a user's template are in it."""
 
 
 def write(site: Path, models: Sequence[TfjsModel], page: PageOptions) -> None:
@@ -48,15 +34,15 @@ def write(site: Path, models: Sequence[TfjsModel], page: PageOptions) -> None:
         BadInputError: There are no samples, or no runtime with the models' operations.
         MissingToolError: The page's runtime is not built.
     """
-    runtime = parts.runtime_for(chain(*(each.converted.artifacts.ops for each in models)))
+    runtime = web_bundle.runtime_for(chain(*(each.converted.artifacts.ops for each in models)))
     folder = page.samples_folder
     bill = BillOfMaterials(
-        shipped=parts.shipped_in(runtime),
+        shipped=web_bundle.shipped_in(runtime),
         # A model's variants have the same source.
         cards=tuple(
             {each.converted.card.provenance: each.converted.card for each in models}.values()
         ),
-        samples=() if folder is None else parts.load_samples(folder),
+        samples=() if folder is None else web_bundle.load_samples(folder),
         own_files=(site / assets.FOLDER).is_dir(),
     )
     (site / LICENCES).write_text(licences.text(bill), "utf-8")

@@ -24,9 +24,9 @@ from toolchain.site import licences
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from toolchain.card import Provenance
-    from toolchain.site.bom import BillOfMaterials
-    from toolchain.site.parts import Package, Sample
+    from toolchain.records.card import Provenance
+    from toolchain.site.bill_of_materials import BillOfMaterials
+    from toolchain.site.web_bundle import Package, Sample
 
 _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "https://cyclonedx.org/docs/1.6/json/")
 

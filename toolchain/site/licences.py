@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from toolchain import __version__, imagenet
+from toolchain import __version__
+from toolchain.labels import imagenet
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from toolchain.site.bom import BillOfMaterials
-    from toolchain.site.parts import Package
+    from toolchain.site.bill_of_materials import BillOfMaterials
+    from toolchain.site.web_bundle import Package
 
 OWN = "Apache-2.0"
 """The licence of this project."""

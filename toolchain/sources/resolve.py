@@ -228,7 +228,7 @@ def _fetch_by_plugin(request: Request, store: Store, progress: Progress) -> save
 
 
 def _check_pin(fetched: saved_model.Fetched, request: Request) -> None:
-    pins.Pins.load(request.pins).check_or_pin(
+    lockfile.Lockfile.load(request.lockfile).check_or_pin(
         fetched.source, fetched.sha256, update=request.update_pin
     )
 
