@@ -174,7 +174,7 @@ def test_fetching_imports_no_tensorflow(mirror: Mirror, tmp_path: Path) -> None:
     script = (
         "import sys; from pathlib import Path; from toolchain.progress import Silent\n"
         "from toolchain.sources import tfhub; from toolchain.sources.network import NetworkPolicy\n"
-        "from toolchain.store import Store\n"
+        "from toolchain.cache.store import Store\n"
         "tfhub.fetch(sys.argv[1], store=Store(Path(sys.argv[2])), policy=NetworkPolicy(),"
         " progress=Silent())\n"
         "print(*{'tensorflow', 'keras', 'tensorflow_hub', 'requests'} & set(sys.modules))\n"
