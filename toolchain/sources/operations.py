@@ -95,12 +95,18 @@ def fault_of(saved_model: bytes) -> str | None:
     """
     meta_graphs = protobuf.parse(saved_model).meta_graphs
     for meta_graph in meta_graphs:
+        if _nodes_in(meta_graph.graph_def) > _MAX_NODES:
+            return f"its graph has more than {_MAX_NODES:,} operations"
         graph = _read(meta_graph)
         # TensorFlow goes by the object graph where there is but one graph, and it has some.
         by_objects = bool(graph.objects) and len(meta_graphs) == 1
         if found := _size_fault(graph) or _not_allowed(graph, by_objects=by_objects):
             return found
     return None
+
+
+def _nodes_in(definition: Any) -> int:
+    return len(definition.node) + sum(len(body.node_def) for body in definition.library.function)
 
 
 def _read(meta_graph: Any) -> _Graph:
@@ -153,9 +159,6 @@ def _node_name(text: str) -> str:
 def _size_fault(graph: _Graph) -> str | None:
     if graph.numbers > _MAX_NUMBERS:
         return f"its constants declare {graph.numbers:,} numbers"
-    bodies = (graph.nodes, *graph.functions.values())
-    if sum(map(len, bodies)) > _MAX_NODES:
-        return f"its graph has more than {_MAX_NODES:,} operations"
     return _depth_fault(graph.functions)
 
 
