@@ -119,7 +119,7 @@ test-wheel: INSTALL = '--no-deps --require-hashes -r .make/python.txt' '--no-dep
 test-wheel: ## Test WHEEL, of build/, in a venv of PYTHON with the locked packages.
 	$(test_installed)
 
-test-minimum: INSTALL = '--resolution lowest-direct --group test $(WHEEL)[dask,measure,s3]'
+test-minimum: INSTALL = '--resolution lowest-direct -r pyproject.toml --all-extras --group test' '--no-deps $(WHEEL)'
 test-minimum: ## Test WHEEL with the oldest versions that pyproject.toml allows.
 	$(test_installed)
 
