@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, settings
 
 from toolchain import tf as tensorflow
 from toolchain.cache.store import Store
+from toolchain.sources.request import Request
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,7 +72,7 @@ def embedded_site(session_folder: Path, session_store: Store) -> Path:
     from toolchain.pipeline.build import build
     from toolchain.pipeline.build_options import BuildOptions
     from toolchain.progress import Silent
-    from toolchain.sources.resolve import Request
+    from toolchain.sources.request import Request
 
     out = session_folder / "embedded-site"
     with FileLock(f"{out}.lock"):
@@ -110,7 +111,7 @@ def tiny_model(
     from toolchain.tfjs import stage
 
     pins = tmp_path_factory.mktemp("pins") / "toolchain.lock.json"
-    request = resolve.Request(str(tiny), lockfile=pins)
+    request = Request(str(tiny), lockfile=pins)
     fetched = resolve.fetch(request, store=session_store, progress=Silent())
     declared = Declared(labels=tiny_models.names(), value_range=(0.0, 1.0))
     return stage.run(

@@ -16,7 +16,7 @@ from toolchain.records.evaluation import Change, Evaluation, Judged, Tag
 from toolchain.records.graph_facts import GraphFacts
 from toolchain.records.pareto import ParetoFront, Point
 from toolchain.records.verdict import Drop, Expected, Share, Verdict
-from toolchain.sources.resolve import Request
+from toolchain.sources.request import Request
 from toolchain.throttling import LINKS
 
 if TYPE_CHECKING:

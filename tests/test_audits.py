@@ -22,7 +22,7 @@ from tests.watchdog import HANG_MS
 from toolchain.pipeline.build import build
 from toolchain.pipeline.build_options import BuildOptions
 from toolchain.progress import Silent
-from toolchain.sources.resolve import Request
+from toolchain.sources.request import Request
 from toolchain.tfjs.convert import Stored
 
 if TYPE_CHECKING:

@@ -26,7 +26,7 @@ from toolchain.records import build_report, site_files
 from toolchain.records.card import Declared
 from toolchain.site import web_bundle
 from toolchain.site.configuration import PageOptions
-from toolchain.sources.resolve import Request
+from toolchain.sources.request import Request
 from toolchain.tfjs.convert import Stored
 
 if TYPE_CHECKING:

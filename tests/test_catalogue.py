@@ -8,7 +8,7 @@ from toolchain.cli import build
 from toolchain.labels import imagenet
 from toolchain.sources import kaggle, tfhub
 from toolchain.sources.catalogue import DEFAULT, EMBEDDED, ENTRIES, VGG16, Entry
-from toolchain.sources.resolve import Kind, kind_of
+from toolchain.sources.request import Kind, parse
 
 REMOTE = [entry for entry in ENTRIES.values() if entry.name != EMBEDDED]
 
@@ -24,7 +24,7 @@ def test_nothing_else_is_there_but_the_embedded_model() -> None:
     assert len(ENTRIES) == 16 + 22 + 4 + 1
     assert ENTRIES[EMBEDDED].tfhub is None
     assert ENTRIES[EMBEDDED].kaggle is None
-    assert kind_of(EMBEDDED) is Kind.EMBEDDED
+    assert parse(EMBEDDED).kind is Kind.EMBEDDED
 
 
 def test_names_and_handles_belong_to_one_model_each() -> None:
@@ -39,9 +39,9 @@ def test_handles_are_as_their_hosts_know_them(entry: Entry) -> None:
     assert entry.kaggle is not None
     assert tfhub.canonical(entry.tfhub) == entry.tfhub
     assert kaggle.canonical(entry.kaggle) == entry.kaggle
-    assert kind_of(entry.name) is Kind.CATALOGUE
-    assert kind_of(entry.tfhub) is Kind.TFHUB
-    assert kind_of(f"kaggle:{entry.kaggle}") is Kind.KAGGLE
+    assert parse(entry.name).kind is Kind.CATALOGUE
+    assert parse(entry.tfhub).kind is Kind.TFHUB
+    assert parse(f"kaggle:{entry.kaggle}").kind is Kind.KAGGLE
     assert str(entry.size) in entry.tfhub
     assert str(entry.size) in entry.kaggle
 

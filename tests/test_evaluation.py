@@ -32,7 +32,7 @@ from toolchain.progress import Silent
 from toolchain.records import build_report
 from toolchain.records.card import Declared
 from toolchain.records.evaluation import Evaluation
-from toolchain.sources.resolve import Request
+from toolchain.sources.request import Request
 from toolchain.tfjs.convert import Stored
 
 if TYPE_CHECKING:

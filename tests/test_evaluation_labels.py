@@ -22,7 +22,7 @@ from toolchain.pipeline.evaluate import evaluate
 from toolchain.progress import Silent
 from toolchain.records.card import Declared, InputSpec
 from toolchain.records.evaluation import Evaluation
-from toolchain.sources.resolve import Request
+from toolchain.sources.request import Request
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -34,7 +34,7 @@ from toolchain.progress import Silent
 from toolchain.quantize.settings import QuantizeSettings
 from toolchain.records.card import Declared
 from toolchain.site import build_info, publish
-from toolchain.sources.resolve import Request
+from toolchain.sources.request import Request
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -16,7 +16,7 @@ from toolchain.pipeline.build_options import BuildOptions
 from toolchain.progress import Silent
 from toolchain.records.card import Declared, read_sidecar
 from toolchain.site.configuration import PageOptions
-from toolchain.sources.resolve import Request
+from toolchain.sources.request import Request
 from toolchain.tfjs.convert import Stored
 
 if TYPE_CHECKING:

@@ -25,7 +25,7 @@ from toolchain.pipeline.evaluate import evaluate
 from toolchain.progress import Silent
 from toolchain.records.card import Declared, InputSpec
 from toolchain.report import thumbnails
-from toolchain.sources.resolve import Request
+from toolchain.sources.request import Request
 
 if TYPE_CHECKING:
     from pathlib import Path

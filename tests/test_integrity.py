@@ -23,7 +23,7 @@ from toolchain.records import build_report
 from toolchain.records.card import Declared
 from toolchain.site import integrity, web_bundle
 from toolchain.site.configuration import PageOptions
-from toolchain.sources.resolve import Request
+from toolchain.sources.request import Request
 from toolchain.tfjs.convert import Stored
 from toolchain.tfjs.packing import EARLY_BYTES
 

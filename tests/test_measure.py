@@ -26,7 +26,7 @@ from toolchain.pipeline.measure import keep, measure
 from toolchain.progress import Silent
 from toolchain.records import build_report, visit_figures
 from toolchain.records.card import Declared
-from toolchain.sources.resolve import Request
+from toolchain.sources.request import Request
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

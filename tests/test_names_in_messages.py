@@ -18,7 +18,8 @@ from toolchain.evaluation.batches import Batch, Network, answer
 from toolchain.progress import Silent
 from toolchain.records.card import Declared
 from toolchain.sources import operations
-from toolchain.sources.resolve import Request, fetch
+from toolchain.sources.request import Request
+from toolchain.sources.resolve import fetch
 from toolchain.tfjs import stage as tfjs
 
 if TYPE_CHECKING:

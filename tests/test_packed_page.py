@@ -32,7 +32,7 @@ from toolchain.quantize.writing import FORMATS
 from toolchain.records import build_report
 from toolchain.records.card import Declared
 from toolchain.site import contract as contracts
-from toolchain.sources.resolve import Request
+from toolchain.sources.request import Request
 from toolchain.tfjs import execute, packing
 from toolchain.tfjs.convert import QUANTIZATIONS, Stored
 

@@ -22,7 +22,7 @@ from toolchain.pipeline import doctor
 from toolchain.plugins import SOURCES, TARGETS, PluginError
 from toolchain.progress import Silent
 from toolchain.sources import resolve
-from toolchain.sources.resolve import Kind, Request
+from toolchain.sources.request import Kind, Request, parse
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -83,7 +83,7 @@ def fetch(request: Request, store: Store) -> Path:
 def test_the_documents_source_gives_a_model_that_is_pinned(team: Path, store: Store) -> None:
     request = Request("team:flowers", lockfile=team / "pins.json", trust=True)
     fetched = resolve.fetch(request, store=store, progress=Silent())
-    assert resolve.kind_of("team:flowers") is Kind.PLUGIN
+    assert parse("team:flowers").kind is Kind.PLUGIN
     assert (fetched.path / "saved_model.pb").read_bytes() == GRAPH
     assert fetched.source == "team:flowers"
     assert fetched.trusted
@@ -123,7 +123,7 @@ def test_nothing_of_a_plugin_is_imported_before_it_is_needed(
         with pytest.raises(SystemExit):
             cli.main()
     assert "nothing-like-it" in capfd.readouterr().err
-    assert resolve.kind_of("team:flowers") is Kind.PLUGIN
+    assert parse("team:flowers").kind is Kind.PLUGIN
     assert "toolchain_team" not in sys.modules
 
 
@@ -183,7 +183,7 @@ def test_two_plugins_with_one_prefix_are_told_and_neither_is_taken(
         address.parse("team:flowers")
     findings = [each for each in doctor._plugins() if each.subject == "target team:"]
     assert [each.good for each in findings] == [False, False]
-    assert resolve.kind_of("team:flowers") is Kind.PLUGIN
+    assert parse("team:flowers").kind is Kind.PLUGIN
 
 
 @pytest.mark.parametrize(
@@ -199,7 +199,7 @@ def test_prefixes_of_the_tools_own_are_not_taken_over(
 ) -> None:
     install("thief", {group: {prefix: "thief:take"}}, "raise AssertionError")
     if group == SOURCES:
-        assert resolve.kind_of(word) is not Kind.PLUGIN
+        assert parse(word).kind is not Kind.PLUGIN
     else:
         with pytest.raises(BadInputError, match="names no bucket"):
             address.parse(word)

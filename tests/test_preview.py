@@ -28,7 +28,7 @@ from toolchain.records.card import Declared
 from toolchain.site import contract as contracts
 from toolchain.site import web_bundle
 from toolchain.sources.network import NetworkPolicy
-from toolchain.sources.resolve import Request
+from toolchain.sources.request import Request
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -19,7 +19,7 @@ from toolchain.pipeline.build_options import BuildOptions
 from toolchain.progress import Silent
 from toolchain.records import build_report
 from toolchain.records.card import Declared
-from toolchain.sources.resolve import Request
+from toolchain.sources.request import Request
 from toolchain.tfjs import execute
 
 if TYPE_CHECKING:

@@ -24,7 +24,7 @@ from toolchain.progress import Silent
 from toolchain.records import build_report
 from toolchain.records.card import Declared
 from toolchain.site import web_bundle
-from toolchain.sources.resolve import Request
+from toolchain.sources.request import Request
 from toolchain.tfjs import execute
 from toolchain.tfjs.convert import Quantization, Stored
 

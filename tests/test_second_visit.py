@@ -22,7 +22,7 @@ from toolchain.pipeline.build_options import BuildOptions
 from toolchain.progress import Silent
 from toolchain.records import build_report
 from toolchain.records.card import Declared
-from toolchain.sources.resolve import Request
+from toolchain.sources.request import Request
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

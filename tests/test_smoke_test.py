@@ -17,7 +17,7 @@ from toolchain.progress import Silent
 from toolchain.quantize.settings import QuantizeSettings
 from toolchain.records.card import Declared
 from toolchain.smoke_test import node, worker
-from toolchain.sources.resolve import Request
+from toolchain.sources.request import Request
 
 if TYPE_CHECKING:
     from pathlib import Path

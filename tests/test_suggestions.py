@@ -11,7 +11,7 @@ from tests import tiny_models
 from toolchain.errors import BadInputError
 from toolchain.progress import Silent
 from toolchain.sources import local, suggestions
-from toolchain.sources.resolve import kind_of
+from toolchain.sources.request import parse
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,7 +51,7 @@ def test_a_word_that_is_no_name_gets_the_near_ones_or_the_way_to_bring_a_model(
     word: str, offered: str
 ) -> None:
     with pytest.raises(BadInputError, match="is no model of the catalogue") as raised:
-        kind_of(word)
+        parse(word)
     assert offered in str(raised.value)
     assert raised.value.exit_code == 2
 
@@ -105,8 +105,8 @@ def test_where_nothing_is_near_the_way_stays_general(
 @pytest.mark.usefixtures("models")
 def test_a_word_that_is_nearly_a_file_here_gets_that_file() -> None:
     with pytest.raises(BadInputError, match=r"did you mean tiny_model\?"):
-        kind_of("tiny-model")
+        parse("tiny-model")
     with pytest.raises(BadInputError, match=r"did you mean Flowers\.keras"):
-        kind_of("flowers")
+        parse("flowers")
     with pytest.raises(BadInputError, match=r"did you mean mobilenet-v2-100-224"):
-        kind_of("MobileNetV2")
+        parse("MobileNetV2")

@@ -23,7 +23,7 @@ from toolchain.quantize.settings import QuantizeSettings
 from toolchain.records.card import Declared
 from toolchain.site import accent, configuration, render, required, web_bundle
 from toolchain.site.template import TemplateError
-from toolchain.sources.resolve import Request
+from toolchain.sources.request import Request
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

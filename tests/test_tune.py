@@ -31,7 +31,7 @@ from toolchain.quantize.settings import QuantizeSettings
 from toolchain.records import build_report
 from toolchain.records.pareto import ParetoFront, Point
 from toolchain.records.verdict import Verdict
-from toolchain.sources.resolve import Request
+from toolchain.sources.request import Request
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -25,7 +25,7 @@ from toolchain.records import build_report
 from toolchain.records.card import Declared
 from toolchain.report import alternatives, budget, diff, page
 from toolchain.site import contract as contracts
-from toolchain.sources.resolve import Request
+from toolchain.sources.request import Request
 from toolchain.tfjs import execute
 from toolchain.tfjs.convert import Stored
 

@@ -27,7 +27,7 @@ from toolchain.quantize.rounding import LARGEST, Rounded
 from toolchain.records.card import Declared
 from toolchain.site import contract as contracts
 from toolchain.sources import resolve
-from toolchain.sources.resolve import Request
+from toolchain.sources.request import Request
 from toolchain.tfjs import converter, execute, packing
 from toolchain.tfjs import stage as tfjs
 from toolchain.tfjs.convert import QUANTIZATIONS

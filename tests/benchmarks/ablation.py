@@ -36,6 +36,7 @@ from toolchain.quantize import judge as judges
 from toolchain.quantize.quantizer import Methods
 from toolchain.records.card import Declared
 from toolchain.sources import resolve
+from toolchain.sources.request import Request
 from toolchain.tfjs import stage as tfjs
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ def prepare(model: str, user: Declared, store: Store) -> Subject:
     """Read the network and the photos."""
     silent = Silent()
     tune, rest = halves(SHARED / "data" / "imagenet-500")
-    fetched = resolve.fetch(resolve.Request(model), store=store, progress=silent)
+    fetched = resolve.fetch(Request(model), store=store, progress=silent)
     declared = user.over(fetched.declared)
     fetched = replace(fetched, declared=declared)
     exact = tfjs.run(

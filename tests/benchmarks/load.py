@@ -38,6 +38,7 @@ from toolchain.quantize.settings import QuantizeSettings
 from toolchain.records.card import Declared
 from toolchain.site.precompress import precompress
 from toolchain.sources import resolve
+from toolchain.sources.request import Request
 from toolchain.tfjs import stage as tfjs
 from toolchain.tfjs.shards import SHARD_BYTES
 from toolchain.throttling import LINKS
@@ -147,12 +148,12 @@ def subjects(scratch: Path, store: Store) -> list[Subject]:
     word, declared, calibration, small = "embedded", Declared(), None, None
     if archive.is_file():
         word, declared = str(archive), Declared(value_range=(0.0, 1.0))
-        small = resolve.Request(str(SHARED / "models" / "mobilenet_v1_025_224.tar.gz"))
+        small = Request(str(SHARED / "models" / "mobilenet_v1_025_224.tar.gz"))
         photos, _ = halves(SHARED / "data" / "imagenet-500")
         calibration = folder_of(photos, scratch / "photos")
     else:
         sys.stdout.write(f"{archive} is not there (TOOLCHAIN_SHARED): the embedded model serves\n")
-    request = resolve.Request(word)
+    request = Request(word)
     options = BuildOptions(
         request,
         scratch / "ours",

@@ -28,6 +28,7 @@ from toolchain.quantize import stage as compression
 from toolchain.quantize.settings import QuantizeSettings
 from toolchain.records.card import Declared
 from toolchain.sources import resolve
+from toolchain.sources.request import Request
 from toolchain.tfjs import execute
 from toolchain.tfjs import stage as tfjs
 from toolchain.tfjs.transfer import brotli_bytes
@@ -90,7 +91,7 @@ def logits_of(model: tfjs.TfjsModel, images: Array) -> Array:
 def rows(name: str, declared: Declared, tune: Path, rest: Photos, store: Store) -> list[Row]:
     """Store one model in every way and judge each."""
     silent = Silent()
-    fetched = resolve.fetch(resolve.Request(name), store=store, progress=silent)
+    fetched = resolve.fetch(Request(name), store=store, progress=silent)
     fetched = type(fetched)(
         fetched.path, fetched.sha256, fetched.source, declared.over(fetched.declared)
     )

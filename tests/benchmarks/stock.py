@@ -26,6 +26,7 @@ from toolchain.quantize import canonical, rounding, writing
 from toolchain.quantize import layer_graph as networks
 from toolchain.records.card import Declared
 from toolchain.sources import resolve
+from toolchain.sources.request import Request
 from toolchain.tfjs import stage as tfjs
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ async ([folders, side, turns, runs]) => {
 def network_of(model: Path, store: Store) -> networks.LayerGraph:
     """Read a model as compression does."""
     silent = Silent()
-    fetched = resolve.fetch(resolve.Request(str(model)), store=store, progress=silent)
+    fetched = resolve.fetch(Request(str(model)), store=store, progress=silent)
     declared = Declared(value_range=(0.0, 1.0)).over(fetched.declared)
     fetched = type(fetched)(fetched.path, fetched.sha256, fetched.source, declared)
     converted = tfjs.run(

@@ -19,7 +19,8 @@ from toolchain.records import build_report
 from toolchain.records.card import read_sidecar
 from toolchain.report import budget
 from toolchain.site import build_info, configuration, contract, web_bundle
-from toolchain.sources import kaggle, lockfile, resolve, tfhub
+from toolchain.sources import kaggle, lockfile, tfhub
+from toolchain.sources.request import parse
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -108,7 +109,7 @@ def _said(content: bytes) -> str:
 
 def _asked(content: bytes, folder: Path) -> None:  # noqa: ARG001 - as all readers
     word = _said(content)
-    for canonical in (kaggle.canonical, tfhub.canonical, resolve.kind_of):
+    for canonical in (kaggle.canonical, tfhub.canonical, parse):
         try:
             canonical(word)
         except Exception as error:  # noqa: BLE001 - told apart by the caller

@@ -11,7 +11,7 @@ import typer
 
 if TYPE_CHECKING:
     from toolchain.records.card import Declared
-    from toolchain.sources.resolve import Request
+    from toolchain.sources.request import Request
 
 Model = Annotated[
     str,
@@ -105,7 +105,7 @@ class Fetching:
     ) -> Request:
         """Return how to ask for a model."""
         from toolchain.sources.network import NetworkPolicy
-        from toolchain.sources.resolve import Request
+        from toolchain.sources.request import Request
 
         return Request(
             model=model,

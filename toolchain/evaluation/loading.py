@@ -13,8 +13,9 @@ from toolchain.evaluation.batches import Network
 from toolchain.graph.settling import UnknownRangeError
 from toolchain.records import build_report
 from toolchain.records.card import Declared, PixelRange
-from toolchain.records.site_files import MARK, VARIANTS
-from toolchain.sources import download, embedded, kaggle, operations, resolve, tfhub
+from toolchain.records.site_files import VARIANTS
+from toolchain.sources import download, embedded, operations, resolve
+from toolchain.sources.request import Kind, parse
 from toolchain.text import printable
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from toolchain.photos.photo_folder import Photos
     from toolchain.progress import Progress
     from toolchain.records.card import Activation, ModelCard
-    from toolchain.sources.resolve import Request
+    from toolchain.sources.request import Request
     from toolchain.sources.saved_model import Fetched
 
 
@@ -70,8 +71,7 @@ def subject_of(
         BadInputError: The user declares something of a site, or there is no such variant.
         ToolchainError: It cannot be fetched or read.
     """
-    site = Path(request.model)
-    if (site / MARK).is_file():
+    if (site := request.site) is not None:
         if declared != Declared():
             raise BadInputError(
                 f"{site} is a built site and says itself how it is fed and read; "
@@ -96,8 +96,7 @@ def reference_for(
         BadInputError: Its labels are others.
         ToolchainError: It cannot be fetched or read.
     """
-    site = Path(request.model)
-    if (site / MARK).is_file():
+    if (site := request.site) is not None:
         reference = _of_site(site)
     else:
         fetched = resolve.fetch(request, store=store, progress=progress)
@@ -155,15 +154,13 @@ def _at_hand(model: str, store: Store) -> str | None:
     if model == embedded.SOURCE:
         return "embedded"
     try:
-        kind = resolve.kind_of(model)
+        handle = parse(model)
     except BadInputError:
         return None
-    if kind is resolve.Kind.TFHUB:
-        kept = download.is_kept(store, "tfhub", tfhub.canonical(model))
-    elif kind is resolve.Kind.KAGGLE:
-        kept = download.is_kept(store, "kaggle", kaggle.canonical(model))
+    if handle.kind in (Kind.TFHUB, Kind.KAGGLE):
+        kept = download.is_kept(store, handle.kind.name.lower(), handle.name)
     else:
-        kept = kind is resolve.Kind.EMBEDDED or Path(model).exists()
+        kept = handle.kind is Kind.EMBEDDED or Path(model).exists()
     return model if kept else None
 
 

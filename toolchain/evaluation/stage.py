@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from toolchain.photos.photo_labels import PhotoLabels
     from toolchain.progress import Progress
     from toolchain.records.multi_label import MultiLabel
-    from toolchain.sources.resolve import Request
+    from toolchain.sources.request import Request
 
     Array = np.ndarray[Any, Any]
 

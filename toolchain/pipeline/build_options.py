@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from toolchain.quantize.settings import QuantizeSettings
-    from toolchain.sources.resolve import Request
+    from toolchain.sources.request import Request
 
 Weights: TypeAlias = "Stored | QuantizeSettings"
 """How to store a model's weights: as the converter does, or quantised by a recipe."""

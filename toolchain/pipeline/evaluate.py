@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from toolchain.errors import ToolchainError
 from toolchain.evaluation import stage
 from toolchain.records import build_report
-from toolchain.records.site_files import MARK
 from toolchain.report import report_files
 
 if TYPE_CHECKING:
@@ -27,8 +25,7 @@ def evaluate(options: stage.EvaluationOptions, *, store: Store, progress: Progre
         BadInputError: The photos, the model or the reference cannot be used.
         ToolchainError: A model cannot be fetched, or the workers failed.
     """
-    site = Path(options.request.model)
-    if not (site / MARK).is_file():
+    if (site := options.request.site) is None:
         return stage.evaluate(options, store=store, progress=progress)
     before = build_report.read(site)
     found = stage.evaluate(options, store=store, progress=progress)

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from toolchain import tf as tensorflow
 from toolchain.records import build_report, site_files
-from toolchain.records.site_files import MARK
 from toolchain.sources import operations, resolve
 
 if TYPE_CHECKING:
     from toolchain.cache.store import Store
     from toolchain.progress import Progress
     from toolchain.records.card import Declared, ModelCard
+    from toolchain.sources.request import Request
 
 
 @dataclass(frozen=True)
@@ -37,15 +36,14 @@ class Inspection:
 
 
 def inspect(
-    request: resolve.Request, declared: Declared, *, store: Store, progress: Progress
+    request: Request, declared: Declared, *, store: Store, progress: Progress
 ) -> Inspection:
     """Look at a built site, or fetch a model and look at its graph.
 
     Raises:
         ToolchainError: It cannot be fetched or read.
     """
-    site = Path(request.model)
-    if (site / MARK).is_file():
+    if (site := request.site) is not None:
         report = build_report.read(site)
         small = report.preview
         preview = _of_site(report, small, "preview") if small else None

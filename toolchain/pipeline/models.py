@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from toolchain.records.smoke_test import SmokeTest
     from toolchain.records.verdict import Verdict
     from toolchain.site.page_files import PageFiles
+    from toolchain.sources.request import Request
     from toolchain.sources.saved_model import Fetched
     from toolchain.tfjs.stage import TfjsModel
 
@@ -107,7 +108,7 @@ class Stages:
                 )
         return replace(outcome, fetched=_declare(outcome.fetched, options.declared))
 
-    def preview_source(self, request: resolve.Request) -> Fetched | None:
+    def preview_source(self, request: Request) -> Fetched | None:
         """Fetch the preview; None where its hosts are out of reach and that is no error."""
         with self.timed(f"{_PREVIEW}source"):
             try:

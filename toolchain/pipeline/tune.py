@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from toolchain.progress import Progress
     from toolchain.quantize.settings import QuantizeSettings
+    from toolchain.sources.request import Request
     from toolchain.tfjs.convert import Quantization
     from toolchain.tfjs.stage import TfjsModel
 
@@ -45,7 +46,7 @@ _DIGITS = 4  # of bits a weight
 class TuneOptions:
     """Which points to compute, and where."""
 
-    request: resolve.Request
+    request: Request
     settings: QuantizeSettings
     """Photos, form and limits; the recipe is `auto`."""
     bits: tuple[float, ...]
