@@ -190,7 +190,7 @@ def test_two_plugins_with_one_prefix_are_told_and_neither_is_taken(
     ("group", "prefix", "word"),
     [
         (TARGETS, "s3", "s3://"),
-        (SOURCES, "https", "https://x.example"),
+        (SOURCES, "https", "https://x.example/model"),
         (SOURCES, "kaggle", "kaggle:google/mobilenet-v2/tensorFlow2/050-160-classification/2"),
     ],
 )

@@ -24,5 +24,5 @@ def wnids() -> tuple[str, ...]:
 
 
 def _lines(name: str) -> tuple[str, ...]:
-    text = resources.files("toolchain.labels.reading").joinpath(name)
+    text = resources.files("toolchain.labels").joinpath(name)
     return tuple(text.read_text("utf-8").splitlines())
