@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from toolchain.cache.store import Store
+    from toolchain.sources.download import Get
 
 HANDLE = "https://tfhub.dev/some/model/1"
 
@@ -26,8 +27,8 @@ class Host:
     def __init__(self) -> None:
         self.asked = 0
 
-    def __call__(self, folder: Path, deadline: float) -> Path:
-        assert deadline > 0
+    def __call__(self, folder: Path, get: Get | None = None) -> Path:  # noqa: ARG002
+        assert folder.is_dir()
         self.asked += 1
         model = folder / "model"
         for name, content in hub.unpack(hub.archive()).items():
@@ -64,9 +65,9 @@ def test_a_kept_copy_that_is_no_whole_model_is_fetched_anew_though_it_is_as_it_w
         elif left == "another file":
             (folder / "model").write_bytes(b"")
         elif left == "two models":
-            host(folder, 1.0)
+            host(folder)
             (folder / "model").rename(folder / "other")
-            host(folder, 1.0)
+            host(folder)
             host.asked = 0
     assert not download.is_kept(store, "tfhub", HANDLE)
     kept = fetch(host, store)

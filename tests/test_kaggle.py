@@ -158,6 +158,18 @@ def test_a_slow_download_ends_by_the_deadline(mirror: Mirror, fetch: Callable[..
         fetch(f"kaggle:{MODEL}/2", policy=dataclasses.replace(POLICY, deadline=3))
 
 
+def test_only_what_was_cut_off_is_asked_for_by_its_rest(
+    mirror: Mirror, fetch: Callable[..., Any]
+) -> None:
+    mirror.serve(NEWEST, dataclasses.replace(as_json({"versionNumber": 3}), etag='"n"'))
+    whole = Reply(hub.archive(), etag='"m"')
+    mirror.serve(STORAGE, dataclasses.replace(whole, cut_at=9999), whole)
+    fetched = fetch(f"kaggle:{MODEL}", policy=dataclasses.replace(POLICY, attempts=2))
+    assert fetched.source == f"{MODEL}/3"
+    assert mirror.said(NEWEST, "Range") == [None, None]
+    assert mirror.said(STORAGE, "Range") == [None, "bytes=9999-"]
+
+
 @pytest.mark.parametrize("answer", [Reply(b"[]"), Reply(b"{"), Reply(b'{"versionNumber": "9"}')])
 def test_an_answer_without_the_newest_version_is_said(
     mirror: Mirror, fetch: Callable[..., Any], answer: Reply

@@ -39,11 +39,12 @@ _FAULTS = (
     *(tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error, lzma.LZMAError, ValueError),
     *(OSError, NotImplementedError, RuntimeError, IndexError, OverflowError, MemoryError),
 )
-_COMPRESSIONS: dict[bytes, Callable[[IO[bytes]], Any]] = {
+COMPRESSIONS: dict[bytes, Callable[[IO[bytes]], Any]] = {
     b"\x1f\x8b": gzip.open,
     b"BZh": bz2.open,
     b"\xfd7zXZ\x00": lzma.open,
 }
+"""What opens a compressed tar, by how the file begins."""
 _ENCRYPTED = 1  # a flag of a zip's entry
 
 
@@ -222,7 +223,7 @@ def _decompressed(archive: Path) -> Iterator[_Bounded]:
         head = file.read(8)
         file.seek(0)
         limit = fair_size(archive.stat().st_size) + _ALWAYS_FINE  # for headers and padding
-        opened = next((way for mark, way in _COMPRESSIONS.items() if head.startswith(mark)), None)
+        opened = next((way for mark, way in COMPRESSIONS.items() if head.startswith(mark)), None)
         if opened is None:
             yield _Bounded(file, limit)
             return

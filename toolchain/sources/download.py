@@ -2,30 +2,32 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from toolchain import digest
 from toolchain.errors import BadInputError
-from toolchain.sources import archive, network, saved_model
+from toolchain.sources import archive, http_client, network, saved_model
 from toolchain.sources.network import AttemptError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from toolchain.cache.store import Store
     from toolchain.progress import Progress
     from toolchain.sources.network import NetworkPolicy
 
-# How the compressions that `archive` unpacks begin, and where a plain tar says so.
-_COMPRESSED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ\x00")
-_TAR, _TAR_AT = b"ustar", 257
+_TAR, _TAR_AT = b"ustar", 257  # how a plain tar says what it is, and where
+
+Get = Callable[..., None]
+"""`http_client.download` for one attempt; the address, the file and options are to be added."""
 
 
 def through_store(
     kind: str,
     handle: str,
-    attempt: Callable[[Path, float], Path],
+    attempt: Callable[[Path, Get], Path],
     *,
     store: Store,
     policy: NetworkPolicy,
@@ -42,9 +44,9 @@ def through_store(
     Args:
         kind: Kind of the store's entry.
         handle: The canonical handle.
-        attempt: Tries once: gets a folder and the moment to be done by, returns the folder
-            with the model under the one it got, which keeps its name. Each attempt gets the
-            same folder, with what earlier ones left in it.
+        attempt: Tries once: gets a folder and what downloads, returns the folder with the
+            model under the one it got, which keeps its name. Each attempt gets the same
+            folder, with what earlier ones left in it.
         store: Where models are kept.
         policy: How often and how long to try.
         progress: Hears of repeated attempts and of damaged entries.
@@ -63,7 +65,14 @@ def through_store(
             with store.put(kind, key) as content, store.scratch() as scratch:
 
                 def once(deadline: float) -> None:
-                    found = attempt(scratch, deadline)
+                    get = functools.partial(
+                        http_client.download,
+                        label=f"Downloading {handle}",
+                        policy=policy,
+                        deadline=deadline,
+                        progress=progress,
+                    )
+                    found = attempt(scratch, get)
                     if (wrong := saved_model.fault(found)) is not None:
                         raise AttemptError(f"what came is no whole SavedModel: {wrong}")
                     found.rename(content / found.name)
@@ -74,13 +83,13 @@ def through_store(
     return folder
 
 
-def unpacked(url: str, folder: Path, get: Callable[..., None]) -> Path:
+def unpacked(url: str, folder: Path, get: Get) -> Path:
     """Return a folder with the content of the archive at an http(s) address.
 
     Args:
         url: The address.
         folder: Where the content goes; the archive is left beside it.
-        get: `http_client.download` with all but the address, the file and what to expect.
+        get: What downloads.
 
     Raises:
         AttemptError: It did not come, or is no archive of a model.
@@ -97,7 +106,7 @@ def unpacked(url: str, folder: Path, get: Callable[..., None]) -> Path:
 
 
 def _expect_archive(head: bytes) -> None:
-    if head.startswith(_COMPRESSED) or head[_TAR_AT:].startswith(_TAR):
+    if head.startswith(tuple(archive.COMPRESSIONS)) or head[_TAR_AT:].startswith(_TAR):
         return
     if not head:
         raise AttemptError("the server sends an empty file")

@@ -66,8 +66,8 @@ def download(
         deadline: The moment of `time.monotonic()` by which it must be done.
         progress: Hears of the bytes that came.
         headers: Headers for the address's own host; none of them follows to another.
-        if_refused: The remedy where the server wants to know who asks.
-        expect: Raises an `AttemptError` if the first bytes are not those of what is wanted.
+        if_refused: The remedy if the server wants to know who asks.
+        expect: Looks at the first bytes; raises an `AttemptError` if they are the wrong kind.
         limit: The most bytes that are accepted.
 
     Raises:
@@ -99,6 +99,7 @@ def download(
                     raise AttemptError(f"the server sends more than {limit:,} bytes")
                 file.write(piece)
                 tracker.advance(len(piece))
+    kept.unlink(missing_ok=True)
 
 
 def _begin(response: Response, asked: int, etag: str) -> int:
@@ -123,15 +124,15 @@ def _opened(
     if_refused: str = network.CHECK_HANDLE,
     part: Mapping[str, str] | None = None,
 ) -> Iterator[Response]:
-    """Give the answer to a GET after redirects, where it is none of refusal.
+    """Follow redirects and give the answer; raise for an error status.
 
     Args:
         url: The address.
-        headers: Headers for its own host.
+        headers: Headers for the address's own host.
         policy: How slow hosts may be.
-        deadline: The moment to be done by.
-        if_refused: The remedy where the server wants to know who asks.
-        part: Headers for every host: which part is wanted.
+        deadline: The moment of `time.monotonic()` to be done by.
+        if_refused: The remedy if the server wants to know who asks.
+        part: Headers for every host, which say what part is wanted.
     """
     asked = url
     for _ in range(_MOST_REDIRECTS):
@@ -173,7 +174,13 @@ def _following(url: str, target: str) -> str:
 
 @contextlib.contextmanager
 def _watched(response: Response, received: Callable[[], int], deadline: float) -> Iterator[None]:
-    """Close the connection under its reader once too little comes, or time is up."""
+    """Shut the connection down while the block reads from it, if that is too slow.
+
+    Args:
+        response: The answer that is read.
+        received: Tells how many bytes have come.
+        deadline: The moment of `time.monotonic()` to be done by.
+    """
     policy = response.policy
     window = policy.stall_timeout
     done = threading.Event()

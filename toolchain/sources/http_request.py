@@ -1,6 +1,6 @@
-"""One GET request: in bounded time, through the environment's proxy, by its certificates.
+"""One GET request, with time limits and with the proxy and certificates of the environment.
 
-urllib3 connects, speaks TLS and reads bodies; its faults become sentences here.
+urllib3 connects, speaks TLS and reads the body. Its errors become sentences for the user here.
 """
 
 from __future__ import annotations
@@ -36,7 +36,6 @@ _T = TypeVar("_T")
 HEAD_BYTES = 512
 """Enough to know HTML, compressed data and a tar header by."""
 PORTS = {"http": 80, "https": 443}
-_BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
 
 @dataclass(frozen=True)
@@ -89,19 +88,16 @@ def get(url: str, headers: Mapping[str, str], policy: NetworkPolicy, deadline: f
     proxy = _proxy(url)
     _, host, port = origin(proxy or url)
     peer = f"{'the proxy ' if proxy else ''}{host}:{port}"
-    # A time-out of a socket is for a single read; headers may come drop by drop.
+    # A socket's time-out counts from the last byte, so headers could trickle in for ever.
     limit = 2 * policy.connect_timeout + policy.answer_timeout
     try:
         return _within(
             min(limit, deadline - time.monotonic()),
             functools.partial(_get, url, headers, proxy, policy),
         )
-    except TimeoutError as error:
-        if time.monotonic() >= deadline:
-            raise network.overdue(policy) from error
-        raise _fault(error, peer, policy) from error
     except (exceptions.HTTPError, OSError) as error:
-        raise _fault(error, peer, policy) from error
+        late = isinstance(error, TimeoutError) and time.monotonic() >= deadline
+        raise network.overdue(policy) if late else _fault(error, peer, policy) from error
 
 
 def _get(
@@ -129,12 +125,12 @@ def _get(
 
 
 def _silence(policy: NetworkPolicy) -> float:
-    """Return how long one read may wait; whatever is stricter is watched from outside."""
+    """Return the time-out of one read. The stricter limits are checked outside the socket."""
     return max(policy.answer_timeout, policy.stall_timeout)
 
 
 def _look_up(url: str, policy: NetworkPolicy) -> None:
-    """See that a name server knows the host: the system's own look-up may take half a minute."""
+    """Check that a name server knows the host; the system's look-up may take half a minute."""
     _, host, port = origin(url)
     limit = policy.connect_timeout
     try:
@@ -146,10 +142,10 @@ def _look_up(url: str, policy: NetworkPolicy) -> None:
 
 
 def _proxy(url: str) -> str | None:
-    """Return the proxy for a URL: of the environment, or of macOS' or Windows' settings.
+    """Return the proxy for a URL, from the environment or the settings of macOS or Windows.
 
     Raises:
-        BadInputError: It is not one that speaks HTTP.
+        BadInputError: It is not an HTTP proxy.
     """
     parts = urllib.parse.urlsplit(url)
     proxy = urllib.request.getproxies().get(parts.scheme)
@@ -180,36 +176,35 @@ def _pool(proxy: str | None) -> urllib3.PoolManager:
 
 
 def _tls() -> ssl.SSLContext:
-    """Return what certificates are verified by.
+    """Return which certificates are trusted.
 
-    OpenSSL itself reads the system's, or those of SSL_CERT_FILE and SSL_CERT_DIR.
+    OpenSSL reads the system's, or those of SSL_CERT_FILE and SSL_CERT_DIR, by itself.
 
     Raises:
-        BadInputError: Those of REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE cannot be read.
+        BadInputError: REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE cannot be read.
     """
     context = ssl.create_default_context()
-    for name, bundle in ((name, os.environ.get(name)) for name in _BUNDLES):
-        if bundle:
-            try:
-                if Path(bundle).is_dir():
-                    context.load_verify_locations(capath=bundle)
-                else:
-                    context.load_verify_locations(cafile=bundle)
-            except OSError as error:
-                raise BadInputError(
-                    f"{name} names {bundle}, from which no certificates can be read "
-                    f"({error.strerror or error}); give a PEM file, or unset {name}"
-                ) from error
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        if not (bundle := os.environ.get(name)):
+            continue
+        where = "capath" if Path(bundle).is_dir() else "cafile"
+        try:
+            context.load_verify_locations(**{where: bundle})
+        except OSError as error:
+            raise BadInputError(
+                f"{name} names {bundle}, from which no certificates can be read "
+                f"({error.strerror or error}); give a PEM file, or unset {name}"
+            ) from error
     return context
 
 
 def _fault(error: Exception, peer: str, policy: NetworkPolicy) -> AttemptError:
-    """Return what an error before the body means for a fetch.
+    """Return the sentence for an error of urllib3's before the body.
 
     Args:
         error: The error.
-        peer: Who was connected to.
-        policy: How long was waited.
+        peer: The host or proxy that was asked, as the sentence names it.
+        policy: The time limits that held.
     """
     cause = error.original_error if isinstance(error, exceptions.ProxyError) else error
     if isinstance(cause, exceptions.NewConnectionError):  # a ConnectTimeoutError, too
@@ -228,7 +223,7 @@ def _fault(error: Exception, peer: str, policy: NetworkPolicy) -> AttemptError:
 
 
 def _broken(why: object, peer: str) -> AttemptError:
-    """Return what the fault of a connection that came about means for a fetch."""
+    """Return the sentence for a connection that was made and then failed."""
     if isinstance(why, ssl.SSLCertVerificationError):
         return AttemptError(
             f"its certificate cannot be verified ({why.verify_message})",

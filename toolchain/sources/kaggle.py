@@ -16,16 +16,16 @@ from typing import TYPE_CHECKING
 from toolchain import digest
 from toolchain.errors import BadInputError
 from toolchain.records.card import HUB_RANGE
-from toolchain.sources import download, http_client, kaggle_credentials
+from toolchain.sources import download, kaggle_credentials
 from toolchain.sources.network import AttemptError
 from toolchain.sources.saved_model import Fetched
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from toolchain.cache.store import Store
     from toolchain.progress import Progress
+    from toolchain.sources.download import Get
     from toolchain.sources.network import NetworkPolicy
 
 PREFIX = "kaggle:"
@@ -111,16 +111,11 @@ def fetch(handle: str, *, store: Store, policy: NetworkPolicy, progress: Progres
     version = named["version"] if named is not None else None
     models = f"{origin()}/api/v1/models"
     page = "https://www.kaggle.com/models/" + "/".join(wanted.split("/")[:2])
-    who = kaggle_credentials.headers()
 
-    def attempt(scratch: Path, deadline: float) -> Path:
+    def attempt(scratch: Path, get: Get) -> Path:
         get = functools.partial(
-            http_client.download,
-            label=f"Downloading {wanted} from Kaggle",
-            policy=policy,
-            deadline=deadline,
-            progress=progress,
-            headers=who,
+            get,
+            headers=kaggle_credentials.headers(),
             if_refused=f"accept its terms at {page}, and set KAGGLE_USERNAME and "
             "KAGGLE_KEY or save kaggle.json in ~/.kaggle",
         )
@@ -154,7 +149,7 @@ def origin() -> str:
     return found
 
 
-def _newest(url: str, path: Path, get: Callable[..., None]) -> str:
+def _newest(url: str, path: Path, get: Get) -> str:
     """Return the number of a model's newest version."""
     get(url, path, limit=_ANSWER_BYTES)
     try:

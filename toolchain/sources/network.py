@@ -128,7 +128,7 @@ def status_error(
 
 
 def stalled(count: int, seconds: float) -> AttemptError:
-    """Return that a download came too slowly: so many bytes in so many seconds."""
+    """Return the error of a download in which too few bytes came in so many seconds."""
     came = f"only {count} bytes" if count else "nothing"
     return AttemptError(
         f"the download stalled: {came} came in {seconds:g} s", TRY_LATER, transient=True
@@ -136,7 +136,7 @@ def stalled(count: int, seconds: float) -> AttemptError:
 
 
 def overdue(policy: NetworkPolicy) -> AttemptError:
-    """Return that the time for a fetch is up."""
+    """Return the error of a fetch whose time is up."""
     return AttemptError(f"the download was not done within {policy.deadline:g} s", TRY_LATER)
 
 

@@ -6,7 +6,6 @@ with the SavedModel as an archive, often by a redirect.
 
 from __future__ import annotations
 
-import functools
 import unicodedata
 import urllib.parse
 from typing import TYPE_CHECKING
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING
 from toolchain import digest
 from toolchain.errors import BadInputError
 from toolchain.records.card import HUB_RANGE
-from toolchain.sources import download, http_client
+from toolchain.sources import download
 from toolchain.sources.http_request import PORTS
 from toolchain.sources.saved_model import Fetched
 
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
 
     from toolchain.cache.store import Store
     from toolchain.progress import Progress
+    from toolchain.sources.download import Get
     from toolchain.sources.network import NetworkPolicy
 
 ORIGIN = "https://tfhub.dev"
@@ -104,14 +104,7 @@ def fetch(
     source = canonical(handle)
     url = _mirrored(source, mirror)
 
-    def attempt(scratch: Path, deadline: float) -> Path:
-        get = functools.partial(
-            http_client.download,
-            label=f"Downloading {source}",
-            policy=policy,
-            deadline=deadline,
-            progress=progress,
-        )
+    def attempt(scratch: Path, get: Get) -> Path:
         return download.unpacked(_compressed(url), scratch / "model", get)
 
     folder = download.through_store(
