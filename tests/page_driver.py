@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,10 +13,10 @@ from toolchain.records import build_report
 from toolchain.tfjs import execute
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from playwright.sync_api import Page
+    from playwright.sync_api import Browser, Page
 
 SECONDS = 1000  # in the milliseconds that Playwright counts in
 LOADED = HANG_MS
@@ -62,6 +63,24 @@ def top_five(logits: np.ndarray[Any, Any]) -> Tags:
     return [(int(index), float(scores[index])) for index in np.argsort(-scores)[:5]]
 
 
+@contextmanager
+def uncomplaining_page(browser: Browser) -> Iterator[Page]:
+    """Open a page in a profile of its own, which may not complain on the console."""
+    context = browser.new_context()
+    opened = context.new_page()
+    complaints: list[str] = []
+    opened.on("pageerror", lambda error: complaints.append(str(error)))
+    opened.on(
+        "console",
+        lambda message: complaints.append(message.text) if message.type == "error" else None,
+    )
+    yield opened
+    context.close()
+    # What a host says that lacks a file, or is gone when the service worker is asked for.
+    expected = ("Failed to load resource", "error occurred when fetching the script")
+    assert [text for text in complaints if not any(part in text for part in expected)] == []
+
+
 def open_page(page: Page, url: str) -> None:
     """Visit the page and wait for the first tags."""
     page.goto(url)
@@ -83,11 +102,29 @@ def shown_tags(page: Page) -> Tags:
     return [(int(row["classIndex"]), float(row["score"])) for row in rows]
 
 
+def tags_of(page: Page) -> Tags:
+    """Return the tags as soon as there are any."""
+    page.wait_for_selector("html[data-state=tagged] #tags li", timeout=LOADED)
+    return shown_tags(page)
+
+
 def give(page: Page, photo: Path | dict[str, Any]) -> None:
     """Choose a file and wait for its tags."""
     page.evaluate("document.querySelector('#tags').textContent = ''")
     page.set_input_files("#file", photo)  # type: ignore[arg-type]
     page.wait_for_selector("html[data-state=tagged] #tags li", timeout=LOADED)
+
+
+def file_transfer(page: Page, photo: Path) -> Any:
+    """Return what a drop or the clipboard would hand to the page: a photo."""
+    return page.evaluate_handle(
+        """bytes => {
+            const transfer = new DataTransfer();
+            transfer.items.add(new File([new Uint8Array(bytes)], 'photo.png', {type: 'image/png'}));
+            return transfer;
+        }""",
+        list(photo.read_bytes()),
+    )
 
 
 def assert_same(shown: Tags, expected: Tags, tolerance: float) -> None:

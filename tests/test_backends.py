@@ -15,6 +15,13 @@ from playwright.sync_api import Error as PlaywrightError
 
 from tests import tiny_models
 from tests.browser import chromium, sample_png, toolchain_serve
+from tests.page_scripts import (
+    AS_HARDWARE,
+    WITH_WORKER_AT_HAND,
+    WITHOUT_VECTORS,
+    WITHOUT_WASM,
+    WITHOUT_WEBGPU,
+)
 from tests.watchdog import HANG_MS, until
 from toolchain import tf as tensorflow
 from toolchain.graph import preprocess
@@ -43,43 +50,6 @@ LOADED = HANG_MS
 SAME_PIXELS = 1e-3  # as in test_page.py
 WEBGPU_IN_SOFTWARE = ("--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader")
 CLASSES = 20
-
-# The page asks the browser whether it understands a module with a vector in it.
-WITHOUT_VECTORS = "WebAssembly.validate = () => false"
-WITHOUT_WASM = "delete globalThis.WebAssembly"
-WITHOUT_WEBGPU = "delete Navigator.prototype.gpu"
-
-# For the worker: WebGL on SwiftShader, which the page would pass over, under another name; and a
-# way to lose the graphics processor as when a driver restarts.
-AS_HARDWARE = """
-const { getParameter } = WebGL2RenderingContext.prototype;
-WebGL2RenderingContext.prototype.getParameter = function (name) {
-  return name === 0x9246 ? 'A graphics processor' : getParameter.call(this, name);
-};
-const { getContext } = OffscreenCanvas.prototype;
-let lose;
-OffscreenCanvas.prototype.getContext = function (...wanted) {
-  const context = getContext.apply(this, wanted);
-  lose = () => context.getExtension('WEBGL_lose_context').loseContext();
-  return context;
-};
-const { requestDevice } = GPUAdapter.prototype;
-GPUAdapter.prototype.requestDevice = async function (...wanted) {
-  const device = await requestDevice.apply(this, wanted);
-  lose = () => device.destroy();
-  return device;
-};
-addEventListener('message', ({ data }) => data.kind === 'lose' && lose());
-"""
-WITH_WORKER_AT_HAND = """
-globalThis.Worker = class extends Worker {
-  constructor(...given) {
-    super(...given);
-    globalThis.lastWorker = this;
-  }
-};
-"""
-
 Tags = list[tuple[str, float]]
 
 

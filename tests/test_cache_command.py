@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests import command_line, tiny_models
-from tests.test_faults import assert_whole
+from tests.standing_site import assert_whole
 from toolchain.cache import inventory
 from toolchain.cache.folder import LIMIT, MANIFEST
 from toolchain.cache.store import Store

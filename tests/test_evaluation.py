@@ -1,4 +1,4 @@
-"""The evaluation: its numbers by hand, its photos, and the same result wherever it is computed."""
+"""The evaluation of sites and sources: the same result wherever it is computed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import signal
 import sys
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,14 +16,9 @@ import pytest
 
 from tests import command_line, tiny_models
 from tests.watchdog import HANG_S, until
-from toolchain import cli, executors
-from toolchain.errors import BadInputError, MissingToolError, ToolchainError
+from toolchain import cli
+from toolchain.errors import BadInputError
 from toolchain.evaluation.stage import EvaluationOptions
-from toolchain.labels import imagenet
-from toolchain.metrics.intervals import newcombe, wilson
-from toolchain.metrics.scores import softmax
-from toolchain.metrics.single_label import judge, judge_scores
-from toolchain.photos import photo_folder
 from toolchain.pipeline.build import build
 from toolchain.pipeline.build_options import BuildOptions
 from toolchain.pipeline.evaluate import evaluate
@@ -37,6 +31,7 @@ from toolchain.tfjs.convert import Stored
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from toolchain.cache.store import Store
     from toolchain.progress import Unit
@@ -46,205 +41,6 @@ pytestmark = pytest.mark.xdist_group("evaluation")
 COUNT = 160  # photos that the tests make: ten batches
 
 posix = pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs POSIX signals")
-
-
-# --- numbers ---------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("hits", "count", "low", "high"),
-    [
-        # Newcombe, Stat. Med. 17 (1998) 857-872, table I, method 3.
-        (81, 263, 0.2553, 0.3662),
-        (15, 148, 0.0624, 0.1605),
-        (0, 20, 0.0, 0.1611),
-        (1, 29, 0.0061, 0.1718),
-        (20, 20, 0.8389, 1.0),
-    ],
-)
-def test_wilsons_interval_is_the_published_one(
-    hits: int, count: int, low: float, high: float
-) -> None:
-    assert wilson(hits, count) == pytest.approx((low, high), abs=5e-5)
-
-
-@pytest.mark.parametrize("count", [1, 7, 1000])
-def test_wilsons_interval_ends_exactly_at_none_and_at_all(count: int) -> None:
-    z_squared = 1.959963984540054**2
-    low, high = wilson(0, count)
-    assert low == 0.0
-    assert high == pytest.approx(z_squared / (count + z_squared))
-    mirrored, full = wilson(count, count)
-    assert mirrored == pytest.approx(1 - high)
-    assert full == 1.0
-
-
-@pytest.mark.parametrize(("hits", "count"), [(0, 0), (-1, 5), (6, 5)])
-def test_what_is_no_share_has_no_interval(hits: int, count: int) -> None:
-    with pytest.raises(ValueError, match="is no share"):
-        wilson(hits, count)
-
-
-@pytest.mark.parametrize(
-    ("counts", "low", "high"),
-    [
-        # Fagerland, Lydersen, Laake, "Statistical analysis of contingency tables", chapter 8.
-        ((59, 6, 16, 80), -0.1186, -0.0046),
-        ((1, 1, 7, 12), -0.5069, -0.0256),
-        ((36, 12, 2, 0), 0.0569, 0.3404),  # a margin of the correlation is small
-        ((10, 0, 0, 0), -0.2775, 0.2775),  # no correlation can be told: Wilson's limits of 10/10
-    ],
-)
-def test_newcombes_interval_is_the_published_one(
-    counts: tuple[int, int, int, int], low: float, high: float
-) -> None:
-    assert newcombe(*counts) == pytest.approx((low, high), abs=6e-5)
-    both, first, second, neither = counts
-    assert newcombe(both, second, first, neither) == pytest.approx((-high, -low), abs=6e-5)
-
-
-def test_an_interval_of_pairs_is_narrow_where_all_agree() -> None:
-    low, high = newcombe(60, 0, 0, 40)
-    assert low == pytest.approx(-high)
-    assert 0 < high < 0.03 < wilson(60, 100)[1] - 0.6
-
-
-# Four photos and six labels, so that a rank can be beyond five.
-LOGITS = np.array(
-    [[9, 1, 0, 0, 0, 0], [0, 9, 1, 0, 0, 0], [5, 4, 3, 2, 1, 0], [0, 0, 0, 0, 0, 9.0]]
-)
-
-
-def test_a_verdict_by_hand() -> None:
-    reference = LOGITS.copy()
-    reference[2] = [0, 1, 2, 3, 4, 5]
-    verdict = judge(LOGITS, np.array([0, 2, 5, 5]), reference)
-    assert verdict.photos == 4
-    assert verdict.top1 is not None
-    assert (verdict.top1.hits, verdict.top1.of, verdict.top1.value) == (2, 4, 0.5)
-    assert (verdict.top1.low, verdict.top1.high) == wilson(2, 4)
-    assert verdict.top5 is not None
-    assert verdict.top5.hits == 3  # the third photo's label comes sixth
-    assert verdict.reference_top1 is not None
-    assert verdict.reference_top1.hits == 3
-    assert verdict.drop is not None
-    assert (verdict.drop.points, verdict.drop.lost, verdict.drop.won) == (25.0, 1, 0)
-    assert (verdict.drop.low, verdict.drop.high) == pytest.approx(
-        tuple(100 * limit for limit in newcombe(2, 1, 0, 1))
-    )
-    assert verdict.agreement is not None
-    assert verdict.agreement.hits == 3
-    shares = np.exp(np.arange(6)) / np.exp(np.arange(6)).sum()
-    assert verdict.score_shift == pytest.approx((shares[5] - shares[0]) / 4, abs=1e-6)
-
-
-def test_what_there_is_nothing_to_judge_by_is_left_out() -> None:
-    alone = judge(LOGITS, np.array([0, 1, 0, 5]))
-    assert alone.top1 is not None
-    assert (alone.top1.value, alone.top1.high) == (1.0, 1.0)
-    by_reference = (alone.agreement, alone.drop, alone.reference_top1, alone.score_shift)
-    assert by_reference == (None, None, None, None)
-    unlabelled = judge(LOGITS, reference_logits=LOGITS)
-    assert unlabelled.agreement is not None
-    assert unlabelled.agreement.value == 1.0
-    assert unlabelled.score_shift == 0.0
-    assert (unlabelled.top1, unlabelled.top5, unlabelled.drop) == (None, None, None)
-
-
-def test_of_equal_scores_the_first_wins_as_in_the_page() -> None:
-    flat = judge(np.zeros((6, 6)), np.arange(6))
-    assert flat.top1 is not None
-    assert flat.top5 is not None
-    assert (flat.top1.hits, flat.top5.hits) == (1, 5)
-
-
-def test_large_logits_do_not_overflow() -> None:
-    assert softmax(np.array([[1e4, 0, -1e4]], np.float32)).tolist() == [[1.0, 0.0, 0.0]]
-
-
-@pytest.mark.parametrize(
-    ("scores", "truth", "reference", "named"),
-    [
-        (np.zeros((0, 5)), None, None, "shape"),
-        (np.zeros(5), None, None, "shape"),
-        (np.zeros((2, 5)), np.array([0]), None, "2 photos"),
-        (np.zeros((2, 5)), np.array([0, 5]), None, "beyond"),
-        (np.zeros((2, 5)), np.array([0, -1]), None, "beyond"),
-        (np.zeros((2, 5)), None, np.zeros((2, 6)), "compared"),
-        (np.full((2, 5), np.nan), None, None, "finite"),
-    ],
-)
-def test_what_does_not_fit_is_refused(
-    scores: np.ndarray[tuple[int, ...], np.dtype[np.float64]],
-    truth: np.ndarray[tuple[int, ...], np.dtype[np.int64]] | None,
-    reference: np.ndarray[tuple[int, ...], np.dtype[np.float64]] | None,
-    named: str,
-) -> None:
-    with pytest.raises(ValueError, match=named):
-        judge_scores(scores, truth, reference)
-
-
-# --- photos ----------------------------------------------------------------------------------
-
-LABELS = ("tabby, tabby cat", "dog", "1", "crane", "crane")
-
-
-@pytest.mark.parametrize(
-    ("name", "index"),
-    [("tabby, tabby cat", 0), ("tabby", 0), ("dog", 1), ("1", 2), ("3", 3), ("004", 4)],
-)
-def test_a_folder_is_a_label_a_synonym_or_a_number(name: str, index: int) -> None:
-    assert photo_folder.label_indices([name], LABELS, Path("photos")) == {name: index}
-
-
-def test_a_folder_of_imagenet_may_be_a_wordnet_id() -> None:
-    names = ["n01440764", "goldfish", "n15075141", "7"]
-    indices = photo_folder.label_indices(names, imagenet.labels(), Path("photos"))
-    assert indices == {"n01440764": 0, "goldfish": 1, "n15075141": 999, "7": 7}
-    assert imagenet.labels()[999] == "toilet tissue"
-    assert len(set(imagenet.wnids())) == imagenet.CLASSES
-    with pytest.raises(BadInputError, match="n01440764"):
-        photo_folder.label_indices(["n01440764"], LABELS, Path("photos"))
-
-
-def test_unknown_folders_are_one_error_that_names_them() -> None:
-    with pytest.raises(BadInputError) as caught:
-        photo_folder.label_indices(["dog", "cow", "5", *"abcdef"], LABELS, Path("photos"))
-    assert "photos has folders that are no label of the model: 5, a, b, c, cow and 3 more" in str(
-        caught.value
-    )
-
-
-def test_a_folder_that_fits_two_labels_is_refused() -> None:
-    with pytest.raises(BadInputError, match="crane in photos could mean any of the labels 3, 4"):
-        photo_folder.label_indices(["crane"], LABELS, Path("photos"))
-
-
-def test_hidden_files_and_files_beside_class_folders_are_no_photos(tmp_path: Path) -> None:
-    for name in ("b/2.png", "a/deep/1.png", "a/.hidden/1.png", "a/.DS_Store", "list.csv"):
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).touch()
-    found = photo_folder.find(tmp_path)
-    assert [path.relative_to(tmp_path.resolve()).as_posix() for path in found.paths] == [
-        "a/deep/1.png",
-        "b/2.png",
-    ]
-    assert found.classes == ("a", "b")
-
-
-def test_a_limit_is_spread_over_the_classes() -> None:
-    paths = tuple(Path(f"{number}.png") for number in range(10))
-    found = photo_folder.Photos(Path(), paths, tuple("aabbccddee"))
-    assert found.limited(5).classes == tuple("abcde")
-    assert found.limited(10) is found.limited(11) is found.limited(None) is found
-
-
-@pytest.mark.parametrize("kind", ["missing", "file", "empty"])
-def test_what_holds_no_photos_is_one_sentence(tmp_path: Path, kind: str) -> None:
-    (tmp_path / "file").touch()
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(BadInputError, match=kind):
-        photo_folder.find(tmp_path / kind)
 
 
 # --- networks --------------------------------------------------------------------------------
@@ -444,60 +240,6 @@ def test_a_cluster_finds_the_same_though_a_worker_is_killed(
         assert len(killed) == 1
         assert found == in_one_process
         assert progress.judged == COUNT
-
-
-def test_a_cluster_without_workers_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    import distributed
-
-    monkeypatch.setattr(executors, "_WORKERS_S", 1.0)
-    cluster = distributed.LocalCluster(n_workers=0, dashboard_address=None, silence_logs=50)
-    with (
-        cluster,
-        pytest.raises(ToolchainError, match="has no workers; start some with `dask worker tcp://"),
-        executors.executor_for(1, workers=None, engine=cluster.scheduler_address),
-    ):
-        pass
-
-
-def test_a_cluster_that_does_not_answer_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(executors, "_ANSWER_S", 0.3)
-    with (
-        pytest.raises(ToolchainError, match=r"no Dask scheduler answers at tcp://127\.0\.0\.1:9;"),
-        executors.executor_for(1, workers=None, engine="tcp://127.0.0.1:9"),
-    ):
-        pass
-
-
-@pytest.mark.parametrize(
-    ("engine", "workers", "kind", "named"),
-    [
-        ("tcp://host:8786", None, MissingToolError, r"pip install 'toolchain\[dask\]'"),
-        ("tcp://host:8786", 2, BadInputError, "leave it out with --engine"),
-        ("host:8786", None, BadInputError, "write it like tcp://host:8786"),
-    ],
-)
-def test_an_engine_that_cannot_be_used_is_one_sentence(
-    monkeypatch: pytest.MonkeyPatch,
-    engine: str,
-    workers: int | None,
-    kind: type[ToolchainError],
-    named: str,
-) -> None:
-    monkeypatch.setitem(sys.modules, "distributed", None)
-    with (
-        pytest.raises(kind, match=named),
-        executors.executor_for(1, workers=workers, engine=engine),
-    ):
-        pass
-
-
-@posix
-def test_a_process_that_is_killed_is_one_sentence() -> None:
-    with (
-        pytest.raises(ToolchainError, match="--workers 1"),
-        executors.executor_for(1, workers=2, engine=None) as executor,
-    ):
-        list(executor.map(os._exit, [1]))
 
 
 @posix

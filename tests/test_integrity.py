@@ -12,7 +12,8 @@ import pytest
 from tests import tiny_models
 from tests.browser import chromium
 from tests.faulty_host import HTML, Fault, FaultyHost, Reads, faulty
-from tests.page_driver import LOADED, SECONDS, Tags, alert, shown_tags
+from tests.page_driver import LOADED, SECONDS, Tags, alert, shown_tags, tags_of
+from tests.page_scripts import HASTE, OUT_OF_MEMORY
 from tests.sealing import reseal
 from tests.test_second_visit import until_kept
 from tests.watchdog import until
@@ -40,25 +41,6 @@ pytestmark = pytest.mark.xdist_group("page")
 WIDTH = 5_000  # channels
 SHARD = 100_000  # bytes, so that there are several files
 ALWAYS = None
-# Pauses between attempts; nothing else that the page waits for is made of time.
-HASTE = "const wait = setTimeout; globalThis.setTimeout = (run, ms) => wait(run, ms / 50);"
-# For the worker: all memory that WebAssembly has is taken, and there is no more.
-OUT_OF_MEMORY = """
-WebAssembly.Memory.prototype.grow = () => { throw new RangeError('no more'); };
-const { instantiate } = WebAssembly;
-WebAssembly.instantiate = async (...given) => {
-  const instance = await instantiate(...given);
-  setTimeout(() => {
-    try {
-      for (;;) instance.exports.malloc(1 << 16);
-    } catch (error) {
-      console.info('taken', String(error));
-    }
-  });
-  return instance;
-};
-"""
-
 DAMAGED = "is not the file that was published here"
 HTML_SENT = "the server sent a web page in its place"
 DROPPED = "the connection failed"
@@ -118,11 +100,6 @@ def right(browser: Browser, site: Path) -> Tags:
 def host(site: Path, reads: Reads) -> Iterator[FaultyHost]:
     with faulty(site, reads=reads) as made:
         yield made
-
-
-def tags_of(page: Page) -> Tags:
-    page.wait_for_selector("html[data-state=tagged] #tags li", timeout=LOADED)
-    return shown_tags(page)
 
 
 def open_page(context: BrowserContext, url: str) -> Page:

@@ -11,17 +11,26 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.browser import chromium, logits_in_stock_tfjs, plain_host, toolchain_serve
+from tests.browser import (
+    SAMPLES,
+    chromium,
+    logits_in_stock_tfjs,
+    plain_host,
+    sample_png,
+    toolchain_serve,
+)
 from tests.page_driver import (
     LOADED,
     SAME_PIXELS,
     Tags,
     assert_same,
+    file_transfer,
     give,
     open_page,
     reference_of,
     shown_tags,
     top_five,
+    uncomplaining_page,
 )
 from toolchain import tf as tensorflow
 from toolchain.graph import preprocess
@@ -38,7 +47,6 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.xdist_group("page")
 
-SAMPLES = Path(__file__).parents[1] / "templates" / "samples"
 # float16 weights against the float32 SavedModel: relative 2^-11 in every weight.
 FLOAT16 = 0.02
 
@@ -63,32 +71,13 @@ def url(site: Path) -> Iterator[str]:
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
     """A page in a profile of its own, which may not complain on the console."""
-    context = browser.new_context()
-    opened = context.new_page()
-    complaints: list[str] = []
-    opened.on("pageerror", lambda error: complaints.append(str(error)))
-    opened.on(
-        "console",
-        lambda message: complaints.append(message.text) if message.type == "error" else None,
-    )
-    yield opened
-    context.close()
-    # What a host says that lacks a file, or is gone when the service worker is asked for.
-    expected = ("Failed to load resource", "error occurred when fetching the script")
-    assert [text for text in complaints if not any(part in text for part in expected)] == []
+    with uncomplaining_page(browser) as opened:
+        yield opened
 
 
 @pytest.fixture(scope="module")
 def reference(site: Path) -> Callable[[Path], Tags]:
     return reference_of(site)
-
-
-def lossless(photo: Path, folder: Path) -> Path:
-    """The photo as a PNG, which every decoder reads to the same pixels."""
-    target = folder / f"{photo.stem}.png"
-    with Image.open(photo) as image:
-        image.convert("RGB").save(target)
-    return target
 
 
 def test_a_first_visit_tags_the_first_sample_by_itself(page: Page, url: str) -> None:
@@ -119,7 +108,7 @@ def test_every_sample_photo_gets_its_tag(page: Page, url: str) -> None:
 def test_page_and_python_give_the_same_tags_for_the_same_pixels(
     page: Page, url: str, reference: Callable[[Path], Tags], tmp_path: Path, name: str
 ) -> None:
-    photo = lossless(SAMPLES / f"{name}.jpg", tmp_path)
+    photo = sample_png(name, tmp_path)
     open_page(page, url)
     give(page, photo)
     assert_same(shown_tags(page), reference(photo), SAME_PIXELS)
@@ -148,7 +137,7 @@ def test_page_and_python_share_one_crop_and_one_resize(
 def test_a_photo_on_its_side_is_turned_upright(
     page: Page, url: str, reference: Callable[[Path], Tags], tmp_path: Path
 ) -> None:
-    upright = lossless(SAMPLES / "espresso.jpg", tmp_path)
+    upright = sample_png("espresso", tmp_path)
     turned = tmp_path / "turned.png"
     with Image.open(upright) as image:
         exif = Image.Exif()
@@ -179,7 +168,7 @@ def test_float16_weights_keep_the_saved_models_scores(
 ) -> None:
     from toolchain.sources import embedded
 
-    photo = lossless(SAMPLES / "cat.jpg", tmp_path)
+    photo = sample_png("cat", tmp_path)
     open_page(page, url)
     give(page, photo)
     tf = tensorflow.load()
@@ -273,7 +262,7 @@ def test_nothing_is_asked_for_twice_and_nothing_from_elsewhere(page: Page, url: 
 def test_a_photo_can_be_dropped(
     page: Page, url: str, reference: Callable[[Path], Tags], tmp_path: Path
 ) -> None:
-    photo = lossless(SAMPLES / "palace.jpg", tmp_path)
+    photo = sample_png("palace", tmp_path)
     open_page(page, url)
     transfer = file_transfer(page, photo)
     page.evaluate("document.querySelector('#tags').textContent = ''")
@@ -285,7 +274,7 @@ def test_a_photo_can_be_dropped(
 def test_a_photo_can_be_pasted(
     page: Page, url: str, reference: Callable[[Path], Tags], tmp_path: Path
 ) -> None:
-    photo = lossless(SAMPLES / "rocket.jpg", tmp_path)
+    photo = sample_png("rocket", tmp_path)
     open_page(page, url)
     transfer = file_transfer(page, photo)
     page.evaluate("document.querySelector('#tags').textContent = ''")
@@ -296,17 +285,6 @@ def test_a_photo_can_be_pasted(
     )
     page.wait_for_selector("html[data-state=tagged] #tags li", timeout=LOADED)
     assert_same(shown_tags(page), reference(photo), SAME_PIXELS)
-
-
-def file_transfer(page: Page, photo: Path) -> Any:
-    return page.evaluate_handle(
-        """bytes => {
-            const transfer = new DataTransfer();
-            transfer.items.add(new File([new Uint8Array(bytes)], 'photo.png', {type: 'image/png'}));
-            return transfer;
-        }""",
-        list(photo.read_bytes()),
-    )
 
 
 def test_keys_alone_tag_a_sample(page: Page, url: str) -> None:
@@ -333,7 +311,7 @@ def test_a_file_that_is_no_picture_gets_a_sentence_and_the_page_goes_on(
     )
     page.wait_for_selector("[role=alert]:visible")
     assert "not a picture" in page.inner_text("[role=alert]")
-    give(page, lossless(SAMPLES / "cat.jpg", tmp_path))
+    give(page, sample_png("cat", tmp_path))
     assert shown_tags(page)[0][0] == 285
     assert page.locator("[role=alert]").is_hidden()
 
@@ -380,7 +358,7 @@ def test_an_unmodified_tfjs_loads_the_model_folder(
     page: Page, site: Path, reference: Callable[[Path], Tags], tmp_path: Path
 ) -> None:
     report = build_report.read(site)
-    photo = lossless(SAMPLES / "cat.jpg", tmp_path)
+    photo = sample_png("cat", tmp_path)
     image = preprocess.load(photo, report.card.input)
     model_json = report.artifacts.model_json
     logits = logits_in_stock_tfjs(page, tmp_path / "host", site / "model", model_json, image)

@@ -14,6 +14,7 @@ import pytest
 
 from tests import tiny_models
 from tests.browser import chromium, sample_png, toolchain_serve
+from tests.page_scripts import WITHOUT_VECTORS, WITHOUT_WASM
 from tests.watchdog import HANG_MS
 from toolchain import tf as tensorflow
 from toolchain.errors import BadInputError, MissingToolError
@@ -49,10 +50,6 @@ BACKENDS = {
     "cpu": "JavaScript",
 }
 WEBGPU_IN_SOFTWARE = ("--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader")
-
-# The page asks the browser whether it understands a module with a vector in it.
-WITHOUT_VECTORS = "WebAssembly.validate = () => false"
-WITHOUT_WASM = "delete globalThis.WebAssembly"
 
 
 def all_operations(folder: Path) -> Path:

@@ -6,37 +6,25 @@ import json
 import os
 import shutil
 import signal
-import sys
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import brotli
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from tests import command_line, tiny_models
+from tests.tuning import Hearing, judged_by, run, words_for
 from tests.watchdog import until
-from toolchain import cli
 from toolchain.cache.store import Store
 from toolchain.errors import BadInputError
 from toolchain.pipeline import tune
-from toolchain.progress import Silent
 from toolchain.quantize import points as curve
 from toolchain.quantize.judge import drop_of
 from toolchain.quantize.settings import QuantizeSettings
 from toolchain.records import build_report
-from toolchain.records.pareto import ParetoFront, Point
-from toolchain.records.verdict import Verdict
+from toolchain.records.pareto import ParetoFront
 from toolchain.sources.request import Request
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from toolchain.progress import Unit
 
 pytestmark = pytest.mark.xdist_group("tune")
 
@@ -45,35 +33,6 @@ JUDGED = 30
 LEVELS = (2.0, 3.0, 4.5, 6.0)
 
 posix = pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs POSIX signals")
-
-
-class Hearing(Silent):
-    """Keeps what it hears, and does something when the first point is there."""
-
-    def __init__(self, interfere: Callable[[], None] = lambda: None) -> None:
-        self.said: list[str] = []
-        self.computed = 0
-        self._interfere = interfere
-
-    def say(self, message: str) -> None:
-        self.said.append(message)
-
-    warn = say
-
-    @contextmanager
-    def track(
-        self,
-        label: str,
-        total: int | None = None,  # noqa: ARG002
-        unit: Unit = "steps",  # noqa: ARG002
-    ) -> Iterator[Hearing]:
-        assert label == "Computing points"
-        yield self
-
-    def advance(self, amount: int) -> None:
-        if self.computed == 0:
-            self._interfere()
-        self.computed += amount
 
 
 @pytest.fixture(scope="module")
@@ -90,11 +49,6 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
             pixels = random.integers(0, random.integers(2, 256, 3), (40, 44, 3)).astype(np.uint8)
             Image.fromarray(pixels).save(kind / f"{number:02}.png")
     return root / "photos"
-
-
-def judged_by(photos: Path) -> Path:
-    """Return the folder of photos to judge by beside those to round by."""
-    return photos.with_name("judged")
 
 
 @pytest.fixture(scope="module")
@@ -139,26 +93,6 @@ def untuned(front: ParetoFront, cache: Path, tmp_path: Path) -> Path:
     shutil.copytree(cache, copy)
     shutil.rmtree(copy / "v1" / "tuned")
     return copy
-
-
-def run(
-    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], *words: str | Path
-) -> tuple[int, str, str]:
-    """Run the command line in this process; return its exit code and what it wrote."""
-    monkeypatch.setattr(sys, "argv", ["toolchain", *map(str, words)])
-    with pytest.raises(SystemExit) as left:
-        cli.main()
-    out, err = capfd.readouterr()
-    return int(left.value.code or 0), out, err
-
-
-def words_for(model: Path, photos: Path) -> list[str | Path]:
-    return [
-        *("tune", model, "--calibration", photos, "--evaluation", judged_by(photos)),
-        *("--max-drop", "20"),
-        *("--from-bits", "2", "--to-bits", "6", "--points", "5"),
-        *("--lock-file", model.with_name("toolchain.lock.json")),
-    ]
 
 
 # --- the front -------------------------------------------------------------------------------
@@ -421,59 +355,3 @@ def test_what_cannot_be_used_is_one_sentence(
     code, out, err = run(monkeypatch, capfd, "tune", model, *words)
     assert (code, out) == (2, "")
     assert said in err.splitlines()[-1]
-
-
-# --- pure functions --------------------------------------------------------------------------
-
-NOTHING = Verdict(
-    photos=1,
-    top1=None,
-    top5=None,
-    reference_top1=None,
-    drop=None,
-    agreement=None,
-    score_shift=None,
-    expected_drop=None,
-)
-
-
-def point(count: int, drop: float) -> Point:
-    return Point(
-        weights="packed", rounded_by=None, bits=4.0, bytes=count, drop=drop, verdict=NOTHING
-    )
-
-
-@given(
-    st.lists(
-        st.builds(point, st.integers(1, 6), st.integers(0, 6).map(float)), min_size=1, max_size=12
-    )
-)
-def test_the_front_is_what_none_beats_and_all_else_is_beaten_by_it(
-    points: list[Point],
-) -> None:
-    best = {(points[place].bytes, points[place].drop) for place in curve.pareto(points)}
-    assert best
-    for one in points:
-        beaten = any(
-            other != (one.bytes, one.drop) and other[0] <= one.bytes and other[1] <= one.drop
-            for other in best
-        )
-        assert beaten != ((one.bytes, one.drop) in best)
-
-
-@pytest.mark.parametrize(
-    ("max_drop", "max_bytes", "chosen"),
-    [(1.0, None, 1), (5.0, None, 0), (1.0, 200, 1), (1.0, 199, None), (0.0, None, 2)],
-)
-def test_auto_would_choose_the_smallest_within_the_limits(
-    max_drop: float, max_bytes: int | None, chosen: int | None
-) -> None:
-    points = [point(100, 4.0), point(200, 1.0), point(300, 0.0), point(400, -1.0)]
-    assert curve.choice(points, max_drop=max_drop, max_bytes=max_bytes) == chosen
-
-
-def test_levels_are_evenly_spaced_with_both_ends() -> None:
-    assert tune.levels(3.0, 8.0, 4) == (3.0, 4.6667, 6.3333, 8.0)
-    assert tune.levels(3.0, 3.0, 1) == (3.0,)
-    with pytest.raises(BadInputError, match="--to-bits 3 is not above --from-bits 3"):
-        tune.levels(3.0, 3.0, 2)
