@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from tests.watchdog import HANG_MS
-from toolchain.measure.browser import QUIET, find
+from toolchain.measurement.browser import QUIET, find
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

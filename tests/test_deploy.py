@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from toolchain import digest
-from toolchain.deploy import hosts, stage
-from toolchain.deploy.folder import FolderTarget
-from toolchain.deploy.release import HISTORY, of_site
+from toolchain.deployment import hosts, stage
+from toolchain.deployment.folder import FolderTarget
+from toolchain.deployment.release import HISTORY, of_site
 from toolchain.errors import BadInputError, ToolchainError
 from toolchain.progress import Silent
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    from toolchain.deploy.target import Item
+    from toolchain.deployment.target import Item
 
 DAY = timedelta(days=1)
 BEGIN = datetime(2026, 1, 1, tzinfo=timezone.utc)

@@ -10,8 +10,8 @@ import pytest
 
 from tests.git_settings import HARMLESS, SETTINGS, Home
 from tests.test_deploy import make_site, shown
-from toolchain.deploy import git, stage
-from toolchain.deploy.branch import BranchTarget
+from toolchain.deployment import git, stage
+from toolchain.deployment.branch import BranchTarget
 from toolchain.errors import BadInputError, ToolchainError
 from toolchain.progress import Silent
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from toolchain.deploy.target import Item
+    from toolchain.deployment.target import Item
 
 # Contents that git could take for text, with every end of line, a keyword and no last line end.
 TRICKY = {

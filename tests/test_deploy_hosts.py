@@ -15,20 +15,20 @@ import pytest
 
 from tests import web_servers
 from tests.test_deploy import expected, make_site, shown
-from toolchain.deploy import hosts, stage
-from toolchain.deploy.address import parse
-from toolchain.deploy.branch import BranchTarget
-from toolchain.deploy.bucket import BucketTarget
-from toolchain.deploy.folder import FolderTarget
-from toolchain.deploy.release import of_site
-from toolchain.deploy.remote import RemoteTarget
+from toolchain.deployment import hosts, stage
+from toolchain.deployment.address import parse
+from toolchain.deployment.branch import BranchTarget
+from toolchain.deployment.bucket import BucketTarget
+from toolchain.deployment.folder import FolderTarget
+from toolchain.deployment.release import of_site
+from toolchain.deployment.remote import RemoteTarget
 from toolchain.errors import BadInputError, ToolchainError
 from toolchain.progress import Silent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from toolchain.deploy.target import Target
+    from toolchain.deployment.target import Target
 
 BUCKET = "sites"
 

@@ -11,10 +11,10 @@ import pytest
 from tests import host_services
 from tests.test_deploy import expected, make_site, shown
 from tests.test_deploy_hosts import remote, ssh_server  # noqa: F401 - fixtures
-from toolchain.deploy import stage
-from toolchain.deploy.folder import FolderTarget
-from toolchain.deploy.remote import RemoteTarget
-from toolchain.deploy.vendor_cli import CloudflarePagesTarget, NetlifyTarget
+from toolchain.deployment import stage
+from toolchain.deployment.folder import FolderTarget
+from toolchain.deployment.remote import RemoteTarget
+from toolchain.deployment.vendor_cli import CloudflarePagesTarget, NetlifyTarget
 from toolchain.errors import BadInputError, ToolchainError
 from toolchain.progress import Silent
 from toolchain.site import build_info

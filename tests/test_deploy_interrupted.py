@@ -19,18 +19,18 @@ from tests.test_deploy_hosts import (  # noqa: F401 - fixtures, and one stands o
     s3,
     ssh_server,
 )
-from toolchain.deploy import stage
-from toolchain.deploy.bucket import BucketTarget
-from toolchain.deploy.folder import FolderTarget
-from toolchain.deploy.release import HISTORY, PRIVATE
-from toolchain.deploy.remote import RemoteTarget
+from toolchain.deployment import stage
+from toolchain.deployment.bucket import BucketTarget
+from toolchain.deployment.folder import FolderTarget
+from toolchain.deployment.release import HISTORY, PRIVATE
+from toolchain.deployment.remote import RemoteTarget
 from toolchain.progress import Silent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from toolchain.deploy.target import Item, Target
+    from toolchain.deployment.target import Item, Target
 
 PUTS = 9  # files and histories that a deploy brings to a host that has a release already
 GRACE = 5 * DAY
@@ -199,8 +199,8 @@ def test_a_history_of_the_version_before_is_read(tmp_path: Path) -> None:
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from toolchain.deploy.folder import FolderTarget
-from toolchain.deploy.stage import deploy
+from toolchain.deployment.folder import FolderTarget
+from toolchain.deployment.stage import deploy
 from toolchain.progress import Silent
 class Killed(FolderTarget):
     def put(self, items, sent):

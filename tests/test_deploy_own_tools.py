@@ -10,10 +10,10 @@ import pytest
 from tests import host_services
 from tests.host_services import TOKEN, Service, StandIn
 from tests.test_deploy import BEGIN, DAY, expected, make_site, shown
-from toolchain.deploy import hosts, stage
-from toolchain.deploy.address import parse
-from toolchain.deploy.mirror import Mirror
-from toolchain.deploy.vendor_cli import CloudflarePagesTarget, NetlifyTarget, OwnToolTarget
+from toolchain.deployment import hosts, stage
+from toolchain.deployment.address import parse
+from toolchain.deployment.mirror import Mirror
+from toolchain.deployment.vendor_cli import CloudflarePagesTarget, NetlifyTarget, OwnToolTarget
 from toolchain.errors import BadInputError, MissingToolError, ToolchainError
 from toolchain.progress import Silent
 
@@ -210,7 +210,7 @@ def test_limits_hold_before_a_tool_is_called(
 ) -> None:
     one, two = make_site(tmp_path / "a", "one"), make_site(tmp_path / "b", "two")
     small = hosts.Host("H", reads_headers_file=True, files=len(published(one)))
-    monkeypatch.setattr("toolchain.deploy.vendor_cli.NETLIFY", small)
+    monkeypatch.setattr("toolchain.deployment.vendor_cli.NETLIFY", small)
     deploy(one, "netlify:flowers")
     with pytest.raises(BadInputError, match=r"with the former releases .* smaller --grace"):
         deploy(two, "netlify:flowers")

@@ -13,7 +13,7 @@ from tests.browser import chromium
 from tests.page_driver import until_loaded
 from tests.watchdog import HANG_MS
 from toolchain import throttling
-from toolchain.measure.local_host import serving
+from toolchain.measurement.local_host import serving
 from toolchain.records import build_report, site_files
 from toolchain.report import published, report_files
 from toolchain.site import web_bundle
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page
 
     from toolchain.cache.store import Store
-    from toolchain.measure.local_host import Served
+    from toolchain.measurement.local_host import Served
 
 pytestmark = pytest.mark.xdist_group("page")
 

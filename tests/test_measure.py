@@ -15,11 +15,11 @@ from tests import tiny_models
 from tests.watchdog import HANG_S
 from toolchain import cli, throttling, units
 from toolchain.errors import BadInputError, MissingToolError, ToolchainError
-from toolchain.measure import browser as browsers
-from toolchain.measure.local_host import serving
-from toolchain.measure.stage import MeasureOptions, run_once
-from toolchain.measure.summary import figures, p90, path_of, spread
-from toolchain.measure.visit import Transfer, Visit
+from toolchain.measurement import browser as browsers
+from toolchain.measurement.local_host import serving
+from toolchain.measurement.stage import MeasureOptions, run_once
+from toolchain.measurement.summary import figures, p90, path_of, spread
+from toolchain.measurement.visit import Transfer, Visit
 from toolchain.pipeline.build import build
 from toolchain.pipeline.build_options import BuildOptions
 from toolchain.pipeline.measure import keep, measure

@@ -15,8 +15,8 @@ from tests.mirror import pack
 from tests.test_archive import GRAPH
 from tests.test_deploy import expected, make_site, shown
 from toolchain import cli, plugins, toml
-from toolchain.deploy import address, stage
-from toolchain.deploy.hosts import FOLDER
+from toolchain.deployment import address, stage
+from toolchain.deployment.hosts import FOLDER
 from toolchain.errors import BadInputError, PinMismatchError, ToolchainError
 from toolchain.pipeline import doctor
 from toolchain.plugins import SOURCES, TARGETS, PluginError

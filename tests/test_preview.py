@@ -15,7 +15,7 @@ import pytest
 from tests import command_line, tiny_models
 from toolchain import throttling
 from toolchain.errors import BadInputError, UnreachableError
-from toolchain.measure.stage import MeasureOptions
+from toolchain.measurement.stage import MeasureOptions
 from toolchain.pipeline import inspection
 from toolchain.pipeline.build import build
 from toolchain.pipeline.build_options import BuildOptions

@@ -16,8 +16,8 @@ from tests import command_line
 from tests.browser import plain_host, toolchain_serve
 from tests.test_servers import FILES, SCRIPT
 from tests.web_servers import caching_proxy, serving
-from toolchain.deploy import servers
-from toolchain.deploy.verify import FaultyDeploymentError, Verification, verify
+from toolchain.deployment import servers
+from toolchain.deployment.verify import FaultyDeploymentError, Verification, verify
 from toolchain.errors import BadInputError, ToolchainError
 from toolchain.progress import Silent
 from toolchain.site import build_info

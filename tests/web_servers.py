@@ -16,7 +16,7 @@ import pytest
 
 from tests.browser import toolchain_serve
 from tests.watchdog import HANG_S, until
-from toolchain.deploy import servers
+from toolchain.deployment import servers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

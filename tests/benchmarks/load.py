@@ -27,10 +27,10 @@ from typing import TYPE_CHECKING
 from tests.benchmarks.size import folder_of, halves
 from toolchain import digest
 from toolchain.cache.store import Store
-from toolchain.measure import browser as browsers
-from toolchain.measure.local_host import Served, serving
-from toolchain.measure.stage import Backend, Run, run_once, with_backend
-from toolchain.measure.summary import figures, spread
+from toolchain.measurement import browser as browsers
+from toolchain.measurement.local_host import Served, serving
+from toolchain.measurement.stage import Backend, Run, run_once, with_backend
+from toolchain.measurement.summary import figures, spread
 from toolchain.pipeline.build import build
 from toolchain.pipeline.build_options import BuildOptions
 from toolchain.progress import Silent

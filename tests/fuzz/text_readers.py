@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.fuzz import damage
 from tests.fuzz.reader import Reader, Strategy, in_file
 from toolchain import digest
-from toolchain.deploy import address, release
+from toolchain.deployment import address, release
 from toolchain.photos import photo_folder
 from toolchain.records import build_report
 from toolchain.records.card import read_sidecar

@@ -10,7 +10,7 @@ import typer
 from toolchain.cli.options import Network, one_of
 
 if TYPE_CHECKING:
-    from toolchain.deploy.target import Target
+    from toolchain.deployment.target import Target
 
 TargetWord = Annotated[
     str,
@@ -53,7 +53,7 @@ def deploy(
 
     from toolchain.cli import deploy_tables
     from toolchain.cli.console import Terminal
-    from toolchain.deploy import stage
+    from toolchain.deployment import stage
 
     outcome = stage.deploy(
         site,
@@ -75,7 +75,7 @@ def rollback(
     """Bring back the site that a host showed before the present one."""
     from toolchain.cli import deploy_tables
     from toolchain.cli.console import Terminal
-    from toolchain.deploy import stage
+    from toolchain.deployment import stage
 
     outcome = stage.rollback(
         _target(target, endpoint, encoding), progress=Terminal(), dry_run=dry_run
@@ -103,8 +103,8 @@ def verify(
     from toolchain import throttling
     from toolchain.cli import deploy_tables, measure_tables
     from toolchain.cli.console import Terminal
-    from toolchain.deploy import verify as verification
-    from toolchain.measure import stage
+    from toolchain.deployment import verify as verification
+    from toolchain.measurement import stage
 
     terminal = Terminal()
     found = verification.verify(url, progress=terminal, site=site, custom_headers=custom_headers)
@@ -132,7 +132,7 @@ def server_config(
     ] = True,
 ) -> None:
     """Print a configuration by which nginx or Caddy serve a site with the right headers."""
-    from toolchain.deploy import servers
+    from toolchain.deployment import servers
 
     wanted = one_of("server", server, servers.SERVERS)
     default = {"nginx": "80", "caddy": "example.org"}[wanted]
@@ -143,7 +143,7 @@ def server_config(
 
 
 def _target(word: str, endpoint: str | None, encoding: str) -> Target:
-    from toolchain.deploy import address, bucket
+    from toolchain.deployment import address, bucket
 
     return address.parse(
         word,

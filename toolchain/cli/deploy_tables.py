@@ -9,8 +9,8 @@ import typer
 from toolchain.units import size
 
 if TYPE_CHECKING:
-    from toolchain.deploy.stage import Outcome
-    from toolchain.deploy.verify import Verification
+    from toolchain.deployment.stage import Outcome
+    from toolchain.deployment.verify import Verification
 
 
 def print_outcome(outcome: Outcome, target: str, *, dry_run: bool) -> None:

@@ -48,7 +48,7 @@ def measure(
     from toolchain import throttling
     from toolchain.cli import measure_tables
     from toolchain.cli.console import Terminal
-    from toolchain.measure import stage
+    from toolchain.measurement import stage
     from toolchain.pipeline import measure as pipeline
 
     options = stage.MeasureOptions(

@@ -15,7 +15,7 @@ from toolchain import plugins, requirements, units
 from toolchain.cache import inventory
 from toolchain.disk import DiskError
 from toolchain.errors import MissingToolError, ToolchainError
-from toolchain.measure import browser
+from toolchain.measurement import browser
 from toolchain.sources import http_client, kaggle, network, tfhub
 
 if TYPE_CHECKING:

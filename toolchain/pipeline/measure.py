@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from toolchain.measure import stage
+from toolchain.measurement import stage
 from toolchain.records import build_report
 from toolchain.report import report_files
 

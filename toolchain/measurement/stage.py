@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit, urlunsplit
 
 from toolchain.errors import ToolchainError
-from toolchain.measure import browser as browsers
-from toolchain.measure.local_host import Served, serving
-from toolchain.measure.summary import figures, p90, path_of, spread
-from toolchain.measure.visit import Visit, from_host, visit
+from toolchain.measurement import browser as browsers
+from toolchain.measurement.local_host import Served, serving
+from toolchain.measurement.summary import figures, p90, path_of, spread
+from toolchain.measurement.visit import Visit, from_host, visit
 from toolchain.records import visit_figures
 
 if TYPE_CHECKING:

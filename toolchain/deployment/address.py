@@ -11,8 +11,8 @@ from toolchain import plugins
 from toolchain.errors import BadInputError
 
 if TYPE_CHECKING:
-    from toolchain.deploy.bucket import Encoding
-    from toolchain.deploy.target import Target
+    from toolchain.deployment.bucket import Encoding
+    from toolchain.deployment.target import Target
 
 EXAMPLES = (
     "a folder, user@host:/folder (rsync), s3://bucket/folder, gh-pages, git:REPOSITORY#branch, "
@@ -70,16 +70,16 @@ def _parse(word: str, endpoint: str | None, encoding: Encoding) -> Target:
     if "://" in word and not word.startswith("rsync://"):
         raise BadInputError(f"{word} is no place this tool can deploy to; give {EXAMPLES}")
     if _REMOTE.fullmatch(word):
-        from toolchain.deploy.remote import RemoteTarget
+        from toolchain.deployment.remote import RemoteTarget
 
         return RemoteTarget(word)
-    from toolchain.deploy.folder import FolderTarget
+    from toolchain.deployment.folder import FolderTarget
 
     return FolderTarget(Path(word))
 
 
 def _by_plugin(plugin: plugins.Plugin, word: str) -> Target:
-    from toolchain.deploy.target import Target
+    from toolchain.deployment.target import Target
 
     factory: TargetFactory = plugin.load()
     with plugin.running(f"open {word}"):
@@ -93,7 +93,7 @@ def _by_plugin(plugin: plugins.Plugin, word: str) -> Target:
 
 
 def _bucket(word: str, endpoint: str | None, encoding: Encoding) -> Target:
-    from toolchain.deploy.bucket import BucketTarget
+    from toolchain.deployment.bucket import BucketTarget
 
     parts = urlsplit(word)
     if not parts.netloc:
@@ -102,7 +102,7 @@ def _bucket(word: str, endpoint: str | None, encoding: Encoding) -> Target:
 
 
 def _branch(word: str) -> Target:
-    from toolchain.deploy.branch import BRANCH, BranchTarget, origin
+    from toolchain.deployment.branch import BRANCH, BranchTarget, origin
 
     repository, _, branch = word.removeprefix("git:").partition("#")
     if word == "gh-pages":
@@ -113,7 +113,7 @@ def _branch(word: str) -> Target:
 
 
 def _own_tool(word: str) -> Target:
-    from toolchain.deploy.vendor_cli import CloudflarePagesTarget, NetlifyTarget
+    from toolchain.deployment.vendor_cli import CloudflarePagesTarget, NetlifyTarget
 
     service, _, place = word.partition(":")
     name, mark, branch = place.partition("#")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from toolchain import digest
-from toolchain.deploy.fetch import unpacked
+from toolchain.deployment.fetch import unpacked
 from toolchain.errors import BadInputError
 from toolchain.records.card import first_fault
 from toolchain.site import build_info
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from toolchain.deploy.hosts import Host
+    from toolchain.deployment.hosts import Host
 
 PRIVATE = ".toolchain"
 HISTORY = f"{PRIVATE}/history.json"

@@ -9,8 +9,8 @@ from toolchain.site.host_files import HEADERS_FILE
 from toolchain.units import size as written
 
 if TYPE_CHECKING:
-    from toolchain.deploy.hosts import Host
-    from toolchain.deploy.release import Release
+    from toolchain.deployment.hosts import Host
+    from toolchain.deployment.release import Release
 
 
 def check(host: Host, release: Release) -> None:

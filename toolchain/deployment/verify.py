@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ConfigDict
 
 from toolchain import digest
-from toolchain.deploy.fetch import fetching, unpacked
+from toolchain.deployment.fetch import fetching, unpacked
 from toolchain.errors import BadInputError, ToolchainError
 from toolchain.site import build_info
 from toolchain.site import headers as table
@@ -18,7 +18,7 @@ from toolchain.site.precompress import ENCODINGS
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from toolchain.deploy.fetch import Answer, Fetcher
+    from toolchain.deployment.fetch import Answer, Fetcher
     from toolchain.progress import Progress
     from toolchain.site.build_info import BuildInfo, FileFact
 

@@ -10,8 +10,8 @@ from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from toolchain.deploy.hosts import FOLDER
-from toolchain.deploy.target import Item, Target
+from toolchain.deployment.hosts import FOLDER
+from toolchain.deployment.target import Item, Target
 from toolchain.errors import MissingToolError, ToolchainError
 
 if TYPE_CHECKING:

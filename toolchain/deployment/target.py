@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from toolchain.deploy.hosts import Host
+    from toolchain.deployment.hosts import Host
     from toolchain.site.build_info import FileFact
 
 

@@ -14,8 +14,8 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from toolchain import digest
-from toolchain.deploy import limits, retention
-from toolchain.deploy.release import (
+from toolchain.deployment import limits, retention
+from toolchain.deployment.release import (
     HISTORY,
     History,
     Release,
@@ -26,13 +26,13 @@ from toolchain.deploy.release import (
     of_site,
     read_history,
 )
-from toolchain.deploy.target import Item
+from toolchain.deployment.target import Item
 from toolchain.errors import BadInputError, ToolchainError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from toolchain.deploy.target import Target
+    from toolchain.deployment.target import Target
     from toolchain.progress import Progress
 
 GRACE = timedelta(days=7)

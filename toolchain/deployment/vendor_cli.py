@@ -19,11 +19,11 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from toolchain import tf
-from toolchain.deploy.folder import FolderTarget
-from toolchain.deploy.hosts import CLOUDFLARE_PAGES, NETLIFY, Host
-from toolchain.deploy.mirror import Mirror
-from toolchain.deploy.release import PRIVATE
-from toolchain.deploy.target import Item
+from toolchain.deployment.folder import FolderTarget
+from toolchain.deployment.hosts import CLOUDFLARE_PAGES, NETLIFY, Host
+from toolchain.deployment.mirror import Mirror
+from toolchain.deployment.release import PRIVATE
+from toolchain.deployment.target import Item
 from toolchain.errors import BadInputError, MissingToolError, ToolchainError
 
 if TYPE_CHECKING:

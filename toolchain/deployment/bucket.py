@@ -12,8 +12,8 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from toolchain.deploy.hosts import BUCKET
-from toolchain.deploy.target import Item, Target
+from toolchain.deployment.hosts import BUCKET
+from toolchain.deployment.target import Item, Target
 from toolchain.errors import MissingToolError, ToolchainError
 from toolchain.site import headers as table
 from toolchain.site.precompress import ENCODINGS

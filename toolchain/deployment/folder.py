@@ -9,8 +9,8 @@ from tempfile import mkstemp
 from typing import TYPE_CHECKING
 
 from toolchain import digest
-from toolchain.deploy.hosts import FOLDER, Host
-from toolchain.deploy.target import Item, Target
+from toolchain.deployment.hosts import FOLDER, Host
+from toolchain.deployment.target import Item, Target
 from toolchain.errors import ToolchainError
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from toolchain.deploy.release import History, Release, Shipped, is_lasting, kept_copy
+from toolchain.deployment.release import History, Release, Shipped, is_lasting, kept_copy
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

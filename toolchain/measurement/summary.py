@@ -13,7 +13,7 @@ from toolchain.throttling import limit_ms
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from toolchain.measure.visit import Transfer, Visit
+    from toolchain.measurement.visit import Transfer, Visit
     from toolchain.throttling import Link
 
 

@@ -13,9 +13,9 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import TYPE_CHECKING
 
-from toolchain.deploy import git
-from toolchain.deploy.hosts import GITHUB_PAGES
-from toolchain.deploy.target import Item, Target
+from toolchain.deployment import git
+from toolchain.deployment.hosts import GITHUB_PAGES
+from toolchain.deployment.target import Item, Target
 from toolchain.errors import BadInputError, ToolchainError
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from toolchain.errors import ToolchainError
-from toolchain.measure import probes
-from toolchain.measure.devtools import DevTools
+from toolchain.measurement import probes
+from toolchain.measurement.devtools import DevTools
 
 if TYPE_CHECKING:
     from playwright.sync_api import BrowserContext, Page
