@@ -52,8 +52,8 @@ def test_help_imports_nothing_slow(words: list[str]) -> None:
         [sys.executable, "-c", script, *words], capture_output=True, text=True, check=False
     )
     *said, imported = done.stdout.splitlines()
-    # Typer itself takes pydantic to read the options of a command.
-    assert imported == ("['pydantic']" if words[0] == "build" else "[]")
+    # Typer itself takes pydantic to read the options of a command, in newer versions.
+    assert imported in ({"[]", "['pydantic']"} if words[0] == "build" else {"[]"})
     assert f"toolchain {__version__}" in said or any("--help" in line for line in said)
     assert "Traceback" not in done.stderr
 

@@ -21,7 +21,7 @@ PARTS = (
 )
 VERSION = "99.0.1"
 CHANGES = f"# Changelog\n\n## Unreleased\n\n## {VERSION} (2030-01-02)\n\n### Added\n\n- A thing.\n"
-OLDER = "\n## 0.1.0 (2026-11-26)\n\n- First.\n"
+PRESENT = f"\n## {__version__} (2026-11-26)\n\n- First.\n"
 
 
 def git(checkout: Path, *words: str) -> str:
@@ -44,7 +44,7 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             shutil.copytree(source, folder / name, ignore=unwanted)
         else:
             shutil.copyfile(source, folder / name)
-    (folder / "CHANGELOG.md").write_text(CHANGES + OLDER, "utf-8")
+    (folder / "CHANGELOG.md").write_text(CHANGES + PRESENT, "utf-8")
     git(tmp_path, "init", "--quiet", "--bare", str(tmp_path / "origin.git"))
     git(folder, "init", "--quiet", "--initial-branch", "main")
     git(folder, "config", "user.name", "A. Releaser")
@@ -105,6 +105,13 @@ def test_a_release_is_archives_with_checksums_a_commit_and_a_tag(checkout: Path)
     assert again.returncode != 0
     assert f"v{VERSION} is tagged already" in again.stderr
     assert state(checkout) == before
+
+
+def test_a_version_that_is_set_already_is_only_tagged(checkout: Path) -> None:
+    begun = git(checkout, "rev-parse", "HEAD")
+    assert release(checkout, f"VERSION={__version__}").returncode == 0
+    assert git(checkout, "rev-parse", f"v{__version__}^{{commit}}", "HEAD") == f"{begun}\n{begun}"
+    assert git(checkout, "status", "--porcelain") == ""
 
 
 @pytest.mark.parametrize(
