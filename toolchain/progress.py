@@ -62,3 +62,6 @@ class Silent:
     ) -> Iterator[Tracker]:
         """Follow nothing."""
         yield _Untracked()
+
+
+SILENT = Silent()

@@ -58,7 +58,6 @@ def build(
     fetching: Fetching,
 ) -> None:
     """Build a site: fetch the model, convert it, render the page, compress the files."""
-    from toolchain.cache.store import Store
     from toolchain.cli import tables
     from toolchain.cli.console import Terminal
     from toolchain.pipeline import build as pipeline
@@ -91,7 +90,7 @@ def build(
     terminal = Terminal(quiet=quiet)
     for each in (first, *others):
         tables.warn_of_quantization(each, terminal)
-    report = pipeline.build(options, store=Store.default(), progress=terminal)
+    report = pipeline.build(options, progress=terminal)
     if as_json:
         typer.echo(report.to_json(), nl=False)
     elif not quiet:

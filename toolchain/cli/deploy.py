@@ -10,7 +10,7 @@ import typer
 from toolchain.cli.options import Network, one_of
 
 if TYPE_CHECKING:
-    from toolchain.deployment.target import Target
+    from toolchain.deployment.bucket import Encoding
 
 TargetWord = Annotated[
     str,
@@ -53,11 +53,13 @@ def deploy(
 
     from toolchain.cli import deploy_tables
     from toolchain.cli.console import Terminal
-    from toolchain.deployment import stage
+    from toolchain.pipeline import deploy as pipeline
 
-    outcome = stage.deploy(
+    outcome = pipeline.deploy(
         site,
-        _target(target, endpoint, encoding),
+        target,
+        endpoint=endpoint,
+        encoding=_encoding(encoding),
         progress=Terminal(),
         dry_run=dry_run,
         with_report=with_report,
@@ -75,10 +77,14 @@ def rollback(
     """Bring back the site that a host showed before the present one."""
     from toolchain.cli import deploy_tables
     from toolchain.cli.console import Terminal
-    from toolchain.deployment import stage
+    from toolchain.pipeline import deploy as pipeline
 
-    outcome = stage.rollback(
-        _target(target, endpoint, encoding), progress=Terminal(), dry_run=dry_run
+    outcome = pipeline.rollback(
+        target,
+        endpoint=endpoint,
+        encoding=_encoding(encoding),
+        dry_run=dry_run,
+        progress=Terminal(),
     )
     deploy_tables.print_outcome(outcome, target, dry_run=dry_run)
 
@@ -104,7 +110,8 @@ def verify(
     from toolchain.cli import deploy_tables, measure_tables
     from toolchain.cli.console import Terminal
     from toolchain.deployment import verify as verification
-    from toolchain.measurement import stage
+    from toolchain.measurement.stage import MeasureOptions
+    from toolchain.pipeline.measure import measure
 
     terminal = Terminal()
     found = verification.verify(url, progress=terminal, site=site, custom_headers=custom_headers)
@@ -114,8 +121,8 @@ def verify(
         deploy_tables.print_verification(found)
     found.enforce()
     if visit:
-        options = stage.MeasureOptions(site=found.url, network=throttling.parse(network), runs=1)
-        measured = stage.measure(options, progress=terminal)
+        options = MeasureOptions(site=found.url, network=throttling.parse(network), runs=1)
+        measured = measure(options, progress=terminal)
         if not as_json:
             measure_tables.print_measurement(measured)
 
@@ -142,11 +149,7 @@ def server_config(
     )
 
 
-def _target(word: str, endpoint: str | None, encoding: str) -> Target:
-    from toolchain.deployment import address, bucket
+def _encoding(word: str) -> Encoding:
+    from toolchain.deployment import bucket
 
-    return address.parse(
-        word,
-        endpoint=endpoint,
-        encoding=one_of("--encoding", encoding, bucket.ENCODINGS_OF_OBJECTS),
-    )
+    return one_of("--encoding", word, bucket.ENCODINGS_OF_OBJECTS)

@@ -51,7 +51,6 @@ def evaluate(
     fetching: Fetching,
 ) -> None:
     """Judge a site or a model on photos: top-1 or mAP, and how far it strays from its source."""
-    from toolchain.cache.store import Store
     from toolchain.cli import tables
     from toolchain.cli.console import Terminal
     from toolchain.evaluation.stage import EvaluationOptions
@@ -68,7 +67,7 @@ def evaluate(
         workers=workers,
         engine=engine,
     )
-    found = pipeline.evaluate(options, store=Store.default(), progress=Terminal())
+    found = pipeline.evaluate(options, progress=Terminal())
     if as_json:
         typer.echo(found.model_dump_json(indent=2))
     else:

@@ -21,13 +21,12 @@ def pull(
     fetching: Fetching,
 ) -> None:
     """Fetch a model into the cache, pin its digest, and print where it lies."""
-    from toolchain.cache.store import Store
     from toolchain.cli.console import Terminal
-    from toolchain.sources import resolve
+    from toolchain.pipeline import pull as pipeline
     from toolchain.text import printable
 
     request = fetching.ask(model, sha256=sha256, update_pin=update_pin)
-    fetched = resolve.fetch(request, store=Store.default(), progress=Terminal())
+    fetched = pipeline.pull(request, progress=Terminal())
     typer.echo(f"model   {printable(fetched.declared.name or model)}")
     typer.echo(f"source  {printable(fetched.source)}")
     typer.echo(f"sha256  {fetched.sha256}")
@@ -49,7 +48,6 @@ def inspect(
     fetching: Fetching,
 ) -> None:
     """Print parameters, multiply-adds, sizes, operations and dtypes of a model or site."""
-    from toolchain.cache.store import Store
     from toolchain.cli import tables
     from toolchain.cli.console import Terminal
     from toolchain.pipeline import inspection
@@ -57,7 +55,6 @@ def inspect(
     found = inspection.inspect(
         fetching.ask(model),
         said.declared(),
-        store=Store.default(),
         progress=Terminal(),
     )
     tables.print_inspection(found)

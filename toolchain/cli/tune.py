@@ -35,7 +35,6 @@ def tune(
     fetching: Fetching,
 ) -> None:
     """Compute bytes against accuracy at many levels of bits; what was computed is kept."""
-    from toolchain.cache.store import Store
     from toolchain.cli import pareto_tables
     from toolchain.cli.console import Terminal
     from toolchain.pipeline import tune as pipeline
@@ -49,7 +48,7 @@ def tune(
         engine=engine,
         site=site,
     )
-    found = pipeline.tune(options, store=Store.default(), progress=Terminal())
+    found = pipeline.tune(options, progress=Terminal())
     if as_json:
         typer.echo(found.model_dump_json(indent=2))
     else:

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from toolchain.deployment.target import Target
     from toolchain.progress import Progress
 
-GRACE = timedelta(days=7)
+GRACE: timedelta = timedelta(days=7)
 """How long files of a release stay after another has taken its place."""
 
 

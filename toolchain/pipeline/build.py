@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from toolchain import __version__, digest
+from toolchain.cache.store import Store
 from toolchain.errors import ToolchainError
 from toolchain.pipeline import models
+from toolchain.progress import SILENT, Progress
 from toolchain.records import build_report, site_files
 from toolchain.records.site_files import VARIANTS
 from toolchain.report import report_files as reports
@@ -16,19 +18,24 @@ from toolchain.site.variants import Variant
 from toolchain.text import printable
 
 if TYPE_CHECKING:
-    from toolchain.cache.store import Store
     from toolchain.pipeline.build_options import BuildOptions
-    from toolchain.progress import Progress
     from toolchain.tfjs.stage import TfjsModel
 
 _SMALL = 0.5  # of the model's weights; a larger preview hardly answers sooner
 
 
-def build(options: BuildOptions, *, store: Store, progress: Progress) -> build_report.Report:
+def build(
+    options: BuildOptions, *, store: Store | None = None, progress: Progress = SILENT
+) -> build_report.Report:
     """Build a site and put it in place of the one at `options.out`.
 
     Until the last step nothing at `options.out` changes, whatever fails. Where the new
     site is the same as the old, the old one stays untouched.
+
+    Args:
+        options: What to build, and where.
+        store: The cache; None: the user's.
+        progress: Hears of what is done.
 
     Returns:
         The report that was written into the site as `report.json`, with what is known of the
@@ -39,6 +46,7 @@ def build(options: BuildOptions, *, store: Store, progress: Progress) -> build_r
             have cannot be used.
         ToolchainError: A stage failed; the old site is as it was.
     """
+    store = store or Store.default()
     try:
         return _build(options, store, progress)
     except FileNotFoundError as error:

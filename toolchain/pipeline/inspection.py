@@ -6,13 +6,14 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from toolchain import tf as tensorflow
+from toolchain.cache.store import Store
+from toolchain.progress import SILENT, Progress
 from toolchain.records import build_report, site_files
+from toolchain.records.card import Declared
 from toolchain.sources import operations, resolve
 
 if TYPE_CHECKING:
-    from toolchain.cache.store import Store
-    from toolchain.progress import Progress
-    from toolchain.records.card import Declared, ModelCard
+    from toolchain.records.card import ModelCard
     from toolchain.sources.request import Request
 
 
@@ -36,9 +37,19 @@ class Inspection:
 
 
 def inspect(
-    request: Request, declared: Declared, *, store: Store, progress: Progress
+    request: Request,
+    declared: Declared | None = None,
+    *,
+    store: Store | None = None,
+    progress: Progress = SILENT,
 ) -> Inspection:
     """Look at a built site, or fetch a model and look at its graph.
+
+    Args:
+        request: What to look at.
+        declared: What the user says of a model; it holds over what its source says.
+        store: The cache; None: the user's.
+        progress: Hears of what is done.
 
     Raises:
         ToolchainError: It cannot be fetched or read.
@@ -48,11 +59,12 @@ def inspect(
         small = report.preview
         preview = _of_site(report, small, "preview") if small else None
         return _of_site(report, report, "model", preview)
+    store = store or Store.default()
     fetched = resolve.fetch(request, store=store, progress=progress)
     from toolchain.graph import classifier, facts
 
     operations.check(fetched, progress)
-    fetched = replace(fetched, declared=declared.over(fetched.declared))
+    fetched = replace(fetched, declared=(declared or Declared()).over(fetched.declared))
     with tensorflow.quiet():
         read = classifier.read(fetched, ask=False)
         card = read.card

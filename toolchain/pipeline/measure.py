@@ -6,15 +6,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from toolchain.measurement import stage
+from toolchain.progress import SILENT, Progress
 from toolchain.records import build_report
 from toolchain.report import report_files
 
 if TYPE_CHECKING:
-    from toolchain.progress import Progress
     from toolchain.records.visit_figures import Measurement
 
 
-def measure(options: stage.MeasureOptions, *, progress: Progress) -> Measurement:
+def measure(options: stage.MeasureOptions, *, progress: Progress = SILENT) -> Measurement:
     """Visit a site in Chromium, and write what it cost into the report of a folder.
 
     Raises:

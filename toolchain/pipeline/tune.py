@@ -16,6 +16,7 @@ from toolchain.cache.store import Store
 from toolchain.errors import BadInputError, ToolchainError
 from toolchain.executors import as_they_come, executor_for, use_one_thread
 from toolchain.pipeline import pixel_values
+from toolchain.progress import SILENT, Progress
 from toolchain.quantize import planning, points
 from toolchain.quantize.points import Basis, Task, choice, compute, pareto
 from toolchain.quantize.selection import select
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from toolchain.progress import Progress
     from toolchain.quantize.settings import QuantizeSettings
     from toolchain.sources.request import Request
     from toolchain.tfjs.convert import Quantization
@@ -77,11 +77,18 @@ def levels(first: float, last: float, count: int) -> tuple[float, ...]:
     return tuple(round(float(bits), _DIGITS) for bits in np.linspace(first, last, count))
 
 
-def tune(options: TuneOptions, *, store: Store, progress: Progress) -> ParetoFront:
+def tune(
+    options: TuneOptions, *, store: Store | None = None, progress: Progress = SILENT
+) -> ParetoFront:
     """Compute the Pareto front of one model, and write it into the report of a site.
 
     The result does not depend on where and by how many workers it was computed, nor on how
     much of it was kept from an earlier run.
+
+    Args:
+        options: Of which model, by which photos, at which levels.
+        store: The cache; None: the user's.
+        progress: Hears of what is done.
 
     Raises:
         BadInputError: The photos, the model or the site cannot be used.
@@ -92,6 +99,7 @@ def tune(options: TuneOptions, *, store: Store, progress: Progress) -> ParetoFro
     blind = select(options.settings).is_blind
     # Workers may stand in another folder, so every path that they get is a whole one.
     settings = _with_whole_paths(options.settings)
+    store = store or Store.default()
     store = Store(store.root.resolve(), store.limit)
     if blind:
         progress.warn(planning.BLIND)
