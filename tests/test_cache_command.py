@@ -14,7 +14,7 @@ import pytest
 from tests import command_line, tiny_models
 from tests.standing_site import assert_whole
 from toolchain.cache import inventory
-from toolchain.cache.folder import LIMIT, MANIFEST
+from toolchain.cache.cache_folder import LIMIT, MANIFEST
 from toolchain.cache.store import Store
 
 if TYPE_CHECKING:

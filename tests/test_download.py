@@ -10,7 +10,7 @@ from tests import mirror as hub
 from toolchain import digest
 from toolchain.progress import Silent
 from toolchain.sources import download
-from toolchain.sources.network import NetworkPolicy
+from toolchain.sources.retries import NetworkPolicy
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -15,8 +15,8 @@ from tests import mirror as hub
 from tests.mirror import Heard, Mirror, Reply
 from tests.watchdog import HANG_S
 from toolchain.errors import SourceError
-from toolchain.sources import http_client, network
-from toolchain.sources.network import AttemptError, NetworkPolicy
+from toolchain.sources import http_client, retries
+from toolchain.sources.retries import AttemptError, NetworkPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,7 +59,7 @@ def download(url: str, path: Path, heard: Heard, *, limit: int = 1 << 30) -> Non
             limit=limit,
         )
 
-    network.with_retries(url, once, policy=POLICY, progress=heard)
+    retries.with_retries(url, once, policy=POLICY, progress=heard)
 
 
 def test_a_download_that_was_cut_off_goes_on_where_it_ended(mirror: Mirror, tmp_path: Path) -> None:
@@ -173,7 +173,7 @@ def test_fetching_imports_no_tensorflow(mirror: Mirror, tmp_path: Path) -> None:
     url = mirror.serve("/m", Reply(hub.archive()))
     script = (
         "import sys; from pathlib import Path; from toolchain.progress import Silent\n"
-        "from toolchain.sources import tfhub; from toolchain.sources.network import NetworkPolicy\n"
+        "from toolchain.sources import tfhub; from toolchain.sources.retries import NetworkPolicy\n"
         "from toolchain.cache.store import Store\n"
         "tfhub.fetch(sys.argv[1], store=Store(Path(sys.argv[2])), policy=NetworkPolicy(),"
         " progress=Silent())\n"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from toolchain.cache import inventory
-from toolchain.cache.folder import MANIFEST
+from toolchain.cache.cache_folder import MANIFEST
 from toolchain.cache.store import Store
 
 if TYPE_CHECKING:

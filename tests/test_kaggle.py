@@ -16,7 +16,7 @@ from toolchain.cache.store import Store
 from toolchain.errors import BadInputError, SourceError, UnreachableError
 from toolchain.progress import Silent
 from toolchain.sources import kaggle
-from toolchain.sources.network import NetworkPolicy
+from toolchain.sources.retries import NetworkPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

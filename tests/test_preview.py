@@ -27,8 +27,8 @@ from toolchain.records import build_report
 from toolchain.records.card import Declared
 from toolchain.site import contract as contracts
 from toolchain.site import web_bundle
-from toolchain.sources.network import NetworkPolicy
 from toolchain.sources.request import Request
+from toolchain.sources.retries import NetworkPolicy
 
 if TYPE_CHECKING:
     from pathlib import Path

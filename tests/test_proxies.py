@@ -21,7 +21,7 @@ from tests.test_http_client import BODY, POLICY, _plain_environment, ask  # noqa
 from tests.watchdog import HANG_S
 from toolchain.errors import BadInputError
 from toolchain.sources import http_client
-from toolchain.sources.network import AttemptError
+from toolchain.sources.retries import AttemptError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

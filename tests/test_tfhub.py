@@ -23,7 +23,7 @@ from toolchain.errors import BadInputError, PinMismatchError, SourceError, Unrea
 from toolchain.progress import Silent
 from toolchain.sources import tfhub
 from toolchain.sources.lockfile import Lockfile
-from toolchain.sources.network import NetworkPolicy
+from toolchain.sources.retries import NetworkPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -247,7 +247,7 @@ def test_ctrl_c_leaves_nothing_behind(mirror: Mirror, store: Store) -> None:
     script = (
         "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "import sys; from pathlib import Path; from toolchain.progress import Silent\n"
-        "from toolchain.sources import tfhub; from toolchain.sources.network import NetworkPolicy\n"
+        "from toolchain.sources import tfhub; from toolchain.sources.retries import NetworkPolicy\n"
         "from toolchain.cache.store import Store\n"
         "tfhub.fetch(sys.argv[1], store=Store(Path(sys.argv[2])), policy=NetworkPolicy(),"
         " progress=Silent())\n"

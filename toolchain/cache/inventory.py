@@ -15,14 +15,14 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from toolchain import lock as locks
-from toolchain.cache.folder import MANIFEST
+from toolchain.cache.cache_folder import MANIFEST
 from toolchain.errors import ToolchainError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
-    from toolchain.cache.folder import CacheFolder
+    from toolchain.cache.cache_folder import CacheFolder
 
 _LAYOUTS = re.compile(r"v\d+")
 _NO_KINDS = frozenset({"locks", "scratch", "uses"})

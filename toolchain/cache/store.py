@@ -20,7 +20,15 @@ from typing import TYPE_CHECKING, TypeVar
 
 from toolchain import digest, disk, units
 from toolchain.cache import inventory
-from toolchain.cache.folder import BOUND, LIMIT, MANIFEST, OTHERWISE, PLACE, CacheFolder, name_of
+from toolchain.cache.cache_folder import (
+    BOUND,
+    LIMIT,
+    MANIFEST,
+    OTHERWISE,
+    PLACE,
+    CacheFolder,
+    name_of,
+)
 from toolchain.errors import BadInputError, ToolchainError
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from toolchain.cache.folder import BOUND
+from toolchain.cache.cache_folder import BOUND
 from toolchain.cli.tables import new_table, standard_output
 from toolchain.units import size
 

@@ -10,7 +10,7 @@ def doctor() -> None:
     from toolchain.cache.store import Store
     from toolchain.cli import tables
     from toolchain.pipeline import doctor as checks
-    from toolchain.sources.network import NetworkPolicy
+    from toolchain.sources.retries import NetworkPolicy
 
     healthy = True
     for finding in checks.examine(Store.default(), NetworkPolicy()):

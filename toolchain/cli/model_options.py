@@ -104,8 +104,8 @@ class Fetching:
         patient: bool = True,
     ) -> Request:
         """Return how to ask for a model."""
-        from toolchain.sources.network import NetworkPolicy
         from toolchain.sources.request import Request
+        from toolchain.sources.retries import NetworkPolicy
 
         return Request(
             model=model,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from toolchain import __version__, digest
 from toolchain.cache.store import Store
 from toolchain.errors import ToolchainError
-from toolchain.pipeline import models
+from toolchain.pipeline import site_models
 from toolchain.progress import SILENT, Progress
 from toolchain.records import build_report, site_files
 from toolchain.records.site_files import VARIANTS
@@ -74,8 +74,8 @@ def _build(options: BuildOptions, store: Store, progress: Progress) -> build_rep
     if options.page.colours:
         for change in options.page.colours.changes():
             progress.say(change)
-    stages = models.Stages(options, store, progress)
-    made = models.make(options, stages)
+    stages = site_models.Stages(options, store, progress)
+    made = site_models.make(options, stages)
     model, small = made.first.model, made.preview.model if made.preview else None
     _warn(model, small, progress)
     with publish.staged(options.out, progress) as site:
@@ -126,7 +126,7 @@ def _build(options: BuildOptions, store: Store, progress: Progress) -> build_rep
     return reports.with_what_was_found(report, options.out)
 
 
-def _variant(made: models.Made) -> Variant:
+def _variant(made: site_models.Made) -> Variant:
     """Return what the page has to know of a variant."""
     verdict = made.verdict
     drop = None if verdict is None else verdict.expected_drop or verdict.drop
@@ -150,7 +150,7 @@ def _warn(model: TfjsModel, preview: TfjsModel | None, progress: Progress) -> No
         )
 
 
-def _built(*models: models.Made) -> tuple[build_info.Built, ...]:
+def _built(*models: site_models.Made) -> tuple[build_info.Built, ...]:
     """Say of each model where it came from and how its weights are stored."""
     return tuple(
         build_info.Built(
@@ -178,7 +178,7 @@ def _inputs(options: BuildOptions) -> build_info.Inputs:
 
 
 def _record_of_variant(
-    variant: models.Made, files: tuple[site_files.SiteFile, ...]
+    variant: site_models.Made, files: tuple[site_files.SiteFile, ...]
 ) -> build_report.Variant:
     artifacts = variant.model.converted.artifacts
     return build_report.Variant(
@@ -190,7 +190,7 @@ def _record_of_variant(
     )
 
 
-def _record(preview: models.Made | None, options: BuildOptions) -> build_report.Preview | None:
+def _record(preview: site_models.Made | None, options: BuildOptions) -> build_report.Preview | None:
     if preview is None or options.preview is None:
         return None
     converted = preview.model.converted

@@ -16,7 +16,7 @@ from toolchain.cache import inventory
 from toolchain.disk import DiskError
 from toolchain.errors import MissingToolError, ToolchainError
 from toolchain.measurement import browser
-from toolchain.sources import http_client, kaggle, network, tfhub
+from toolchain.sources import http_client, kaggle, retries, tfhub
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,7 +37,7 @@ class Finding:
     """Whether building a site fails without it."""
 
 
-def examine(store: Store, policy: network.NetworkPolicy) -> Iterator[Finding]:
+def examine(store: Store, policy: retries.NetworkPolicy) -> Iterator[Finding]:
     """Look at everything, one finding after another."""
     yield from _packages()
     yield _runtime()
@@ -170,13 +170,13 @@ def _plugins() -> Iterator[Finding]:
                 yield Finding(subject, False, plugin.distribution, str(error), needed=False)
 
 
-def _network(policy: network.NetworkPolicy) -> Iterator[Finding]:
+def _network(policy: retries.NetworkPolicy) -> Iterator[Finding]:
     mend = "the embedded model and local models build without it"
     for subject in ("TF Hub", "Kaggle"):
         try:
             http_client.ask(tfhub.ORIGIN if subject == "TF Hub" else kaggle.origin(), policy)
             yield Finding(subject, True, "answers", mend, needed=False)
-        except network.AttemptError as error:
+        except retries.AttemptError as error:
             yield Finding(subject, error.status is not None, error.cause, mend, needed=False)
         except ToolchainError as error:
             yield Finding(subject, False, "wrongly configured", str(error), needed=False)

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 
 from toolchain import digest
 from toolchain.errors import BadInputError
-from toolchain.sources import archive, http_client, network, saved_model
-from toolchain.sources.network import AttemptError
+from toolchain.sources import archive, http_client, retries, saved_model
+from toolchain.sources.retries import AttemptError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from toolchain.cache.store import Store
     from toolchain.progress import Progress
-    from toolchain.sources.network import NetworkPolicy
+    from toolchain.sources.retries import NetworkPolicy
 
 _TAR, _TAR_AT = b"ustar", 257  # how a plain tar says what it is, and where
 
@@ -77,7 +77,7 @@ def through_store(
                         raise AttemptError(f"what came is no whole SavedModel: {wrong}")
                     found.rename(content / found.name)
 
-                network.with_retries(handle, once, policy=policy, progress=progress)
+                retries.with_retries(handle, once, policy=policy, progress=progress)
             kept = store.require(kind, key)
     (folder,) = kept.iterdir()
     return folder

@@ -12,9 +12,9 @@ import urllib.parse
 from collections import deque
 from typing import TYPE_CHECKING
 
-from toolchain.sources import http_request, network
+from toolchain.sources import http_request, retries
 from toolchain.sources.archive import MAX_BYTES
-from toolchain.sources.network import AttemptError
+from toolchain.sources.retries import AttemptError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from toolchain.progress import Progress
     from toolchain.sources.http_request import Response
-    from toolchain.sources.network import NetworkPolicy
+    from toolchain.sources.retries import NetworkPolicy
 
 _TICK = 0.25  # seconds between two looks at the pace of a download
 _MOST_REDIRECTS = 10
@@ -49,7 +49,7 @@ def download(
     deadline: float,
     progress: Progress,
     headers: Mapping[str, str] | None = None,
-    if_refused: str = network.CHECK_HANDLE,
+    if_refused: str = retries.CHECK_HANDLE,
     expect: Callable[[bytes], None] | None = None,
     limit: int = MAX_BYTES,
 ) -> None:
@@ -110,7 +110,7 @@ def _begin(response: Response, asked: int, etag: str) -> int:
     same = response.raw.headers.get("ETag", etag) == etag
     if not asked or found is None or int(found[1]) != asked or not same:
         raise AttemptError(
-            "the server sends another part than the missing one", network.TRY_LATER, transient=True
+            "the server sends another part than the missing one", retries.TRY_LATER, transient=True
         )
     return asked
 
@@ -121,7 +121,7 @@ def _opened(
     headers: Mapping[str, str],
     policy: NetworkPolicy,
     deadline: float,
-    if_refused: str = network.CHECK_HANDLE,
+    if_refused: str = retries.CHECK_HANDLE,
     part: Mapping[str, str] | None = None,
 ) -> Iterator[Response]:
     """Follow redirects and give the answer; raise for an error status.
@@ -145,7 +145,7 @@ def _opened(
     try:
         if response.raw.status >= http.HTTPStatus.MULTIPLE_CHOICES:
             wait = response.raw.headers.get("Retry-After")
-            raise network.status_error(response.raw.status, wait, if_refused=if_refused)
+            raise retries.status_error(response.raw.status, wait, if_refused=if_refused)
         yield response
     finally:
         response.raw.close()
@@ -192,11 +192,11 @@ def _watched(response: Response, received: Callable[[], int], deadline: float) -
             now, count = time.monotonic(), received()
             samples.append((now, count))
             if now >= deadline:
-                faults.append(network.overdue(policy))
+                faults.append(retries.overdue(policy))
             if now - samples[0][0] >= window:
                 came = count - samples.popleft()[1]
                 if came < max(1.0, policy.min_bytes_per_second * window):
-                    faults.append(network.stalled(came, window))
+                    faults.append(retries.stalled(came, window))
         if faults:
             with contextlib.suppress(OSError, RuntimeError, ValueError):  # it has ended anyway
                 response.raw.shutdown()

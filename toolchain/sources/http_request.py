@@ -23,13 +23,13 @@ import urllib3
 from urllib3 import exceptions
 
 from toolchain.errors import BadInputError
-from toolchain.sources import network
-from toolchain.sources.network import AttemptError
+from toolchain.sources import retries
+from toolchain.sources.retries import AttemptError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from toolchain.sources.network import NetworkPolicy
+    from toolchain.sources.retries import NetworkPolicy
 
 _T = TypeVar("_T")
 
@@ -64,11 +64,11 @@ class Response:
             while piece := self.raw.read1(1 << 16, decode_content=False):
                 yield piece
         except exceptions.ReadTimeoutError as error:
-            raise network.stalled(0, _silence(self.policy)) from error
+            raise retries.stalled(0, _silence(self.policy)) from error
         # ValueError: so Python says that another thread has closed a TLS connection.
         except (exceptions.HTTPError, OSError, ValueError) as error:
             raise AttemptError(
-                "the download was cut off", network.TRY_LATER, transient=True
+                "the download was cut off", retries.TRY_LATER, transient=True
             ) from error
 
 
@@ -97,7 +97,7 @@ def get(url: str, headers: Mapping[str, str], policy: NetworkPolicy, deadline: f
         )
     except (exceptions.HTTPError, OSError) as error:
         late = isinstance(error, TimeoutError) and time.monotonic() >= deadline
-        raise network.overdue(policy) if late else _fault(error, peer, policy) from error
+        raise retries.overdue(policy) if late else _fault(error, peer, policy) from error
 
 
 def _get(
@@ -215,7 +215,7 @@ def _fault(error: Exception, peer: str, policy: NetworkPolicy) -> AttemptError:
     if isinstance(cause, TimeoutError | exceptions.ReadTimeoutError):
         return AttemptError(
             f"{peer} sent next to nothing for {policy.answer_timeout:g} s",
-            network.TRY_LATER,
+            retries.TRY_LATER,
             transient=True,
             unreachable=True,
         )
@@ -230,7 +230,7 @@ def _broken(why: object, peer: str) -> AttemptError:
             "check the clock of this machine, and set SSL_CERT_FILE where a proxy signs anew",
         )
     if isinstance(why, ConnectionError | http.client.IncompleteRead):
-        return AttemptError("the connection was cut", network.TRY_LATER, transient=True)
+        return AttemptError("the connection was cut", retries.TRY_LATER, transient=True)
     if isinstance(why, http.client.HTTPException):
         return AttemptError(f"what answers there does not speak HTTP ({why})")
     if "Tunnel connection failed" in str(why):
@@ -238,11 +238,11 @@ def _broken(why: object, peer: str) -> AttemptError:
             f"{peer} does not let the request through ({why})",
             "check HTTPS_PROXY and NO_PROXY in the environment",
         )
-    return AttemptError(f"the connection failed ({why})", network.CHECK_CONNECTION, transient=True)
+    return AttemptError(f"the connection failed ({why})", retries.CHECK_CONNECTION, transient=True)
 
 
 def _unreachable(cause: str) -> AttemptError:
-    return AttemptError(cause, network.CHECK_CONNECTION, unreachable=True)
+    return AttemptError(cause, retries.CHECK_CONNECTION, unreachable=True)
 
 
 def _within(seconds: float, work: Callable[[], _T]) -> _T:

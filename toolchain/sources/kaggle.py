@@ -17,7 +17,7 @@ from toolchain import digest
 from toolchain.errors import BadInputError
 from toolchain.records.card import HUB_RANGE
 from toolchain.sources import download, kaggle_credentials
-from toolchain.sources.network import AttemptError
+from toolchain.sources.retries import AttemptError
 from toolchain.sources.saved_model import Fetched
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from toolchain.cache.store import Store
     from toolchain.progress import Progress
     from toolchain.sources.download import Get
-    from toolchain.sources.network import NetworkPolicy
+    from toolchain.sources.retries import NetworkPolicy
 
 PREFIX = "kaggle:"
 _ENVIRONMENTS = {

@@ -10,7 +10,7 @@ from pathlib import Path
 from toolchain import plugins
 from toolchain.errors import BadInputError
 from toolchain.records.site_files import MARK
-from toolchain.sources import catalogue, kaggle, local, network, suggestions, tfhub
+from toolchain.sources import catalogue, kaggle, local, retries, suggestions, tfhub
 
 
 class Kind(Enum):
@@ -54,7 +54,7 @@ class Request:
     """The digest the user expects, if any."""
     mirror: str | None = None
     """A base URL that stands in for https://tfhub.dev."""
-    policy: network.NetworkPolicy = field(default_factory=network.NetworkPolicy)
+    policy: retries.NetworkPolicy = field(default_factory=retries.NetworkPolicy)
     patient: bool = True
     """Ask a host again even if it was out of reach a few minutes ago."""
     trust: bool = False

@@ -14,7 +14,7 @@ from toolchain.sources import (
     kaggle,
     local,
     lockfile,
-    network,
+    retries,
     saved_model,
     tfhub,
 )
@@ -165,7 +165,7 @@ def _fetch_remote(
     host = tfhub.origin_of(handle.name, request.mirror) if is_hub else kaggle.origin()
     if (
         not request.patient
-        and network.recently_unreachable(store, host)
+        and retries.recently_unreachable(store, host)
         and not download.is_kept(store, handle.kind.name.lower(), handle.name)
     ):
         raise UnreachableError(
@@ -186,8 +186,8 @@ def _fetch_remote(
                 handle.name, store=store, policy=request.policy, progress=progress
             )
     except UnreachableError:
-        network.remember_unreachable(store, host)
+        retries.remember_unreachable(store, host)
         raise
-    network.forget_unreachable(store, host)
+    retries.forget_unreachable(store, host)
     _check_pin(fetched, request)
     return fetched

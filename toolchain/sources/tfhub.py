@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from toolchain.cache.store import Store
     from toolchain.progress import Progress
     from toolchain.sources.download import Get
-    from toolchain.sources.network import NetworkPolicy
+    from toolchain.sources.retries import NetworkPolicy
 
 ORIGIN = "https://tfhub.dev"
 
@@ -69,7 +69,7 @@ def canonical(handle: str) -> str:
 def origin_of(handle: str, mirror: str | None = None) -> str:
     """Return the scheme, host and port that a fetch of `handle` asks first.
 
-    It is what the memory of :mod:`toolchain.sources.network` goes by.
+    It is what the memory of :mod:`toolchain.sources.retries` goes by.
 
     Raises:
         BadInputError: The handle or the mirror is no http(s) URL.

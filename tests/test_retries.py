@@ -19,8 +19,8 @@ from tests.mirror import Heard, Reply
 from tests.watchdog import HANG_S
 from toolchain.cache.store import Store
 from toolchain.errors import SourceError, UnreachableError
-from toolchain.sources import http_client, network
-from toolchain.sources.network import AttemptError, NetworkPolicy
+from toolchain.sources import http_client, retries
+from toolchain.sources.retries import AttemptError, NetworkPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -40,7 +40,7 @@ IMPATIENT = dataclasses.replace(POLICY, connect_timeout=1, answer_timeout=0.5)
 
 
 def ask(url: str, heard: Heard, policy: NetworkPolicy = POLICY) -> tuple[bytes, int | None]:
-    return network.with_retries(
+    return retries.with_retries(
         url, lambda _: http_client.ask(url, policy), policy=policy, progress=heard
     )
 
@@ -153,18 +153,18 @@ def test_no_attempt_starts_after_the_deadline() -> None:
 
     policy = NetworkPolicy(deadline=1)
     with pytest.raises(SourceError, match="it broke"):
-        network.with_retries("it", attempt, policy=policy, progress=Heard())
+        retries.with_retries("it", attempt, policy=policy, progress=Heard())
     assert len(calls) == 1
 
 
 def test_what_did_not_answer_is_remembered_and_forgotten(tmp_path: Path) -> None:
     store = Store(tmp_path / "not yet there")
-    assert not network.recently_unreachable(store, ORIGIN)
-    network.remember_unreachable(store, ORIGIN)
-    assert network.recently_unreachable(store, ORIGIN)
-    assert not network.recently_unreachable(store, "https://other.example")
-    network.forget_unreachable(store, ORIGIN)
-    assert not network.recently_unreachable(store, ORIGIN)
+    assert not retries.recently_unreachable(store, ORIGIN)
+    retries.remember_unreachable(store, ORIGIN)
+    assert retries.recently_unreachable(store, ORIGIN)
+    assert not retries.recently_unreachable(store, "https://other.example")
+    retries.forget_unreachable(store, ORIGIN)
+    assert not retries.recently_unreachable(store, ORIGIN)
 
 
 @pytest.mark.parametrize(("age", "counts"), [(540, True), (601, False), (-60, False)])
@@ -172,13 +172,13 @@ def test_the_memory_lasts_ten_minutes_of_a_clock_that_goes_forward(
     tmp_path: Path, age: float, counts: bool
 ) -> None:
     (tmp_path / "unreachable.json").write_text(json.dumps({ORIGIN: time.time() - age}))
-    assert network.recently_unreachable(Store(tmp_path), ORIGIN) is counts
+    assert retries.recently_unreachable(Store(tmp_path), ORIGIN) is counts
 
 
 @pytest.mark.parametrize("content", ["{", "[]", '{"https://models.example": "now"}', "\xff"])
 def test_a_damaged_memory_is_no_memory(tmp_path: Path, content: str) -> None:
     (tmp_path / "unreachable.json").write_text(content, "latin-1")
     store = Store(tmp_path)
-    assert not network.recently_unreachable(store, ORIGIN)
-    network.remember_unreachable(store, ORIGIN)
-    assert network.recently_unreachable(store, ORIGIN)
+    assert not retries.recently_unreachable(store, ORIGIN)
+    retries.remember_unreachable(store, ORIGIN)
+    assert retries.recently_unreachable(store, ORIGIN)
