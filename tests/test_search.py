@@ -35,7 +35,7 @@ class Known:
     graph: int = 8_000
     """Bytes that do not fall with the bits."""
     coder: float = 1.0
-    """Bytes behind Brotli for each byte estimated."""
+    """Bytes after Brotli for each byte estimated."""
     weights: int = WEIGHTS
     least_bits: float = 0.0
 
@@ -130,7 +130,7 @@ def test_what_a_graph_takes_beyond_its_weights_is_left_room_for(
     assert known.takes(tried[1]) <= known.takes(3.5)
     assert found.bytes <= known.takes(3.5)
     assert found.bits >= 3.0
-    assert hearing.said[0].startswith(f"Plan 1: {known.takes(tried[0]) / 1e6:.3f} MB behind Brotli")
+    assert hearing.said[0].startswith(f"Plan 1: {known.takes(tried[0]) / 1e6:.3f} MB after Brotli")
 
 
 def test_limits_that_contradict_name_the_nearest_plan_with_its_bytes(
@@ -143,7 +143,7 @@ def test_limits_that_contradict_name_the_nearest_plan_with_its_bytes(
     assert isinstance(error, ToolchainError)
     nearest = max(bits for bits in tried if known.takes(bits) <= most)
     assert str(error).startswith(
-        f"no plan keeps the drop under 1 points within {most / 1e6:.3f} MB behind Brotli; the "
+        f"no plan keeps the drop under 1 points within {most / 1e6:.3f} MB after Brotli; the "
         f"nearest found has {known.takes(nearest) / 1e6:.3f} MB and drops "
         f"{known.drops(nearest):.2f} points: allow more with --max-drop or --max-bytes"
     )

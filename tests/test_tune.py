@@ -253,12 +253,12 @@ def test_bytes_are_those_that_the_page_loads(
     code, _, err = run(monkeypatch, capfd, *auto, "--out", "auto")
     assert code == 0, err
     assert brotli_bytes(Path("auto")) <= most
-    assert f"{brotli_bytes(Path('auto')) / 1e6:.3f} MB behind Brotli" in err
+    assert f"{brotli_bytes(Path('auto')) / 1e6:.3f} MB after Brotli" in err
 
     none = (*words, "--quantize", "auto", "--max-drop", "100", "--max-bytes", "400")
     code, _, err = run(monkeypatch, capfd, *none, "--out", "none")
     assert code == 1
-    assert "no plan keeps the drop under 100 points within 0.000 MB behind Brotli" in err
+    assert "no plan keeps the drop under 100 points within 0.000 MB after Brotli" in err
     assert not Path("none").exists()
 
 
@@ -289,7 +289,7 @@ def test_the_command_prints_a_table_and_a_plot_or_the_record(
     plot = printed[printed.index("┌") :]
     assert plot.count("●") + plot.count("○") + plot.count("◆") == len(found.points)
     assert plot.count("◆") == 1
-    assert "kB behind Brotli" in plot
+    assert "kB after Brotli" in plot
     assert max(len(line) for line in plot.splitlines()) <= 100
 
 

@@ -129,7 +129,7 @@ def test_the_command_builds_variants_and_prints_a_line_for_each(tiny: Path, tmp_
     done = command_line.run(*words, "--variant", FIRST, "--variant", "mixed")
     assert done.returncode == 0, done.stderr
     (line,) = [line for line in done.stdout.splitlines() if line.startswith("Variant ")]
-    said = r"Variant mixed: \d+ B behind Brotli, [\d.]+ bits each, expected drop of top-1 .*\."
+    said = r"Variant mixed: \d+ B after Brotli, [\d.]+ bits each, expected drop of top-1 .*\."
     assert re.fullmatch(said, line)
     one = command_line.run(*words, "--variant", FIRST)
     assert "Variant" not in one.stdout

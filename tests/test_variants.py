@@ -111,7 +111,7 @@ def until(page: Page, condition: str, argument: object = None) -> None:
 
 
 def loaded_bytes(site: Site, name: str) -> int:
-    """Return what a page loads of a variant, behind Brotli: the contract and the weights."""
+    """Return what a page loads of a variant, after Brotli: the contract and the weights."""
     place = "contract." if name == FIRST else f"variants/{name}/contract."
     shards = {
         f"{site.place(name).relative_to(site.folder)}/{shard}"

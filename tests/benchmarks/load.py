@@ -3,7 +3,7 @@
 One network, WebPageTest's 4G, and one photo; pages take turns, so that a machine that slows
 down slows down all of them. The others are `tests/pages`: the tutorial's page on TF.js's
 WebAssembly with the stock converter's weights, and the same model in int8 on
-onnxruntime-web's. Every page is served as ours is, each of its files behind Brotli 11, the
+onnxruntime-web's. Every page is served as ours is, each of its files after Brotli 11, the
 weights too; that is kinder to them than most hosts are, so the tutorial's is served plainly as
 well.
 

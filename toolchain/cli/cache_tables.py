@@ -24,7 +24,7 @@ _WHAT = {
     "tfjs": "converted models",
     "compressed": "compressed models",
     "tuned": "points of tune",
-    "encoded": "files of sites behind Brotli and gzip",
+    "encoded": "files of sites after Brotli and gzip",
 }
 
 

@@ -94,7 +94,7 @@ def _plot(front: ParetoFront, judged: str, width: int) -> str:
     plotext.limit_size(False, False)  # to what it takes for the terminal's size
     plotext.plot_size(width, _HEIGHT)
     plotext.title(f"{_CHOSEN} auto   {_BEST} on the front   {_BEATEN} beaten by another")
-    plotext.xlabel("kB behind Brotli")
+    plotext.xlabel("kB after Brotli")
     plotext.ylabel(f"drop of {judged}, points")
     for place, point in enumerate(front.points):
         symbol = _BEST if place in front.pareto else _BEATEN

@@ -131,7 +131,7 @@ def _print_variant(variant: Variant, console: Console) -> None:
     """Print what another way of storing the weights takes and loses."""
     from toolchain.report import accuracy
 
-    said = f"Variant {variant.name}: {size(variant.bytes)} behind Brotli"
+    said = f"Variant {variant.name}: {size(variant.bytes)} after Brotli"
     if variant.plan is not None:
         said += f", {variant.plan.bits:.2f} bits each"
     if variant.verdict is not None:

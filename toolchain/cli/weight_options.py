@@ -53,7 +53,7 @@ MaxDrop = Annotated[float, typer.Option(min=0, max=100, help="Points of top-1 th
 MaxBytes = Annotated[
     str | None,
     typer.Option(
-        help="Bytes that auto's model.json and weights may take together behind Brotli: 2MB."
+        help="Bytes that auto's model.json and weights may take together after Brotli: 2MB."
     ),
 ]
 ShardSize = Annotated[str, typer.Option(help="Largest size of one weight file, like 4MiB.")]

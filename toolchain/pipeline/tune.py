@@ -176,6 +176,6 @@ def _compute(
             tracker.advance(1)
             progress.say(
                 f"{point.weights}, {point.bits:.2f} bits a weight: {point.bytes / 1e6:.3f} MB "
-                f"behind Brotli, drop {point.drop:.2f} points"
+                f"after Brotli, drop {point.drop:.2f} points"
             )
     return found

@@ -1,7 +1,7 @@
 """Finds how coarse a plan may be: as few bytes as the allowed drop leaves.
 
 Each candidate is rounded in full, judged on photos that the rounding has not seen, written,
-and counted as it travels, behind Brotli. The drop falls with the bits but for noise, so a
+and counted as it travels, after Brotli. The drop falls with the bits but for noise, so a
 few steps of bisection find the edge; candidates that contradict this are told apart by less than
 the noise, and count as equal.
 """
@@ -43,7 +43,7 @@ class Candidate:
     """For each weight, aimed at."""
     coarseness: float
     bytes: int
-    """Of `model.json` and the weights as written, behind Brotli."""
+    """Of `model.json` and the weights as written, after Brotli."""
     drop: float
     """In points, from :func:`toolchain.quantize.judge.drop_of`."""
     verdict: Verdict
@@ -64,7 +64,7 @@ def find(
         planning: What plans are made with.
         judge_by: What they are judged by.
         max_drop: In points.
-        max_bytes: Of `model.json` and the weights behind Brotli; None: as few as `max_drop` leaves.
+        max_bytes: Of `model.json` and the weights after Brotli; None: as few as `max_drop` leaves.
         progress: Hears of each candidate.
 
     Raises:
@@ -101,7 +101,7 @@ def find(
     nearest = min(
         levelled, key=lambda one: (0 if most is None else max(0, one.bytes - most), one.drop)
     )
-    limit = "" if max_bytes is None else f" within {_megabytes(max_bytes)} behind Brotli"
+    limit = "" if max_bytes is None else f" within {_megabytes(max_bytes)} after Brotli"
     raise ToolchainError(
         f"no plan keeps the drop under {max_drop:g} points{limit}; the nearest found has "
         f"{_megabytes(nearest.bytes)} and drops {nearest.drop:.2f} points: allow more with "
@@ -135,7 +135,7 @@ def without_contradictions(tried: Sequence[Candidate]) -> list[Candidate]:
 def _tell(tried: Sequence[Candidate], levelled: Sequence[Candidate], progress: Progress) -> None:
     last = tried[-1]
     progress.say(
-        f"Plan {len(tried)}: {_megabytes(last.bytes)} behind Brotli, {last.bits:.2f} bits a "
+        f"Plan {len(tried)}: {_megabytes(last.bytes)} after Brotli, {last.bits:.2f} bits a "
         f"weight, drop {last.drop:.2f} points"
     )
     lucky = [
@@ -151,7 +151,7 @@ def _tell(tried: Sequence[Candidate], levelled: Sequence[Candidate], progress: P
 
 
 def attempt(planning: Planning, judge_by: Judge, bits: float, progress: Progress) -> Candidate:
-    """Quantise at so many bits a weight, judge, write, and count the bytes behind Brotli."""
+    """Quantise at so many bits a weight, judge, write, and count the bytes after Brotli."""
     coarseness = planning.quantiser.coarseness_for(planning.bytes_at(bits))
     quantised = planning.quantiser.run(coarseness, progress)
     with TemporaryDirectory() as name, ThreadPoolExecutor(1) as pool:

@@ -35,7 +35,7 @@ class QuantizeSettings:
     max_drop: float = 1.0
     """In points of top-1; of a network with several labels a photo, of its scores."""
     max_bytes: int | None = None
-    """Of `model.json` and the weights, behind Brotli."""
+    """Of `model.json` and the weights, after Brotli."""
     seed: int = 0
     shard_bytes: int = SHARD_BYTES
 

@@ -63,7 +63,7 @@ class Variant(Part):
     artifacts: Artifacts
     """They lie in `variants/NAME/`."""
     bytes: int
-    """`model.json` and the weights, behind Brotli."""
+    """`model.json` and the weights, after Brotli."""
 
 
 class Report(Part):

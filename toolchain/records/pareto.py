@@ -16,7 +16,7 @@ class Point(Record):
     bits: float
     """For each weight, aimed at; the converter's are its own."""
     bytes: int
-    """Of `model.json` and the weights, behind Brotli."""
+    """Of `model.json` and the weights, after Brotli."""
     drop: float
     """In points, what `auto` goes by: what is expected where photos have labels, else the upper
     end of it."""

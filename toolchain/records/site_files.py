@@ -92,7 +92,7 @@ def totals(files: Iterable[SiteFile]) -> dict[Kind, FileSize]:
 
 
 def model_bytes(files: Iterable[SiteFile], folder: str, artifacts: Artifacts) -> int:
-    """Return the bytes of a model's `model.json` and weights behind Brotli, as `tune` counts them.
+    """Return the bytes of a model's `model.json` and weights after Brotli, as `tune` counts them.
 
     Args:
         files: Of the site.

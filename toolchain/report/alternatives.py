@@ -34,7 +34,7 @@ def alternatives(report: Report) -> tuple[Alternative, ...]:
     own = Alternative(
         "This site's model",
         site_files.model_bytes(report.files, "model", report.artifacts),
-        "behind Brotli",
+        "after Brotli",
         f"{accuracy.words(judged[0].verdict)}, by {judged[0].by}" if judged else None,
     )
     known = {variant.name for variant in report.variants}
@@ -56,9 +56,7 @@ def _variant(variant: Variant) -> Alternative:
     judged = None
     if variant.verdict is not None and variant.plan is not None:
         judged = f"{accuracy.words(variant.verdict)}, by {variant.plan.judged}, when it was built"
-    return Alternative(
-        f"This site's variant {variant.name}", variant.bytes, "behind Brotli", judged
-    )
+    return Alternative(f"This site's variant {variant.name}", variant.bytes, "after Brotli", judged)
 
 
 def _converted(name: str, point: Point | None, report: Report) -> Alternative:
@@ -70,6 +68,6 @@ def _converted(name: str, point: Point | None, report: Report) -> Alternative:
     return Alternative(
         shown,
         point.bytes,
-        "behind Brotli",
+        "after Brotli",
         f"{accuracy.words(point.verdict)}, by {point.verdict.photos} {by}",
     )

@@ -1,7 +1,7 @@
 """A budget that a site has to keep, from a TOML file, and whether it does.
 
 ```toml
-[bytes]              # behind Brotli, by kind of file
+[bytes]              # after Brotli, by kind of file
 total = "2.3MB"
 model = "1.9MB"
 

@@ -57,7 +57,7 @@ _GROUPS: tuple[Group, ...] = ("bytes", "first tag", "accuracy", "plan")
 
 
 def compare(old: Report, new: Report) -> Comparison:
-    """Compare two reports; bytes are those behind Brotli."""
+    """Compare two reports; bytes are those after Brotli."""
     before, after = dict(_figures(old)), dict(_figures(new))
     # A dict keeps the order of those in both; sorting is stable.
     keys = sorted({**after, **before}, key=lambda key: _GROUPS.index(key.group))

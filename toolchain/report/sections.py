@@ -27,14 +27,14 @@ _OF_TENSORFLOW = re.compile(
 
 
 def kinds(report: Report) -> Chart:
-    """Draw the bytes of all files behind Brotli, by kind."""
+    """Draw the bytes of all files after Brotli, by kind."""
     groups = defaultdict(list)
     for file in report.files:
         if file.brotli:
-            said = f"{file.kind}: {file.path}, {size(file.brotli)} behind Brotli"
+            said = f"{file.kind}: {file.path}, {size(file.brotli)} after Brotli"
             label = f"{_short(file.path)}\n{size(file.brotli)}"
             groups[f"of-{file.kind}"].append(Mark(file.brotli, label, said))
-    return charts.treemap(dict(groups), "Bytes of each file behind Brotli, by kind of file")
+    return charts.treemap(dict(groups), "Bytes of each file after Brotli, by kind of file")
 
 
 def layers(plan: Plan) -> Chart:
@@ -100,7 +100,7 @@ def front(report: Report) -> Chart | None:
     return charts.dots(
         dict(series),
         ("best",),
-        "Bytes behind Brotli against the drop in points",
+        "Bytes after Brotli against the drop in points",
         write_x=lambda value: size(round(value)),
         write_y=lambda value: f"{value:g}",
     )

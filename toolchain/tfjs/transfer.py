@@ -32,7 +32,7 @@ def brotli(name: str, content: bytes) -> bytes:
 
 
 def brotli_bytes(folder: Path, artifacts: Artifacts) -> int:
-    """Return the bytes of `model.json` and of all shards, each behind Brotli.
+    """Return the bytes of `model.json` and of all shards, each after Brotli.
 
     Shards that are compressed already travel as they are. The others take seconds a
     megabyte, on as many cores as there are files.
