@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from datetime import timedelta
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -172,6 +173,56 @@ def test_what_a_source_returns_must_be_a_whole_model(
     with pytest.raises(BadInputError, match=r"'hollow' of hollow 1\.0.*saved_model\.pb is missing"):
         fetch(Request("hollow:x", lockfile=tmp_path / "pins.json"), store)
     assert not (tmp_path / "pins.json").exists()
+
+
+FAULTY_TARGET = """
+from pathlib import Path
+from toolchain.deployment.folder import FolderTarget
+
+class Faulty(FolderTarget):
+    def __init__(self, word):
+        super().__init__(Path(word.removeprefix("faulty:")))
+
+    def METHOD(self, *words):
+        raise LookupError("no such shelf")
+"""
+
+
+@pytest.mark.parametrize(
+    ("method", "doing"),
+    [
+        ("__enter__", "reach"),
+        ("read", "read .toolchain/history.json"),
+        ("differing", "compare"),
+        ("put", "send to"),
+        ("remove", "remove from"),
+        ("finish", "finish"),
+    ],
+)
+def test_a_target_that_fails_in_the_middle_names_its_distribution(
+    install: Callable[..., None], tmp_path: Path, method: str, doing: str
+) -> None:
+    code = FAULTY_TARGET.replace("METHOD", method)
+    install("faulty", {TARGETS: {"faulty": "faulty:Faulty"}}, code)
+    target = address.parse(f"faulty:{tmp_path / 'web'}")
+
+    def deploy_thrice() -> None:  # the third one has files of the first to remove
+        for word in "one", "two", "three":
+            site = make_site(tmp_path / "site", word)
+            stage.deploy(site, target, progress=Silent(), grace=timedelta(0))
+
+    with pytest.raises(PluginError, match=rf"'faulty' of faulty 1\.0 could not {doing}") as raised:
+        deploy_thrice()
+    assert "(LookupError: no such shelf)" in str(raised.value)
+
+
+def test_a_target_without_a_name_is_told_before_anything_is_sent(
+    install: Callable[..., None],
+) -> None:
+    code = FAULTY_TARGET.replace("super().__init__", "str")
+    install("faulty", {TARGETS: {"faulty": "faulty:Faulty"}}, code)
+    with pytest.raises(PluginError, match=r"could not describe faulty:x \(AttributeError"):
+        address.parse("faulty:x")
 
 
 @pytest.mark.usefixtures("team")

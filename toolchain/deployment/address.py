@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from toolchain import plugins
@@ -21,17 +21,6 @@ EXAMPLES = (
 _PROJECT = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*")
 _BRANCH = re.compile(r"[A-Za-z0-9][\w./-]*")
 _REMOTE = re.compile(r"(?:rsync://\S+|(?:[^\s/@]+@)?[^\s/:@]{2,}::?\S*)")
-
-
-class TargetFactory(Protocol):
-    """What an entry point of the group `toolchain.deploy_targets` names; a Target class, say."""
-
-    def __call__(self, word: str, /) -> Target:
-        """Return the place that a word means, prefix included.
-
-        Raises:
-            BadInputError: It means none; one sentence for the user.
-        """
 
 
 def parse(word: str, *, endpoint: str | None = None, encoding: Encoding = "gzip") -> Target:
@@ -66,7 +55,9 @@ def _parse(word: str, endpoint: str | None, encoding: Encoding) -> Target:
     if word.startswith(("cloudflare-pages:", "netlify:")):
         return _own_tool(word)
     if plugin := plugins.answering(plugins.TARGETS, word):
-        return _by_plugin(plugin, word)
+        from toolchain.deployment.plugin_target import PluginTarget
+
+        return PluginTarget(plugin, word)
     if "://" in word and not word.startswith("rsync://"):
         raise BadInputError(f"{word} is no place this tool can deploy to; give {EXAMPLES}")
     if _REMOTE.fullmatch(word):
@@ -76,20 +67,6 @@ def _parse(word: str, endpoint: str | None, encoding: Encoding) -> Target:
     from toolchain.deployment.folder import FolderTarget
 
     return FolderTarget(Path(word))
-
-
-def _by_plugin(plugin: plugins.Plugin, word: str) -> Target:
-    from toolchain.deployment.target import Target
-
-    factory: TargetFactory = plugin.load()
-    with plugin.running(f"open {word}"):
-        target = factory(word)
-    if not isinstance(target, Target):
-        raise plugins.PluginError(
-            f"{plugin} returned {type(target).__name__} for {word}, not a Target; "
-            "update or remove that distribution"
-        )
-    return target
 
 
 def _bucket(word: str, endpoint: str | None, encoding: Encoding) -> Target:

@@ -1,0 +1,88 @@
+"""Targets of plugins: whatever goes wrong in their code names the plugin."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from toolchain.deployment.target import Item, Target
+from toolchain.plugins import Plugin, PluginError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from types import TracebackType
+
+    from typing_extensions import Self
+
+    from toolchain.site.build_info import FileFact
+
+
+class TargetFactory(Protocol):
+    """What an entry point of the group `toolchain.deploy_targets` names; a Target class, say."""
+
+    def __call__(self, word: str, /) -> Target:
+        """Return the place that a word means, prefix included.
+
+        Raises:
+            BadInputError: It means none; one sentence for the user.
+        """
+
+
+class PluginTarget(Target):
+    """The place that a plugin's word means; calls the plugin's own target for everything.
+
+    Raises:
+        PluginError: The plugin cannot be loaded, or does not return a target; and, from every
+            method, its code raised something else than a ToolchainError.
+    """
+
+    def __init__(self, plugin: Plugin, word: str) -> None:
+        factory: TargetFactory = plugin.load()
+        self._running = plugin.running
+        with self._running(f"open {word}"):
+            self._own = factory(word)
+        if not isinstance(self._own, Target):
+            raise PluginError(
+                f"{plugin} returned {type(self._own).__name__} for {word}, not a Target; "
+                "update or remove that distribution"
+            )
+        with self._running(f"describe {word}"):
+            self.host, self.name, self.certain = self._own.host, self._own.name, self._own.certain
+
+    def __enter__(self) -> Self:
+        with self._running(f"reach {self.name}"):
+            self._own.__enter__()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        with self._running(f"leave {self.name}"):
+            self._own.__exit__(kind, error, traceback)
+
+    def read(self, path: str) -> bytes | None:
+        """Return a small file's content, or None where there is none."""
+        with self._running(f"read {path}"):
+            return self._own.read(path)
+
+    def differing(self, items: Sequence[Item]) -> frozenset[str]:
+        """Return the paths at which the place has no file or another one."""
+        with self._running(f"compare {self.name}"):
+            return self._own.differing(items)
+
+    def put(self, items: Sequence[Item], sent: Callable[[int], None]) -> None:
+        """Bring files there, each whole or not at all."""
+        with self._running(f"send to {self.name}"):
+            self._own.put(items, sent)
+
+    def remove(self, paths: Sequence[str]) -> None:
+        """Take files away; those that are not there are passed over."""
+        with self._running(f"remove from {self.name}"):
+            self._own.remove(paths)
+
+    def finish(self, message: str, shown: Mapping[str, FileFact]) -> None:
+        """Make what was done take effect, where it has not already."""
+        with self._running(f"finish {self.name}"):
+            self._own.finish(message, shown)
