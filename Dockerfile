@@ -12,7 +12,7 @@ RUN make wheel PYTHON=python3
 # The lock file holds versions and digests; uv also reads from pyproject.toml what to leave out.
 RUN .venv/bin/uv venv --python python3 /opt/toolchain \
     && .venv/bin/uv pip install --no-cache --compile-bytecode --python /opt/toolchain/bin/python \
-        --constraints requirements.lock build/*.whl
+        --constraints requirements.lock tensorflowjs build/*.whl
 
 FROM python:${PYTHON} AS develop
 # hadolint ignore=DL3008
