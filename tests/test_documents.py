@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from typer.main import get_command
 
+from tests import cli_reference
 from toolchain.cli.app import app
 from toolchain.records import build_report
 from toolchain.report import published
 from toolchain.site import configuration
-from tools import cli_reference
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -100,7 +100,7 @@ def build_backend_lock() -> str:
 def bare(tmp_path: Path) -> Path:
     """Return a small checkout, with what of the system's programs `make` takes in `bin`."""
     checkout = tmp_path / "checkout"
-    for name in ("tools/python.sh", "Makefile", "README.md", "LICENSE", "pyproject.toml"):
+    for name in (".ci/python.sh", "Makefile", "README.md", "LICENSE", "pyproject.toml"):
         (checkout / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, checkout / name)
     for name in ("toolchain/__init__.py", "web/build_hook.py"):

@@ -16,7 +16,7 @@ from toolchain import __version__
 
 ROOT = Path(__file__).parents[1]
 PARTS = (
-    *("toolchain", "templates", "web", "tools", "Makefile", "LICENSE", "README.md"),
+    *("toolchain", "templates", "web", ".ci", "Makefile", "LICENSE", "README.md"),
     *("CHANGELOG.md", "pyproject.toml", "requirements.lock", ".gitignore"),
 )
 VERSION = "99.0.1"

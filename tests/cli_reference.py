@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -42,4 +43,4 @@ def _of_command(command: Any, name: str, level: int) -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    print(text(), end="")
+    sys.stdout.write(text())
