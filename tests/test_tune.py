@@ -212,7 +212,7 @@ def test_a_worker_that_sees_other_files_says_so(
     converted = tfjs.Converted.model_validate_json(record)
     source = tfjs.TfjsModel(entry / "content" / "model", converted, entry.name, reused=True)
     basis = curve.Basis("another", source, options.settings)
-    with pytest.raises(BadInputError, match="a worker sees other photos"):
+    with pytest.raises(BadInputError, match="a worker has other photos"):
         curve.compute(curve.Task(basis, "packed", 4.0))
     elsewhere = replace(source, folder=cache / "nowhere")
     with pytest.raises(BadInputError, match="workers must see it under the same path"):

@@ -1,1 +1,1 @@
-"""From a float graph to one with fewer bytes and the same tags."""
+"""Quantises a float graph: fewer bytes, the same tags."""

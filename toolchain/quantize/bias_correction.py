@@ -1,9 +1,10 @@
-"""Undoes in the bias what rounding the weights did to the mean of a layer's output.
+"""Bias correction: restores the mean of a layer's output, which rounding the weights moves.
 
-Rounding errors of a channel's weights do not cancel over inputs whose mean is not zero, as
-those behind a ReLU; Nagel et al. 2019 (arXiv:1906.04721, § 4.2) subtract the expected
-shift. The means come from calibration inputs, or from BatchNorm's statistics alone
-(`statistics.py`), which is what makes the correction free of data.
+Where a layer's inputs do not have a mean of zero, as after a ReLU, the rounding errors of a
+channel's weights do not cancel. They shift the output's mean. Nagel et al. 2019
+(arXiv:1906.04721, § 4.2) subtract the expected shift from the bias. The means of the inputs
+come from calibration inputs, or from BatchNorm's statistics (`statistics.py`), which need no
+photos.
 """
 
 from __future__ import annotations
@@ -17,15 +18,15 @@ if TYPE_CHECKING:
 
 
 def shift(exact: Array, expected: Array, rounded: Array, found: Array) -> Array:
-    """Return what must be added to the bias, float64 `[channels]`.
+    """Return what to add to the bias, float64 `[channels]`.
 
     Args:
         exact: The float weights, `[inputs, channels]`.
-        expected: Mean of what the layer reads in the float network, `[inputs]`, depthwise
-            `[taps, channels]`.
+        expected: Mean of the layer's inputs in the float network, `[inputs]`; for a depthwise
+            layer `[taps, channels]`.
         rounded: The weights after rounding, `[inputs, channels]`.
-        found: Mean of what it reads now that the layers before are rounded; the same as
-            `expected` where their outputs' means are taken as kept.
+        found: Mean of its inputs now that the layers before it are rounded; the same as
+            `expected` where the means of their outputs are assumed to be unchanged.
     """
     if expected.ndim == 1:
         result: Array = expected @ exact - found @ rounded

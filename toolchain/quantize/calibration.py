@@ -1,8 +1,8 @@
-"""The inputs by which rounding is judged: the user's photos, or generated pictures.
+"""Calibration inputs: the user's photos, or generated pictures.
 
-Without photos the pictures are dead leaves (Lee, Mumford & Huang 2001; as training data:
+Without photos the pictures are "dead leaves" (Lee, Mumford & Huang 2001; as training data:
 Baradad et al. 2021, arXiv:2106.05963): discs of random colour and texture that cover each
-other, with the sizes' power law that gives photos their statistics.
+other. Their sizes follow a power law, as the sizes of objects in photos do.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
-_LEAVES = 400
-_POWER = 3.0  # of the sizes' distribution
+_LEAVES = 400  # discs in a picture; chosen, not measured
+_POWER = 3.0  # exponent of the sizes' distribution, as in Lee, Mumford & Huang
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """Photos as network inputs, with their labels where they have some."""
+    """Photos as network inputs, with their labels if they have any."""
 
     images: Array
     """float32 `[n, height, width, 3]`."""
@@ -36,7 +36,7 @@ class Inputs:
     """Index of each photo's label among the model's labels, `[n]`."""
 
     def cut(self, start: int, end: int) -> Inputs:
-        """Return those from one place to another."""
+        """Return the photos from `start` up to `end`, which is not included."""
         truth = self.truth
         return Inputs(self.images[start:end], None if truth is None else truth[start:end])
 
@@ -45,13 +45,13 @@ def load(photos: Photos, card: ModelCard, *, label: str, progress: Progress) -> 
     """Read photos; files that cannot be read are counted and left out.
 
     Args:
-        photos: Which, in order.
-        card: Says how they are fed, and which labels there are.
-        label: What the progress is called.
-        progress: Hears of each photo.
+        photos: Which photos, in order.
+        card: Says how photos become inputs, and lists the labels.
+        label: What the progress bar says.
+        progress: Advances with each photo.
 
     Raises:
-        BadInputError: None can be read, or a class folder stands for no label.
+        BadInputError: No photo can be read, or a class folder matches no label.
     """
     indices = (
         None
@@ -89,14 +89,15 @@ def _dead_leaves(height: int, width: int, random: np.random.Generator) -> Array:
     rows, columns = np.mgrid[:height, :width].astype(np.float32)
     picture = np.broadcast_to(random.uniform(0, 1, 3), (height, width, 3)).astype(np.float32)
     largest = max(height, width) / 3
-    # From the back to the front; radii by the inverse of their power law's distribution.
+    # From the back to the front. The radii are drawn from their power law by inverting its
+    # distribution function.
     uniform = random.uniform(0, 1, _LEAVES)
     ratio = (largest / 2.0) ** (1 - _POWER)
     radii = 2.0 * (1 - uniform * (1 - ratio)) ** (1 / (1 - _POWER))
     for radius in radii:
         top, left = random.uniform(0, height), random.uniform(0, width)
         stretch = random.uniform(0.5, 2.0)
-        # Most leaves are small: only the rectangle around one is looked at.
+        # Most leaves are small, so only the rectangle around each is computed.
         tall, wide = radius / stretch**0.5, radius * stretch**0.5
         box = (
             slice(max(0, int(top - tall)), int(top + tall) + 2),

@@ -1,13 +1,13 @@
-"""Makes a network canonical, so that quantisation meets one form of every layer.
+"""Makes a network canonical, so that quantisation has to handle one form of each layer.
 
-Kernels of dense layers are `[in, out]`, factors behind a layer go into its kernel, constant
-sums behind it into its bias, and every layer has a bias of its own, for that is where
-quantisation's shift of the mean is undone.
+Kernels of dense layers become `[in, out]`. Factors after a layer are multiplied into its kernel,
+constants added after it into its bias. Every layer gets a bias of its own, because bias
+correction needs one.
 
-A factor or a sum is moved only where it varies along the channels alone: aligned with the
-layer's output from the right, as broadcasting does, all its sides are 1 but the last. A
-constant with as many values as there are channels may lie along another axis, and one of a
-higher rank makes the output one of a higher rank.
+A factor or a constant is moved only if it varies along the channels alone: aligned with the
+layer's output from the right, as in broadcasting, every dimension but the last is 1. The number
+of values proves nothing: a constant with as many values as there are channels may lie along
+another axis, and one of a higher rank raises the rank of the output.
 """
 
 from __future__ import annotations
@@ -51,11 +51,11 @@ def read(folder: Path, model_json: str) -> LayerGraph:
     for name, value in weights.items():
         if value.dtype.kind == "f" and not np.isfinite(value).all():
             raise BadInputError(
-                f"the weight {name} holds NaN or infinity; train or export the model anew"
+                f"the weight {name} holds NaN or infinity; train or export the model again"
             )
     nodes = {node.name: node for node in execute.unfused(model).node}
     for node in nodes.values():
-        # Nothing here has a side effect that another node could wait for.
+        # Control inputs are dropped: no node here has a side effect to wait for.
         node.input[:] = [tensor(name) for name in node.input if not name.startswith("^")]
     (source,) = (entry["name"] for entry in model["signature"]["inputs"].values())
     (target,) = (entry["name"] for entry in model["signature"]["outputs"].values())
@@ -103,7 +103,7 @@ def _layers(network: LayerGraph) -> Iterator[Layer]:
 
 
 def _make_canonical(network: LayerGraph) -> None:
-    """Make a network canonical, in place. What it computes stays as it is."""
+    """Make a network canonical, in place. It computes the same as before."""
     _turn_kernels(network)
     _separate_kinds(network)
     _fold_factors(network)
@@ -112,7 +112,7 @@ def _make_canonical(network: LayerGraph) -> None:
 
 
 def _turn_kernels(network: LayerGraph) -> None:
-    """Store the kernels of dense layers that are read transposed as they are multiplied."""
+    """Transpose the kernels of dense layers with `transpose_b`, and clear that attribute."""
     for name in network.order():
         node = network.nodes[name]
         kernel = sources(node)[1] if node.op == "MatMul" else ""
@@ -126,7 +126,7 @@ def _turn_kernels(network: LayerGraph) -> None:
 
 
 def _separate_kinds(network: LayerGraph) -> None:
-    """Give layers of different kinds that share a kernel one each: their channels differ."""
+    """Give each kind of layer that shares a kernel its own copy: their channels differ."""
     first: dict[str, str] = {}
     for name in network.order():
         node = network.nodes[name]
@@ -139,7 +139,7 @@ def _separate_kinds(network: LayerGraph) -> None:
 
 
 def _fold_factors(network: LayerGraph) -> None:
-    """Multiply what scales a layer's output by channel into its kernel."""
+    """Multiply factors that scale a layer's output by channel into its kernel."""
     consumers = network.consumers()
     for name in network.order():
         node = network.nodes[name]
@@ -147,7 +147,7 @@ def _fold_factors(network: LayerGraph) -> None:
         kernel = None if layer is None else kernel_of(network, network.nodes[layer])
         if layer is None or kernel is None:
             continue
-        # Another reader of either would see the factor too.
+        # Any other reader of the layer or of its kernel would see the factor too.
         if consumers[layer] != [name] or consumers[kernel] != [layer]:
             continue
         value, by = network.weights[kernel], network.weights[factor]
@@ -161,7 +161,7 @@ def _fold_factors(network: LayerGraph) -> None:
 
 
 def _give_biases(network: LayerGraph) -> None:
-    """Put a `BiasAdd` behind every layer, with a constant that nothing else reads."""
+    """Put a `BiasAdd` after every layer, with a constant that nothing else reads."""
     for name in network.order():
         node = network.nodes[name]
         kernel = kernel_of(network, node)
@@ -175,13 +175,13 @@ def _give_biases(network: LayerGraph) -> None:
             continue
         bias = sources(add)[1]
         if len(consumers[bias]) > 1:
-            # TensorFlow makes one constant of all that are alike, of zeros above all.
+            # TensorFlow merges equal constants, most often those of zeros.
             add.input[1] = f"{name}/bias"
             _add_constant(network, add.input[1], network.weights[bias].copy(), bias)
 
 
 def _bias_behind(network: LayerGraph, layer: str, readers: list[str]) -> Any | None:
-    """Return the node that adds a constant bias to a layer and is the only one to read it."""
+    """Return the node that adds a constant bias to a layer, if nothing else reads the layer."""
     add = network.nodes.get(readers[0]) if len(readers) == 1 else None
     if add is None or add.op != "BiasAdd" or sources(add)[0] != layer:
         return None
@@ -190,7 +190,7 @@ def _bias_behind(network: LayerGraph, layer: str, readers: list[str]) -> Any | N
 
 
 def _fold_sums(network: LayerGraph) -> None:
-    """Move constant sums behind a layer into its bias."""
+    """Move constants added after a layer into its bias."""
     for name in network.order():
         node = network.nodes[name]
         rest, term = _split(network, node) if node.op in ("AddV2", "Add") else (None, "")
@@ -199,7 +199,7 @@ def _fold_sums(network: LayerGraph) -> None:
 
 
 def _split(network: LayerGraph, node: Any) -> tuple[str | None, str]:
-    """Return a binary node's computed and constant input, None where it has not one each."""
+    """Return a binary node's computed and its constant input; None if it has not one of each."""
     one, other = sources(node)
     if (one in network.weights) == (other in network.weights):
         return None, ""
@@ -259,7 +259,7 @@ def _add_constant(network: LayerGraph, name: str, value: Array, like: str) -> No
 
 
 def _bypass(network: LayerGraph, name: str, source: str) -> None:
-    """Let all that reads `name` read `source` instead."""
+    """Make every reader of `name` read `source` instead."""
     _replace(network, network.consumers()[name], name, source)
 
 

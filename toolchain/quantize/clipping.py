@@ -1,9 +1,9 @@
-"""The step that keeps most of a channel within the levels that a byte has.
+"""Clipping: the finest useful step of a channel, given the levels that a byte has.
 
-Where steps are fine, the range of a channel and not its entropy decides how fine they may
-be. A few large weights then need not decide for all: clipping them costs an error of its
-own, and the best step is where both errors together are least (Sung et al. 2015,
-arXiv:1511.06488; Banner et al. 2019, arXiv:1810.05723).
+Where steps are fine, the largest weight of a channel limits how fine they can be. Clipping a
+few large weights allows a finer step for the rest, but adds a clipping error. The best step
+makes the sum of both errors least (Sung et al. 2015, arXiv:1511.06488; Banner et al. 2019,
+arXiv:1810.05723).
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ import numpy as np
 if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
 
-_FRACTIONS = np.linspace(1.0, 0.3, 29)  # of the step at which nothing is clipped
+_FRACTIONS = np.linspace(1.0, 0.3, 29)  # of the step that clips nothing; chosen, not measured
 
 
 def finest_steps(weights: Array, largest: int) -> Array:
-    """Return for each channel the step of least squared error, float64 `[channels]`.
+    """Return each channel's step of least squared error, float64 `[channels]`.
 
     Args:
         weights: `[inputs, channels]`.
-        largest: Values may be whole numbers within ±`largest`.
+        largest: Quantised values are whole numbers within ±`largest`.
     """
     whole = np.abs(weights).max(axis=0).astype(np.float64) / largest
     best: Array = whole.copy()

@@ -1,9 +1,8 @@
-"""Judges a quantised network on photos that its rounding has not seen.
+"""Judges a quantised network on photos that it was not rounded by.
 
-What decides is the expected drop: the top-1 that the float network's scores say is lost. Where
-photos have labels the scores are calibrated by them; where they have none, nobody knows how well
-the scores are calibrated, and it is the upper end of the interval that decides. A network whose
-labels have scores of their own is judged by the change of all of them.
+The expected drop decides: the top-1 that is lost according to the float network's scores. With
+labelled photos these scores are calibrated. Without labels their calibration is unknown, so the
+upper end of the interval decides. A multi-label network is judged by the change of all scores.
 """
 
 from __future__ import annotations
@@ -31,12 +30,12 @@ _BATCH = 25
 
 @dataclass(frozen=True)
 class Judge:
-    """Photos that candidates are judged on.
+    """Judges candidates on a fixed set of photos.
 
     Args:
         images: float32 `[n, height, width, 3]`: photos, then generated pictures, then photos that
-            the rounding has seen.
-        truth: Output index of each photo's label, `[photos]`; None where they have none.
+            candidates are rounded by.
+        truth: Output index of each photo's label, `[photos]`; None if they have no labels.
         float_outputs: The float network's output for all images, `[n, classes]`.
     """
 
@@ -46,19 +45,19 @@ class Judge:
     activation: Activation = "softmax"
     """What turns the network's outputs into scores."""
     multi_label: bool = False
-    """Whether each label has a score of its own, so that more than the first counts."""
+    """Whether each label has its own score, so that not only the first label counts."""
     generated: int = 0
-    """How many of the images are no photos at all."""
+    """How many of the images are generated pictures."""
     seen: int = 0
-    """How many, the last ones, the rounding has seen: they only add to what errors look like."""
+    """How many images, the last ones, candidates are rounded by: they add samples of errors."""
     others: Array | None = None
-    """The float network's output for photos that the rounding has seen, `[m, classes]`: how near
-    to a tie they stand is as true of them as of those that are judged on. The first are those
-    that are among the images."""
+    """The float network's output for photos that candidates are rounded by, `[m, classes]`. The
+    gaps between their best scores are as typical as those of the other photos. The first of them
+    are the ones among the images."""
     others_truth: Array | None = None
-    """Output index of their labels, `[m]`; None where they have none."""
+    """Output index of their labels, `[m]`; None if they have no labels."""
     magnified: float = 1.0
-    """What errors are multiplied by, where those seen here are known to be too small or large."""
+    """Factor for the errors, where those measured here are known to be too small or too large."""
 
     @property
     def photos(self) -> int:
@@ -78,9 +77,9 @@ class Judge:
         return self.verdict_of(outputs(quantised.applied_to(network), self.images))
 
     def verdict_of(self, given: Array) -> Verdict:
-        """Compare what a network gave for the images, float32 `[n, classes]`.
+        """Compare a network's outputs for the images, float32 `[n, classes]`, with the float ones.
 
-        Counts and shares are those of the photos; what is expected, that of all images.
+        Counts and shares are of the photos alone; the expected drop uses all images.
         """
         count = len(given) - self.seen
         everything = scores_of(given, self.activation)
@@ -89,7 +88,7 @@ class Judge:
         verdict = single_label.judge_scores(
             scores[counted], self.truth, reference[counted], multi_label=self.multi_label
         )
-        # Pictures that stand between labels flip where photos do not.
+        # Generated pictures lie between labels, so their first label changes more easily.
         of_photos = {} if self.photos else {"agreement": None}
         if self.multi_label:
             change = single_label.score_change(scores, reference)
@@ -107,7 +106,7 @@ class Judge:
 
     @property
     def described(self) -> str:
-        """Say what they are: `62 photos and 194 generated pictures`."""
+        """The images in words: `62 photos and 194 generated pictures`."""
         said = [f"{self.photos} photos"] if self.photos else []
         if self.generated:
             said.append(f"{self.generated} generated pictures")
@@ -123,11 +122,12 @@ def outputs(network: LayerGraph, images: Array) -> Array:
 
 
 def drop_of(verdict: Verdict) -> float:
-    """Return the drop in points that a plan has to answer for.
+    """Return the drop in points that a plan's limit is compared with.
 
-    Where photos have labels it is the expected drop of top-1, which they have calibrated, or what
-    the labels prove at least; where they have none, the upper end of what is expected. Where
-    labels have scores of their own, it is the upper end of the change of all scores.
+    - Labelled photos: the expected drop of top-1, calibrated by the labels, or the lower end of
+      the counted drop if that is more.
+    - Photos without labels: the upper end of the expected drop.
+    - Multi-label networks: the upper end of the change of all scores.
     """
     if verdict.score_change is not None:
         return verdict.score_change.high

@@ -1,8 +1,8 @@
-"""The float graph as compression sees it: a chain of weighted layers with cheap nodes between.
+"""The float graph as quantisation sees it: layers with weights, and other nodes between them.
 
-It is read from the converter's float32 output, the graph that really runs in the page,
-with TF.js' fused operations taken apart, and made canonical (`canonical.py`) before anything
-is quantised.
+It is read from the converter's float32 output, the graph that runs in the page. TF.js' fused
+operations are taken apart, and the graph is made canonical (`canonical.py`) before it is
+quantised.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ KINDS: dict[str, Kind] = {
     "DepthwiseConv2dNative": "depthwise",
     "MatMul": "dense",
 }
-"""The operations that are layers where their kernel is a constant."""
+"""Operations that count as layers if their kernel is a constant."""
 
 
 @dataclass(frozen=True)
@@ -34,11 +34,11 @@ class Layer:
     name: str
     kind: Kind
     input: str
-    """The tensor it reads: a node's name, with the output's number where it is not the first."""
+    """The tensor it reads: a node's name, and the output's number if it is not the first."""
     kernel: str
     """Its weights: `[h, w, in, out]`, depthwise `[h, w, in, multiplier]`, dense `[in, out]`."""
     bias: str
-    """The vector that a `BiasAdd` right behind it adds, float32 `[channels]`."""
+    """The constant that the `BiasAdd` right after it adds, float32 `[channels]`."""
     strides: tuple[int, ...] = (1, 1, 1, 1)
     padding: str = "VALID"
     dilations: tuple[int, ...] = (1, 1, 1, 1)
@@ -46,21 +46,21 @@ class Layer:
 
 @dataclass
 class LayerGraph:
-    """A graph, its weights, and the layers among its nodes in the order they run."""
+    """A graph, its weights, and those of its nodes that are layers, in the order they run."""
 
     nodes: dict[str, Any]
-    """Name to `NodeDef`, unfused, with inputs named as by :func:`tensor` and no control inputs."""
+    """`NodeDef` by name, unfused, inputs named as by :func:`tensor`, without control inputs."""
     weights: dict[str, Array]
     input: str
-    """Name of the node that stands for the images."""
+    """Name of the node that takes the images."""
     output: str
-    """The tensor with the answer, named as by :func:`tensor`."""
+    """The output tensor, named as by :func:`tensor`."""
     signature: dict[str, Any]
     """As in `model.json`."""
     layers: tuple[Layer, ...] = field(default=())
 
     def with_weights(self, weights: dict[str, Array]) -> LayerGraph:
-        """Return the same graph with other weights in place of those of the same names."""
+        """Return the same graph with these weights replaced, by name."""
         return replace(self, weights=self.weights | weights)
 
     def order(self) -> list[str]:
@@ -81,10 +81,9 @@ class LayerGraph:
         return ordered
 
     def consumers(self) -> dict[str, list[str]]:
-        """Return for each node the nodes that read it, once for each time they do.
+        """Return the readers of each node, a node twice if it reads it twice.
 
-        The network's output is read too, by whoever asks for it: it counts as a reader
-        without a name.
+        The network's output has one more reader, with an empty name: the caller.
         """
         readers: dict[str, list[str]] = {name: [] for name in self.nodes}
         for name in self.order():
@@ -95,26 +94,26 @@ class LayerGraph:
 
 
 def sources(node: Any) -> list[str]:
-    """Return the names of the nodes that a node reads, in the order of its inputs."""
+    """Return the names of the nodes that a node reads, in input order."""
     return [node_of(name) for name in node.input]
 
 
 def tensor(reference: str) -> str:
-    """Return the one name that a tensor has here: `node`, or `node:1` for its second output."""
+    """Return a tensor's normal name: `node`, or `node:1` for its second output."""
     return reference.removesuffix(":0")
 
 
 def node_of(reference: str) -> str:
-    """Return the name of the node whose output a tensor is."""
+    """Return the name of the node that outputs a tensor."""
     return reference.partition(":")[0]
 
 
 def kernel_of(network: LayerGraph, node: Any) -> str | None:
-    """Return the constant kernel of a layer that is laid out as classifiers' are.
+    """Return the name of a layer's kernel, if it is a constant in the usual layout.
 
     Returns:
-        The constant's name. None where the node is no layer, computes its kernel, transposes
-        what it multiplies, has its channels first, or is padded by numbers.
+        The constant's name. None if the node is no layer, computes its kernel, transposes its
+        inputs, has its channels first, or has explicit padding.
     """
     if node.op not in KINDS or sources(node)[0] in network.weights:
         return None
@@ -129,5 +128,5 @@ def kernel_of(network: LayerGraph, node: Any) -> str | None:
 
 
 def channels_of(shape: tuple[int, ...], kind: Kind) -> int:
-    """Return how many output channels a kernel of that shape makes."""
+    """Return the number of output channels of a kernel of this shape."""
     return int(shape[2] * shape[3]) if kind == "depthwise" else int(shape[-1])

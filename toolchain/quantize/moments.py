@@ -1,4 +1,4 @@
-"""Mean and covariance of what a layer reads, from samples or from BatchNorm's statistics."""
+"""Mean and covariance of a layer's inputs, from samples or from BatchNorm's statistics."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
-_FURTHEST = 16.0  # times that a variance is scaled up or down before it counts as unrelated
+_FURTHEST = 16.0  # largest factor by which a sampled variance is corrected; chosen, not measured
 
 
 @dataclass(frozen=True)
 class Moments:
-    """What rounding needs to know of a layer's inputs."""
+    """Mean and covariance of a layer's inputs."""
 
     mean: Array
-    """float64 `[inputs]`, depthwise `[taps, channels]`."""
+    """float64 `[inputs]`; depthwise: `[taps, channels]`."""
     spread: Array
-    """Covariance, float64 `[inputs, inputs]`, depthwise `[channels, taps, taps]`."""
+    """Covariance, float64 `[inputs, inputs]`; depthwise: `[channels, taps, taps]`."""
 
 
 def of_rows(layer: Layer, rows: Array) -> Moments:
-    """Return the moments of samples, float32 `[n, inputs]`, depthwise `[n, taps, channels]`."""
+    """Return the moments of samples, float32 `[n, inputs]`; depthwise: `[n, taps, channels]`."""
     mean = rows.mean(axis=0, dtype=np.float64)
     centred = rows - mean.astype(np.float32)
     if layer.kind == "depthwise":
@@ -39,10 +39,10 @@ def of_rows(layer: Layer, rows: Array) -> Moments:
 
 
 def guessed(layer: Layer, sampled: Moments, inputs: int) -> ChannelMoments:
-    """Return what generated pictures let expect of a layer's `inputs` channels.
+    """Estimate the moments of a layer's `inputs` channels from generated pictures alone.
 
-    Pictures leave channels asleep that photos wake, so none is taken to vary less than the
-    mean of all.
+    Some channels hardly vary on generated pictures but do on photos. So each channel's variance
+    is raised to at least the mean of all.
     """
     if layer.kind == "depthwise":
         means = sampled.mean.mean(axis=0)
@@ -54,11 +54,10 @@ def guessed(layer: Layer, sampled: Moments, inputs: int) -> ChannelMoments:
 
 
 def informed(layer: Layer, sampled: Moments, known: ChannelMoments) -> Moments:
-    """Correct the moments of generated pictures by what BatchNorm knows of the channels.
+    """Correct the moments of generated pictures with BatchNorm's statistics of the channels.
 
-    Means and variances are BatchNorm's; only how inputs vary together is the pictures'. A
-    channel that the pictures hardly move still has its variance, so that its weights are
-    not rounded away.
+    Means and variances come from BatchNorm, correlations from the pictures. A channel that hardly
+    varies on the pictures keeps BatchNorm's variance, so its weights are not rounded to zero.
     """
     if layer.kind == "depthwise":
         multiplier = sampled.mean.shape[-1] // len(known.means)
@@ -66,7 +65,7 @@ def informed(layer: Layer, sampled: Moments, known: ChannelMoments) -> Moments:
         mean = np.broadcast_to(means, sampled.mean.shape).astype(np.float64)
         if known.variances is None:
             return Moments(mean, sampled.spread)
-        # Neighbouring pixels of all channels are about equally alike.
+        # Neighbouring pixels correlate about equally in all channels.
         taps = sampled.spread.shape[-1]
         variance = np.trace(sampled.spread, axis1=1, axis2=2).sum() / taps
         together = sampled.spread.sum(axis=0) / max(variance, 1e-30)

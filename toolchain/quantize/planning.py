@@ -1,7 +1,7 @@
-"""What every plan of one network has in common: its photos, what was measured, the judge.
+"""What all plans of one network share: its photos, the measurements and the judge.
 
-Preparing it takes about as long as making a plan with it, and gigabytes, so whoever makes
-several plans prepares once.
+Preparing this takes about as long as making one plan, and gigabytes of memory. So a caller that
+makes several plans prepares once.
 """
 
 from __future__ import annotations
@@ -39,54 +39,58 @@ BLIND = (
     "no photos to judge by: drops are what the float network's scores of generated pictures "
     "let expect, which photos may contradict; give some with --calibration or --evaluation"
 )
+# These six counts were chosen, not measured.
 _GENERATED = 64  # pictures to round by
-_JUDGED = 256  # images to judge by, generated ones where photos are too few
-_FEW = 128  # photos with which pictures are generated beside them
-_SENSITIVITY = 64
-_SEEN = 128  # photos that were rounded by, whose errors tell the judge more of what errors are like
+_JUDGED = 256  # images to judge by; generated pictures make up for missing photos
+_FEW = 128  # with fewer photos, generated pictures are judged by too
+_SENSITIVITY = 64  # images to measure sensitivities with
+_SEEN = 128  # photos rounded by that the judge uses as further samples of errors
 _ROOM = 2_000_000_000  # bytes of activations and photos while rounding
-# Errors on photos beside those on generated pictures, where only such pictures were rounded by:
-# 0.19 beside 0.09 at 5.4 bits and 0.27 beside 0.13 at 4.8 for MobileNetV2. BatchNorm's statistics
-# tell of photos, and with them the two are alike (MobileNetV1 0.25, EfficientNet-Lite0).
+# Factor for errors measured on generated pictures, where the plan was rounded by such pictures
+# alone. MobileNetV2's errors (root mean square) were 0.19 on photos and 0.09 on generated pictures
+# at 5.4 bits, 0.27 and 0.13 at 4.8. With BatchNorm's statistics both are alike (MobileNetV1 0.25,
+# EfficientNet-Lite0): "What is told of a plan" in docs/compression.md.
 _UNDERSTATED = 2.0
-# How errors fall with the number of photos that are rounded by: the divergence of the scores, which
-# is as their square, by 0.27 for MobileNetV1 0.25 and 0.3 for MobileNetV2 from 125 to 250 photos.
+# Errors fall with the number of photos rounded by, to this power. It was measured from 125 to 250
+# photos on the divergence of the scores, which grows with the square of the errors: its exponent
+# was 0.27 for MobileNetV1 0.25 and 0.3 for MobileNetV2.
 _BY_COUNT = 0.15
-# Bits a weight from which on drops expected by generated pictures came true on photos: with
-# BatchNorm's statistics for MobileNetV1 0.25 and EfficientNet-Lite0, without for MobileNetV2.
+# The fewest bits a weight at which drops expected from generated pictures were confirmed by photos:
+# with BatchNorm's statistics (MobileNetV1 0.25, EfficientNet-Lite0) and without (MobileNetV2). See
+# the table "Told beside found" in docs/compression.md.
 _LEAST_KNOWN = 4.6
 _LEAST_GUESSED = 5.4
 
 
 @dataclass(frozen=True)
 class Planning:
-    """All that stays the same from one coarseness to another."""
+    """What does not depend on the coarseness."""
 
     network: LayerGraph
     """The float network."""
     quantiser: Quantizer
-    """It rounds by none of the photos that are judged by."""
+    """Rounds by photos other than the ones that the judge uses."""
     judge: Judge | None
-    """None where there are no photos left to judge by and the recipe needs none."""
+    """None if no photos are left to judge by and the recipe needs no judge."""
     described: str
-    """What the quantiser rounds by: `188 photos`, or `64 generated pictures`."""
+    """What the quantiser rounds by, in words: `188 photos`, or `64 generated pictures`."""
     form: Format
     shard_bytes: int
     activation: Activation
     """What turns the network's outputs into scores."""
     least_bits: float = 0.0
-    """For each weight: with fewer, what generated pictures say is no longer to be trusted."""
+    """Bits a weight below which drops on generated pictures are not trusted."""
     whole: Callable[[], tuple[Quantizer, str]] | None = None
-    """Makes the quantiser that rounds by the photos that are judged by too, and says by how many
-    photos that is; None: there is none but the other."""
+    """Makes the quantiser that also rounds by the photos held out to judge by, and returns it with
+    its photos in words. None if no photos are held out."""
 
     @property
     def weights(self) -> int:
-        """Number of weights in all kernels."""
+        """Number of weights of all kernels."""
         return sum(self.network.weights[layer.kernel].size for layer in self.network.layers)
 
     def bytes_at(self, bits: float) -> int:
-        """Return the bytes of all kernels at so many bits a weight."""
+        """Return the bytes of all kernels at this many bits a weight."""
         return round(bits * self.weights / 8)
 
     def write(self, quantised: Quantized, folder: Path) -> Artifacts:
@@ -105,7 +109,7 @@ class Planning:
 
 
 def basis(source: TfjsModel, options: QuantizeSettings) -> dict[str, Any]:
-    """Return, as JSON, all that every plan of a network depends on; photos by their content.
+    """Return, as JSON, what every plan of a network depends on; photos as digests.
 
     Raises:
         BadInputError: A folder of photos cannot be used.
@@ -122,7 +126,7 @@ def basis(source: TfjsModel, options: QuantizeSettings) -> dict[str, Any]:
 
 
 def photos_digest(folder: Path | None) -> str | None:
-    """Return the digest of a folder's photos, by their names and content; None of none."""
+    """Return the digest of a folder's photos, of their names and content; None without a folder."""
     if folder is None:
         return None
     photos = find(folder)
@@ -135,16 +139,16 @@ def photos_digest(folder: Path | None) -> str | None:
 
 
 def prepare(source: TfjsModel, options: QuantizeSettings, progress: Progress) -> Planning:
-    """Read the network and the photos, and measure what planning needs to know.
+    """Read the network and the photos, and measure what planning needs.
 
     Args:
         source: Float32 artifacts.
-        options: By which photos; the recipe `auto` always gets a judge.
-        progress: Hears of each photo and each layer.
+        options: Name the photos; with the recipe `auto` there is always a judge.
+        progress: Advances with each photo and each layer.
 
     Raises:
         BadInputError: Photos cannot be used, or a weight is NaN or infinite.
-        ToolchainError: The canonical network answers otherwise than the converted one.
+        ToolchainError: The canonical network computes something else than the converted one.
     """
     from toolchain.graph import batchnorm
     from toolchain.quantize import (
@@ -173,7 +177,7 @@ def prepare(source: TfjsModel, options: QuantizeSettings, progress: Progress) ->
         if selection.left_out:
             progress.warn(
                 f"{len(selection.rounding.paths)} of the photos in {options.calibration} are "
-                f"rounded by, for more would take over {_ROOM / 1e9:g} GB of memory"
+                f"rounded by, because more would take over {_ROOM / 1e9:g} GB of memory"
             )
         label = "Reading calibration photos"
         photos = _read(selection.rounding, converted.card, label=label, progress=progress)
@@ -200,7 +204,7 @@ def prepare(source: TfjsModel, options: QuantizeSettings, progress: Progress) ->
     quantiser = quantiser_by(images)
     judged = photos and photos.cut(len(images), len(photos.images))
     if selection.judging is not None:
-        # Folders that the user gave to judge by must be labels; those to round by need not.
+        # Class folders of --evaluation must be named after labels; those of --calibration need not.
         read = calibration.load if options.evaluation is not None else _read
         label = "Reading photos to judge by"
         judged = read(selection.judging, converted.card, label=label, progress=progress)
@@ -228,12 +232,12 @@ def prepare(source: TfjsModel, options: QuantizeSettings, progress: Progress) ->
 
 
 def _magnified(known: Mapping[str, ChannelMoments] | None, count: int, held: int) -> float:
-    """Return what the errors that the judge sees are to be multiplied by.
+    """Return the factor for the errors that the judge measures.
 
     Args:
-        known: What BatchNorm tells of layers; None where photos are rounded by.
-        count: Images that candidates are rounded by.
-        held: Photos that the final plan is rounded by, too.
+        known: BatchNorm's statistics of layers; None where photos are rounded by.
+        count: Number of images that candidates are rounded by.
+        held: Number of photos that only the final plan is rounded by.
     """
     if known is not None and not known:
         return _UNDERSTATED
@@ -241,7 +245,7 @@ def _magnified(known: Mapping[str, ChannelMoments] | None, count: int, held: int
 
 
 def _room_for(network: LayerGraph, spec: InputSpec) -> int:
-    """Return how many photos there is memory for to round by."""
+    """Return how many photos to round by fit into memory."""
     from toolchain.quantize.walk import Walk
 
     image = np.zeros((1, spec.height, spec.width, 3), np.float32)
@@ -251,7 +255,7 @@ def _room_for(network: LayerGraph, spec: InputSpec) -> int:
 
 
 def _read(photos: Photos, card: ModelCard, *, label: str, progress: Progress) -> Inputs:
-    """Read calibration photos, with their labels where their folders are named after some."""
+    """Read calibration photos, with labels if their class folders are named after labels."""
     from toolchain.quantize import calibration
 
     if photos.classes is not None:
@@ -278,13 +282,13 @@ def _judge(
 
     Args:
         network: The float network.
-        converted: What is known of it.
-        judged: Photos to judge by; None: there are none.
+        converted: The card and the activation of the converted model.
+        judged: Photos to judge by; None if there are none.
         options: The recipe, and the seed of generated pictures.
-        progress: Hears of generated pictures.
-        seen: Photos that are rounded by; None: there are none.
+        progress: Is warned if only generated pictures are judged by.
+        seen: Photos that are rounded by; None if there are none.
         seen_outputs: The float network's output for them.
-        magnified: What errors are multiplied by.
+        magnified: Factor for the errors.
     """
     from toolchain.quantize import calibration
     from toolchain.quantize import judge as judges

@@ -1,6 +1,6 @@
-"""One point of the Pareto front: a plan at one level of bits, judged and counted.
+"""Computes one point of the Pareto front: a plan at some bits a weight, its drop and its bytes.
 
-What every worker of `toolchain tune` does, wherever it runs.
+This is what the workers of `toolchain tune` run, on this machine or on a cluster.
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ if TYPE_CHECKING:
 _BATCH = 25
 
 
-_PREPARING = threading.Lock()  # a cluster's worker may be at several points at once
+_PREPARING = threading.Lock()  # a cluster's worker may compute several points at once
 
 
 @dataclass(frozen=True)
 class Basis:
-    """What all points of a front stand on; it travels between processes."""
+    """What all points of a front depend on; it is sent to worker processes."""
 
     key: str
     """Digest of the model, the photos and the options: equal keys, equal points."""
@@ -59,40 +59,40 @@ class Task:
     weights: str
     bits: float
     stored: TfjsModel | None = field(default=None, compare=False)
-    """Artifacts to take as they are; None: a plan at so many bits."""
+    """Artifacts to judge as they are; None to make a plan at `bits`."""
 
     @property
     def key(self) -> str:
-        """Digest of all that the point depends on."""
+        """Digest of everything that the point depends on."""
         stored = None if self.stored is None else self.stored.key
         code = fingerprint.of(__name__)
         return digest.of_json([code, self.basis.key, self.weights, self.bits, stored])
 
 
 def kept(task: Task, store: Store) -> Point | None:
-    """Return a point that an earlier run computed, None where there is none."""
+    """Return the point from the cache, or None on a cache miss."""
     entry = store.get("tuned", task.key)
     if entry is None:
         return None
     try:
         return Point.model_validate_json((entry / "point.json").read_text("utf-8"))
     except (OSError, ValueError):
-        return None  # of another version
+        return None  # written by another version
 
 
 def keep(task: Task, point: Point, store: Store) -> None:
-    """Keep a point for later runs."""
+    """Put a point into the cache."""
     fingerprint.require_unchanged(__name__)
     with store.put("tuned", task.key) as entry:
         (entry / "point.json").write_text(point.model_dump_json(), "utf-8")
 
 
 def compute(task: Task) -> Point:
-    """Compute one point: what every worker does, wherever it runs.
+    """Compute one point, on any worker.
 
     Raises:
-        BadInputError: The model or the photos are not there, or are others; or the network
-            fails on an image.
+        BadInputError: The model or the photos are missing or have changed, or the network fails
+            on an image.
     """
     use_one_thread()
     with faults.of_model(task.basis.source.converted.card.provenance.name):
@@ -130,8 +130,8 @@ def _prepared(basis: Basis) -> Planning:
         )
     if digest.of_json(planning.basis(basis.source, basis.options)) != basis.key:
         raise BadInputError(
-            "a worker sees other photos than this process, or has other versions of toolchain or "
-            "of its libraries, or they have changed; workers must see the same files under the "
+            "a worker has other photos than this process, or other versions of toolchain or of "
+            "its libraries, or the photos have changed; workers must see the same files under the "
             "same paths and have the same packages installed"
         )
     with tensorflow.quiet():
@@ -139,7 +139,7 @@ def _prepared(basis: Basis) -> Planning:
 
 
 def _logits(model: TfjsModel, images: Array) -> Array:
-    """Run artifacts as they are stored; float32 `[n, classes]`."""
+    """Run stored artifacts; returns float32 `[n, classes]`."""
     with _PREPARING, tensorflow.quiet():
         run = execute.load(model.folder, model.converted.artifacts.model_json)
     chunks = range(0, len(images), _BATCH)
@@ -147,9 +147,9 @@ def _logits(model: TfjsModel, images: Array) -> Array:
 
 
 def pareto(points: Sequence[Point]) -> tuple[int, ...]:
-    """Return the places of the points that no other beats.
+    """Return the indices of the points that no other point beats.
 
-    One beats another if it has no more bytes and no more drop, and less of one of them.
+    A point beats another if neither its bytes nor its drop are more, and one of them is less.
     """
 
     def beats(one: Point, other: Point) -> bool:
@@ -164,7 +164,7 @@ def pareto(points: Sequence[Point]) -> tuple[int, ...]:
 
 
 def choice(points: Sequence[Point], *, max_drop: float, max_bytes: int | None) -> int | None:
-    """Return the place of the point with the fewest bytes within the limits, if there is one."""
+    """Return the index of the smallest point within the limits, or None if there is none."""
     kept = [
         place
         for place, point in enumerate(points)

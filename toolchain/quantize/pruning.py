@@ -1,10 +1,9 @@
-"""Magnitude pruning as a part of rounding: a wider zero.
+"""Magnitude pruning as part of rounding: a dead zone around zero.
 
-Small weights are set to zero (Han et al. 2015, arXiv:1506.02626), here those within a
-dead zone around zero that is wider than rounding's own, as is best for an entropy coder
-and weights that gather at zero (Sullivan 1996). What that changes is handed on to the
-weights still to come like any rounding error (SparseGPT, Frantar & Alistarh 2023,
-arXiv:2301.00774).
+Small weights are set to zero (Han et al. 2015, arXiv:1506.02626): those within a dead zone that
+is wider than that of plain rounding. That suits an entropy coder and weights that cluster at
+zero (Sullivan 1996). The resulting error is compensated by the weights not yet rounded, like any
+rounding error (SparseGPT, Frantar & Alistarh 2023, arXiv:2301.00774).
 """
 
 from __future__ import annotations
@@ -21,11 +20,11 @@ ROUNDING = 0.5
 
 
 def to_levels(scaled: Array, dead_zone: float) -> Array:
-    """Round to whole numbers, those closer to zero than `dead_zone` to zero.
+    """Round to whole numbers; values closer to zero than `dead_zone` become zero.
 
     Args:
         scaled: Weights in units of their step.
-        dead_zone: In steps; :data:`ROUNDING` prunes nothing more than rounding does.
+        dead_zone: In steps; :data:`ROUNDING` is plain rounding.
     """
     values: Array = np.rint(scaled)
     if dead_zone > ROUNDING:

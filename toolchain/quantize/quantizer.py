@@ -1,10 +1,10 @@
 """Quantises a network layer by layer at one level of coarseness.
 
-Every channel's step is chosen so that its rounding error, weighted by how much the
-network's answer feels it, is the same everywhere. At equal slopes of bytes against error
-no other division of the bytes is better (reverse water-filling: Cover & Thomas, ch. 10;
-for GPTQ's errors the Cholesky diagonal takes the place of the variance). So one number,
-the coarseness, says how many bytes the whole network takes.
+Each channel's step is chosen so that its rounding error, weighted by the network's sensitivity to
+it, is the same for all channels. This is the best division of the bytes: the slope of bytes
+against error is equal everywhere (reverse water-filling: Cover & Thomas, ch. 10; for GPTQ's errors
+the Cholesky diagonal replaces the variance). So one number, the coarseness, sets the bytes of the
+whole network.
 """
 
 from __future__ import annotations
@@ -29,16 +29,22 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
 
 _FEW = 4.0
-"""Kernels with few weights a channel get steps finer by this: they cost next to nothing."""
-_FEW_INPUTS = 32
-_LEAST = 0.3  # of a layer's mean sensitivity: below, a channel only slept in the samples
-_LEAST_LAYER = 1e-8
-"""Of the layers' mean sensitivity: a layer that no sample wakes at all is still worth that.
+"""Kernels with few inputs get steps finer by this factor. They take few bytes.
 
-Its weights would all be rounded to zero otherwise, whatever a photo might make of them.
+The factor was chosen; without it MobileNetV1 0.25 is expected to drop 0.86 points instead of 0.78
+(`make bench-ablation`, 4.5 bits, docs/compression.md).
+"""
+_FEW_INPUTS = 32  # chosen, not measured
+# Sensitivities of channels are at least this share of their layer's mean: lower ones are noise of
+# the samples (docs/compression.md, "What was tried"). The share was chosen, not measured.
+_LEAST = 0.3
+_LEAST_LAYER = 1e-8
+"""Sensitivities of layers are at least this share of the mean of all layers.
+
+Without it, the weights of a layer that no sample activates would all be rounded to zero.
 """
 _STEPS_AN_OCTAVE = 8
-_LARGEST_STEP = 2.0**15  # float16 has room for it
+_LARGEST_STEP = 2.0**15  # fits into float16
 
 
 @dataclass(frozen=True)
@@ -46,9 +52,9 @@ class Quantized:
     """A network after quantisation."""
 
     kernels: dict[str, rounding.Rounded]
-    """By the kernel's name; `[inputs, channels]`, inputs in the kernel's C order."""
+    """By name of the kernel; `[inputs, channels]`, inputs in the kernel's C order."""
     biases: dict[str, Array]
-    """By the bias' name, float32 `[channels]`."""
+    """By name of the bias, float32 `[channels]`."""
     tensors: tuple[TensorPlan, ...]
 
     def applied_to(self, network: LayerGraph) -> LayerGraph:
@@ -61,7 +67,7 @@ class Quantized:
 
     @property
     def bytes(self) -> int:
-        """About the bytes that the kernels and biases take behind an entropy coder."""
+        """Estimated bytes of the kernels and biases after entropy coding."""
         return sum(tensor.bytes for tensor in self.tensors) + sum(
             2 * bias.size for bias in self.biases.values()
         )
@@ -69,42 +75,46 @@ class Quantized:
 
 @dataclass(frozen=True)
 class Methods:
-    """What rounding does; each can be left out to see what it brings."""
+    """The methods of rounding. Ablations switch one off (`make bench-ablation`)."""
 
     second_order: bool = True
-    """Hand rounding errors on to the weights still to come (`rounding.py`)."""
+    """Compensate rounding errors with the weights not yet rounded (`rounding.py`)."""
     refit: bool = True
-    """First fit weights to what the layers before, rounded, give."""
+    """First refit weights to the outputs of the rounded layers before."""
     bias_correction: bool = True
     """Keep the mean of every output channel (`bias_correction.py`)."""
     clipping: bool = True
-    """Where a byte's levels decide the step, clip what is far out (`clipping.py`)."""
+    """Where a byte's levels limit the step, clip outliers (`clipping.py`)."""
     finer_small_kernels: bool = True
-    """Finer steps for kernels of few weights a channel, which cost next to nothing."""
+    """Use finer steps for kernels with few inputs, which take few bytes."""
     dead_zone: float = 0.6
-    """Weights nearer to zero than this, in steps, become zero (`pruning.py`)."""
+    """Weights closer to zero than this, in steps, become zero (`pruning.py`).
+
+    0.6 was chosen: `make bench-ablation` cannot tell it from 0.5, and 0.9 costs more than it
+    saves (docs/compression.md).
+    """
 
 
 @dataclass(frozen=True)
 class _Fixed:
-    """What a layer reads, taken as the same whatever the layers before are rounded to."""
+    """Moments of a layer's inputs, assumed not to depend on how earlier layers are rounded."""
 
     mean: Array
     decomposed: rounding.Decomposed
 
 
 class Quantizer:
-    """Holds what does not change from one coarseness to another.
+    """Quantises one network at any coarseness.
 
     Args:
-        network: The float network; it is left as it is.
+        network: The float network; it is not changed.
         images: Calibration inputs, float32 `[n, height, width, 3]`.
         sensitivities: From :func:`toolchain.quantize.sensitivity.measure`.
-        known: What BatchNorm knows of layers' inputs, by the layer's name; None where the
-            images are photos. Of generated pictures it is worth more than what they say.
-        methods: What to do.
-        seed: Of the choice of samples.
-        progress: Hears of each layer.
+        known: BatchNorm's statistics of layers' inputs, by layer; None where the images are
+            photos. They take precedence over what generated pictures show.
+        methods: The methods to use.
+        seed: Seed for choosing samples.
+        progress: Advances with each layer.
     """
 
     def __init__(
@@ -141,7 +151,7 @@ class Quantizer:
                 if known is not None:
                     self._inputs.append(_Fixed(found.mean, decomposed))
                 else:
-                    # A depthwise kernel is not refitted, so its mean input is all that is kept.
+                    # A depthwise kernel is not refitted, so only the mean input is needed.
                     few = layer.kind == "depthwise"
                     self._inputs.append(rows.mean(0, keepdims=True) if few else rows)
                 self._allowed.append(self._unit(layer, decomposed))
@@ -150,11 +160,11 @@ class Quantizer:
         """The float network's output for the images, float32 `[n, classes]`."""
 
     def release(self) -> None:
-        """Let go of the samples, which take hundreds of megabytes; it cannot run any more."""
+        """Free the samples, hundreds of megabytes. :func:`run` cannot be called afterwards."""
         self._inputs.clear()
 
     def estimate(self, coarseness: float) -> int:
-        """Return about the bytes that :func:`run` would come to, without running it."""
+        """Estimate the bytes of what :func:`run` would return, without running it."""
         total = 0.0
         for layer, allowed, finest in zip(
             self._float.layers, self._allowed, self._finest, strict=True
@@ -166,15 +176,15 @@ class Quantizer:
         return round(total)
 
     def coarseness_for(self, wanted: int) -> float:
-        """Return the coarseness at which :func:`estimate` comes to `wanted` bytes."""
-        low, high = 1e-9, 1e3  # finer and coarser than any network takes
+        """Return the coarseness for which :func:`estimate` returns `wanted` bytes."""
+        low, high = 1e-9, 1e3  # finer and coarser than any network needs
         for _ in range(40):
             middle = float(np.sqrt(low * high))
             low, high = (middle, high) if self.estimate(middle) > wanted else (low, middle)
         return high
 
     def run(self, coarseness: float, progress: Progress) -> Quantized:
-        """Quantise all layers, each by the inputs that the ones before it now give."""
+        """Quantise all layers in order, each by its inputs from the rounded layers before."""
         network = self._float.with_weights({})
         walk = Walk(network, self._images)
         kernels: dict[str, rounding.Rounded] = {}
@@ -194,7 +204,7 @@ class Quantizer:
                     rows = self._rows(walk, layer)
                     rounded, found = self._round_by(rows, layer, weights, inputs, steps)
                     expected = inputs.mean(axis=0, dtype=np.float64)
-                # A kernel that several layers share is rounded for the first of them.
+                # A kernel that several layers share is rounded once, for the first of them.
                 rounded = kernels.get(layer.kernel, rounded)
                 shift = bias_correction.shift(weights, expected, rounded.decode(), found)
                 if not self._methods.bias_correction:
@@ -208,7 +218,7 @@ class Quantizer:
         return Quantized(kernels, biases, tuple(tensors))
 
     def _unit(self, layer: Layer, decomposed: rounding.Decomposed) -> Array:
-        """Return the step of each channel at which its error is felt as one unit."""
+        """Return the step of each channel at which its weighted error is one unit."""
         felt = self._sensitivities[layer.name]
         felt = np.maximum(felt, _LEAST * felt.mean() + self._least_felt)
         small = len(decomposed.order) <= _FEW_INPUTS and self._methods.finer_small_kernels
@@ -218,7 +228,7 @@ class Quantizer:
     def _round_by(
         self, rows: Array, layer: Layer, weights: Array, reference: Array, steps: Array
     ) -> tuple[rounding.Rounded, Array]:
-        """Round by samples of what the layer reads now; return the mean of those too."""
+        """Round by samples of the layer's present inputs; return the mean of the inputs too."""
         found = moments.of_rows(layer, rows)
         if layer.kind != "depthwise" and self._methods.refit:
             weights = rounding.refit(weights, found.spread, rows, reference)
@@ -234,7 +244,7 @@ class Quantizer:
     def _decomposed(self, inputs: Moments) -> rounding.Decomposed:
         spread = inputs.spread
         if not self._methods.second_order:
-            # Nothing varies together, so nothing is handed on.
+            # Without correlations no error is compensated.
             spread = spread * np.eye(spread.shape[-1])
         return rounding.decompose(spread)
 
@@ -259,8 +269,8 @@ def _as_matrix(kernel: Array, layer: Layer) -> Array:
 def steps_on_grid(wanted: Array, finest: Array) -> Array:
     """Return steps on a logarithmic grid, near `wanted` and at least `finest`, float32.
 
-    The grid keeps the table of steps small; an eighth of an octave is finer than any
-    difference it makes. Steps are float16 numbers, so that either form stores them alike.
+    The grid keeps the table of steps small. An eighth of an octave is fine enough to make no
+    difference (chosen, not measured). Steps are float16 numbers, which both forms store exactly.
     """
     exponents = np.rint(np.log2(np.maximum(wanted, 1e-30)) * _STEPS_AN_OCTAVE)
     needed = np.ceil(np.log2(np.maximum(finest, 1e-30)) * _STEPS_AN_OCTAVE)
@@ -272,7 +282,7 @@ def steps_on_grid(wanted: Array, finest: Array) -> Array:
 
 
 def _as_stored(bias: Array) -> Array:
-    """Round a bias to float16, as it is stored, where it fits there."""
+    """Round a bias to float16, in which it is stored, if it fits."""
     if np.abs(bias).max(initial=0) < np.finfo(np.float16).max:
         return bias.astype(np.float16).astype(np.float32)
     return bias.astype(np.float32)
@@ -296,10 +306,10 @@ def _describe(layer: Layer, kernel: Array, weights: Array, rounded: rounding.Rou
 
 
 def entropy(values: np.ndarray[Any, Any]) -> float:
-    """Return the order-0 entropy of integers, in bits for each; 0 for an empty array."""
+    """Return the order-0 entropy of integers, in bits per integer; 0 for an empty array."""
     if values.size == 0:
         return 0.0
-    # Counting is ten times as fast as sorting, and levels are few.
+    # There are few levels, so counting is about ten times as fast as sorting.
     counts = np.bincount(values.ravel().astype(np.int64) - int(values.min()))
     shares = counts[counts > 0] / values.size
     return float(-(shares * np.log2(shares)).sum())

@@ -1,14 +1,14 @@
-"""Rounds a layer's weights to a uniform grid so that its outputs stay where they were.
+"""Rounds a layer's weights to a uniform grid so that its outputs change as little as possible.
 
-GPTQ (Frantar et al. 2022, arXiv:2210.17323): inputs are taken one after another, and
-what rounding one input's weights changes is made up for by the inputs still to come,
-along the Cholesky factor of the inverse covariance of the layer's inputs. The covariance
-is of the inputs that the already rounded layers give, and weights are first refitted to
-them by ridge regression. Means are left out of it: the bias takes those exactly.
+GPTQ (Frantar et al. 2022, arXiv:2210.17323): weights are rounded one input after another, and the
+error is compensated by the weights of the inputs not yet rounded, along the Cholesky factor of the
+inverse covariance of the layer's inputs. The covariance is that of the inputs which the rounded
+layers before really output, and weights are first refitted to them by ridge regression. Means
+are left out: bias correction restores them exactly.
 
-The grid is uniform without a clip of its own, for what follows is an entropy coder: at
-the same entropy a uniform step loses least (Gish & Pierce 1968), and rare large values
-cost bits only where they occur.
+The grid is uniform and not clipped, because the values are entropy coded: at the same entropy a
+uniform step loses least (Gish & Pierce 1968), and rare large values cost bits only where they
+occur.
 """
 
 from __future__ import annotations
@@ -24,15 +24,16 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
 
 LARGEST = 127
-"""Values are kept as bytes around 128."""
-_BLOCK = 64  # inputs whose errors are handed on together
-_RIDGE = 0.4  # of the mean variance, added to the diagonal
-_REFIT = 0.3  # the same, for the refit towards the original weights
+"""Values are stored as bytes around 128."""
+_BLOCK = 64  # inputs whose errors are applied together; for speed alone
+# Both are shares of the mean variance, added to the diagonal. Chosen, not measured.
+_RIDGE = 0.4  # for rounding
+_REFIT = 0.3  # for the refit; it pulls towards the original weights
 
 
 @dataclass(frozen=True)
 class Rounded:
-    """Weights as whole numbers times one step a channel."""
+    """Weights as whole numbers times a step per channel."""
 
     values: Array
     """int16 `[inputs, channels]` within ±127."""
@@ -47,13 +48,13 @@ class Rounded:
 
 @dataclass(frozen=True)
 class Decomposed:
-    """How errors are handed on among a layer's inputs; it stays the same for all steps."""
+    """How errors are passed on among a layer's inputs; the same for all steps."""
 
     order: Array
-    """In which inputs are taken, those that vary most first: `[inputs]`."""
+    """Order of rounding, inputs with the largest variance first: `[inputs]`."""
     factor: Array
     """Upper Cholesky factor of the inverse covariance in that order, `[inputs, inputs]`;
-    depthwise `[channels, taps, taps]`, the taps as they are."""
+    depthwise: `[channels, taps, taps]`, taps in their own order."""
 
 
 def decompose(spread: Array) -> Decomposed:
@@ -65,12 +66,12 @@ def decompose(spread: Array) -> Decomposed:
 
 
 def refit(weights: Array, spread: Array, rows: Array, reference: Array) -> Array:
-    """Return weights that make of `rows` what `weights` made of `reference`.
+    """Return weights that map `rows` to what `weights` maps `reference` to, as far as they can.
 
     Args:
         weights: float64 `[inputs, channels]`.
         spread: Covariance of `rows`.
-        rows: Inputs as the rounded layers before give them, float32 `[n, inputs]`.
+        rows: Inputs from the rounded layers before, float32 `[n, inputs]`.
         reference: The same inputs in the float network.
     """
     centred = rows - rows.mean(axis=0)
@@ -83,9 +84,8 @@ def refit(weights: Array, spread: Array, rows: Array, reference: Array) -> Array
 def unit_steps(decomposed: Decomposed) -> Array:
     """Return the step at which rounding a layer with these inputs costs one unit.
 
-    It is the geometric mean of the Cholesky factor's diagonal: what remains of an error
-    after the inputs still to come have made up for it. A stack of covariances gives one
-    step a channel.
+    It is the geometric mean of the Cholesky factor's diagonal, which measures what is left of an
+    error after compensation. For a stack of covariances it returns a step per channel.
     """
     diagonal = np.diagonal(decomposed.factor, axis1=-2, axis2=-1)
     result: Array = np.exp(np.log(diagonal).mean(axis=-1))
@@ -98,10 +98,10 @@ def round_weights(
     """Round `weights`, float64 `[inputs, channels]`, to multiples of `steps`.
 
     Args:
-        weights: What to round.
-        decomposed: How the layer's inputs vary together.
+        weights: The weights.
+        decomposed: The decomposed covariance of the layer's inputs.
         steps: float32 `[channels]`.
-        dead_zone: How near to zero, in steps, a weight becomes zero.
+        dead_zone: Weights closer to zero than this, in steps, become zero.
     """
     order, factor = decomposed.order, decomposed.factor
     rest = weights[order].copy()
@@ -127,9 +127,9 @@ def round_depthwise(
 
     Args:
         weights: float64 `[taps, channels]`.
-        decomposed: How the taps vary together.
+        decomposed: The decomposed covariances of the taps.
         steps: float32 `[channels]`.
-        dead_zone: How near to zero, in steps, a weight becomes zero.
+        dead_zone: Weights closer to zero than this, in steps, become zero.
     """
     factors = decomposed.factor
     rest = weights.T.copy()

@@ -1,4 +1,4 @@
-"""Samples what a layer reads: the patches that its kernel is laid over."""
+"""Samples a layer's inputs: the patches that its kernel is applied to."""
 
 from __future__ import annotations
 
@@ -13,21 +13,22 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
-_ROWS = 8192  # samples of a layer's input that its covariance is taken from
-_ROWS_DEPTHWISE = 2048  # enough for one channel's few taps, of which there are many
+# Samples for the covariance of a layer's inputs. Chosen, not measured.
+_ROWS = 8192
+_ROWS_DEPTHWISE = 2048  # enough for the few taps of a channel
 
 
 def rows(layer: Layer, shape: tuple[int, ...], batches: list[Any], *, seed: int) -> Array:
-    """Sample a layer's input: float32 `[n, inputs]`, depthwise `[n, taps, channels]`.
+    """Sample a layer's inputs: float32 `[n, inputs]`; depthwise: `[n, taps, channels]`.
 
-    The channels are the output's: an input channel from which a depthwise layer makes several
-    stands there as often.
+    The channels are those of the output: where a depthwise layer computes several output channels
+    from one input channel, that channel is repeated.
 
     Args:
         layer: The layer.
-        shape: Of its kernel.
-        batches: What it reads, a tensor a batch of images.
-        seed: Of the choice; the same seed chooses the same patches of every network.
+        shape: Shape of its kernel.
+        batches: Its input, one tensor for each batch of images.
+        seed: Seed of the choice; the same seed chooses the same patches in every network.
     """
     wanted = _ROWS_DEPTHWISE if layer.kind == "depthwise" else _ROWS
     each = max(1, wanted // sum(int(batch.shape[0]) for batch in batches))
@@ -42,7 +43,7 @@ def rows(layer: Layer, shape: tuple[int, ...], batches: list[Any], *, seed: int)
 def _patches(
     batch: Any, layer: Layer, shape: tuple[int, ...], each: int, random: np.random.Generator
 ) -> Array:
-    """Return `each` random patches of every image that a kernel is laid over."""
+    """Return `each` random patches of every image."""
     tf = tensorflow.load()
     if layer.kind == "dense":
         matrix: Array = batch.numpy()

@@ -1,9 +1,9 @@
-"""Finds how coarse a plan may be: as few bytes as the allowed drop leaves.
+"""Searches for the plan with the fewest bytes whose drop is allowed.
 
-Each candidate is rounded in full, judged on photos that the rounding has not seen, written,
-and counted as it travels, after Brotli. The drop falls with the bits but for noise, so a
-few steps of bisection find the edge; candidates that contradict this are told apart by less than
-the noise, and count as equal.
+Each candidate is rounded in full, judged on photos that it was not rounded by, written, and its
+bytes counted after Brotli. Apart from noise, more bits mean less drop, so a few steps of bisection
+are enough. Where candidates contradict this, noise is larger than their difference, and they count
+as equal.
 """
 
 from __future__ import annotations
@@ -28,24 +28,26 @@ if TYPE_CHECKING:
     from toolchain.quantize.quantizer import Quantized
     from toolchain.records.verdict import Verdict
 
-_FIRST_BITS = 4.6  # for each weight: where most networks stand with a drop under one point
+# Bits a weight of the first candidate: near 4.5, where `make bench-size` expects the three networks
+# of docs/compression.md to drop 0.12 to 0.43 points. The other four were chosen, not measured.
+_FIRST_BITS = 4.6
 _STEP_BITS = 0.4
-_CLOSE_BITS = 0.05  # to what is known to drop too much: not worth another try
-_AIM = 0.98  # of the most bytes allowed: estimates are not exact
-_RUNS = 5
+_CLOSE_BITS = 0.05  # closer than this to bits that drop too much, another candidate is not worth it
+_AIM = 0.98  # share of `max_bytes` to aim at, because estimates are not exact
+_RUNS = 5  # candidates at most
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """One plan, carried out and judged."""
+    """A plan that was made and judged."""
 
     bits: float
-    """For each weight, aimed at."""
+    """Bits a weight that it aims at."""
     coarseness: float
     bytes: int
-    """Of `model.json` and the weights as written, after Brotli."""
+    """Bytes of `model.json` and the weights as written, after Brotli."""
     drop: float
-    """In points, from :func:`toolchain.quantize.judge.drop_of`."""
+    """Drop in points, from :func:`toolchain.quantize.judge.drop_of`."""
     verdict: Verdict
     quantised: Quantized
 
@@ -61,14 +63,14 @@ def find(
     """Return the candidate with the fewest bytes whose drop is allowed.
 
     Args:
-        planning: What plans are made with.
-        judge_by: What they are judged by.
-        max_drop: In points.
-        max_bytes: Of `model.json` and the weights after Brotli; None: as few as `max_drop` leaves.
-        progress: Hears of each candidate.
+        planning: Makes the plans.
+        judge_by: Judges them.
+        max_drop: Allowed drop in points.
+        max_bytes: Allowed bytes of `model.json` and the weights after Brotli; None for no limit.
+        progress: Is told of each candidate.
 
     Raises:
-        ToolchainError: No candidate keeps both limits; the nearest is named.
+        ToolchainError: No candidate keeps both limits; the message names the nearest.
     """
     tried: list[Candidate] = []
     first = max(_FIRST_BITS, planning.least_bits)
@@ -94,7 +96,7 @@ def find(
         if best.bits <= planning.least_bits:
             progress.say(
                 f"Fewer than {planning.least_bits:g} bits a weight are not tried without photos: "
-                "what generated pictures say of them has not come true"
+                "below that, photos did not confirm the drops found on generated pictures"
             )
         return best
     most = max_bytes
@@ -110,9 +112,9 @@ def find(
 
 
 def without_contradictions(tried: Sequence[Candidate]) -> list[Candidate]:
-    """Return the candidates in their order, without the luck that contradicts their bits.
+    """Return the candidates in the same order, drops raised where they contradict the bits.
 
-    Where more bits seem to drop more, the judge cannot tell the candidates apart, and none of
+    Where more bits seem to drop more, the judge cannot tell the candidates apart. Then none of
     them gets a drop below their mean (isotonic regression: Barlow et al. 1972).
     """
     places = sorted(range(len(tried)), key=lambda place: tried[place].bits)
@@ -145,19 +147,19 @@ def _tell(tried: Sequence[Candidate], levelled: Sequence[Candidate], progress: P
     ]
     if lucky:
         progress.say(
-            "More bits seem to drop more, so plans cannot be told apart, and the mean counts: "
+            "More bits seem to drop more, so plans cannot be told apart, and their mean counts: "
             + ", ".join(lucky)
         )
 
 
 def attempt(planning: Planning, judge_by: Judge, bits: float, progress: Progress) -> Candidate:
-    """Quantise at so many bits a weight, judge, write, and count the bytes after Brotli."""
+    """Quantise at this many bits a weight, judge, write, and count the bytes after Brotli."""
     coarseness = planning.quantiser.coarseness_for(planning.bytes_at(bits))
     quantised = planning.quantiser.run(coarseness, progress)
     with TemporaryDirectory() as name, ThreadPoolExecutor(1) as pool:
         folder = Path(name)
         counting = pool.submit(brotli_bytes, folder, planning.write(quantised, folder))
-        # Brotli leaves a core or more to the judge, who takes about as long.
+        # Brotli uses one core. The judge takes about as long and has the others.
         verdict = judge_by.verdict(planning.network, quantised)
         counted = counting.result()
     return Candidate(bits, coarseness, counted, drop_of(verdict), verdict, quantised)
@@ -171,17 +173,17 @@ def next_bits(
     room: float | None,
     least: float = 0.0,
 ) -> float | None:
-    """Return the bits a weight to try next; None where trying on would bring little.
+    """Return the bits a weight to try next, or None if another candidate would gain little.
 
-    A bit more halves the rounding errors, and the drop is about as their square: that says how
-    far it is to `max_drop`, and the candidates on both sides of it say it better.
+    One more bit halves the rounding errors, and the drop grows about with their square. That
+    gives the distance to `max_drop`; candidates on both sides of it give it more exactly.
 
     Args:
-        drops: Bits a weight to the drop found, of all that were tried.
-        max_drop: The drop allowed, in points.
-        found: Whether one of those that keep it had few enough bytes.
-        room: The most bits that there are bytes for; None: any.
-        least: The fewest bits to go down to of one's own accord.
+        drops: The drop of every candidate so far, by its bits a weight.
+        max_drop: The allowed drop, in points.
+        found: Whether a candidate keeps both limits.
+        room: The most bits a weight that fit into the allowed bytes; None for no limit.
+        least: The fewest bits a weight to try where bytes do not force fewer.
 
     Raises:
         ValueError: Nothing was tried.
@@ -194,7 +196,7 @@ def next_bits(
     worthwhile = _STEP_BITS / 4 if found else _CLOSE_BITS
 
     def away(bits: float) -> float:
-        """Return how many bits the drop found is off what is allowed; at most one."""
+        """Return the estimated distance in bits to the allowed drop; at most one."""
         quarter = max_drop / 4 or 1e-9
         return min(1.0, abs(log2(max(quarter, drops[bits]) / (4 * quarter))) / 2)
 
@@ -207,7 +209,7 @@ def next_bits(
         if found and high - bits < worthwhile:
             return None
     else:
-        # Further each time, in case the drop falls more slowly than it should.
+        # A longer step each time, in case the drop falls more slowly than estimated.
         most = _STEP_BITS * 2 ** (len(coarse) - 1)
         bits = (low or 0.0) + min(most, max(most / 4, away(low or 0.0)))
     if room is not None:
@@ -219,7 +221,7 @@ def next_bits(
 def _room(planning: Planning, max_bytes: int, last: Candidate | None) -> float:
     """Return the bits a weight at which a plan stays a little under `max_bytes`.
 
-    What the last candidate took beyond its weights, the graph above all, the next takes too.
+    The bytes of the last candidate that are not weights, mostly the graph, are assumed again.
     """
     beyond = 0 if last is None else last.bytes - planning.bytes_at(last.bits)
     return 8 * (_AIM * max_bytes - beyond) / planning.weights

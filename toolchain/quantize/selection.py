@@ -1,4 +1,4 @@
-"""Which photos serve for what: none that a plan was rounded by does it answer to."""
+"""Decides which photos to round by and which to judge by. No photo serves for both at once."""
 
 from __future__ import annotations
 
@@ -12,33 +12,34 @@ from toolchain.photos.photo_folder import Photos, find
 if TYPE_CHECKING:
     from toolchain.quantize.settings import QuantizeSettings
 
-_JUDGED = 250  # photos to judge by: more take longer than they bring
-_HELD_OUT = 50  # of the calibration photos at least, where half of them is as many
-_SHARE = 5  # one of so many is held out of a larger number
+# Chosen, not measured.
+_JUDGED = 250  # photos to judge by, at most
+_HELD_OUT = 50  # least number of calibration photos held out, but never more than half
+_SHARE = 5  # one in this many calibration photos is held out, where that is more
 
 
 @dataclass(frozen=True)
 class Selection:
-    """Which photos serve for what; None: there are none."""
+    """Photos to round by and to judge by; None where there are none."""
 
     rounding: Photos | None
-    """All that the final plan is rounded by, in a random order."""
+    """All photos that the final plan is rounded by, in random order."""
     judging: Photos | None
-    """None of them is rounded by."""
+    """Photos that nothing is rounded by."""
     holds_out: bool
-    """Whether, for want of others, the last of the rounding photos judge plans that are
-    rounded by the first; the final plan is rounded by all, at the same bits."""
+    """Whether there are no other photos to judge by. Then candidates are rounded by the first
+    rounding photos and judged by the last; the final plan is rounded by all, at the same bits."""
     left_out: int = 0
-    """Calibration photos that there is no room for to round by."""
+    """Number of calibration photos that do not fit into memory for rounding."""
 
     @property
     def is_blind(self) -> bool:
-        """Whether there is no photo to judge by."""
+        """Whether there are no photos to judge by."""
         return self.judging is None and not self.holds_out
 
 
 def held_out(count: int) -> int:
-    """Return how many of so many calibration photos are held out to judge by."""
+    """Return how many of `count` calibration photos are held out to judge by."""
     return min(_JUDGED, max(count // _SHARE, min(_HELD_OUT, count // 2)))
 
 
@@ -47,7 +48,7 @@ def select(options: QuantizeSettings, most: int | None = None) -> Selection:
 
     Args:
         options: The folders, and the seed of the order.
-        most: How many photos there is room for to round by; None: all.
+        most: How many photos to round by fit into memory; None for all.
 
     Raises:
         BadInputError: A folder of photos cannot be used.
@@ -64,7 +65,7 @@ def select(options: QuantizeSettings, most: int | None = None) -> Selection:
         photos = find(options.evaluation)
         drawn = set() if rounding is None else set(rounding.paths)
         rest = [place for place, path in enumerate(photos.paths) if path not in drawn]
-        # Where most of them are rounded by, it is one set of photos that was given twice.
+        # If most of them are already rounded by, the user gave the same photos twice.
         if rounding is None or len(rest) >= min(_HELD_OUT, len(photos.paths) / 2):
             judging = _some(photos, rest).limited(_JUDGED)
     holds_out = judging is None and rounding is not None and len(rounding.paths) > 1

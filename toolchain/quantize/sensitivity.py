@@ -1,12 +1,13 @@
-"""How much the network's answer feels an error in each channel of each layer.
+"""Measures how sensitive the network's output is to an error in each channel of each layer.
 
-For a random direction v over the logits, the gradient of v·logits with respect to a
-layer's bias is the effect of a constant error in that channel; its mean square over
-photos and directions is the diagonal of the Gauss–Newton matrix of the logits (as in
-second-order pruning, Hassibi & Stork 1993, and HAWQ, Dong et al. 2019). Where a softmax makes
-scores of the logits the directions are centred, for a constant added to all logits changes no
-score; where each label has a sigmoid of its own it does, and they are not. Outputs that are
-scores already are taken as the logarithms that a softmax would have made them of.
+For a random direction v over the logits, the gradient of v·logits with respect to a layer's
+bias is the effect of a constant error in that channel. Its mean square over photos and
+directions is the diagonal of the Gauss–Newton matrix of the logits (as in second-order pruning,
+Hassibi & Stork 1993, and HAWQ, Dong et al. 2019).
+
+With a softmax the directions are centred, because adding a constant to all logits changes no
+score. With sigmoids it does change the scores, so the directions are not centred. Outputs that
+are scores already are replaced by their logarithms, which are logits of a softmax.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
-_DIRECTIONS = 2  # for each photo
-_LEAST_SCORE = 1e-30  # float32 has room for its inverse
+_DIRECTIONS = 2  # for each photo; chosen, not measured
+_LEAST_SCORE = 1e-30  # its inverse fits into float32
 
 
 def measure(
@@ -42,8 +43,8 @@ def measure(
         network: The float network.
         images: A few dozen inputs, float32 `[n, height, width, 3]`.
         activation: What turns the network's outputs into scores.
-        seed: Of the random directions.
-        progress: Hears of each image.
+        seed: Seed of the random directions.
+        progress: Advances with each image.
     """
     tf = tensorflow.load()
     biases = {layer.name: tf.Variable(network.weights[layer.bias]) for layer in network.layers}
@@ -89,7 +90,7 @@ def _function_of_biases(network: LayerGraph, biases: dict[str, Any], tf: Any) ->
         if name in network.weights:
             _set_value(node, network.weights[name], tf)
         if name in dilated:
-            # TensorFlow has no gradient of dilated convolutions on the CPU.
+            # TensorFlow has no gradient for dilated convolutions on the CPU.
             spread = graph_def.node.add(name=f"{name}/dilated", op="Const")
             spread.attr["dtype"].CopyFrom(node.attr["T"])
             kernel = network.weights[dilated[name].kernel]
@@ -99,7 +100,7 @@ def _function_of_biases(network: LayerGraph, biases: dict[str, Any], tf: Any) ->
     by_bias = {layer.bias: biases[layer.name] for layer in network.layers}
 
     def imported() -> None:
-        # A prefix, for reading the variables makes nodes too.
+        # The prefix keeps these names apart from the nodes that read the variables.
         tf.import_graph_def(
             graph_def,
             name="network",
@@ -117,11 +118,11 @@ def _set_value(node: Any, value: Array, tf: Any) -> None:
 
 
 def _with_gaps(kernel: Array, dilations: tuple[int, ...]) -> Array:
-    """Return a kernel that does without dilation what `kernel` does with it.
+    """Return the kernel with zeros inserted, which computes the same without dilation.
 
     Args:
         kernel: `[h, w, in, out]`.
-        dilations: As in the node, `(1, down, right, 1)`.
+        dilations: The node's attribute, `(1, down, right, 1)`.
     """
     _, down, right, _ = dilations
     height, width = kernel.shape[:2]

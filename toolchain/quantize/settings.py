@@ -1,4 +1,4 @@
-"""How to quantise."""
+"""The settings of quantisation by a recipe."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ RECIPES: tuple[Recipe, ...] = get_args(Recipe)
 
 @dataclass(frozen=True)
 class QuantizeSettings:
-    """How to quantise by a recipe.
+    """The settings of quantisation by a recipe.
 
-    `auto` finds the smallest plan whose drop stays within `max_drop`; `int8` keeps a step
-    for each channel and all 8 bits; `mixed` and `tiny` take 4.5 and 3.8 bits for each
-    weight on average, and 0.9 more where there are no photos to round by.
+    `auto` finds the smallest plan whose drop stays within `max_drop`; `int8` uses all 8 bits
+    and a step per channel; `mixed` and `tiny` use 4.5 and 3.8 bits a weight on average, and
+    0.9 more without photos to round by.
     """
 
     recipe: Recipe
     form: Format = "packed"
     calibration: Path | None = None
-    """Photos to round by; None: generated pictures. Labels of class folders are used."""
+    """Photos to round by; None for generated pictures. Labels of class folders are used."""
     evaluation: Path | None = None
-    """Photos to judge by, an ImageFolder or unlabelled; None: calibration photos held out.
-    Those that were rounded by are left out."""
+    """Photos to judge by, in class folders or without labels; None to hold out some of the
+    calibration photos. Photos that are rounded by are left out."""
     max_drop: float = 1.0
-    """In points of top-1; of a network with several labels a photo, of its scores."""
+    """Allowed drop in points of top-1; for multi-label models, allowed change of the scores."""
     max_bytes: int | None = None
-    """Of `model.json` and the weights, after Brotli."""
+    """Allowed bytes of `model.json` and the weights, after Brotli."""
     seed: int = 0
     shard_bytes: int = SHARD_BYTES
 
     @property
     def name(self) -> str:
-        """The word that asks for weights stored so."""
+        """The word for this on the command line."""
         return self.recipe

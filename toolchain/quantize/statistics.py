@@ -1,8 +1,8 @@
-"""What a network's own BatchNorm says of its activations, carried to every layer's input.
+"""Derives the moments of each layer's inputs from BatchNorm's statistics.
 
-Behind BatchNorm a channel is taken as normal with mean beta and deviation |gamma|; behind a ReLU
-its moments are those of a clipped normal (Nagel et al. 2019, arXiv:1906.04721, § 4.2 and
-appendix C). Sums add means and, as if their terms were independent, variances.
+After BatchNorm a channel is assumed to be normal with mean beta and deviation |gamma|. After a
+ReLU its moments are those of a clipped normal (Nagel et al. 2019, arXiv:1906.04721, § 4.2 and
+appendix C). Sums add means and, assuming independent terms, variances.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
-_SAME = 1 - 1e-5  # cosine of two lists of norms that are of one kernel
+_SAME = 1 - 1e-5  # least cosine of norms that belong to the same kernel; chosen, not measured
 _CEILING = {"Relu": inf, "Relu6": 6.0}
 _SUMS = frozenset({"Add", "AddV2", "AddN"})
 _KEEP = frozenset({"Identity", "Pad", "PadV2", "MirrorPad"})
@@ -33,19 +33,19 @@ _AVERAGE = frozenset({"Mean", "AvgPool", "Reshape", "Squeeze"})
 
 @dataclass(frozen=True)
 class ChannelMoments:
-    """Mean and variance of each channel that a layer reads."""
+    """Mean and variance of each channel of a layer's input."""
 
     means: Array
     """float64 `[channels]`."""
     variances: Array | None
-    """float64 `[channels]`; None behind a pooling, which narrows them by nobody knows how much."""
+    """float64 `[channels]`; None after pooling, which reduces them by an unknown amount."""
 
 
 def of_inputs(network: LayerGraph, normalised: Sequence[Normalised]) -> dict[str, ChannelMoments]:
-    """Return, by the layer's name, the moments of what it reads.
+    """Return the moments of layers' inputs, by the layer's name.
 
-    Layers for which BatchNorm says nothing are absent: the first, and what lies behind a
-    layer without BatchNorm or an operation whose effect on the moments is not known.
+    A layer is absent if BatchNorm tells nothing of its input: the first one, and those after a
+    layer without BatchNorm or an operation whose effect on the moments is unknown.
     """
     outputs = of_outputs(network, normalised)
     known: dict[str, ChannelMoments] = {}
@@ -69,7 +69,7 @@ def of_inputs(network: LayerGraph, normalised: Sequence[Normalised]) -> dict[str
 
 
 def clipped(means: Array, variances: Array, ceiling: float) -> ChannelMoments:
-    """Return the moments of normal channels clipped to 0…`ceiling`, which may be infinite."""
+    """Return the moments of normal channels clipped to 0…`ceiling`; `ceiling` may be infinite."""
     deviations = np.sqrt(np.maximum(variances, 1e-18))
     low = -means / deviations
     below, at_low = _normal(low)
@@ -92,7 +92,7 @@ def clipped(means: Array, variances: Array, ceiling: float) -> ChannelMoments:
 
 
 def _normal(value: Array) -> tuple[Array, Array]:
-    """Return the standard normal distribution and its density."""
+    """Return the standard normal distribution function and density."""
     from scipy.special import ndtr
 
     density: Array = np.exp(-(value**2) / 2) / np.sqrt(2 * np.pi)
@@ -111,9 +111,9 @@ def _sum(terms: list[ChannelMoments | None]) -> ChannelMoments | None:
 def of_outputs(
     network: LayerGraph, normalised: Sequence[Normalised]
 ) -> Mapping[str, ChannelMoments]:
-    """Return, by the layer's name, the moments of its output behind its bias.
+    """Return the moments of layers' outputs after the bias, by the layer's name.
 
-    Each layer of the folded network is looked for among those read before folding.
+    Each layer of the folded network is matched with one that was read before folding.
     """
     found: dict[str, ChannelMoments] = {}
     for layer in network.layers:
@@ -121,7 +121,8 @@ def of_outputs(
         channels = channels_of(kernel.shape, layer.kind)
         own = norms(kernel, channels)
         for other in normalised:
-            # A factor on the whole input may have been folded in too, so only directions count.
+            # A factor on the whole input may have been folded in too, so only the direction of
+            # the list of norms is compared.
             if other.shape == kernel.shape and _cosine(own, other.norms) > _SAME:
                 found[layer.name] = ChannelMoments(
                     other.means.astype(np.float64), other.deviations.astype(np.float64) ** 2

@@ -1,7 +1,7 @@
-"""Holds the canonical network to the converted one: both must give the same answer.
+"""Checks that the canonical and the written network compute the same as the converted one.
 
-What is compressed, judged and compared with afterwards is the canonical network. If it
-computed something else than the converted graph, every figure would be of another network.
+The canonical network is what is quantised and judged, and what plans are compared with. If it
+computed something else than the converted graph, every figure would be wrong.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
 
 TOLERANCE = 1e-3
-"""How far outputs may differ, of the largest one.
+"""How far outputs may differ, relative to the largest output.
 
-Folding multiplies and adds in another order: the networks that the tests make differ by 1e-6
-at most, and deep ones by 1e-5.
+Folding changes the order of multiplications and additions. The tests' random networks differ by
+1e-6 at most, deep networks by 1e-5.
 """
 
 
@@ -39,11 +39,11 @@ def check(source: TfjsModel, network: LayerGraph, *, seed: int) -> None:
 
     Args:
         source: The float32 model as it was converted.
-        network: What was read of it.
-        seed: Of both inputs.
+        network: The canonical network that was read from it.
+        seed: Seed of both inputs.
 
     Raises:
-        ToolchainError: The answers differ by more than :data:`TOLERANCE`.
+        ToolchainError: The outputs differ by more than :data:`TOLERANCE`.
     """
     card = source.converted.card
     picture = calibration.generated(card.input, count=1, seed=seed)
@@ -53,26 +53,26 @@ def check(source: TfjsModel, network: LayerGraph, *, seed: int) -> None:
     moved = difference(converted, outputs(network, images))
     if not moved <= TOLERANCE:
         raise ToolchainError(
-            f"{card.provenance.name} cannot be compressed: making its graph canonical moved the "
-            f"answer by {moved:.2g} of its largest output, where {TOLERANCE:g} is allowed; build "
-            "it with --quantize float16, which leaves the graph as it is"
+            f"{card.provenance.name} cannot be quantised: making its graph canonical changed the "
+            f"output by {moved:.2g} of its largest value, where {TOLERANCE:g} is allowed; build "
+            "it with --quantize float16, which does not change the graph"
         )
 
 
 def check_written(
     source: TfjsModel, network: LayerGraph, quantised: Quantized, folder: Path, *, seed: int
 ) -> None:
-    """Run the files that were written of a plan, and the network that was planned, and compare.
+    """Run the written files and the quantised network on one picture and compare.
 
     Args:
         source: The float32 model as it was converted.
         network: The canonical float network.
-        quantised: What was planned.
-        folder: Of the sealed artifacts.
-        seed: Of the picture that is shown to both.
+        quantised: The quantised weights.
+        folder: Folder of the sealed artifacts.
+        seed: Seed of the generated picture.
 
     Raises:
-        ToolchainError: The answers differ by more than :data:`TOLERANCE`.
+        ToolchainError: The outputs differ by more than :data:`TOLERANCE`.
     """
     (model_json,) = folder.glob("model.*.json")
     image = calibration.generated(source.converted.card.input, count=1, seed=seed)
@@ -80,8 +80,8 @@ def check_written(
     moved = difference(outputs(quantised.applied_to(network), image), written)
     if not moved <= TOLERANCE:
         raise ToolchainError(
-            f"{source.converted.card.provenance.name} cannot be compressed: writing its weights "
-            f"moved the answer by {moved:.2g} of its largest output, where {TOLERANCE:g} is "
+            f"{source.converted.card.provenance.name} cannot be quantised: writing its weights "
+            f"changed the output by {moved:.2g} of its largest value, where {TOLERANCE:g} is "
             "allowed; build it with --quantize float16, and please report it"
         )
 
@@ -89,7 +89,7 @@ def check_written(
 def difference(expected: Array, found: Array) -> float:
     """Return the largest difference, relative to the largest expected value.
 
-    Infinite where the shapes differ, or where either holds what is no finite number.
+    Infinite if the shapes differ, or if either array holds NaN or infinity.
     """
     if expected.shape != found.shape:
         return float("inf")

@@ -1,8 +1,8 @@
-"""Runs a network node by node, so that each layer's input can be seen as it comes by.
+"""Runs a network node by node, and gives access to each layer's input on the way.
 
-Rounding one layer after another needs the inputs that the layers before, already
-rounded, really give. A walk computes every node once for all photos and forgets what
-nobody reads any more; the weights it uses may change until the walk has passed them.
+Rounding layer by layer needs the real inputs of each layer, computed by the rounded layers before
+it. A walk computes every node once for all photos and frees tensors after their last reader.
+Weights may be changed until the walk reaches the node that reads them.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ class Walk:
     """One pass over a network.
 
     Args:
-        network: What to run; its `weights` are read when a node is computed.
+        network: The network; its `weights` are read when a node is computed.
         images: float32 `[n, height, width, 3]`.
-        batch: Images at a time in one operation.
+        batch: How many images one operation computes at a time.
     """
 
     def __init__(self, network: LayerGraph, images: Array, batch: int = 16) -> None:
@@ -40,7 +40,7 @@ class Walk:
         self._readers = Counter(
             source for name in network.order() for source in network.nodes[name].input
         )
-        # The answer is read when the walk has ended.
+        # The output is read at the end of the walk.
         self._readers[network.output] += 1
         self._values: dict[str, list[Any]] = {
             network.input: [
@@ -49,16 +49,16 @@ class Walk:
         }
         self._batches = len(self._values[network.input])
         self._bytes = self.most_bytes = images.nbytes
-        """The most that activations took at a time, in bytes, a batch in work left aside."""
+        """Peak bytes of the stored activations, without the batch being computed."""
 
     def inputs_of(self, layer: Layer) -> list[Any]:
-        """Go on until `layer` is next, and return the batches that it reads."""
+        """Continue up to `layer`, and return its input, one tensor per batch."""
         while layer.input not in self._values:
             self._compute(next(self._order))
         return list(self._values[layer.input])
 
     def finish(self) -> Array:
-        """Go on to the end and return the output of all images."""
+        """Continue to the end and return the output for all images."""
         for name in self._order:
             self._compute(name)
         return np.concatenate([value.numpy() for value in self._values[self._network.output]])
@@ -83,7 +83,7 @@ class Walk:
                     self._bytes += _size(result)
             for source in gone:
                 if source in self._values:
-                    # A batch at a time, so that input and output are never both there as a whole.
+                    # Batch by batch, so that input and output are never both whole in memory.
                     self._bytes -= _size(values[source][batch])
                     values[source][batch] = None
         self.most_bytes = max(self.most_bytes, self._bytes)
@@ -92,7 +92,7 @@ class Walk:
             self._values.pop(source, None)
 
     def _read(self, source: str) -> list[Any]:
-        """Return the batches of a tensor. Weights are looked up anew, for they may change."""
+        """Return the batches of a tensor. Weights are looked up each time: they may change."""
         weights = self._network.weights
         if source in weights:
             return [self._tf.constant(weights[source])] * self._batches
@@ -106,8 +106,8 @@ def _size(value: Any) -> int:
 def _operation(node: Any, tf: Any) -> Callable[[list[Any]], list[Any]]:
     """Return a function from a node's inputs, in their order, to its outputs.
 
-    The node is run as it stands, by the door through which TensorFlow's own Python functions
-    go, for those take the same inputs under other names, in other orders and in lists.
+    It calls the internal function beneath TensorFlow's Python functions, because those take the
+    same inputs under other names, in another order or in lists.
     """
     from tensorflow.python.eager import context, execute
     from tensorflow.python.framework import op_def_registry
@@ -133,7 +133,7 @@ def _operation(node: Any, tf: Any) -> Callable[[list[Any]], list[Any]]:
 
 
 def _count(output: Any, node: Any) -> int:
-    """Return how many tensors one output of an operation's definition stands for."""
+    """Return the number of tensors in one output of an operation's definition."""
     if output.number_attr:
         return int(node.attr[output.number_attr].i)
     return len(node.attr[output.type_list_attr].list.type) if output.type_list_attr else 1

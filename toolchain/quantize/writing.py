@@ -1,15 +1,16 @@
-"""Writes a quantised network as TF.js artifacts, in one of two forms of the same values.
+"""Writes a quantised network as TF.js artifacts, in one of two forms with the same values.
 
-*Packed* is for our page: each kernel is one byte a channel, which names its step in a
-table, and one byte a weight; the page decodes them once into float32
-(`web/src/worker/packed-weights.ts`). *Stock* is for any TF.js 4: each kernel is a uint8
-constant that TF.js decodes to whole numbers times a power of two, times a small constant
-of what the channels' steps are beside it, a product that the graph computes, on the
-kernel or behind its layer.
+*Packed* is for this project's page: each kernel is one byte per channel, the index of its step in
+a table, and one byte per weight. The page decodes them once into float32
+(`web/src/worker/packed-weights.ts`).
 
-TF.js folds no constants, and a kernel that is computed is also laid out anew for XNNPACK
-at each inference. An initializer graph would compute it once, but what it returns is lost
-where the first inference runs within `tf.tidy`.
+*Stock* is for any TF.js 4: each kernel is a uint8 constant, which TF.js decodes to whole numbers
+times a power of two, and a small constant of the channels' steps divided by that power. The graph
+multiplies both, on the kernel or on the layer's output.
+
+TF.js folds no constants, so a product on the kernel is computed at each inference, and XNNPACK
+prepares the kernel again each time. An initializer graph would compute it once, but its result is
+lost if the first inference runs within `tf.tidy`.
 """
 
 from __future__ import annotations
@@ -39,10 +40,10 @@ Format = Literal["packed", "stock"]
 FORMATS: tuple[Format, ...] = get_args(Format)
 
 _CHEAPER_AFTER = 4
-"""A layer's output may have this many times its weights and still be cheaper to scale.
+"""Up to this ratio of output values to weights, scaling a layer's output is cheaper.
 
-On the WebAssembly backend scaling a kernel took 9 ns a weight, scaling an output and
-adding bias and activation unfused 2 ns a value.
+Measured on the WebAssembly backend: scaling a kernel took 9 ns per weight; scaling an output, and
+adding bias and activation unfused, 2 ns per value. `make bench-stock` shows the result.
 """
 
 
@@ -58,12 +59,12 @@ def write(
 
     Args:
         network: The network with its final biases.
-        kernels: The rounded kernels by name; all other weights are stored as float16, or as
-            they are where they hold integers or what float16 cannot.
+        kernels: The rounded kernels by name. Other weights are stored as float16, or unchanged if
+            they are integers or do not fit into float16.
         folder: Where to write.
-        form: For our page, or for any TF.js.
-        shard_bytes: The largest size of one weight file. The first one of packed weights is
-            smaller, for the page asks for it before the others.
+        form: For this project's page, or for any TF.js.
+        shard_bytes: Largest size of a weight file. The first file of packed weights is smaller,
+            because the page fetches it before the others.
     """
     from google.protobuf import json_format
     from tensorflow.core.framework import graph_pb2
@@ -125,11 +126,11 @@ def write(
 
 
 def _table(kernels: Mapping[str, Rounded]) -> dict[np.float32, int]:
-    """Number all steps that occur."""
+    """Return the index of each distinct step."""
     steps = np.unique(np.concatenate([rounded.steps for rounded in kernels.values()]))
     if len(steps) > MAX_SCALES:
         raise BadInputError(
-            f"the kernels need {len(steps)} different steps and the packed format has room for "
+            f"the kernels need {len(steps)} different steps and the packed format holds only "
             f"{MAX_SCALES}; use --format stock"
         )
     return {step: index for index, step in enumerate(steps)}
@@ -174,18 +175,18 @@ def _stock_steps(name: str, value: Array, rounded: Rounded) -> tuple[dict[str, A
     with np.errstate(over="ignore"):
         rounded_steps = steps.astype(np.float16)
     if not np.array_equal(rounded_steps.astype(np.float32), steps):
-        # The steps are made to be float16; one that is too small for it is not.
+        # Steps are float16 numbers, except those too small for float16.
         entry.pop("quantization", None)
         content = steps.astype("<f4").tobytes()
     return entry, content
 
 
 def _power(rounded: Rounded) -> float:
-    """Return the power of two that is nearest to most channels' steps.
+    """Return the power of two that is nearest to the median step.
 
-    With it in the kernel, an output that is yet to be scaled is about as large as it will
-    be, and has room in the float16 textures of phones; as whole numbers MobileNetV2's
-    reached 43,000 of 65,504.
+    With it in the kernel, outputs that are not scaled yet have about their final size and fit
+    into the float16 textures of phones. With whole numbers alone, MobileNetV2's reached 43,000;
+    float16 ends at 65,504.
     """
     return float(2.0 ** np.rint(np.log2(np.median(rounded.steps))))
 
@@ -195,7 +196,7 @@ def _with_products(
 ) -> list[Any]:
     """Return the nodes with every kernel as two constants, and the products with the steps.
 
-    A product takes the name of what it scales, so that its readers stay as they are.
+    A product takes the name of the node that it scales, so its readers need no change.
     """
     from tensorflow.core.framework import node_def_pb2
 
@@ -230,7 +231,8 @@ def _with_products(
 def _scaled_after(network: LayerGraph, kernels: Mapping[str, Rounded]) -> dict[str, str]:
     """Return the layers whose output is cheaper to scale than their kernel, and their kernels.
 
-    Never a depthwise one: its few weights cost less than its own bias and activation.
+    Depthwise layers are never among them: scaling their few weights costs less than computing
+    bias and activation separately.
     """
     readers = network.consumers()
     outputs = _output_sizes(network)
@@ -245,7 +247,7 @@ def _scaled_after(network: LayerGraph, kernels: Mapping[str, Rounded]) -> dict[s
 
 
 def _output_sizes(network: LayerGraph) -> dict[str, float]:
-    """Return how many values each layer gives for one image; infinite where that is open."""
+    """Return each layer's number of output values per image; infinite if it is unknown."""
     from tensorflow.core.framework import graph_pb2
 
     tf = tensorflow.load()
