@@ -3,7 +3,7 @@ import { describe, expect, it, vi } from 'vitest';
 import type { Transfer } from '../src/messages';
 import { leastBytes, leastMs, type Profile, rowsOf } from '../src/page/network-table';
 import type { LoadedFile } from '../src/page/transfers';
-import { transfer } from './requests';
+import { transfer } from './transfer';
 
 const slow = { name: 'slow-3g', down_bits: 400_000, round_trip_ms: 400 };
 const mobile = { name: '4g', down_bits: 9_000_000, round_trip_ms: 170 };

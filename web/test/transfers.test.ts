@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
 import { bringers, partOf, type Side, TransferCount } from '../src/page/transfers';
-import { transfer as request } from './requests';
+import { transfer as request } from './transfer';
 
 const site = 'https://example.org/some/sub/';
 const addresses = {

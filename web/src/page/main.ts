@@ -13,10 +13,11 @@ import { addressPreference, rememberedPreference } from './backend-preference';
 import { preloadFeaturesWhenTouched } from './feature-preload';
 import { firstPaint } from './first-paint';
 import { Session } from './session';
-import type { SessionEvents } from './session-events';
+import { initialState } from './session-state';
 import { siteFiles } from './site-files';
 import { addressedVariant } from './variant-choice';
 import { shown } from './view';
+import { WorkerClient } from './worker-client';
 
 const files = siteFiles(document.documentElement);
 const variant = addressedVariant(files.variants, location.search);
@@ -26,17 +27,18 @@ const offered = availableBackends(window);
 const addressed = addressPreference(location.search);
 
 const session: Session = new Session(
-  variant ?? files,
-  files.preview,
-  addressed ?? rememberedPreference(memory, offered),
-  offered,
+  initialState({
+    model: variant ?? files,
+    preview: files.preview,
+    preference: addressed ?? rememberedPreference(memory, offered),
+    offered,
+  }),
+  (hear, downloadEvents) => new WorkerClient(hear, downloadEvents),
   firstPaint(),
-  held(
-    parsed().then(() => {
-      const chosen = addressed?.backend ?? memory.choice;
-      return shown({ session, files, variant, memory, offered, chosen });
-    }),
-  ),
+  parsed().then(() => {
+    const chosen = addressed?.backend ?? memory.choice;
+    return shown({ session, files, variant, memory, offered, chosen });
+  }),
 );
 if (files.hasSamples) {
   session.expect();
@@ -51,20 +53,4 @@ async function parsed(): Promise<void> {
       document.addEventListener('DOMContentLoaded', resolve, { once: true });
     });
   }
-}
-
-/** Holds events back until there is somebody to show them. */
-function held(view: Promise<SessionEvents>): SessionEvents {
-  return {
-    state: (state) => void view.then((its) => its.state(state)),
-    progress: (received, total) => void view.then((its) => its.progress(received, total)),
-    interrupted: (isInterrupted) => void view.then((its) => its.interrupted(isInterrupted)),
-    stage: (stage, span) => void view.then((its) => its.stage(stage, span)),
-    transfers: (transfers) => void view.then((its) => its.transfers(transfers)),
-    backend: (report) => void view.then((its) => its.backend(report)),
-    compared: (race) => void view.then((its) => its.compared(race)),
-    tagged: (tagging, role) => void view.then((its) => its.tagged(tagging, role)),
-    upgraded: () => void view.then((its) => its.upgraded()),
-    failed: (sentence, retry) => void view.then((its) => its.failed(sentence, retry)),
-  };
 }

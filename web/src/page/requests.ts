@@ -1,92 +1,97 @@
-/** What is to be tagged: the photo on show, and photos beside it. */
+/** Which photos are to be tagged: the one on show, and those in the background. */
 
-import type { Photo } from '../messages';
-import { BackgroundQueue } from './background-queue';
+import type { Photo, Refusal, Tagging } from '../messages';
 
 /** What stands where there is no photo on show: nothing, one on its way, or the camera's picture. */
 export type InPlace = 'nothing' | 'expected' | 'live';
 
-/** Numbers photos, so that an answer tells which one it is for. */
-export class Requests {
-  readonly side = new BackgroundQueue();
-  #ids = 0;
-  #shownId = 0;
-  #photo: Blob | undefined;
-  #inPlace: InPlace = 'nothing';
-  #isAnswerDue = false;
+/** A photo of the background queue: of a gallery, or a camera's frame. */
+export interface Queued {
+  /** Names the photo to whoever asked for its tags. */
+  readonly key: number;
+  readonly photo: Photo;
+}
 
-  /** The id of the photo on show; answers for others on show before are late. */
-  get shownId(): number {
-    return this.#shownId;
+/** What came of a background photo. */
+export type BackgroundAnswer =
+  | { readonly kind: 'tagged'; readonly tagging: Tagging; readonly thumbnail: ImageBitmap | null }
+  | { readonly kind: 'refused'; readonly refusal: Refusal }
+  /** The model failed while it had the photo. */
+  | { readonly kind: 'failed' }
+  /** It was not looked at; ask again where it still matters. */
+  | { readonly kind: 'lost' };
+
+/** Frees the small picture of an answer that nobody uses: browsers keep it until it is closed. */
+export function discard(answer: BackgroundAnswer): void {
+  if (answer.kind === 'tagged') {
+    answer.thumbnail?.close();
   }
+}
 
+/** All photos that still matter. Ids number photos, so that an answer names the one it is for. */
+export interface Requests {
+  readonly lastId: number;
+  /** The id of the photo on show; answers for earlier photos on show are too late. */
+  readonly shownId: number;
   /** The photo on show. */
-  get photo(): Blob | undefined {
-    return this.#photo;
-  }
+  readonly photo: Blob | null;
+  readonly inPlace: InPlace;
+  /** Whether the full model has the photo on show and has not answered. */
+  readonly isAnswerDue: boolean;
+  readonly waiting: readonly Queued[];
+  /**
+   * The one background photo that the worker has. It is never more than one, so that a photo
+   * that the visitor gives meanwhile waits for one of these at most.
+   */
+  readonly asked: (Queued & { readonly id: number }) | null;
+}
 
-  /** Whether a photo is on show, or on its way. */
-  get hasPhoto(): boolean {
-    return this.#photo !== undefined || this.#inPlace === 'expected';
-  }
+/** Nothing to tag. */
+export const NO_REQUESTS: Requests = {
+  lastId: 0,
+  shownId: 0,
+  photo: null,
+  inPlace: 'nothing',
+  isAnswerDue: false,
+  waiting: [],
+  asked: null,
+};
 
-  /** Whether the camera's picture is on show. */
-  get isLive(): boolean {
-    return this.#inPlace === 'live';
-  }
+/** Puts something in place of the photo on show, whose answer will be too late. */
+export function replace(requests: Requests, inPlace: InPlace): Requests {
+  const id = requests.lastId + 1;
+  return { ...forget(requests), lastId: id, shownId: id, inPlace };
+}
 
-  /** Puts something in place of the photo on show, whose answer will be late. */
-  replace(inPlace: InPlace): void {
-    this.#shownId = ++this.#ids;
-    this.forget();
-    this.#inPlace = inPlace;
-  }
+/** Shows a photo in place of what is there. */
+export function show(requests: Requests, photo: Blob): Requests {
+  return { ...replace(requests, 'nothing'), photo };
+}
 
-  /** Shows a photo in place of what is there. */
-  show(file: Blob): void {
-    this.replace('nothing');
-    this.#photo = file;
-  }
+/** Forgets the photo on show, which cannot be tagged. */
+export function forget(requests: Requests): Requests {
+  return { ...requests, photo: null, inPlace: 'nothing', isAnswerDue: false };
+}
 
-  /** Forgets the photo on show, which cannot be tagged. */
-  forget(): void {
-    this.#photo = undefined;
-    this.#inPlace = 'nothing';
-    this.#isAnswerDue = false;
-  }
+/** Returns whether a photo is on show, or on its way. */
+export function hasPhoto({ photo, inPlace }: Requests): boolean {
+  return photo !== null || inPlace === 'expected';
+}
 
-  /** Notes that the full model has the photo on show. */
-  handedOn(): void {
-    this.#isAnswerDue = true;
+/** Returns the file that has this id, if it still matters. */
+export function fileOf({ asked, photo, shownId }: Requests, id: number): Blob | null {
+  if (asked?.id === id) {
+    return asked.photo.kind === 'file' ? asked.photo.file : null;
   }
+  return id === shownId ? photo : null;
+}
 
-  /** Notes that the full model has answered. */
-  answered(id: number): void {
-    if (id === this.#shownId) {
-      this.#isAnswerDue = false;
-    }
+/** Takes the next background photo for the worker, if it is its turn. */
+export function takeNext(requests: Requests): Requests {
+  const [first, ...waiting] = requests.waiting;
+  if (!first || requests.isAnswerDue || requests.asked) {
+    return requests;
   }
-
-  /** Returns the file that has this id, if it still matters. */
-  file(id: number): Blob | undefined {
-    const beside = this.side.photo(id);
-    if (beside) {
-      return beside.kind === 'file' ? beside.file : undefined;
-    }
-    return id === this.#shownId ? this.#photo : undefined;
-  }
-
-  /** Takes the next photo beside the one on show, if it is its turn. */
-  next(): { readonly id: number; readonly photo: Photo } | undefined {
-    if (this.#isAnswerDue || this.side.isAsked) {
-      return undefined;
-    }
-    const id = this.#ids + 1;
-    const photo = this.side.next(id);
-    if (!photo) {
-      return undefined;
-    }
-    this.#ids = id;
-    return { id, photo };
-  }
+  const id = requests.lastId + 1;
+  return { ...requests, lastId: id, waiting, asked: { ...first, id } };
 }

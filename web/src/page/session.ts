@@ -1,419 +1,239 @@
-/** Brings photos and workers together, and keeps what is shown true to the last photo. */
+/** Brings photos and workers together: carries out what `session-reducer.ts` decides. */
 
-import type {
-  BackendName,
-  BackendPreference,
-  Failure,
-  FromWorker,
-  Photo,
-  Refusal,
-  Span,
-  Stage,
-} from '../messages';
-import { backendFault, previewPreference, fallbackAfter } from './backend-preference';
-import { WorkerClient } from './worker-client';
+import type { BackendPreference, FromWorker, Photo } from '../messages';
+import type { DownloadEvents } from './downloads';
 import { preloadFeatures } from './feature-preload';
-import type { PageState } from './page-state';
-import { Requests } from './requests';
+import { type BackgroundAnswer, discard } from './requests';
 import { keepsDownloads, prepareSecondVisit } from './second-visit';
-import { failureSentence, refusalSentence } from './sentences';
-import type { SessionEvents } from './session-events';
-import type { ModelFiles, Role } from './site-files';
-import type { BackgroundAnswer } from './background-queue';
+import { refusalSentence } from './sentences';
+import { reduce } from './session-reducer';
+import type { Effect, SessionEvent, SessionState } from './session-state';
+import { callView, type SessionView, type ViewCall } from './session-view';
+import type { ModelFiles } from './site-files';
+import type { WorkerClient } from './worker-client';
 
-/**
- * One visit to the page.
- *
- * On a first visit a preview, if the site has one, answers until the full model does: the full
- * one starts when the preview's files have come, both get the photos, and the preview is gone
- * at the full one's first tags.
- */
+/** What the session needs of a worker client. */
+export type Client = Pick<WorkerClient, 'start' | 'classify' | 'giveUp' | 'end' | 'downloaded'>;
+
+/** Makes a worker client; see the constructor of {@link WorkerClient}. */
+export type Connect = (
+  hear: (message: FromWorker) => void,
+  downloadEvents: Omit<DownloadEvents, 'failed'>,
+) => Client;
+
+/** One visit to the page. */
 export class Session {
-  readonly #preview: ModelFiles | null;
-  readonly #offered: ReadonlySet<BackendName>;
+  readonly #connect: Connect;
   readonly #firstPaint: Promise<void>;
-  readonly #events: SessionEvents;
-  readonly #clients = new Map<Role, WorkerClient>();
-  readonly #ready = new Set<Role>();
-  #model: ModelFiles;
-  #preference: BackendPreference;
-  /** Of the full model. */
-  #failure: Failure | undefined;
-  /** Whether the full model has. */
-  #hasTagged = false;
-  #hasPreviewFailed = false;
-  /** Whether a wrong file has been fetched anew since the model was last there. */
-  #hasRefetched = false;
-  readonly #requests = new Requests();
-  /** The last one whose downloads were handed to the service worker. */
-  #kept: WorkerClient | undefined;
-  /** The photo whose tags are shown as the preview found them. */
-  #previewedId: number | undefined;
+  readonly #view: Promise<SessionView>;
+  readonly #clients = new Map<number, Client>();
+  /** What answers for background photos, by their keys. */
+  readonly #answers = new Map<number, (answer: BackgroundAnswer) => void>();
+  readonly #events: SessionEvent[] = [];
+  #state: SessionState;
+  #lastKey = 0;
+  #isBusy = false;
 
   /**
-   * @param model - The variant to begin with.
-   * @param offered - The backends that may stand in for one that the visitor chose.
+   * @param state - The one to begin with.
    * @param firstPaint - What most of the weights wait for.
+   * @param view - What it is told before this settles is told it then.
    */
   constructor(
-    model: ModelFiles,
-    preview: ModelFiles | null,
-    preference: BackendPreference,
-    offered: ReadonlySet<BackendName>,
+    state: SessionState,
+    connect: Connect,
     firstPaint: Promise<void>,
-    events: SessionEvents,
+    view: Promise<SessionView>,
   ) {
-    this.#model = model;
-    this.#preview = preview;
-    this.#preference = preference;
-    this.#offered = offered;
+    this.#state = state;
+    this.#connect = connect;
     this.#firstPaint = firstPaint;
-    this.#events = events;
+    this.#view = view;
   }
 
-  /** The photo that was last given, if it is there and a picture. */
+  /** The photo that was last given, if it has arrived and is a picture. */
   get photo(): Blob | null {
-    return this.#requests.photo ?? null;
+    return this.#state.requests.photo;
   }
 
-  /** Starts anew on another backend, with the photo that was last given. */
+  /** Starts again on another backend, with the photo that was last given. */
   switchTo(preference: BackendPreference): void {
-    this.#preference = preference;
-    this.#restart();
+    this.#dispatch({ kind: 'switch-backend', preference });
   }
 
-  /** Starts anew with another variant of the model, likewise. */
+  /** Starts again with another variant of the model, likewise. */
   take(model: ModelFiles): void {
-    this.#model = model;
-    this.#restart();
+    this.#dispatch({ kind: 'switch-variant', model });
   }
 
-  #restart(): void {
-    this.#end('preview');
-    // The files are in the browser's cache, and are right unless one of them was what failed.
-    this.start(this.#failure !== undefined && backendFault(this.#failure) === null);
-  }
-
-  /** Starts the model; after a failure anew, with the photo that was last given. */
+  /** Starts the model; after a failure again, with the photo that was last given. */
   start(afresh = false): void {
-    this.#end('full');
-    this.#failure = undefined;
-    const preview = this.#preview;
-    if (preview && !this.#clients.has('preview') && !this.#isPastPreview) {
-      this.#begin('preview', preview, afresh);
-    } else {
-      this.#begin('full', this.#model, afresh);
-    }
-    this.#events.state(this.#pendingState);
+    this.#dispatch({ kind: 'start', afresh });
   }
 
-  /** Says that a photo is on its way, so that those before it no longer count. */
+  /** Says that a photo is on its way, so that earlier ones no longer count. */
   expect(): void {
-    this.#requests.replace('expected');
-    if (this.#ready.size > 0) {
-      this.#events.state('tagging');
-    }
+    this.#dispatch({ kind: 'expect' });
   }
 
-  /** Says that the camera's frames come in place of a photo, by {@link ask}. */
+  /** Says that the camera's frames replace the photo on show, by {@link ask}. */
   goLive(): void {
-    this.#requests.replace('live');
-    for (const client of this.#clients.values()) {
-      client.giveUp();
-    }
-    this.recover();
-    this.#events.state(this.#pendingState);
+    this.#dispatch({ kind: 'go-live' });
   }
 
-  /** Starts anew if the model has failed. */
+  /** Starts again if the model has failed. */
   recover(): void {
-    if (this.#failure) {
-      this.start(true);
-    }
+    this.#dispatch({ kind: 'recover' });
   }
 
   /**
-   * Tags a photo beside the one on show, by the full model when it is there and has time.
+   * Tags a photo in the background, by the full model when it is ready and has time.
    *
-   * @param signal - Withdraws it.
+   * @param signal - Withdraws the photo, which is then lost.
    */
   ask(photo: Photo, signal: AbortSignal): Promise<BackgroundAnswer> {
-    const answer = this.#requests.side.put(photo, signal);
-    this.#serveSide();
-    return answer;
+    return new Promise((resolve) => {
+      if (signal.aborted) {
+        if (photo.kind === 'frame') {
+          photo.frame.close();
+        }
+        resolve({ kind: 'lost' });
+        return;
+      }
+      const key = ++this.#lastKey;
+      const withdraw = (): void => this.#dispatch({ kind: 'withdraw', key });
+      signal.addEventListener('abort', withdraw);
+      this.#answers.set(key, (answer) => {
+        signal.removeEventListener('abort', withdraw);
+        resolve(answer);
+      });
+      this.#dispatch({ kind: 'ask', key, photo });
+    });
   }
 
   /**
-   * Tags a photo in place of every one before it, as soon as a model is there.
+   * Tags a photo in place of every earlier one, as soon as a model is ready.
    *
-   * @param isAsked - Whether the visitor gave it; after a failure only that is worth another try.
+   * @param isAsked - Whether the visitor gave it; after a failure only that is worth a retry.
    */
   tag(file: Blob, isAsked = true): void {
-    this.expect();
-    this.#requests.show(file);
-    const isRetry = this.#failure !== undefined && isAsked;
-    if (isRetry) {
-      this.#end('full');
-    }
-    for (const role of this.#clients.keys()) {
-      this.#handOn(role);
-    }
-    if (isRetry) {
-      this.start(true);
-    }
+    this.#dispatch({ kind: 'tag', file, isAsked });
   }
 
   /** Says that there is nothing to tag after all. */
   giveUp(sentence: string): void {
-    this.#requests.forget();
-    for (const client of this.#clients.values()) {
-      client.giveUp();
-    }
-    this.#events.failed(sentence, this.#failure !== undefined);
-    if (this.#ready.size > 0) {
-      this.#events.state('failed');
-    }
-    this.#serveSide();
+    this.#dispatch({ kind: 'give-up', sentence });
   }
 
-  /** Hands the photo on show to a model. */
-  #handOn(role: Role): void {
-    const { photo, shownId } = this.#requests;
-    if (photo) {
-      this.#clients.get(role)?.classify(shownId, { kind: 'file', file: photo });
-      if (role === 'full') {
-        this.#requests.handedOn();
+  /** Takes an event; one that an effect causes waits until all effects of the event before ran. */
+  #dispatch(event: SessionEvent): void {
+    this.#events.push(event);
+    if (this.#isBusy) {
+      return;
+    }
+    this.#isBusy = true;
+    try {
+      for (let next = this.#events.shift(); next; next = this.#events.shift()) {
+        const { state, effects } = reduce(this.#state, next);
+        this.#state = state;
+        effects.forEach((effect) => this.#run(effect));
       }
+    } finally {
+      this.#isBusy = false;
     }
   }
 
-  /** Hands on the next of the photos beside the one on show, if it is their turn. */
-  #serveSide(): void {
-    const next = this.#ready.has('full') ? this.#requests.next() : undefined;
-    if (next) {
-      this.#clients.get('full')?.classify(next.id, next.photo);
-    }
-  }
-
-  get #isPastPreview(): boolean {
-    return this.#hasTagged || this.#hasPreviewFailed;
-  }
-
-  /** What the page is about as long as the full model has not tagged the last photo. */
-  get #pendingState(): PageState {
-    if (this.#previewedId === this.#requests.shownId) {
-      return 'previewing';
-    }
-    if (this.#ready.size > 0 && this.#requests.hasPhoto) {
-      return 'tagging';
-    }
-    return this.#ready.has('full') ? (this.#requests.isLive ? 'live' : 'ready') : 'loading';
-  }
-
-  /** @param afresh - Holds for the full model too where it follows the preview. */
-  #begin(role: Role, files: ModelFiles, afresh: boolean): void {
-    const isFull = role === 'full';
-    const client = new WorkerClient(
-      (message) => {
-        // What a worker that was ended had still said is no longer of interest.
-        if (client === this.#clients.get(role)) {
-          this.#hear(message, role, client);
+  #run(effect: Effect): void {
+    switch (effect.kind) {
+      case 'start-client':
+        this.#startClient(effect);
+        break;
+      case 'end-client':
+        this.#clients.get(effect.client)?.end();
+        this.#clients.delete(effect.client);
+        break;
+      case 'classify':
+        this.#clients.get(effect.client)?.classify(effect.id, effect.photo);
+        break;
+      case 'no-photo':
+        this.#clients.get(effect.client)?.giveUp();
+        break;
+      case 'decode':
+        void this.#decode(effect);
+        break;
+      case 'explain': {
+        const { id, file, refusal } = effect;
+        void refusalSentence(file, refusal).then((sentence) =>
+          this.#dispatch({ kind: 'explained', id, sentence }),
+        );
+        break;
+      }
+      case 'keep-downloads': {
+        const client = this.#clients.get(effect.client);
+        if (client) {
+          void prepareSecondVisit(client.downloaded);
         }
-      },
+        break;
+      }
+      case 'answer':
+        this.#answer(effect.key, effect.answer);
+        break;
+      case 'close':
+        effect.picture.close();
+        break;
+      case 'log':
+        console.info(effect.text, effect.detail);
+        break;
+      case 'view':
+        this.#tell(effect.call);
+        break;
+    }
+  }
+
+  #startClient({
+    role,
+    client: id,
+    files,
+    preference,
+    afresh,
+    expectsPhoto,
+  }: Extract<Effect, { kind: 'start-client' }>): void {
+    const client = this.#connect(
+      (message) => this.#dispatch({ kind: 'message', client: id, message }),
       {
-        progress: (receivedBytes) => this.#events.progress(receivedBytes, files.weightBytes),
-        interrupted: (isInterrupted) => this.#events.interrupted(isInterrupted),
-        finished: (span) => {
-          if (isFull) {
-            this.#showStage('download', span);
-          } else {
-            this.#follow(afresh);
-          }
-        },
+        progress: (received) =>
+          this.#tell({ name: 'progress', args: [received, files.weightBytes] }),
+        interrupted: (isInterrupted) => this.#tell({ name: 'interrupted', args: [isInterrupted] }),
+        finished: (span) => this.#dispatch({ kind: 'downloaded', client: id, span }),
       },
     );
-    this.#clients.set(role, client);
-    const preference = isFull
-      ? this.#preference
-      : previewPreference(this.#preference, this.#offered);
+    this.#clients.set(id, client);
     client.start(files, preference, {
       afresh,
-      keep: isFull && keepsDownloads(),
+      keep: role === 'full' && keepsDownloads(),
       weightsAfter: this.#firstPaint,
-      expectsPhoto: this.#requests.hasPhoto,
+      expectsPhoto,
     });
-    this.#handOn(role);
   }
 
-  /** Lets the full model follow the preview. */
-  #follow(afresh: boolean): void {
-    if (!this.#clients.has('full')) {
-      this.#events.progress(0, this.#model.weightBytes);
-      this.#begin('full', this.#model, afresh);
-    }
-  }
-
-  #end(role: Role): void {
-    this.#clients.get(role)?.end();
-    this.#clients.delete(role);
-    this.#ready.delete(role);
-    if (role === 'preview') {
-      this.#previewedId = undefined;
-    } else {
-      this.#requests.side.abandon({ kind: 'lost' });
-    }
-  }
-
-  #hear(message: FromWorker, role: Role, client: WorkerClient): void {
-    switch (message.kind) {
-      case 'stage':
-        if (role === 'full') {
-          this.#showStage(message.stage, message.span);
-        } else if (message.stage === 'first-tag') {
-          this.#showStage('preview', message.span);
-        }
-        break;
-      case 'transfers':
-        this.#events.transfers(message.transfers);
-        break;
-      case 'backend':
-        this.#events.backend(message.report);
-        break;
-      case 'compared':
-        this.#events.compared(message.race);
-        break;
-      case 'ready':
-        this.#ready.add(role);
-        this.#hasRefetched &&= role !== 'full';
-        if (!this.#failure && this.#pendingState !== 'loading') {
-          this.#events.state(this.#pendingState);
-        }
-        this.#serveSide();
-        break;
-      case 'tagged':
-        this.#show(message, role);
-        this.#serveSide();
-        break;
-      case 'passed-over':
-        this.#requests.side.settle(message.id, { kind: 'lost' });
-        this.#serveSide();
-        break;
-      case 'pixels-wanted':
-        void this.#sendPixels(message, client);
-        break;
-      case 'refused':
-        void this.#refuse(message.id, message.refusal);
-        break;
-      case 'failed':
-        if (role === 'full') {
-          this.#fail(message.failure);
-        } else {
-          this.#dropPreview(message.failure);
-        }
-        break;
-    }
-  }
-
-  #show({ id, tagging, thumbnail }: Extract<FromWorker, { kind: 'tagged' }>, role: Role): void {
-    this.#requests.side.settle(id, { kind: 'tagged', tagging, thumbnail });
-    const isLast = id === this.#requests.shownId;
-    const isUpgrade = isLast && role === 'full' && this.#previewedId === id;
-    if (isLast) {
-      this.#events.tagged(tagging, role);
-    }
-    if (role === 'full') {
-      this.#requests.answered(id);
-      this.#end('preview');
-      this.#keep();
-    } else if (isLast) {
-      this.#previewedId = id;
-    }
-    // What went wrong with the full model is no better for the preview's tags.
-    if (isLast && !this.#failure) {
-      this.#events.state(role === 'full' ? 'tagged' : 'previewing');
-    }
-    if (isUpgrade) {
-      this.#events.upgraded();
-    }
-  }
-
-  /** Goes on without the preview, of which nothing need be said: the full model is coming. */
-  #dropPreview(failure: Failure): void {
-    console.info('The page does without its preview.', failure);
-    this.#hasPreviewFailed = true;
-    this.#end('preview');
-    this.#follow(false);
-    if (!this.#failure) {
-      this.#events.state(this.#pendingState);
-    }
-  }
-
-  #fail(failure: Failure): void {
-    const detail = backendFault(failure);
-    const next = detail === null ? null : fallbackAfter(this.#preference, detail, this.#offered);
-    if (next) {
-      this.switchTo(next);
-      return;
-    }
-    if (failure.code === 'damaged' && !this.#hasRefetched) {
-      // It may have been the browser's copy of it, or a cache's on the way.
-      this.#hasRefetched = true;
-      this.start(true);
-      return;
-    }
-    this.#ready.delete('full');
-    this.#requests.side.abandon({ kind: 'failed' });
-    this.#failure = failure;
-    this.#events.failed(failureSentence(failure), true);
-    this.#events.state('failed');
-  }
-
-  /** The stages lead from the click on a link to the first tags; a later start has no place there. */
-  #showStage(stage: Stage, span: Span): void {
-    if (!this.#hasTagged) {
-      this.#events.stage(stage, span);
-    }
-  }
-
-  /** The second visit is made ready once there are tags: it must not keep them waiting. */
-  #keep(): void {
-    const client = this.#clients.get('full');
-    if (client && client !== this.#kept) {
-      this.#kept = client;
-      this.#hasTagged = true;
-      void prepareSecondVisit(client.downloaded);
-    }
-  }
-
-  async #sendPixels(
-    { id, input }: Extract<FromWorker, { kind: 'pixels-wanted' }>,
-    client: WorkerClient,
-  ): Promise<void> {
-    const file = this.#requests.file(id);
-    if (!file) {
-      return;
-    }
+  async #decode({ client, id, file, input }: Extract<Effect, { kind: 'decode' }>): Promise<void> {
     preloadFeatures();
     const { decodeForWorker } = await import('./decode-for-worker');
-    const photo = await decodeForWorker(file, input);
-    if (typeof photo === 'string') {
-      void this.#refuse(id, photo);
-    } else if (this.#requests.file(id)) {
-      client.classify(id, photo);
+    const result = await decodeForWorker(file, input);
+    this.#dispatch({ kind: 'decoded', client, id, result });
+  }
+
+  #answer(key: number, answer: BackgroundAnswer): void {
+    const resolve = this.#answers.get(key);
+    this.#answers.delete(key);
+    if (resolve) {
+      resolve(answer);
+    } else {
+      discard(answer);
     }
   }
 
-  /** Answers for a photo that cannot be tagged, or says why. */
-  async #refuse(id: number, refusal: Refusal): Promise<void> {
-    if (this.#requests.side.settle(id, { kind: 'refused', refusal })) {
-      this.#serveSide();
-      return;
-    }
-    const file = this.#requests.file(id);
-    const sentence = file && (await refusalSentence(file, refusal));
-    // The preview's worker refuses it too.
-    if (sentence && this.#requests.file(id)) {
-      this.giveUp(sentence);
-    }
+  #tell(call: ViewCall): void {
+    void this.#view.then((view) => callView(view, call));
   }
 }

@@ -15,7 +15,7 @@ import { PhotoFrame } from './photo-frame';
 import { listenToSources } from './photo-sources';
 import { fetchSample, listenToSamples, type Sample, showThumbnails } from './samples';
 import type { Session } from './session';
-import type { SessionEvents } from './session-events';
+import type { SessionView } from './session-view';
 import { absolute, type SiteFiles, type Variant } from './site-files';
 import { StatusLine } from './status-line';
 import { TagList } from './tag-list';
@@ -35,14 +35,7 @@ export interface Subject {
 }
 
 /** Takes hold of the document's elements; returns what shows the session's events in them. */
-export function shown({
-  session,
-  files,
-  variant,
-  memory,
-  offered,
-  chosen,
-}: Subject): SessionEvents {
+export function shown({ session, files, variant, memory, offered, chosen }: Subject): SessionView {
   const samples = listenToSamples(document, (sample) => void tagSample(sample));
 
   const status = new StatusLine({
@@ -100,7 +93,7 @@ export function shown({
       })
     : undefined;
 
-  const events: SessionEvents = {
+  const events: SessionView = {
     state: (state) => {
       showState(state);
       variants?.show(state);

@@ -3,8 +3,8 @@
 import { element } from '../elements';
 import { say } from '../language';
 import type { PhotoPlace } from '../photo-place';
+import { discard } from '../requests';
 import { refusalSentence } from '../sentences';
-import { discard } from '../background-queue';
 import { GalleryCell, THUMBNAIL_SIDE } from './gallery-cell';
 import { csvOf, jsonOf, type ModelRecord } from './gallery-export';
 import { download } from './save-file';
