@@ -47,7 +47,7 @@ define test_installed
 		python -m pytest -n 2 --dist loadgroup $(WHEEL_TESTS)
 endef
 
-WEB_SOURCES := $(shell find web templates -type f -not -path '*/node_modules/*' -not -path 'web/dist*')
+WEB_SOURCES := $(shell find web templates -type f -not -path '*/node_modules/*' -not -path 'web/dist*') $(wildcard docs/*.schema.json)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -141,6 +141,9 @@ docs: .make/venv ## Regenerate docs/cli.md and the JSON schemas from the code.
 	$(BIN)/python -c 'import json; from toolchain.records import build_report; print(json.dumps(build_report.json_schema(), indent=2))' > docs/report.schema.json
 	$(BIN)/python -c 'import json; from toolchain.report import published; print(json.dumps(published.json_schema(), indent=2))' > docs/report.networks.schema.json
 	$(BIN)/python -c 'import json; from toolchain.site import configuration; print(json.dumps(configuration.json_schema(), indent=2))' > docs/toolchain.schema.json
+	$(BIN)/python -c 'import json; from toolchain.site import contract; print(json.dumps(contract.json_schema(), indent=2))' > docs/contract.schema.json
+	$(BIN)/python -c 'import json; from toolchain.tfjs import packing; print(json.dumps(packing.json_schema(), indent=2))' > docs/packing.schema.json
+	cd web && npm run --silent schemas
 
 clean: ## Remove everything built or installed here; the cache stays.
 	rm -rf .make .venv dist build web/dist web/node_modules .mypy_cache .ruff_cache .pytest_cache

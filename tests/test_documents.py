@@ -14,7 +14,8 @@ from tests import cli_reference
 from toolchain.cli.app import app
 from toolchain.records import build_report
 from toolchain.report import published
-from toolchain.site import configuration
+from toolchain.site import configuration, contract
+from toolchain.tfjs import packing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,6 +29,8 @@ ROOT = Path(__file__).parents[1]
         ("report.schema.json", build_report.json_schema),
         ("report.networks.schema.json", published.json_schema),
         ("toolchain.schema.json", configuration.json_schema),
+        ("contract.schema.json", contract.json_schema),
+        ("packing.schema.json", packing.json_schema),
     ],
 )
 def test_the_published_schemas_are_the_codes_own(

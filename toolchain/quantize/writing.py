@@ -117,11 +117,8 @@ def write(
         "weightsManifest": [{"paths": names, "weights": entries}],
     }
     if scales:
-        model["packing"] = {
-            "schema": packing.SCHEMA,
-            "encoding": packing.ENCODING,
-            "scales": [float(step) for step in scales],
-        }
+        table = packing.Packing(scales=tuple(float(step) for step in scales))
+        model["packing"] = table.model_dump(by_alias=True)
     (folder / "model.json").write_text(json.dumps(model, sort_keys=True), "utf-8")
 
 
@@ -144,7 +141,7 @@ def _packed(
         "name": name,
         "shape": list(value.shape),
         "dtype": "float32",
-        "packed": {"channels": channels},
+        "packed": packing.Packed(channels=channels).model_dump(),
     }
     numbers = bytes(table[step] for step in rounded.steps)
     return entry, packing.pack(numbers, rounded.values.T)

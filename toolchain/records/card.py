@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, ConfigDict, Field, ValidationError
 
 from toolchain import text, toml
 from toolchain.errors import BadInputError
@@ -33,7 +33,11 @@ def _ascending(limits: tuple[float, float]) -> tuple[float, float]:
     return limits
 
 
-ValueRange = Annotated[tuple[float, float], AfterValidator(_ascending)]
+ValueRange = Annotated[
+    tuple[float, float],
+    AfterValidator(_ascending),
+    Field(json_schema_extra={"uniqueItems": True}),
+]
 """What pixel values 0 and 255 become in the input tensor."""
 
 
@@ -67,6 +71,8 @@ class InputSpec(Record):
     by `std`, channel by channel; then the channels are put into the order of `channels`.
     `crop_fraction` is the part of the shorter side that the centred square crop keeps.
     """
+
+    model_config = ConfigDict(json_schema_serialization_defaults_required=True)
 
     height: Annotated[int, Field(gt=0, le=MAX_SIDE)]
     width: Annotated[int, Field(gt=0, le=MAX_SIDE)]

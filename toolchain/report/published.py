@@ -23,6 +23,13 @@ if TYPE_CHECKING:
 SCHEMA: Literal[1] = 1
 
 
+class SlowLink(Link):
+    """A link that is slower than the machine."""
+
+    down_bits: float
+    """Bits a second towards the visitor."""
+
+
 class Visits(Part):
     """Visits of one sort, medians."""
 
@@ -52,7 +59,7 @@ class Networks(Part):
     """The whole file."""
 
     schema_: Annotated[Literal[1], Field(alias="schema")] = SCHEMA
-    networks: tuple[Link, ...]
+    networks: tuple[SlowLink, ...]
     """The presets that are slower than the machine, and what else was measured on; from the
     slowest to the fastest."""
     measured: tuple[Profile, ...]
@@ -68,7 +75,8 @@ def networks(report: Report) -> Networks:
     measured_on = (one.network for one in report.measurements)
     by_name = LINKS | {network.name: network for network in measured_on}
     throttled = (each for each in by_name.values() if each.down_bits is not None)
-    ordered = sorted(throttled, key=lambda network: network.down_bits or 0)
+    slow = (SlowLink.model_validate(each.model_dump()) for each in throttled)
+    ordered = sorted(slow, key=lambda network: network.down_bits)
     order = {network.name: place for place, network in enumerate(ordered)}
     profiles = [
         Profile(

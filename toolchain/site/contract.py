@@ -2,7 +2,8 @@
 
 It is JSON: class names, preprocessing and label offset, which stand nowhere else in the
 site, and the graph, so that a page need not ask for `model.json` too. It is stored as gzip,
-for many hosts would send it uncompressed. The reader's side is `web/src/contract.ts`.
+for many hosts would send it uncompressed. `docs/contract.schema.json` is generated from these
+classes, and from it what the page checks (`web/src/schemas/contract.ts`).
 """
 
 from __future__ import annotations
@@ -11,9 +12,9 @@ import gzip
 import io
 import json
 import zlib
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from toolchain.errors import BadInputError
 from toolchain.records.card import Activation, InputSpec, Provenance, Task, first_fault
@@ -26,34 +27,46 @@ _MAX_BYTES = 256 << 20  # of its text, a thousand times that of a MobileNet's
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        populate_by_name=True,
+        json_schema_serialization_defaults_required=True,
+    )
+
+
+Line = Annotated[str, Field(min_length=1)]
+"""Text that the page shows or requests."""
 
 
 class ContractModel(Provenance):
     """Which model it is and where it lies."""
 
-    url: str
+    name: Line
+    source: Line
+    licence: Line
+    url: Line
     """Of `model.json`, relative to the page; the files of weights lie beside it."""
-    quantization: str
-    weight_bytes: int
+    quantization: Line
+    weight_bytes: Annotated[int, Field(ge=0)]
     """Of all files of weights, as they are stored."""
 
 
 class ContractOutput(_Part):
     """How to read the model's output row."""
 
-    label_offset: int
+    label_offset: Annotated[int, Field(ge=0)]
     activation: Activation
     task: Task
-    threshold: float
+    threshold: Annotated[float, Field(gt=0, lt=1)]
     """Of a multi-label model: the score from which on a label is a tag."""
-    labels: tuple[str, ...]
+    labels: Annotated[tuple[str, ...], Field(min_length=1)]
 
 
 class Contract(_Part):
     """The whole file."""
 
-    schema_: Literal[3] = SCHEMA
+    schema_: Annotated[Literal[3], Field(alias="schema")] = SCHEMA
     model: ContractModel
     input: InputSpec
     output: ContractOutput
@@ -62,8 +75,7 @@ class Contract(_Part):
 
     def to_bytes(self) -> bytes:
         """Return the file's content, the same for the same contract."""
-        content = self.model_dump(mode="json")
-        content = {"schema": content.pop("schema_"), **content}
+        content = self.model_dump(mode="json", by_alias=True)
         text = json.dumps(content, separators=(",", ":"), ensure_ascii=False)
         return gzip.compress(text.encode(), 9, mtime=0)
 
@@ -112,3 +124,11 @@ def make(model: TfjsModel, model_url: str) -> Contract:
         ),
         graph=json.loads(graph),
     )
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the JSON schema of the contract."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **Contract.model_json_schema(by_alias=True, mode="serialization"),
+    }

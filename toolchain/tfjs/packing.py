@@ -1,6 +1,7 @@
 """The packed form of a kernel: what stands in `model.json`, and how its bytes are read.
 
-The reader in the page is `web/src/worker/packed-weights.ts`. Beside the manifest,
+The reader in the page is `web/src/worker/packed-weights.ts`; `docs/packing.schema.json` and,
+from it, what the page checks are generated from the records here. Beside the manifest,
 `model.json` holds a table of at most 256 steps, `packing.scales`. A packed weight is one
 byte a channel, the number of its step, then one byte a weight, channel after channel, the
 channels in the order of a stable sort by those numbers: alike channels lie together.
@@ -14,9 +15,11 @@ stream to within a hundredth of Brotli's best.
 from __future__ import annotations
 
 import zlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.json_schema import models_json_schema
 
 from toolchain.errors import BadInputError
 
@@ -25,14 +28,52 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
-SCHEMA = 2
-ENCODING = "gzip"
+SCHEMA: Literal[2] = 2
+ENCODING: Literal["gzip"] = "gzip"
 ZERO = 128
 """The byte that stands for 0."""
 MAX_SCALES = 256
 EARLY_BYTES = 128 << 10
 """Length of the first file, which the page asks for early: what a 4G link carries while the
 page is being painted, after which the other files follow."""
+
+_FLOAT32 = np.finfo(np.float32)
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        populate_by_name=True,
+        json_schema_serialization_defaults_required=True,
+    )
+
+
+class Packing(_Record):
+    """What `packing` of a `model.json` says."""
+
+    schema_: Annotated[Literal[2], Field(alias="schema")] = SCHEMA
+    encoding: Literal["gzip"] = ENCODING
+    scales: tuple[
+        Annotated[float, Field(ge=float(_FLOAT32.smallest_subnormal), le=float(_FLOAT32.max))],
+        ...,
+    ] = Field(max_length=MAX_SCALES)
+    """The steps, each a float32."""
+
+
+class Packed(_Record):
+    """What `packed` of a weight's entry in the manifest says."""
+
+    channels: Annotated[int, Field(gt=0)]
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the JSON schema of `packing` and `packed`, as definitions."""
+    _, definitions = models_json_schema(
+        [(Packing, "serialization"), (Packed, "serialization")], by_alias=True
+    )
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **definitions}
+
 
 _GZIP = 16 + zlib.MAX_WBITS
 _RAW = -zlib.MAX_WBITS

@@ -8,7 +8,7 @@ const good = () => ({
     name: 'a model',
     source: 'somewhere',
     licence: 'Apache-2.0',
-    sha256: 'ab',
+    sha256: '0123456789abcdef'.repeat(4),
     url: 'model/model.12.json',
     quantization: 'float16',
     weight_bytes: 934682,
@@ -44,34 +44,7 @@ function faultOf(json: unknown) {
 
 describe('parseContract', () => {
   it('reads what the build writes', () => {
-    expect(parseContract(good())).toEqual({
-      model: {
-        name: 'a model',
-        source: 'somewhere',
-        licence: 'Apache-2.0',
-        sha256: 'ab',
-        url: 'model/model.12.json',
-        quantization: 'float16',
-        weightBytes: 934682,
-      },
-      input: {
-        height: 224,
-        width: 192,
-        valueRange: [-1, 1],
-        cropFraction: 0.875,
-        mean: [0.5, 0.25, -0.125],
-        std: [1, 2, 0.5],
-        channels: 'bgr',
-      },
-      output: {
-        labelOffset: 1,
-        activation: 'softmax',
-        task: 'single-label',
-        threshold: 0.5,
-        labels: ['tench'],
-      },
-      graph: { modelTopology: {} },
-    });
+    expect(parseContract(good())).toEqual(good());
   });
 
   it.each(['8 bits per channel', 'packed'])('takes %j for a quantization', (quantization) => {
@@ -93,6 +66,7 @@ describe('parseContract', () => {
 
   it.each([
     ['model.name', { model: { ...good().model, name: '' } }],
+    ['model.sha256', { model: { ...good().model, sha256: 'ab' } }],
     ['model.quantization', { model: { ...good().model, quantization: '' } }],
     ['model.url', { model: { ...good().model, url: null } }],
     ['model.weight_bytes', { model: { ...good().model, weight_bytes: -1 } }],

@@ -5,7 +5,7 @@ import { centralCrop, LONGEST_EXACT_SIDE, readingSize } from '../src/photo/crop'
 const input = (width: number, height: number, cropFraction: number) => ({
   width,
   height,
-  cropFraction,
+  crop_fraction: cropFraction,
 });
 
 describe('centralCrop', () => {

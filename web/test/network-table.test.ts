@@ -1,12 +1,46 @@
 import { describe, expect, it, vi } from 'vitest';
 
 import type { Transfer } from '../src/messages';
-import { leastBytes, leastMs, type Profile, rowsOf } from '../src/page/network-table';
+import { leastBytes, leastMs, rowsOf } from '../src/page/network-table';
+import { checkNetworks, type Profile } from '../src/schemas/networks';
 import type { LoadedFile } from '../src/page/transfers';
 import { transfer } from './transfer';
 
-const slow = { name: 'slow-3g', down_bits: 400_000, round_trip_ms: 400 };
-const mobile = { name: '4g', down_bits: 9_000_000, round_trip_ms: 170 };
+const slow = { name: 'slow-3g', down_bits: 400_000, up_bits: 400_000, round_trip_ms: 400 };
+const mobile = { name: '4g', down_bits: 9_000_000, up_bits: null, round_trip_ms: 170 };
+
+describe('the file of networks', () => {
+  const visits = { first_tag_ms: 900, full_tag_ms: null, wire_bytes: 1000 };
+  const profile = {
+    network: '4g',
+    host: null,
+    backend: 'auto',
+    ran_on: 'wasm',
+    browser: 'Chromium 1',
+    runs: 5,
+    first: visits,
+    repeat: visits,
+  };
+  const good = { schema: 1, networks: [mobile], measured: [profile] };
+
+  it('is taken as the tool writes it, also with keys of a later version', () => {
+    expect(checkNetworks({ ...good, later: true }, '')).toBe(null);
+  });
+
+  it.each([
+    ['schema', { schema: 2 }],
+    ['networks', { networks: null }],
+    ['networks.down_bits', { networks: [{ ...mobile, down_bits: null }] }],
+    ['measured.host', { measured: [{ ...profile, host: 'elsewhere' }] }],
+    ['measured.repeat', { measured: [{ ...profile, repeat: undefined }] }],
+    [
+      'measured.first.full_tag_ms',
+      { measured: [{ ...profile, first: { ...visits, full_tag_ms: '1' } }] },
+    ],
+  ])('is refused for %s', (path, change) => {
+    expect(checkNetworks({ ...good, ...change }, '')).toMatchObject({ path });
+  });
+});
 
 describe('leastMs', () => {
   it('is a round trip and the time that the link is busy, as the tool computes it', () => {
@@ -21,6 +55,7 @@ describe('rowsOf', () => {
     const profile: Profile = {
       network: '4g',
       host: 'toolchain',
+      backend: 'auto',
       ran_on: 'wasm',
       browser: 'Chromium 1',
       runs: 5,

@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 
 import type { Failure } from '../src/messages';
 import { failureOf } from '../src/worker/failure-error';
-import { packedBytes, PACKING_SCHEMA, readScales, unpack } from '../src/worker/packed-weights';
+import { PACKING_SCHEMA } from '../src/schemas/packing';
+import { packedBytes, readScales, unpack } from '../src/worker/packed-weights';
 import type { io } from '../src/worker/tfjs';
 
 type Spec = io.WeightsManifestEntry;

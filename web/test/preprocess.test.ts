@@ -6,8 +6,8 @@ const pixels = { width: 1, height: 1, data: Uint8ClampedArray.of(0, 51, 255, 255
 const plain = {
   width: 1,
   height: 1,
-  cropFraction: 1,
-  valueRange: [0, 1],
+  crop_fraction: 1,
+  value_range: [0, 1],
   mean: [0, 0, 0],
   std: [1, 1, 1],
   channels: 'rgb',
@@ -16,7 +16,7 @@ const plain = {
 describe('modelInput', () => {
   it.each([
     ['the range', {}, [0, 0.2, 1]],
-    ['another range', { valueRange: [-1, 1] } as const, [-1, -0.6, 1]],
+    ['another range', { value_range: [-1, 1] } as const, [-1, -0.6, 1]],
     ['a mean in the unit of the range', { mean: [0.5, 0.1, -1] } as const, [-0.5, 0.1, 2]],
     ['a deviation', { mean: [0.5, 0, 0], std: [0.25, 2, 4] } as const, [-2, 0.1, 0.25]],
     ['blue before red', { channels: 'bgr' } as const, [1, 0.2, 0]],

@@ -27,7 +27,7 @@ describe('bestTags', () => {
 
   it('applies the softmax over all outputs before it drops those without a label', () => {
     const outputs = Float32Array.of(Math.log(5), 0, Math.log(3), Math.log(1));
-    const tags = bestTags(outputs, { labelOffset: 1, activation: 'softmax', labels }, 1);
+    const tags = bestTags(outputs, { label_offset: 1, activation: 'softmax', labels }, 1);
     expect(tags).toHaveLength(1);
     expect(tags[0]).toMatchObject({ classIndex: 1, label: 'birch' });
     expect(tags[0]?.score).toBeCloseTo(0.3, 7);
@@ -35,7 +35,7 @@ describe('bestTags', () => {
 
   it('takes scores as they are where the graph made them', () => {
     const tags = bestTags(Float32Array.of(0.25, 0.5, 0.125), {
-      labelOffset: 0,
+      label_offset: 0,
       activation: 'none',
       labels,
     });
@@ -47,14 +47,18 @@ describe('bestTags', () => {
   });
 
   it('puts the lower class first among equals', () => {
-    const tags = bestTags(Float32Array.of(1, 1, 1), { labelOffset: 0, activation: 'none', labels });
+    const tags = bestTags(Float32Array.of(1, 1, 1), {
+      label_offset: 0,
+      activation: 'none',
+      labels,
+    });
     expect(tags.map(({ label }) => label)).toEqual(labels);
   });
 });
 
 describe('tagsOf', () => {
   const spec = {
-    labelOffset: 0,
+    label_offset: 0,
     activation: 'none',
     threshold: 0.5,
     labels: ['ash', 'birch', 'cedar'],

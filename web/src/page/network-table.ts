@@ -7,13 +7,20 @@
  */
 
 import { byteSize, decimal, duration } from './number-format';
+import {
+  checkNetworks,
+  type Networks,
+  type Profile,
+  type SlowLink,
+  type Visits,
+} from '../schemas/networks';
+import { passes } from '../schemas/checks';
 import { say, type TextName } from './language';
 import { backendTitle } from './sentences';
 import { absolute } from './site-files';
 import { bringers, type LoadedFile } from './transfers';
 
 const FILE = 'report.networks.json';
-const SCHEMA = 1;
 
 /** What Resource Timing counts for the headers of one answer. */
 const HEADER_BYTES = 300;
@@ -26,41 +33,9 @@ const NAMES: Readonly<Record<string, TextName>> = {
   cable: 'networkCable',
 };
 
-/** A link between a visitor and the site. */
-export interface Network {
-  readonly name: string;
-  readonly down_bits: number;
-  readonly round_trip_ms: number;
-}
-
-/** Medians of visits of one sort. */
-interface Visits {
-  readonly first_tag_ms: number;
-  readonly full_tag_ms: number | null;
-  readonly wire_bytes: number;
-}
-
-/** What visits cost on one network. */
-export interface Profile {
-  readonly network: string;
-  readonly host: 'toolchain' | 'plain' | null;
-  readonly ran_on: string;
-  readonly browser: string;
-  readonly runs: number;
-  readonly first: Visits;
-  readonly repeat: Visits;
-}
-
-/** The whole file. */
-export interface NetworkCosts {
-  readonly schema: number;
-  readonly networks: readonly Network[];
-  readonly measured: readonly Profile[];
-}
-
 /** A row of the table: a profile that was measured, or a network that none was measured on. */
 export interface Row {
-  readonly network: Network;
+  readonly network: SlowLink;
   readonly profile: Profile | null;
 }
 
@@ -68,12 +43,12 @@ export interface Row {
  * Returns the least time in which so many bytes can come: one round trip for the document, and
  * the time that the link is busy with them (`toolchain/throttling.py`).
  */
-export function leastMs({ down_bits, round_trip_ms }: Network, bytes: number): number {
+export function leastMs({ down_bits, round_trip_ms }: SlowLink, bytes: number): number {
   return round_trip_ms + (1000 * 8 * bytes) / down_bits;
 }
 
 /** Returns what the table shows, network by network. */
-export function rowsOf({ networks, measured }: NetworkCosts): readonly Row[] {
+export function rowsOf({ networks, measured }: Networks): readonly Row[] {
   return networks.flatMap((network): readonly Row[] => {
     const profiles = measured.filter((profile) => profile.network === network.name);
     return profiles.length > 0
@@ -132,14 +107,14 @@ export async function showNetworkTable(
   place.replaceChildren(table);
 }
 
-let found: Promise<NetworkCosts | null> | undefined;
+let found: Promise<Networks | null> | undefined;
 
-async function networks(): Promise<NetworkCosts | null> {
+async function networks(): Promise<Networks | null> {
   try {
     // Its name stays when its content changes.
     const answer = await fetch(absolute(FILE), { cache: 'no-cache' });
-    const content = answer.ok ? ((await answer.json()) as NetworkCosts) : null;
-    return content?.schema === SCHEMA ? content : null;
+    const content: unknown = answer.ok ? await answer.json() : null;
+    return passes(checkNetworks, content) ? content : null;
   } catch {
     return null;
   }
@@ -177,7 +152,7 @@ function nameOf(network: string): string {
   return text ? say(text) : network;
 }
 
-function facts({ down_bits, round_trip_ms }: Network, profile: Profile | null): string {
+function facts({ down_bits, round_trip_ms }: SlowLink, profile: Profile | null): string {
   const link = say('networkLink', {
     rate: decimal(down_bits / 1e6, 3),
     roundTrip: duration(round_trip_ms),

@@ -164,18 +164,21 @@ function endClient(step: Step, role: Role): Step {
 }
 
 function ready(step: Step, role: Role): Step {
-  const { clients, hasRefetched } = step.state;
-  const client = clients[role];
-  const now = change(step, {
-    clients: client ? { ...clients, [role]: { ...client, isReady: true } } : clients,
-    hasRefetched: hasRefetched && role !== 'full',
+  const now = change(setReady(step, role, true), {
+    hasRefetched: step.state.hasRefetched && role !== 'full',
   });
   const isShown = !now.state.failure && pendingState(now.state) !== 'loading';
   return serveBackground(isShown ? tellPendingState(now) : now);
 }
 
+function setReady(step: Step, role: Role, isReady: boolean): Step {
+  const { clients } = step.state;
+  const client = clients[role];
+  return client ? change(step, { clients: { ...clients, [role]: { ...client, isReady } } }) : step;
+}
+
 function fail(step: Step, failure: Failure): Step {
-  const { preference, offered, hasRefetched, clients } = step.state;
+  const { preference, offered, hasRefetched } = step.state;
   const detail = backendFault(failure);
   const fallback = detail === null ? null : fallbackAfter(preference, detail, offered);
   if (fallback) {
@@ -185,11 +188,7 @@ function fail(step: Step, failure: Failure): Step {
     // The browser's copy may have been damaged, or that of a cache on the way.
     return start(change(step, { hasRefetched: true }), true);
   }
-  const { full, ...others } = clients;
-  const failed = change(step, {
-    clients: full ? { ...others, full: { ...full, isReady: false } } : others,
-    failure,
-  });
+  const failed = change(setReady(step, 'full', false), { failure });
   return tell(
     tell(abandon(failed, 'failed'), 'failed', failureSentence(failure), true),
     'state',

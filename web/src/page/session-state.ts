@@ -130,4 +130,4 @@ export type Effect =
   /** Free a picture that nobody uses: browsers keep it until it is closed. */
   | { readonly kind: 'close'; readonly picture: { close(): void } }
   | { readonly kind: 'log'; readonly text: string; readonly detail: unknown }
-  | { readonly kind: 'view'; readonly call: ViewCall };
+  | ({ readonly kind: 'view' } & ViewCall);

@@ -22,7 +22,7 @@ export function tell<Name extends keyof ViewCalls>(
   name: Name,
   ...args: ViewCalls[Name]
 ): Step {
-  return change(step, {}, { kind: 'view', call: { name, args } } as Effect);
+  return change(step, {}, { kind: 'view', name, args } as Effect);
 }
 
 /** Changes what is to be tagged. */

@@ -185,7 +185,7 @@ export class Session {
         console.info(effect.text, effect.detail);
         break;
       case 'view':
-        this.#tell(effect.call);
+        this.#tell(effect);
         break;
     }
   }

@@ -30,15 +30,15 @@ export const LONGEST_EXACT_SIDE = 2048;
 export function centralCrop(
   width: number,
   height: number,
-  input: Pick<InputSpec, 'cropFraction' | 'height' | 'width'>,
+  input: Pick<InputSpec, 'crop_fraction' | 'height' | 'width'>,
 ): Box {
   // One side of the box is the photo's own. Multiplying before dividing keeps the other
   // one exact for a square input, where a rounding error could tip a half.
   const narrow = width * input.height <= height * input.width;
   const boxWidth = narrow ? width : (height * input.width) / input.height;
   const boxHeight = narrow ? (width * input.height) / input.width : height;
-  const cropWidth = rounded(boxWidth * input.cropFraction);
-  const cropHeight = rounded(boxHeight * input.cropFraction);
+  const cropWidth = rounded(boxWidth * input.crop_fraction);
+  const cropHeight = rounded(boxHeight * input.crop_fraction);
   return {
     x: Math.floor((width - cropWidth) / 2),
     y: Math.floor((height - cropHeight) / 2),

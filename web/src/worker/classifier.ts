@@ -55,8 +55,8 @@ export class Classifier {
    * @throws {@link FailureError} if not.
    */
   check({ length }: Float32Array): void {
-    const { labelOffset, labels } = this.#contract.output;
-    const expected = labelOffset + labels.length;
+    const { label_offset, labels } = this.#contract.output;
+    const expected = label_offset + labels.length;
     if (length !== expected) {
       throw new FailureError({ code: 'outputs', expected, found: length });
     }

@@ -8,15 +8,11 @@
  */
 
 import type { WeightFault } from '../messages';
+import { isObject, passes } from '../schemas/checks';
+import { checkPacked, checkPacking, PACKING_SCHEMA } from '../schemas/packing';
 import { FailureError } from './failure-error';
 import type { io } from './tfjs';
 import { valueCount } from './weight-bytes';
-
-/** The one schema number of `packing` that this page understands. */
-export const PACKING_SCHEMA = 2;
-
-/** How the files that hold packed weights are compressed. */
-const ENCODING = 'gzip';
 
 /** As many as a byte can tell apart. */
 const MOST_SCALES = 256;
@@ -48,18 +44,18 @@ export function packedBytes(spec: io.WeightsManifestEntry): number {
  * @throws {@link FailureError} if this page does not understand it.
  */
 export function readScales(packing: unknown, weight: string): Float32Array {
-  const { schema, encoding, scales } = (packing ?? {}) as Readonly<Record<string, unknown>>;
-  if (schema !== PACKING_SCHEMA) {
-    const found = JSON.stringify(schema) ?? 'missing';
-    refuse(weight, { kind: 'schema', found, known: PACKING_SCHEMA });
+  if (passes(checkPacking, packing)) {
+    return Float32Array.from(packing.scales);
   }
-  if (encoding !== ENCODING) {
-    refuse(weight, { kind: 'encoding', found: JSON.stringify(encoding) ?? 'missing' });
+  const { schema, encoding } = (packing ?? {}) as Readonly<Record<string, unknown>>;
+  switch (checkPacking(packing ?? {}, '')?.path) {
+    case 'schema':
+      return refuse(weight, { kind: 'schema', found: found(schema), known: PACKING_SCHEMA });
+    case 'encoding':
+      return refuse(weight, { kind: 'encoding', found: found(encoding) });
+    default:
+      return refuse(weight, { kind: 'scales', most: MOST_SCALES });
   }
-  if (!Array.isArray(scales) || scales.length > MOST_SCALES || !scales.every(isScale)) {
-    refuse(weight, { kind: 'scales', most: MOST_SCALES });
-  }
-  return Float32Array.from(scales as readonly number[]);
 }
 
 /**
@@ -120,26 +116,17 @@ function channelsOf(spec: io.WeightsManifestEntry): number {
   if (spec.dtype !== 'float32' || spec.quantization) {
     refuse(spec.name, { kind: 'dtype', found: spec.quantization?.dtype ?? String(spec.dtype) });
   }
-  const { packed } = spec as { packed?: { channels?: unknown } | null };
-  const channels = packed?.channels;
+  const { packed } = spec as { packed?: unknown };
   const values = valueCount(spec.shape);
-  if (
-    !Number.isSafeInteger(channels) ||
-    (channels as number) < 1 ||
-    values % (channels as number)
-  ) {
-    refuse(spec.name, {
-      kind: 'channels',
-      found: JSON.stringify(channels) ?? 'missing',
-      values,
-    });
+  if (!passes(checkPacked, packed) || values % packed.channels) {
+    const channels = isObject(packed) ? packed['channels'] : undefined;
+    return refuse(spec.name, { kind: 'channels', found: found(channels), values });
   }
-  return channels as number;
+  return packed.channels;
 }
 
-function isScale(value: unknown): boolean {
-  const scale = typeof value === 'number' ? Math.fround(value) : NaN;
-  return scale > 0 && scale < Infinity;
+function found(value: unknown): string {
+  return value === undefined ? 'missing' : JSON.stringify(value);
 }
 
 function refuse(weight: string, fault: WeightFault): never {

@@ -106,7 +106,7 @@ export async function preparedPhoto(photo: Photo, input: InputSpec): Promise<Pre
 
 /** Returns a crop's pixels at the model's size, in the values and the order it wants, HWC. */
 export function modelInput(pixels: RgbaPixels, input: InputSpec): Float32Array {
-  const [low, high] = input.valueRange;
+  const [low, high] = input.value_range;
   const { mean, std, channels } = input;
   const values = resize(pixels, input.width, input.height);
   for (let place = 0; place < values.length; place++) {

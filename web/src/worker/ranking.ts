@@ -1,6 +1,6 @@
 /** From a graph's outputs to tags. */
 
-import type { OutputSpec } from '../contract';
+import type { ContractOutput } from '../contract';
 import type { Tag } from '../messages';
 
 /** How many tags the page shows. */
@@ -12,7 +12,7 @@ export const TAGS_SHOWN = 5;
  * A photo that has one label gets the best few. One that may have any number gets every label
  * whose score reaches the threshold; where none does, the nearest one, marked as such.
  */
-export function tagsOf(outputs: Float32Array, spec: OutputSpec): Tag[] {
+export function tagsOf(outputs: Float32Array, spec: ContractOutput): Tag[] {
   if (spec.task === 'single-label') {
     return bestTags(outputs, spec);
   }
@@ -26,7 +26,7 @@ export function tagsOf(outputs: Float32Array, spec: OutputSpec): Tag[] {
 /** Returns the best labels, best first; of equal scores the lower class comes first. */
 export function bestTags(
   outputs: Float32Array,
-  spec: Pick<OutputSpec, 'activation' | 'labelOffset' | 'labels'>,
+  spec: Pick<ContractOutput, 'activation' | 'label_offset' | 'labels'>,
   count = TAGS_SHOWN,
 ): Tag[] {
   // Softmax goes over all outputs: those before the first label have had their share of
@@ -36,7 +36,7 @@ export function bestTags(
     .map((label, classIndex) => ({
       classIndex,
       label,
-      score: scores[spec.labelOffset + classIndex] ?? Number.NaN,
+      score: scores[spec.label_offset + classIndex] ?? Number.NaN,
     }))
     .sort((a, b) => b.score - a.score)
     .slice(0, count);
@@ -45,7 +45,7 @@ export function bestTags(
 /** Returns the scores that outputs stand for, in double precision. */
 export function scoresOf(
   outputs: Float32Array,
-  { activation }: Pick<OutputSpec, 'activation'>,
+  { activation }: Pick<ContractOutput, 'activation'>,
 ): Float64Array {
   switch (activation) {
     case 'softmax':
