@@ -6,6 +6,7 @@ FROM python:${PYTHON} AS build
 WORKDIR /source
 COPY Makefile pyproject.toml requirements.lock LICENSE README.md CHANGELOG.md ./
 COPY toolchain toolchain
+COPY docs docs
 COPY templates templates
 COPY web web
 RUN make wheel PYTHON=python3

@@ -136,7 +136,7 @@ lock: .make/venv ## Update requirements.lock from pyproject.toml.
 	$(BIN)/uv pip compile --universal --python-version 3.10 --generate-hashes --no-header \
 		--no-emit-index-url --group dev --quiet -o requirements.lock pyproject.toml
 
-docs: .make/venv ## Regenerate docs/cli.md and the JSON schemas from the code.
+docs: .make/venv .make/node ## Regenerate docs/cli.md and the JSON schemas from the code, and the page's code from these.
 	$(BIN)/python -m tests.cli_reference > docs/cli.md
 	$(BIN)/python -c 'import json; from toolchain.records import build_report; print(json.dumps(build_report.json_schema(), indent=2))' > docs/report.schema.json
 	$(BIN)/python -c 'import json; from toolchain.report import published; print(json.dumps(published.json_schema(), indent=2))' > docs/report.networks.schema.json

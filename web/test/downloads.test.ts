@@ -17,7 +17,7 @@ async function download(
   answer: (file: string) => Response,
   {
     wasm = null as string | null,
-    afresh = false,
+    bypassCache = false,
     keep = false,
     earlyWeights = 0,
     weightsAfter = Promise.resolve(),
@@ -41,8 +41,13 @@ async function download(
     },
     { files: new Map(digests), worker: new Map(workerDigests), features: new Map() },
   );
-  const scripts = downloads.checkScripts(afresh);
-  await downloads.start({ ...files, wasm }, earlyWeights, { afresh, keep, weightsAfter }, scripts);
+  const scripts = downloads.checkScripts(bypassCache);
+  await downloads.start(
+    { ...files, wasm },
+    earlyWeights,
+    { bypassCache, keep, weightsAfter },
+    scripts,
+  );
   return { fetched, posted, progress, finished, failures, downloads };
 }
 
@@ -94,7 +99,7 @@ describe('Downloads', () => {
     );
     const both = [weights, `${site}b.bin`];
     const done = downloads.start({ ...files, weights: both }, 1, {
-      afresh: false,
+      bypassCache: false,
       keep: false,
       weightsAfter,
     });
@@ -211,7 +216,7 @@ describe('Downloads', () => {
   });
 
   it('passes over the cache after a failure', async () => {
-    const { fetched } = await download(() => new Response('{}'), { afresh: true });
+    const { fetched } = await download(() => new Response('{}'), { bypassCache: true });
     expect(fetched).toHaveBeenCalledWith(contract, expect.objectContaining({ cache: 'reload' }));
   });
 

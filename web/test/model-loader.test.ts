@@ -18,7 +18,7 @@ const contract = (weights: readonly unknown[], more: object = {}, paths = ['a.bi
     name: 'a model',
     source: 'somewhere',
     licence: 'Apache-2.0',
-    sha256: 'ab',
+    sha256: '0123456789abcdef'.repeat(4),
     url: 'model/model.json',
     quantization: 'float16',
     weight_bytes: 5,

@@ -42,7 +42,7 @@ async function fetched(hosts: readonly Host[], signal = new AbortController().si
   });
   const done = resumableFetch(file, (piece) => took.push(...piece), {
     signal,
-    afresh: false,
+    bypassCache: false,
     opened: vi.fn(),
     interrupted: (isInterrupted) => told.push(isInterrupted),
   }).then(

@@ -139,7 +139,7 @@ describe('a camera', () => {
     last().hear({ kind: 'failed', failure: { code: 'network', file: 'full.1' } });
     session.goLive();
     expect(clients).toHaveLength(2);
-    expect(last().options).toMatchObject({ afresh: true, expectsPhoto: false });
+    expect(last().options).toMatchObject({ bypassCache: true, expectsPhoto: false });
   });
 
   it('closes a frame that waits when it is withdrawn', async () => {
@@ -191,7 +191,7 @@ describe('reduce', () => {
     );
   const photo = new File([], 'cat.jpg');
   const shown = after(
-    { kind: 'start', afresh: false },
+    { kind: 'start', bypassCache: false },
     { kind: 'tag', file: photo, isAsked: true },
   );
   const id = shown.requests.shownId;

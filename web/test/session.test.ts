@@ -34,7 +34,7 @@ describe('a session', () => {
     const client = last();
     expect(client.files).toEqual(modelFiles('full'));
     expect(client.preference).toEqual({ kind: 'compare' });
-    expect(client.options).toMatchObject({ afresh: false, keep: false, expectsPhoto: false });
+    expect(client.options).toMatchObject({ bypassCache: false, keep: false, expectsPhoto: false });
     expect(client.photos).toEqual([cat]);
     expect(states(await told())).toEqual(['loading']);
     client.hear({ kind: 'ready' });
@@ -179,7 +179,7 @@ describe('a retry', () => {
     session.start(true);
     expect(clients).toHaveLength(2);
     expect(clients[0]?.isEnded).toBe(true);
-    expect(last().options?.afresh).toBe(true);
+    expect(last().options?.bypassCache).toBe(true);
     expect(last().photos).toEqual([cat]);
   });
 
@@ -191,7 +191,7 @@ describe('a retry', () => {
     expect(clients).toHaveLength(1);
     session.tag(dog);
     expect(clients).toHaveLength(2);
-    expect(last().options?.afresh).toBe(true);
+    expect(last().options?.bypassCache).toBe(true);
     expect(last().photos).toEqual([dog]);
     session.recover();
     expect(clients).toHaveLength(2);
@@ -215,7 +215,7 @@ describe('a damaged file', () => {
     session.start();
     last().hear({ kind: 'failed', failure: damaged });
     expect(clients).toHaveLength(2);
-    expect(last().options?.afresh).toBe(true);
+    expect(last().options?.bypassCache).toBe(true);
     expect(failures(await told())).toEqual([]);
     last().hear({ kind: 'failed', failure: damaged });
     expect(clients).toHaveLength(2);
@@ -250,7 +250,7 @@ describe('a switch', () => {
     expect(clients[0]?.isEnded).toBe(true);
     expect(last().preference).toEqual(chosen);
     // The files are in the browser's cache.
-    expect(last().options?.afresh).toBe(false);
+    expect(last().options?.bypassCache).toBe(false);
     expect(last().photos).toEqual([cat]);
     expect(states(await told())).toEqual(['loading']);
   });
@@ -276,7 +276,7 @@ describe('a switch', () => {
     session.start();
     last().hear({ kind: 'failed', failure: network });
     session.switchTo(chosen);
-    expect(last().options?.afresh).toBe(true);
+    expect(last().options?.bypassCache).toBe(true);
   });
 
   it('falls back to WebAssembly, then to JavaScript, where the backend fails', async () => {

@@ -16,8 +16,8 @@ import { nameOf, Refused, resumableFetch } from './resumable-fetch';
 
 /** How to download. */
 export interface DownloadOptions {
-  /** Whether to pass over what the browser's cache holds. */
-  readonly afresh: boolean;
+  /** Whether to bypass the browser's cache. */
+  readonly bypassCache: boolean;
   /** Whether to keep the answers, for {@link Downloads.kept}. */
   readonly keep: boolean;
   /** What all weights but the early ones wait for. */
@@ -83,9 +83,9 @@ export class Downloads {
    *
    * @returns whether they are right; `failed` was called if not.
    */
-  async checkScripts(afresh: boolean): Promise<boolean> {
+  async checkScripts(bypassCache: boolean): Promise<boolean> {
     const scripts = [...this.#siteDigests.worker.keys()];
-    return all(scripts.map((file) => this.#deliver(file, {}, afresh, false)));
+    return all(scripts.map((file) => this.#deliver(file, {}, bypassCache, false)));
   }
 
   /**
@@ -97,12 +97,12 @@ export class Downloads {
   async start(
     { contract, weights, wasm }: WorkerFiles,
     earlyWeights: number,
-    { afresh, keep, weightsAfter }: DownloadOptions,
+    { bypassCache, keep, weightsAfter }: DownloadOptions,
     scripts: Promise<boolean> = Promise.resolve(true),
   ): Promise<void> {
     const start = performance.timeOrigin + performance.now();
     const deliver = (file: string, hand: Hand): Promise<boolean> =>
-      this.#deliver(file, hand, afresh, keep);
+      this.#deliver(file, hand, bypassCache, keep);
     const model = [
       deliver(contract, this.#handPieces(contract, false)),
       ...weights.map(async (file, index) => {
@@ -138,7 +138,7 @@ export class Downloads {
   }
 
   /** Fetches a file and hands over what comes of it, or says why nothing does. */
-  async #deliver(file: string, hand: Hand, afresh: boolean, keep: boolean): Promise<boolean> {
+  async #deliver(file: string, hand: Hand, bypassCache: boolean, keep: boolean): Promise<boolean> {
     const { signal } = this.#cancel;
     const pieces: Uint8Array<ArrayBuffer>[] = [];
     const digest = hand.piece ? undefined : this.#digestOf(file);
@@ -146,7 +146,7 @@ export class Downloads {
     try {
       await resumableFetch(file, hand.piece ?? ((piece) => pieces.push(piece)), {
         signal,
-        afresh,
+        bypassCache,
         opened: (answer) => {
           if (first) {
             this.#kept.delete(file);

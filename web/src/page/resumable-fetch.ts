@@ -13,8 +13,8 @@ const RANGE_NOT_SATISFIABLE = 416;
 /** How to fetch. */
 export interface ResumableOptions {
   readonly signal: AbortSignal;
-  /** Whether to pass over what the browser's cache holds. */
-  readonly afresh: boolean;
+  /** Whether to bypass the browser's cache. */
+  readonly bypassCache: boolean;
   /** Called with the first answer, whose body is for {@link resumableFetch} alone. */
   readonly opened: (answer: Response) => void;
   /** Called when the connection breaks, and when something comes again. */
@@ -42,13 +42,13 @@ export class Refused extends Error {
 export async function resumableFetch(
   file: string,
   take: (piece: Uint8Array<ArrayBuffer>) => void,
-  { signal, afresh, opened, interrupted }: ResumableOptions,
+  { signal, bypassCache, opened, interrupted }: ResumableOptions,
 ): Promise<void> {
   let received = 0;
   let failures = 0;
   // What led to a failure may lie in the browser's cache.
   const whole = (): Promise<Response> =>
-    fetch(file, { signal, ...((afresh || failures > 0) && { cache: 'reload' }) });
+    fetch(file, { signal, ...((bypassCache || failures > 0) && { cache: 'reload' }) });
   for (;;) {
     const before = received;
     try {

@@ -23,7 +23,7 @@ export function reduce(state: SessionState, event: SessionEvent): Step {
   const step: Step = { state, effects: [] };
   switch (event.kind) {
     case 'start':
-      return start(step, event.afresh);
+      return start(step, event.bypassCache);
     case 'switch-backend':
       return restart(change(step, { preference: event.preference }));
     case 'switch-variant':
@@ -67,7 +67,7 @@ function fromClient(step: Step, event: FromClient, role: Role): Step {
     case 'downloaded':
       return role === 'full'
         ? showStage(step, 'download', event.span)
-        : startFull(step, step.state.clients.preview?.afresh ?? false);
+        : startFull(step, step.state.clients.preview?.bypassCache ?? false);
     case 'decoded':
       return decoded(step, event.client, event.id, event.result);
   }
@@ -108,14 +108,14 @@ function hear(step: Step, message: FromWorker, role: Role, client: number): Step
 // --- clients -----------------------------------------------------------------------------------
 
 /** Starts the model, after a failure again, with the photo that was last given. */
-function start(step: Step, afresh: boolean): Step {
+function start(step: Step, bypassCache: boolean): Step {
   const ended = change(endClient(step, 'full'), { failure: null });
   const { preview, clients, model, hasTagged, hasPreviewFailed } = ended.state;
   const isPreviewFirst = preview && !clients.preview && !hasTagged && !hasPreviewFailed;
   return tellPendingState(
     isPreviewFirst
-      ? startClient(ended, 'preview', preview, afresh)
-      : startClient(ended, 'full', model, afresh),
+      ? startClient(ended, 'preview', preview, bypassCache)
+      : startClient(ended, 'full', model, bypassCache),
   );
 }
 
@@ -130,26 +130,26 @@ function recover(step: Step): Step {
 }
 
 /** Starts the full model after the preview's files. */
-function startFull(step: Step, afresh: boolean): Step {
+function startFull(step: Step, bypassCache: boolean): Step {
   const { clients, model } = step.state;
   return clients.full
     ? step
-    : startClient(tell(step, 'progress', 0, model.weightBytes), 'full', model, afresh);
+    : startClient(tell(step, 'progress', 0, model.weightBytes), 'full', model, bypassCache);
 }
 
-function startClient(step: Step, role: Role, files: ModelFiles, afresh: boolean): Step {
+function startClient(step: Step, role: Role, files: ModelFiles, bypassCache: boolean): Step {
   const { preference, offered, requests, clients, lastClient } = step.state;
   const id = lastClient + 1;
   const started = change(
     step,
-    { lastClient: id, clients: { ...clients, [role]: { id, isReady: false, afresh } } },
+    { lastClient: id, clients: { ...clients, [role]: { id, isReady: false, bypassCache } } },
     {
       kind: 'start-client',
       role,
       client: id,
       files,
       preference: role === 'full' ? preference : previewPreference(preference, offered),
-      afresh,
+      bypassCache,
       expectsPhoto: hasPhoto(requests),
     },
   );

@@ -19,7 +19,7 @@ export interface ClientState {
   readonly id: number;
   readonly isReady: boolean;
   /** Whether its files were fetched past the browser's cache. */
-  readonly afresh: boolean;
+  readonly bypassCache: boolean;
 }
 
 /** All that a session knows. */
@@ -65,7 +65,7 @@ export function initialState(
 
 /** What can happen to a session; the methods of `Session` say what the first ones mean. */
 export type SessionEvent =
-  | { readonly kind: 'start'; readonly afresh: boolean }
+  | { readonly kind: 'start'; readonly bypassCache: boolean }
   | { readonly kind: 'switch-backend'; readonly preference: BackendPreference }
   | { readonly kind: 'switch-variant'; readonly model: ModelFiles }
   | { readonly kind: 'expect' }
@@ -97,7 +97,7 @@ export type Effect =
       readonly client: number;
       readonly files: ModelFiles;
       readonly preference: BackendPreference;
-      readonly afresh: boolean;
+      readonly bypassCache: boolean;
       readonly expectsPhoto: boolean;
     }
   | { readonly kind: 'end-client'; readonly client: number }

@@ -67,8 +67,8 @@ export class Session {
   }
 
   /** Starts the model; after a failure again, with the photo that was last given. */
-  start(afresh = false): void {
-    this.#dispatch({ kind: 'start', afresh });
+  start(bypassCache = false): void {
+    this.#dispatch({ kind: 'start', bypassCache });
   }
 
   /** Says that a photo is on its way, so that earlier ones no longer count. */
@@ -195,7 +195,7 @@ export class Session {
     client: id,
     files,
     preference,
-    afresh,
+    bypassCache,
     expectsPhoto,
   }: Extract<Effect, { kind: 'start-client' }>): void {
     const client = this.#connect(
@@ -209,7 +209,7 @@ export class Session {
     );
     this.#clients.set(id, client);
     client.start(files, preference, {
-      afresh,
+      bypassCache,
       keep: role === 'full' && keepsDownloads(),
       weightsAfter: this.#firstPaint,
       expectsPhoto,

@@ -84,7 +84,7 @@ export async function tryModel(
       });
       const preference = { kind: 'forced', backend, reason: { code: 'chosen' } } as const;
       client.start(model, preference, {
-        afresh: false,
+        bypassCache: false,
         keep: false,
         weightsAfter: Promise.resolve(),
         expectsPhoto: true,

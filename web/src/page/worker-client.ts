@@ -53,15 +53,15 @@ export class WorkerClient {
   ): void {
     const wasm = backend.kind === 'forced' && backend.backend !== 'wasm' ? null : WASM_URL;
     const files = { contract, weights, wasm };
-    this.#scripts = this.#downloads.checkScripts(options.afresh);
+    this.#scripts = this.#downloads.checkScripts(options.bypassCache);
     // After a failure the scripts have to come anew before a worker takes them from the cache.
-    if (!options.afresh) {
+    if (!options.bypassCache) {
       this.#spawn();
     }
     // Until they are right a worker does nothing, whatever its script is.
     void this.#scripts.then((areRight) => {
       if (areRight && !this.#isEnded) {
-        if (options.afresh) {
+        if (options.bypassCache) {
           this.#spawn();
         }
         this.#post({ kind: 'start', files, backend, simd: HAS_SIMD, expectsPhoto });

@@ -69,7 +69,7 @@ export class Incoming {
 
   /**
    * Returns a file; it fails with a {@link FailureError} where it is not the one that was
-   * siteDigests, and never ends where the page could not get it.
+   * published, and never ends where the page could not get it.
    */
   file(address: string): ByteStream {
     return arrival(this.#files, address).stream;
