@@ -60,13 +60,13 @@ await build({
   build: { outDir, lib: { entry, formats: ['es'], fileName } },
 });
 """
-MODULES = ("incoming", "model-files")
+MODULES = ("incoming-files", "model-loader")
 
 # What the page does with the files of a model, and what TF.js does with the weights then.
 DECODE = """
 async ({ contract, shards }) => {
-  const { Incoming } = await import('./incoming.js');
-  const { receiveModel, receiveWeights } = await import('./model-files.js');
+  const { Incoming } = await import('./incoming-files.js');
+  const { receiveModel, receiveWeights } = await import('./model-loader.js');
   await tf.setBackend('cpu');
   const incoming = new Incoming();
   for (const file of [contract, ...shards]) {
