@@ -1,1 +1,1 @@
-"""Measurements behind the figures in `docs/`; each is run by a `make bench…` and is no test."""
+"""The measurements behind the figures in `docs/`, run by `make bench…`; none is a test."""

@@ -1,10 +1,10 @@
-"""What each method of compression brings, at the same bytes: `make bench-ablation`.
+"""Measure what each compression method brings, at the same bytes: `make bench-ablation`.
 
-MobileNetV1 0.25, and without photos the embedded EfficientNet-Lite0 too, is quantised to
-the same estimated bytes with one method at a time left out or added, and judged on photos
-it was not rounded by (the halves of `tests/benchmarks/size.py`). KL is the mean divergence of
-the page's scores from the float network's, and `expected` the top-1 that those scores say
-is lost: both move long before a tag does.
+A model is quantised to the same estimated bytes with one method at a time left out or added, and
+judged on photos it was not rounded by (the halves of `tests/benchmarks/size.py`). The model is
+MobileNetV1 0.25, and without photos also the embedded EfficientNet-Lite0. KL is the mean divergence
+of the page's scores from the float network's. `expected` is the loss of top-1 that those scores
+imply. Both change long before a tag does.
 """
 
 from __future__ import annotations
@@ -56,24 +56,24 @@ class Row:
     name: str
     methods: Methods = field(default_factory=Methods)
     felt: Callable[[dict[str, Array]], dict[str, Array]] = dict
-    """What is made of the sensitivities."""
+    """Changes the sensitivities before they are used."""
     known: Literal["BatchNorm", "guessed", "sampled"] = "BatchNorm"
     """Where moments come from without photos."""
 
 
 def by_layer(felt: dict[str, Array]) -> dict[str, Array]:
-    """Tell the channels of a layer apart no more."""
+    """Give all channels of a layer the same sensitivity."""
     return {name: np.full_like(value, value.mean()) for name, value in felt.items()}
 
 
 def alike(felt: dict[str, Array]) -> dict[str, Array]:
-    """Take all layers as equally sensitive."""
+    """Give all layers the same sensitivity."""
     return {name: np.ones_like(value) for name, value in felt.items()}
 
 
 LEFT_OUT = (
     Row("nothing"),
-    Row("GPTQ (errors handed on)", Methods(second_order=False)),
+    Row("GPTQ (errors passed on)", Methods(second_order=False)),
     Row("refit to rounded inputs", Methods(refit=False)),
     Row("bias correction", Methods(bias_correction=False)),
     Row("finer steps for small kernels", Methods(finer_small_kernels=False)),
@@ -88,13 +88,13 @@ BLIND = (
     Row("BatchNorm's statistics", known="guessed"),
     Row("and the guess in their place", known="sampled"),
     Row("bias correction", Methods(bias_correction=False)),
-    Row("GPTQ (errors handed on)", Methods(second_order=False)),
+    Row("GPTQ (errors passed on)", Methods(second_order=False)),
 )
 
 
 @dataclass(frozen=True)
 class Subject:
-    """The network, and what it is quantised and judged by."""
+    """The network, and the pictures that it is quantised and judged by."""
 
     network: layer_graph.LayerGraph
     normalised: tuple[batchnorm.Normalised, ...]

@@ -1,11 +1,11 @@
-"""Builds every classifier of `keras.applications` under 100 MB, and compares page and Keras.
+"""Build every classifier of `keras.applications` under 100 MB, and compare its page with Keras.
 
     python -m tests.benchmarks.applications [--folder DIR] [NAME ...]
 
-Weights are random, with biases and statistics that are not zero, so that nothing is hidden by a
-zero. Each model is saved as a Keras file, built by the command line, opened in Chromium on
-WebAssembly, and given a picture of its own size. A row is printed as soon as it is known, and kept
-in the folder, so that a run that was interrupted goes on.
+Weights are random. Biases and statistics are not zero, because zeros would hide faults.
+Each model is saved as a Keras file, built by the command line, opened in Chromium on
+WebAssembly, and given a picture of its own size. A row is printed as soon as it is measured, and
+saved in the folder, so that an interrupted run can continue.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ from toolchain import tf as tensorflow
 from toolchain.graph.running import probe_pictures
 from toolchain.records import build_report
 
-# Those whose float32 weights have less than 100 MB, with the preprocessing that they leave to
-# whoever calls them.
+# The classifiers whose float32 weights have less than 100 MB, with the mode of the preprocessing
+# that the caller has to do; None: the model does it.
 NAMES = {
     "MobileNet": "tf",
     "MobileNetV2": "tf",
@@ -49,7 +49,7 @@ LIBRARIES = ("keras", "tf_keras")
 
 
 def made(library: Any, name: str) -> Any:
-    """Return an untrained model whose answers differ from picture to picture."""
+    """Return an untrained model that answers differently for each picture."""
     library.utils.set_random_seed(1)
     model = getattr(library.applications, name)(weights=None)
     random = np.random.default_rng(1)
@@ -71,7 +71,7 @@ def made(library: Any, name: str) -> Any:
 
 
 def spread(model: Any, fed: Any) -> None:
-    """Scale the last kernel, so that scores differ from label to label as a trained model's do."""
+    """Scale the last kernel, so that scores differ between labels as in a trained model."""
     logits = np.log(np.asarray(model(fed, training=False), np.float64).clip(1e-30))
     last = [layer for layer in model.layers if layer.get_weights()][-1]
     kernel, *rest = last.get_weights()
@@ -79,7 +79,7 @@ def spread(model: Any, fed: Any) -> None:
 
 
 def compared(library_name: str, name: str, folder: Path) -> dict[str, Any]:
-    """Build one model, and return what the page says beside what Keras says."""
+    """Build one model, and return the comparison of its page with Keras."""
     library = tiny_models.libraries()[library_name]
     tf = tensorflow.load()
     model = made(library, name)

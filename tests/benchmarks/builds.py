@@ -1,7 +1,7 @@
-"""Times builds of the embedded model as whole processes: `make bench`.
+"""Time builds of the embedded model as whole processes: `make bench`.
 
-Cold builds start with an empty cache, warm ones change nothing. The two take turns, so
-that a machine that slows down slows down both.
+Cold builds start with an empty cache; warm builds change nothing. They alternate, so
+that a machine that slows down affects both.
 """
 
 from __future__ import annotations

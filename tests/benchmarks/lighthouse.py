@@ -1,8 +1,8 @@
-"""What Lighthouse measures here: `make bench-lighthouse`.
+"""Print what Lighthouse measures on this machine: `make bench-lighthouse`.
 
-Its times depend on this machine's processor and on what else runs, so no test holds them to a
-limit; `tests/lighthouse.py` says what tests hold the page to instead. Beside each run stands how
-fast Lighthouse found the machine.
+The times depend on this machine's processor and on its other work, so no test limits them;
+`tests/lighthouse.py` says what is tested instead. Each row also shows how fast Lighthouse found
+the machine to be.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ AUDITS = {
 
 
 def main() -> None:
-    """Audit a built site some times and print a line for each run."""
+    """Audit a built site several times and print a line for each run."""
     (site,) = sys.argv[1:] or ["dist"]
     columns = ("score", *AUDITS.values(), "machine", "CPU ms")
     sys.stdout.write("".join(f"{name:>9}" for name in columns) + "\n")

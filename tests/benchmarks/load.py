@@ -1,14 +1,13 @@
-"""The way to the first tag, ours beside what one would write otherwise: `make bench-load`.
+"""Time the first tag of our page and of pages one could write instead: `make bench-load`.
 
-One network, WebPageTest's 4G, and one photo; pages take turns, so that a machine that slows
-down slows down all of them. The others are `tests/pages`: the tutorial's page on TF.js's
-WebAssembly with the stock converter's weights, and the same model in int8 on
-onnxruntime-web's. Every page is served as ours is, each of its files after Brotli 11, the
-weights too; that is kinder to them than most hosts are, so the tutorial's is served plainly as
-well.
+All pages use WebPageTest's 4G and one photo. They take turns, so that a machine that slows
+down affects all of them. The other pages are in `tests/benchmarks/pages`: the TF.js tutorial's
+page on TF.js' WebAssembly with the stock converter's weights, and the same model in int8 on
+onnxruntime-web. All pages are served like ours: every file compressed with Brotli 11, weights
+included. Most hosts do less for them, so the tutorial's page is also served without encodings.
 
 The model is MobileNetV2 from `../shared` (or `$TOOLCHAIN_SHARED`), rounded by half of the
-photos there, as in `make bench-size`; else the embedded one without photos.
+photos there, as in `make bench-size`. Without that folder it is the embedded model, without photos.
 """
 
 from __future__ import annotations
@@ -76,7 +75,7 @@ ONNX_FILES = tuple(
 
 @dataclass
 class Subject:
-    """One page on one host, and its visits so far."""
+    """One page on one host, with its visits so far."""
 
     name: str
     folder: Path
@@ -87,12 +86,12 @@ class Subject:
 
     @property
     def first_tags(self) -> list[float]:
-        """Milliseconds to the first tag of every first visit."""
+        """The milliseconds to the first tag of every first visit."""
         return [run.first.first_tag_ms for run in self.runs]
 
 
 def other_page(folder: Path, html: str, modules: Sequence[str], photo: Path) -> Path:
-    """Lay out a page that is not ours, still without its model."""
+    """Write a page that is not ours, still without its model."""
     (folder / "model").mkdir(parents=True)
     (folder / "samples").mkdir()
     shutil.copyfile(Path(__file__).parent / "pages" / html, folder / "index.html")
@@ -120,7 +119,7 @@ def onnx(folder: Path, photo: Path, fetched: Fetched, store: Store) -> Path:
     """Write the page on onnxruntime-web with the model in int8.
 
     Raises:
-        subprocess.CalledProcessError: The converter failed, or its packages cannot be had.
+        subprocess.CalledProcessError: The converter failed, or its packages cannot be installed.
     """
     other_page(folder, "onnx.html", ONNX_FILES, photo)
     script = Path(__file__).with_name("onnx_int8.py")
@@ -143,7 +142,7 @@ def onnx(folder: Path, photo: Path, fetched: Fetched, store: Store) -> Path:
 
 
 def subjects(scratch: Path, store: Store) -> list[Subject]:
-    """Make every page; ours is the first."""
+    """Make all pages; ours comes first."""
     archive = SHARED / "models" / "mobilenet_v2_100_224.tar.gz"
     word, declared, calibration, small = "embedded", Declared(), None, None
     if archive.is_file():
@@ -152,7 +151,7 @@ def subjects(scratch: Path, store: Store) -> list[Subject]:
         photos, _ = halves(SHARED / "data" / "imagenet-500")
         calibration = folder_of(photos, scratch / "photos")
     else:
-        sys.stdout.write(f"{archive} is not there (TOOLCHAIN_SHARED): the embedded model serves\n")
+        sys.stdout.write(f"{archive} is not there (TOOLCHAIN_SHARED): using the embedded model\n")
     request = Request(word)
     options = BuildOptions(
         request,
@@ -168,7 +167,7 @@ def subjects(scratch: Path, store: Store) -> list[Subject]:
         made.append(Subject("ours, mixed, preview V1 0.25", with_small.out, backend="wasm"))
     fetched = resolve.fetch(request, store=store, progress=Silent())
     fetched = replace(fetched, declared=declared.over(fetched.declared))
-    # Ours tags the first of its samples by itself; the others have that photo too.
+    # Our page tags the first of its samples by itself; the others get the same photo.
     photo = SAMPLES / "cat.jpg"
     uint8 = tutorial(scratch / "uint8", photo, fetched, store)
     made += [
@@ -179,14 +178,14 @@ def subjects(scratch: Path, store: Store) -> list[Subject]:
         int8 = onnx(scratch / "onnx", photo, fetched, store)
     except subprocess.CalledProcessError as error:
         reason = error.stderr.decode().strip().splitlines()[-1:]
-        sys.stdout.write(f"onnxruntime-web is left out, its model could not be made: {reason}\n")
+        sys.stdout.write(f"onnxruntime-web is left out, since making its model failed: {reason}\n")
     else:
         made.append(Subject("onnxruntime-web, int8", int8))
     return made
 
 
 def measure(pages: Sequence[Subject]) -> None:
-    """Visit all pages in turns, each turn beginning with another one."""
+    """Visit all pages in turns; each turn begins with another page."""
     with ExitStack() as stack:
         for page in pages:
             served = stack.enter_context(serving(page.folder, page.host))
@@ -205,13 +204,13 @@ def measure(pages: Sequence[Subject]) -> None:
 
 
 def shown(value: Spread, scale: float = 1.0, digits: int = 2) -> str:
-    """Write a median with its spread."""
+    """Format a median with its spread."""
     median, low, high = (scale * one for one in (value.median, value.low, value.high))
     return f"{median:.{digits}f} ({low:.{digits}f} … {high:.{digits}f})"
 
 
 def print_rows(pages: Sequence[Subject]) -> None:
-    """Print a row for each page; ratios to ours are of the same turn."""
+    """Print a row for each page; ratios to our page are taken within a turn."""
     ours = pages[0]
 
     def against(page: Subject, figure: Callable[[Run], float]) -> str:

@@ -9,11 +9,11 @@
 #   "tf2onnx==1.16.1",
 # ]
 # ///
-"""Makes an int8 ONNX model of a SavedModel: `uv run --no-project --script` with three paths.
+"""Make an int8 ONNX model of a SavedModel: `uv run --no-project --script` with three paths.
 
-Its packages are pinned above and stay out of the lock: tf2onnx wants another TensorFlow.
-Convolutions are quantised as onnxruntime advises for them: statically, a step for each
-output channel of the weights, activations by the ranges that calibration photos gave.
+Its packages are pinned above and not in the lock file, because tf2onnx needs another TensorFlow.
+Convolutions are quantised as onnxruntime recommends: statically, with a step for each
+output channel of the weights, and activations by the ranges measured on calibration photos.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ OPSET = 17
 
 
 class Photos(CalibrationDataReader):  # type: ignore[misc]
-    """Gives photos to the calibration, one at a time."""
+    """Pass photos to the calibration, one at a time."""
 
     def __init__(self, folder: Path, name: str, size: int) -> None:
         self._name, self._size = name, size
@@ -49,7 +49,7 @@ class Photos(CalibrationDataReader):  # type: ignore[misc]
 
 
 def main() -> None:
-    """Convert the SavedModel at the first path, calibrated by the second, into the third."""
+    """Convert the SavedModel at the first path with the photos of the second into the third."""
     import onnx
 
     saved_model, photos, target = map(Path, sys.argv[1:])
@@ -64,7 +64,7 @@ def main() -> None:
     model = onnx.load(exact)
     given = model.graph.input[0]
     sides = given.type.tensor_type.shape.dim
-    # One photo at a time: a shape that is known lets more be folded.
+    # One photo at a time: with a known shape more can be folded.
     sides[0].dim_value = 1
     onnx.save(model, exact)
     quant_pre_process(exact, prepared)

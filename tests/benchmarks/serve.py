@@ -1,9 +1,10 @@
-"""Requests a second of a served site, by nginx, Caddy and `toolchain serve`: `make bench-serve`.
+"""Count the requests a second of nginx, Caddy and `toolchain serve`: `make bench-serve`.
 
-All three serve one site on loopback, with the configuration that `toolchain server-config` writes,
-to wrk on the same machine; they take turns, so that a machine that slows down slows down all. What
-is asked for is the page, the largest shard, and all that a first visit in Chromium asks for, in
-turn. Figures compare servers on one machine; over a network the line is the limit.
+All three serve one site on the loopback to wrk on the same machine; nginx and Caddy use the
+configuration that `toolchain server-config` writes. They take turns, so that a machine that slows
+down affects all. wrk requests the page, the largest shard, and, in turn, all files that a first
+visit in Chromium requests. The figures compare servers on one machine; over a network the
+connection is the limit.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ REFERENCE = "nginx"
 
 @contextmanager
 def serving(name: str, site: Path, folder: Path) -> Iterator[str]:
-    """Serve a site by one of them; `toolchain serve` as its users run it."""
+    """Serve a site with one of the servers; `toolchain serve` as users run it."""
     if name != "toolchain":
         with web_servers.serving(name, site, folder) as url:
             yield url
@@ -52,7 +53,7 @@ def serving(name: str, site: Path, folder: Path) -> Iterator[str]:
 
 
 def first_visit(site: Path) -> list[str]:
-    """Return the paths that a new visitor's browser asks for until the first tag."""
+    """Return the paths that a new visitor's browser requests before the first tag."""
     paths: list[str] = []
     with toolchain_serve(site) as url, chromium() as browser:
         page = browser.new_page(service_workers="block")
@@ -71,7 +72,7 @@ def works(site: Path) -> dict[str, list[str]]:
 def measure(
     urls: Mapping[str, str], paths: Mapping[str, Sequence[str]], seconds: int
 ) -> dict[tuple[str, str], list[load.Load]]:
-    """Let the servers take turns; return each one's rounds for each kind of load."""
+    """Measure the servers in turns; return the rounds of each server and kind of load."""
     found: dict[tuple[str, str], list[load.Load]] = {}
     for turn in range(ROUNDS):
         names = [*urls][turn % len(urls) :] + [*urls][: turn % len(urls)]
@@ -83,7 +84,7 @@ def measure(
 
 
 def print_rows(found: Mapping[tuple[str, str], Sequence[load.Load]]) -> None:
-    """Print medians of the rounds, and how often the reference's answers came beside ours."""
+    """Print the medians of the rounds, and the ratios to the reference's requests a second."""
     sys.stdout.write(
         f"{'asked for':<13}{'server':<11}{'requests/s':>11}{'MB/s':>8}{'p50 ms':>9}{'p99 ms':>9}"
         f"{'refused':>9}{'broken':>8}  against {REFERENCE} (range)\n"
@@ -105,8 +106,8 @@ def print_rows(found: Mapping[tuple[str, str], Sequence[load.Load]]) -> None:
 def main() -> None:
     """Serve, load, print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("site", nargs="?", type=Path, help="a built site; else one is built")
-    parser.add_argument("--seconds", type=int, default=SECONDS, help="of each run")
+    parser.add_argument("site", nargs="?", type=Path, help="a built site; without it, one is built")
+    parser.add_argument("--seconds", type=int, default=SECONDS, help="seconds of each run")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch, ExitStack() as running:
         site = options.site

@@ -1,9 +1,9 @@
-"""Bytes against accuracy, ours beside the stock converter's, in one run: `make bench-size`.
+"""Measure bytes against accuracy, beside the stock converter, in one run: `make bench-size`.
 
-Photos are an ImageFolder in `../shared/data/imagenet-500` (or `$TOOLCHAIN_SHARED/data/…`).
-They are split in two by their names' digest: plans are made with one half, and all that
-is printed is judged on the other. Bytes are those of `model.json` and the weights behind
-brotli 11, which is what a page loads.
+The photos are an ImageFolder in `../shared/data/imagenet-500` (or `$TOOLCHAIN_SHARED/data/…`).
+They are split into halves by the digest of their names. Plans are made with one half; all
+printed figures are judged on the other. Bytes are those of `model.json` and the weights after
+Brotli 11, which is what a page loads.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Row:
 
 
 def halves(folder: Path) -> tuple[Photos, Photos]:
-    """Split photos in two halves that do not depend on the machine or the order."""
+    """Split photos into two halves, the same on every machine and in every order."""
     photos = find(folder)
     order = sorted(photos.paths, key=lambda path: digest.of_bytes(path.name.encode()))
     classes = dict(zip(photos.paths, photos.classes or (), strict=True))
@@ -74,7 +74,7 @@ def halves(folder: Path) -> tuple[Photos, Photos]:
 
 
 def folder_of(photos: Photos, target: Path) -> Path:
-    """Lay photos out as a folder of links."""
+    """Make a folder of links to photos."""
     for number, path in enumerate(photos.paths):
         target.mkdir(parents=True, exist_ok=True)
         (target / f"{number}{path.suffix}").symlink_to(path)
@@ -89,7 +89,7 @@ def logits_of(model: tfjs.TfjsModel, images: Array) -> Array:
 
 
 def rows(name: str, declared: Declared, tune: Path, rest: Photos, store: Store) -> list[Row]:
-    """Store one model in every way and judge each."""
+    """Store one model in all ways, and judge each."""
     silent = Silent()
     fetched = resolve.fetch(Request(name), store=store, progress=silent)
     fetched = type(fetched)(
@@ -126,7 +126,7 @@ def rows(name: str, declared: Declared, tune: Path, rest: Photos, store: Store) 
 
 
 def show(model: str, float16: Row, row: Row) -> None:
-    """Print one row beside stock float16's."""
+    """Print one row, relative to stock float16."""
     verdict = row.verdict
     drop, agreement, expected = verdict.drop, verdict.agreement, verdict.expected_drop
     if drop is None or agreement is None or expected is None:
@@ -140,7 +140,7 @@ def show(model: str, float16: Row, row: Row) -> None:
 
 
 def main() -> None:
-    """Measure the three models of the README's table."""
+    """Measure the three models of the table in `docs/compression.md`."""
     photos = SHARED / "data" / "imagenet-500"
     if not photos.is_dir():
         sys.exit(f"bench-size needs an ImageFolder at {photos}; set TOOLCHAIN_SHARED")

@@ -1,9 +1,9 @@
-"""What the stock form's products cost at an inference: `make bench-stock`.
+"""Measure what the products of the stock form cost at an inference: `make bench-stock`.
 
-MobileNetV2 1.0 in an unmodified TF.js on the WebAssembly backend, with SIMD and one
-thread, in Chromium: without products, with every product on its kernel, and as it is
-written. The three take turns, so that a machine that slows down slows down all; ratios
-are of times in one turn. Weights are rounded to the nearest, for only time is looked at.
+MobileNetV2 1.0 runs in an unmodified TF.js on the WebAssembly backend, with SIMD and one
+thread, in Chromium: without products, with every product on its kernel, and as the stock form
+is written. The three take turns, so that a machine that slows down affects all; ratios
+are of times in one turn. Weights are simply rounded to the nearest, because only time is measured.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ MODEL = SHARED / "models" / "mobilenet_v2_100_224.tar.gz"
 SIDE = 224
 TURNS = 31
 RUNS = 5  # inferences in one turn
-MINUTES = 60_000  # in the milliseconds that Playwright counts in
+MINUTES = 60_000  # milliseconds, Playwright's unit
 
 PACKAGES = Path(__file__).parents[2] / "web/node_modules/@tensorflow"
 SCRIPTS = (
@@ -79,7 +79,7 @@ async ([folders, side, turns, runs]) => {
 
 
 def network_of(model: Path, store: Store) -> networks.LayerGraph:
-    """Read a model as compression does."""
+    """Read a model as quantisation does."""
     silent = Silent()
     fetched = resolve.fetch(Request(str(model)), store=store, progress=silent)
     declared = Declared(value_range=(0.0, 1.0)).over(fetched.declared)
@@ -91,12 +91,12 @@ def network_of(model: Path, store: Store) -> networks.LayerGraph:
 
 
 def rounded(network: networks.LayerGraph) -> dict[str, rounding.Rounded]:
-    """Round every kernel to the nearest multiples of the finest steps, one a channel."""
+    """Round every kernel to the nearest multiples of the finest step of each channel."""
     kernels = {}
     for layer in network.layers:
         value = network.weights[layer.kernel]
         weights = value.reshape(-1, networks.channels_of(value.shape, layer.kind))
-        # One value is left over, for float16 may round a step down.
+        # One level is left unused, because float16 may round a step down.
         finest = np.abs(weights).max(axis=0) / (rounding.LARGEST - 1)
         steps = np.maximum(finest, 1e-6).astype(np.float16).astype(np.float32)
         kernels[layer.kernel] = rounding.Rounded(np.rint(weights / steps).astype(np.int16), steps)
@@ -104,7 +104,7 @@ def rounded(network: networks.LayerGraph) -> dict[str, rounding.Rounded]:
 
 
 def write(network: networks.LayerGraph, folder: Path) -> list[str]:
-    """Write the network in its three ways; return what they are called."""
+    """Write the network in three ways; return their names."""
     kernels = rounded(network)
     ways = {"no products": {}, "products on kernels": kernels, "stock": kernels}
     for number, (name, products) in enumerate(ways.items()):
