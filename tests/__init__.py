@@ -1,1 +1,1 @@
-"""The proof: real TensorFlow, real clients, a real browser."""
+"""The tests: with real TensorFlow, real clients and a real browser."""

@@ -1,4 +1,4 @@
-"""axe: what an audit of accessibility finds on a page as it is shown."""
+"""Audits the accessibility of a page, as it is shown, with axe."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ WIDTHS = (320, 1280)
 
 
 def install(context: BrowserContext) -> None:
-    """Bring axe into every page of a context, under any Content-Security-Policy."""
+    """Load axe into every page of a context, under any Content-Security-Policy."""
     context.add_init_script(path=MODULES / "axe-core" / "axe.min.js")
 
 
 def findings(page: Page) -> dict[tuple[str, int], list[str]]:
-    """Return what is found, by colour scheme and width; empty where all is well.
+    """Return the faults by colour scheme and width; empty if there are none.
 
-    All of axe's rules that are no experiments are run. Colours that it cannot judge count too:
-    somebody has to look at them.
+    All of axe's rules except the experimental ones are run. Colours that it cannot judge count as
+    faults too, because a person has to look at them.
     """
     found = {}
     for scheme in ("light", "dark"):

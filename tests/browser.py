@@ -31,7 +31,7 @@ def chromium_path() -> str:
 
 @contextmanager
 def chromium(*flags: str) -> Iterator[Browser]:
-    """Run a headless Chromium whose pages are waited for however slow the machine is."""
+    """Run a headless Chromium, with time limits that a slow machine keeps too."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
@@ -43,11 +43,11 @@ def chromium(*flags: str) -> Iterator[Browser]:
 
 
 def launched(kind: BrowserType, *flags: str) -> Browser:
-    """Start a headless Chromium, as one of a Playwright that runs already.
+    """Start a headless Chromium of a Playwright that is already running.
 
     Args:
-        kind: The running Playwright's Chromium; another browser has it as `browser_type`.
-        flags: For its command line, besides those that all tests want.
+        kind: The running Playwright's Chromium; also the `browser_type` of a running browser.
+        flags: For its command line, in addition to those of all tests.
     """
     browser = kind.launch(executable_path=chromium_path(), args=[*FLAGS, *flags], timeout=HANG_MS)
     browser.on("context", lambda context: context.set_default_timeout(HANG_MS))
@@ -87,9 +87,9 @@ def logits_in_stock_tfjs(
 
 
 class QuietHandler(http.server.SimpleHTTPRequestHandler):
-    """Answers as the plainest of hosts, and keeps silent."""
+    """Answers as the simplest host would, and prints nothing."""
 
-    # What Python's table lacks, and a static host must know.
+    # Missing in Python's table, and needed from a static host.
     extensions_map = {  # noqa: RUF012 - the base class declares it so
         **http.server.SimpleHTTPRequestHandler.extensions_map,
         ".wasm": "application/wasm",
@@ -103,7 +103,7 @@ class QuietHandler(http.server.SimpleHTTPRequestHandler):
 def plain_host(
     root: Path, kind: type[http.server.SimpleHTTPRequestHandler] = QuietHandler
 ) -> Iterator[str]:
-    """Serve a folder as the plainest of static hosts: no encodings, no cache headers."""
+    """Serve a folder as the simplest static host would: no encodings, no cache headers."""
     handler = functools.partial(kind, directory=str(root))
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
@@ -118,7 +118,7 @@ def plain_host(
 
 @contextmanager
 def toolchain_serve(site: Path) -> Iterator[str]:
-    """Serve a site by the application behind `toolchain serve`."""
+    """Serve a site with the application behind `toolchain serve`."""
     from toolchain.site.server import application, beside
 
     with beside(application(site)) as url:
@@ -126,7 +126,7 @@ def toolchain_serve(site: Path) -> Iterator[str]:
 
 
 def sample_png(name: str, folder: Path) -> Path:
-    """Return one of the page's samples as a PNG, which every decoder reads to the same pixels."""
+    """Return one of the page's samples as a PNG, from which all decoders read the same pixels."""
     target = folder / f"{name}.png"
     with Image.open(SAMPLES / f"{name}.jpg") as image:
         image.convert("RGB").save(target)

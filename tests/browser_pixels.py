@@ -1,4 +1,4 @@
-"""Has a browser decode pictures as the page does, and returns the pixels that it read."""
+"""Lets a browser decode pictures as the page does, and returns the pixels."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     Pixels = np.ndarray[Any, np.dtype[np.uint8]]
 
-# The calls of `web/src/worker/preprocess.ts` and `web/src/photo/read-crop.ts`, and what an
+# The same calls as in `web/src/worker/preprocess.ts` and `web/src/photo/read-crop.ts`, and what an
 # <img> shows, which is what the visitor sees.
 PAGE = """<!doctype html><meta charset=utf-8><script type=module>
 const base64 = bytes => new Promise(done => {
@@ -63,16 +63,16 @@ for (const name of await (await fetch('names.json')).json()) {
 
 @dataclass(frozen=True, eq=False)
 class Seen:
-    """A picture in a browser, over white: uint8 `[height, width, 3]`, None if it cannot."""
+    """A picture in a browser, over white: uint8 `[height, width, 3]`; None if it cannot be read."""
 
     decoded: Pixels | None
-    """What the model is given."""
+    """The model's input."""
     shown: Pixels | None
     """What the visitor sees."""
 
 
 def seen_in(engine: str, files: Mapping[str, bytes], folder: Path) -> dict[str, Seen]:
-    """Return what a browser makes of files, by their names.
+    """Return the pixels that a browser reads from files, by their names.
 
     Args:
         engine: One of `engines.ENGINES`.

@@ -1,4 +1,4 @@
-"""A site that was built once, and what a whole site is."""
+"""A site that is built once, and checks that a site is complete."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
 OF_BUILD = {"report.json", "report.html"}
 REPORT = OF_BUILD | {"report.networks.json"}
-# What no visit loads.
+# Files that no visit loads.
 FOR_HOSTS = {"_headers", "build-info.json", "licenses.txt", "sbom.cdx.json"}
 
 
 @dataclass(frozen=True)
 class Site:
-    """A site as it was built once; tests work on copies."""
+    """A site that was built once; tests work on copies."""
 
     options: BuildOptions
     labels: Path
@@ -35,7 +35,7 @@ class Site:
 
     @property
     def words(self) -> tuple[str | Path, ...]:
-        """Return the command that builds the same."""
+        """Return the command that builds the same site."""
         model = self.options.request.model
         return ("build", "-m", model, "--labels", self.labels, "--value-range", "0,1")
 
@@ -64,18 +64,18 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def originals(folder: Path) -> dict[str, bytes]:
-    """Return the files that are no compressed form of another."""
+    """Return the files that are not the compressed form of another."""
     files = contents(folder)
     return {name: data for name, data in files.items() if not name.endswith((".br", ".gz"))}
 
 
 def beside(out: Path) -> list[str]:
-    """Return what builds have left beside the site."""
+    """Return what builds left behind beside the site."""
     return [path.name for path in out.parent.glob(f".{out.name}.*")]
 
 
 def assert_whole(out: Path) -> build_report.Report:
-    """See that the report lists exactly the files that are there."""
+    """Check that the report lists exactly the files that are there."""
     report = build_report.read(out)
     found = {name: len(content) for name, content in originals(out).items()}
     assert all(found.pop(name) > 0 for name in REPORT | FOR_HOSTS)

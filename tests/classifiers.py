@@ -1,7 +1,7 @@
-"""Small classifiers as people make them, each with what its own library says of pixels.
+"""Small classifiers as people write them, each with the scores that its own library computes.
 
-A maker gives a model and how bytes become its input and its outputs become scores, so that what
-the tool makes of its file can be compared with it.
+Each function returns a model, with how bytes become its input and its outputs become scores. So
+the tool's result for the model's file can be compared with the model itself.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ CLASSES = 5
 
 
 def as_they_are(values: Array) -> Array:
-    """Return what was given."""
+    """Return the values unchanged."""
     return values
 
 
 def signed(pixels: Array) -> Array:
-    """Return bytes as -1…1."""
+    """Return bytes scaled to -1…1."""
     return pixels / 127.5 - 1
 
 
@@ -46,25 +46,25 @@ def sigmoid(outputs: Array) -> Array:
 
 
 def of_two(scores: Array) -> Array:
-    """Return the scores of two labels, of which the second's are given."""
+    """Return the scores of two labels, given those of the second."""
     return np.concatenate([1 - scores, scores], axis=1)
 
 
 @dataclass(frozen=True)
 class Made:
-    """A Keras model, and how it is used."""
+    """A Keras model, and how to use it."""
 
     model: Any
     fed: Callable[[Array], Array] = as_they_are
-    """From bytes, float32 `[n, h, w, 3]`, to what the model is fed."""
+    """Turns bytes, float32 `[n, h, w, 3]`, into the model's input."""
     read: Callable[[Array], Array] = as_they_are
-    """From the model's outputs to scores."""
+    """Turns the model's outputs into scores."""
 
     def scores(self, pixels: Array) -> Array:
-        """Return what the model itself says of bytes, float64 `[n, labels]`, one by one."""
+        """Return the model's own scores of bytes, float64 `[n, labels]`, computed one by one."""
         inputs = [self.fed(picture[None].astype(np.float32)) for picture in pixels]
         dtype = self.model.inputs[0].dtype
-        kind = getattr(dtype, "name", dtype)  # a text in Keras 3
+        kind = getattr(dtype, "name", dtype)  # a string in Keras 3
         outputs = [
             np.asarray(self.model(each.astype(kind), training=False), np.float64) for each in inputs
         ]
@@ -76,7 +76,7 @@ Library = Any
 
 
 def features(library: Library, x: Any, *, width: int = 12) -> Any:
-    """Return features of a picture: what is between preprocessing and the last layer."""
+    """Return features of a picture: the layers between preprocessing and the last layer."""
     layers = library.layers
     start = library.initializers.VarianceScaling(2.0, seed=7)
     x = layers.Conv2D(width, 3, 2, "same", use_bias=False, kernel_initializer=start)(x)
@@ -90,7 +90,7 @@ def features(library: Library, x: Any, *, width: int = 12) -> Any:
 def head(
     library: Library, x: Any, count: int = CLASSES, ending: str | None = None, **more: Any
 ) -> Any:
-    """Return outputs that differ by more than rounding from picture to picture."""
+    """Return outputs that differ between pictures by more than rounding."""
     start = library.initializers.RandomNormal(stddev=2.0, seed=more.pop("seed", 3))
     return library.layers.Dense(count, activation=ending, kernel_initializer=start, **more)(x)
 
@@ -105,7 +105,7 @@ def model(
     shape: tuple[int | None, ...] = (SIDE, SIDE, 3),
     **more: Any,
 ) -> Any:
-    """Make a model: something before the features, the last layer, something after it."""
+    """Make a model: `before`, the features, the last layer, `after`."""
     library.utils.set_random_seed(1)
     if "batch" in more:
         image = library.Input(batch_shape=(more.pop("batch"), *shape))
@@ -117,7 +117,7 @@ def model(
     return library.Model(image, after(x) if after else x)
 
 
-# ------------------------------------------------------------------- what stands before
+# ---------------------------------------------------------------- before the features
 
 
 def augmented(library: Library) -> Made:
@@ -139,7 +139,7 @@ def rescaled(library: Library) -> Made:
 
 
 def normalised(library: Library) -> Made:
-    """Make a model that normalises by statistics of its photos."""
+    """Make a model that normalises by the statistics of its photos."""
     mean, variance = [123.0, 117.0, 104.0], [3400.0, 3200.0, 3300.0]
     layer = library.layers.Normalization(mean=mean, variance=variance)
     return Made(model(library, before=layer), read=softmax)
@@ -159,12 +159,12 @@ def torch_inside(library: Library) -> Made:
 def caffe_inside(library: Library) -> Made:
     """Make a model that turns RGB to BGR and subtracts ImageNet's mean."""
     mean = np.array([103.939, 116.779, 123.68], np.float32)
-    # Factors of thousandths, or features of bytes would saturate every score.
+    # Factors of thousandths; otherwise features of bytes would saturate every score.
     return Made(model(library, before=lambda x: x[:, :, :, ::-1] - mean), read=softmax)
 
 
 def resizing_inside(library: Library) -> Made:
-    """Make a model of any size that brings pictures to its own."""
+    """Make a model that takes any size and resizes pictures to its own."""
     layers = library.layers
     return Made(
         model(
@@ -177,7 +177,7 @@ def resizing_inside(library: Library) -> Made:
 
 
 def of_bytes(library: Library) -> Made:
-    """Make a model whose input is of bytes."""
+    """Make a model whose input is bytes."""
     rescaling = library.layers.Rescaling(1 / 127.5, -1)
     return Made(model(library, before=rescaling, dtype="uint8", ending="softmax"), fed=np.rint)
 
@@ -199,7 +199,7 @@ def oblong(library: Library) -> Made:
 
 
 def named_by_keras(library: Library) -> Made:
-    """Make a MobileNetV2 of Keras' own, which holds no preprocessing."""
+    """Make Keras' own MobileNetV2, which contains no preprocessing."""
     library.utils.set_random_seed(1)
     base = library.applications.MobileNetV2(
         (32, 32, 3), alpha=0.35, include_top=False, weights=None, pooling="avg"
@@ -210,17 +210,17 @@ def named_by_keras(library: Library) -> Made:
     return Made(library.Model(image, scores), fed=signed)
 
 
-# -------------------------------------------------------------------- what stands behind
+# ----------------------------------------------------------------- after the features
 
 
 def one_sigmoid(library: Library) -> Made:
-    """Make a model of two labels that gives the second one's score."""
+    """Make a model of two labels that returns the second one's score."""
     rescaling = library.layers.Rescaling(1 / 127.5, -1)
     return Made(model(library, before=rescaling, count=1, ending="sigmoid"), read=of_two)
 
 
 def one_logit(library: Library) -> Made:
-    """Make a model of two labels that gives the second one's logit."""
+    """Make a model of two labels that returns the second one's logit."""
     rescaling = library.layers.Rescaling(1 / 127.5, -1)
     made = model(library, before=rescaling, count=1)
     return Made(made, read=lambda outputs: of_two(sigmoid(outputs)))
@@ -233,7 +233,7 @@ def many_sigmoids(library: Library) -> Made:
 
 
 def ending_in_softmax(library: Library) -> Made:
-    """Make a model that ends with a softmax, and a reshape behind it."""
+    """Make a model that ends with a softmax and a reshape after it."""
     layers = library.layers
     rescaling = layers.Rescaling(1 / 127.5, -1)
     made = model(library, before=rescaling, ending="softmax", after=layers.Reshape((CLASSES,)))
@@ -250,11 +250,11 @@ def average_of_two(library: Library) -> Made:
     return Made(library.Model(image, layers.Average()(heads)))
 
 
-# ------------------------------------------------------------------------- what is inside
+# ---------------------------------------------------------------- between the layers
 
 
 def _block(library: Library, inner: Callable[[Any], Any]) -> Made:
-    """Make a model with a block of its own between a first layer and the last."""
+    """Make a model with the given block between the first layer and the last."""
     layers = library.layers
     library.utils.set_random_seed(1)
     image = library.Input((SIDE, SIDE, 3))
@@ -262,7 +262,7 @@ def _block(library: Library, inner: Callable[[Any], Any]) -> Made:
     x = layers.GlobalAveragePooling2D()(inner(x))
     made = library.Model(image, head(library, x))
     random = np.random.default_rng(5)
-    # Biases are zero in an untrained model, and hide what is wrong with them.
+    # Biases are zero in an untrained model, which would hide faults.
     made.set_weights(
         [
             (w + random.uniform(0.05, 0.3, w.shape)).astype(w.dtype) if w.ndim == 1 else w
@@ -273,7 +273,7 @@ def _block(library: Library, inner: Callable[[Any], Any]) -> Made:
 
 
 def batchnorm_of_axis_three(library: Library) -> Made:
-    """Make a model with BatchNormalization(axis=3), as Keras' EfficientNet has."""
+    """Make a model with BatchNormalization(axis=3), like Keras' EfficientNet."""
     layers = library.layers
 
     def inner(x: Any) -> Any:
@@ -297,7 +297,7 @@ def residual_without_bias(library: Library) -> Made:
 
 
 def exact_gelu(library: Library) -> Made:
-    """Make a model with the exact gelu, which TensorFlow computes by Erfc."""
+    """Make a model with the exact gelu, which TensorFlow computes with Erfc."""
     layers = library.layers
     return _block(library, layers.Conv2D(8, 1, activation=library.activations.gelu))
 

@@ -1,4 +1,4 @@
-"""Writes ICC profiles byte by byte, so that none of others' has to lie in the repository."""
+"""Writes ICC profiles byte by byte, so that the repository needs no profile by others."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ DISPLAY_P3 = ((0.680, 0.320), (0.265, 0.690), (0.150, 0.060))
 ADOBE = ((0.64, 0.33), (0.21, 0.71), (0.15, 0.06))
 PROPHOTO = ((0.7347, 0.2653), (0.1596, 0.8404), (0.0366, 0.0001))
 TURNED = (SRGB[1], SRGB[2], SRGB[0])
-"""sRGB with its channels in another order: whether it is honoured is seen at once."""
+"""sRGB with its channels in another order: it is easy to see whether it was applied."""
 _BRADFORD = np.array(
     [[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]]
 )
 
 
 def fixed(*values: float) -> bytes:
-    """Write numbers with 16 binary places."""
+    """Write numbers as 16.16 fixed point."""
     return b"".join(struct.pack(">i", round(value * 65536)) for value in values)
 
 
@@ -38,18 +38,18 @@ def xyz(*values: float) -> bytes:
 
 
 def gamma(exponent: float) -> bytes:
-    """Write a curve of a power."""
+    """Write a curve that is a power."""
     return b"curv\0\0\0\0" + struct.pack(">IH", 1, round(exponent * 256))
 
 
 def points(values: Iterable[float]) -> bytes:
-    """Write a curve of points."""
+    """Write a curve given by points."""
     numbers = [round(value * 65535) for value in values]
     return b"curv\0\0\0\0" + struct.pack(f">I{len(numbers)}H", len(numbers), *numbers)
 
 
 def formula(kind: int, *parameters: float) -> bytes:
-    """Write a curve of a formula."""
+    """Write a curve given by a formula."""
     return b"para\0\0\0\0" + struct.pack(">HH", kind, 0) + fixed(*parameters)
 
 
@@ -59,7 +59,7 @@ SRGB_CURVE = formula(3, 2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)
 def profile(
     tags: Tags, space: bytes = b"RGB ", pcs: bytes = b"XYZ ", version: int = 4, intent: int = 0
 ) -> bytes:
-    """Write a profile of these tags."""
+    """Write a profile with these tags."""
     start, head, body = 132 + 12 * len(tags), b"", b""
     for name, content in tags:
         head += struct.pack(">4sII", name, start + len(body), len(content))
@@ -93,22 +93,22 @@ def matrix_tags(
 
 
 def display_p3() -> bytes:
-    """Write a profile as Apple's phones and screens have it."""
+    """Write the profile of Apple's phones and screens."""
     return profile(matrix_tags(DISPLAY_P3, SRGB_CURVE))
 
 
 def adobe_rgb() -> bytes:
-    """Write a profile as cameras have it that are set to it."""
+    """Write the profile of cameras that are set to Adobe RGB."""
     return profile(matrix_tags(ADOBE, gamma(563 / 256)), version=2)
 
 
 def prophoto() -> bytes:
-    """Write a profile of colours that no screen can show."""
+    """Write a profile with colours that no screen can show."""
     return profile(matrix_tags(PROPHOTO, gamma(1.8), (0.3457, 0.3585)), version=2)
 
 
 def turned(curve: bytes = SRGB_CURVE) -> bytes:
-    """Write a profile that moves every colour to another place."""
+    """Write a profile that changes every colour."""
     return profile(matrix_tags(TURNED, curve))
 
 
@@ -150,7 +150,7 @@ def old_table(
 
 
 def new_table(channels: int, grid: int, colour: Callable[[Array], Array]) -> bytes:
-    """Write a tag `mAB ` with all its parts: they do nothing but for the table."""
+    """Write a tag `mAB ` with all its parts; only the table changes colours."""
     none = points([0, 1])
     none += bytes(-len(none) % 4)
     table = bytes([grid] * channels).ljust(16, b"\0") + b"\2\0\0\0"
@@ -163,7 +163,7 @@ def new_table(channels: int, grid: int, colour: Callable[[Array], Array]) -> byt
 
 
 def table_profile(tag: bytes, space: bytes = b"RGB ", name: bytes = b"A2B0", **more: Any) -> bytes:
-    """Write a profile of one table."""
+    """Write a profile with one table."""
     return profile([(name, tag)], space=space, pcs=b"Lab ", **{"version": 2, **more})
 
 

@@ -1,4 +1,4 @@
-"""Runs the real command in a process of its own, as a user's shell does."""
+"""Runs the real command in its own process, as a user's shell does."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ TOOLCHAIN = (sys.executable, "-m", "toolchain")
 
 @contextlib.contextmanager
 def started(*words: str | Path, cache: Path | None = None) -> Iterator[subprocess.Popen[str]]:
-    """Start `toolchain` with these words; it does not outlive the block."""
+    """Start `toolchain` with these words; it is killed at the end of the block."""
     process = _start(*words, cache=cache)
     try:
         yield process
@@ -33,7 +33,7 @@ def started(*words: str | Path, cache: Path | None = None) -> Iterator[subproces
 
 
 def _start(*words: str | Path, cache: Path | None) -> subprocess.Popen[str]:
-    # A process inherits what its parent ignores, and tests may run in the background.
+    # A process inherits its parent's ignored signals. Tests in the background ignore SIGINT.
     main_thread = threading.current_thread() is threading.main_thread()
     ignored = main_thread and signal.getsignal(signal.SIGINT) is signal.SIG_IGN
     if ignored:
@@ -52,20 +52,20 @@ def _start(*words: str | Path, cache: Path | None) -> subprocess.Popen[str]:
 
 
 def has_loaded(process: subprocess.Popen[str], library: str) -> bool:
-    """Tell whether a process has loaded a library whose path holds these words, or has ended.
+    """Tell whether a process has loaded a library whose path contains `library`, or has ended.
 
-    Where the system does not tell of libraries (macOS), each counts as loaded.
+    Where the system does not list loaded libraries (macOS), each counts as loaded.
     """
     if process.poll() is not None or not hasattr(psutil.Process, "memory_maps"):
         return True
     try:
         return any(library in each.path for each in psutil.Process(process.pid).memory_maps())
-    except psutil.Error:  # it has ended meanwhile
+    except psutil.Error:  # it has ended in the meantime
         return True
 
 
 def run(*words: str | Path, cache: Path | None = None) -> subprocess.CompletedProcess[str]:
-    """Run `toolchain` with these words to its end."""
+    """Run `toolchain` with these words until it ends."""
     with started(*words, cache=cache) as process:
         out, err = process.communicate(timeout=HANG_S)
         return subprocess.CompletedProcess(words, process.returncode, out, err)

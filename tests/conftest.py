@@ -1,4 +1,4 @@
-"""What every test stands on: a cache of its own, a folder of its own, real models."""
+"""Fixtures of all tests: a separate cache, a separate folder, real models."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 
-# The same examples in every run, and no limit of time for each: a busy machine takes longer.
+# The same examples in every run, and no time limit for each: a busy machine takes longer.
 settings.register_profile(
     "repeatable", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
 )
@@ -31,14 +31,14 @@ settings.load_profile("repeatable")
 
 @pytest.fixture(scope="session")
 def session_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder that all of xdist's workers share, and no other session."""
+    """Return a folder that the xdist workers of this session share."""
     own = tmp_path_factory.getbasetemp()
     return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
 
 
 @pytest.fixture(scope="session", autouse=True)
 def cache_of_the_session(session_folder: Path) -> Iterator[Path]:
-    """Keep every test, and every process it starts, away from the user's cache."""
+    """Give every test, and every process it starts, a cache that is not the user's."""
     folder = session_folder / "cache"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TOOLCHAIN_CACHE", str(folder))
@@ -50,7 +50,7 @@ def cache_of_the_session(session_folder: Path) -> Iterator[Path]:
 
 @pytest.fixture(autouse=True)
 def _folder_of_the_test(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Start every test in an empty folder: `toolchain.lock.json` and `dist` go there."""
+    """Start every test in an empty folder, where `toolchain.lock.json` and `dist` are written."""
     monkeypatch.chdir(tmp_path)
 
 
@@ -62,13 +62,13 @@ def store(tmp_path: Path) -> Store:
 
 @pytest.fixture(scope="session")
 def session_store(cache_of_the_session: Path) -> Store:
-    """Return the store that the session shares, so that costly results are made once."""
+    """Return the store that the session shares, so that slow results are made once."""
     return Store(cache_of_the_session)
 
 
 @pytest.fixture(scope="session")
 def embedded_site(session_folder: Path, session_store: Store) -> Path:
-    """Return the embedded model's site, built once for all workers; it stays as it is."""
+    """Return the embedded model's site, built once for all workers; do not change it."""
     from toolchain.pipeline.build import build
     from toolchain.pipeline.build_options import BuildOptions
     from toolchain.progress import Silent
@@ -84,7 +84,7 @@ def embedded_site(session_folder: Path, session_store: Store) -> Path:
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
-    """Return the folder of real models and photos beside the checkout."""
+    """Return the folder with real models and photos beside the checkout."""
     folder = Path(os.environ.get("TOOLCHAIN_SHARED", CHECKOUT.parent / "shared"))
     if not folder.is_dir():
         pytest.skip(f"needs the real models and photos of {folder} (TOOLCHAIN_SHARED)")
@@ -93,7 +93,7 @@ def shared() -> Path:
 
 @pytest.fixture(scope="session")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a tiny SavedModel of five classes; it stays as it is."""
+    """Return a tiny SavedModel of five classes; do not change it."""
     from tests import tiny_models
 
     return tiny_models.saved_model(tmp_path_factory.mktemp("tiny") / "tiny")
@@ -103,7 +103,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def tiny_model(
     tiny: Path, session_store: Store, tmp_path_factory: pytest.TempPathFactory
 ) -> TfjsModel:
-    """Return the tiny model converted to TF.js, as sites are rendered from."""
+    """Return the tiny model converted to TF.js, ready to render a site from."""
     from tests import tiny_models
     from toolchain.progress import Silent
     from toolchain.records.card import Declared

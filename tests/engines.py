@@ -1,4 +1,4 @@
-"""Opens a page in each browser engine that is installed, with nothing but its address."""
+"""Opens a page, given its address, in each browser engine that is installed."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _QUIET_FIREFOX = {
 
 
 def lacking(engine: str) -> str | None:
-    """Return the sentence that says what is not installed, if anything."""
+    """Return a sentence that says what is not installed, or None."""
     missing = [tool for tool in _NEEDS.get(engine, ()) if shutil.which(tool) is None]
     return f"needs {' and '.join(missing)} (see README.md)" if missing else None
 
@@ -48,13 +48,13 @@ def opened(
     *,
     allowed: str | None = None,
 ) -> Iterator[None]:
-    """Have a browser with a fresh profile show a page.
+    """Show a page in a browser with a fresh profile.
 
     Args:
         engine: One of `ENGINES`.
         url: The page.
         preferences: Firefox' own, by their names in `about:config`.
-        allowed: What Firefox' user has allowed the page before, as `canvas`.
+        allowed: A permission that the page already has in Firefox, such as `canvas`.
     """
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True)))
@@ -75,7 +75,7 @@ def opened(
 
 
 def _allow(database: Path, url: str, what: str) -> None:
-    """Write down a user's consent as Firefox does."""
+    """Store a permission as Firefox does."""
     origin = url.rstrip("/")
     with closing(sqlite3.connect(database)) as written:
         written.execute("PRAGMA user_version = 12")
@@ -89,7 +89,7 @@ def _allow(database: Path, url: str, what: str) -> None:
 
 @contextmanager
 def _running(command: list[str], **more: Any) -> Iterator[subprocess.Popen[str]]:
-    """Run a program, and end it with all that it has started."""
+    """Run a program; at the end kill it with all processes it has started."""
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, **more}
     with subprocess.Popen(command, start_new_session=True, text=True, **quiet) as process:
         try:
@@ -113,7 +113,7 @@ def _webkit(url: str) -> Iterator[None]:
         surroundings = {
             **os.environ,
             "DISPLAY": f":{number}",
-            # Containers let no sandbox be made within them.
+            # Containers do not allow a sandbox inside them.
             "WEBKIT_DISABLE_SANDBOX_THIS_IS_DANGEROUS": "1",
         }
         stack.enter_context(_running(["WebKitWebDriver", f"--port={port}"], env=surroundings))

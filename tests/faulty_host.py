@@ -1,4 +1,4 @@
-"""A host on the loopback that fails as hosts and networks do, and remembers what it was asked."""
+"""A host on the loopback that fails as hosts and networks do, and records its requests."""
 
 from __future__ import annotations
 
@@ -26,38 +26,38 @@ HTML = b"<!doctype html><title>Welcome</title><p>There is something else here."
 
 @dataclass(frozen=True)
 class Fault:
-    """What happens to a file instead of its being sent."""
+    """What goes wrong when a file is requested."""
 
     times: int | None = None
-    """How often; None: for ever."""
+    """How often; None: always."""
     status: int = 200
     body: bytes | None = None
-    """In place of the file's."""
+    """Sent instead of the file's."""
     content_type: str | None = None
     keep: float = 1.0
-    """The share of what was asked for after which the connection breaks.
+    """The share of the requested bytes after which the connection breaks.
 
-    Where it is more than nothing, :class:`Reads` tell when the page has that share.
+    If it is more than 0, :class:`Reads` says when the page has received that share.
     """
     flip: bool = False
-    """Whether one bit of the file is turned over."""
+    """Whether one bit of the file is flipped."""
     is_short: bool = False
-    """Whether half of the file is sent as though it were all of it."""
+    """Whether half of the file is sent as if it were the whole file."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """What a host was asked."""
+    """A request to the host."""
 
     method: str
     path: str
     query: str
     headers: Mapping[str, str]
-    """By their names in lower case."""
+    """By name, in lower case."""
     body: bytes
 
 
-# A body is read by way of `fetch` and a reader, and the page tells of each piece.
+# Bodies are read through `fetch` and a reader; this reports each piece that the page reads.
 _TELL_OF_READS = """
 const tell = (answer) => {
   const { body, url } = answer;
@@ -92,7 +92,7 @@ globalThis.fetch = async (...asked) => {
 
 
 class Reads:
-    """What the pages of a browser's profile have read of answers to their `fetch`."""
+    """Counts the bytes that pages of a browser profile have read with `fetch`."""
 
     def __init__(self, context: BrowserContext) -> None:
         self._counts: Counter[str] = Counter()
@@ -106,14 +106,14 @@ class Reads:
             self._changed.notify_all()
 
     def wait_for(self, path: str, count: int) -> None:
-        """Wait until so many bytes of a file were read, over all answers."""
+        """Wait until this many bytes of a file were read, over all responses."""
         with self._changed:
             assert self._changed.wait_for(lambda: self._counts[path] >= count, HANG_S), path
 
 
 @dataclass
 class FaultyHost:
-    """A host of one site, and what is wrong with it."""
+    """A host of one site, and its faults."""
 
     site: Path
     has_ranges: bool = True
@@ -138,7 +138,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         pass
 
     def handle(self) -> None:
-        # A browser that goes away in the midst of an answer is no fault of the host's.
+        # A browser that disconnects during a response is not a fault of the host.
         with suppress(ConnectionError):
             super().handle()
 
@@ -209,7 +209,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.wfile.write(part)
         self.host.sent[path] = self.host.sent.get(path, 0) + len(part)
         if keep < 1:
-            # What has come would else be lost with the connection before the page has read it.
+            # Otherwise the sent bytes could be lost with the connection before the page reads them.
             assert self.host.reads is not None
             self.host.reads.wait_for(path, self.host.sent[path])
             self.close_connection = True
@@ -219,7 +219,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 def faulty(
     site: Path, *, has_ranges: bool = True, reads: Reads | None = None
 ) -> Iterator[FaultyHost]:
-    """Serve a site, at first without a fault."""
+    """Serve a site, at first without faults."""
     host = FaultyHost(site, has_ranges, reads)
     handler = type("Handler", (_Handler,), {"host": host})
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)

@@ -1,4 +1,4 @@
-"""Films that Chromium takes for what a camera sees."""
+"""Films that Chromium uses as the picture of a camera."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     Plane = np.ndarray[Any, np.dtype[np.float64]]
 
 CAMERA = (640, 480)
-"""What the page asks of a camera, so that no browser scales its picture."""
+"""The size that the page requests from a camera, so that no browser scales the picture."""
 
 
 def film_of(photo: Path, target: Path) -> Path:
-    """Write a photo as a film that stands still: YUV4MPEG2, 30 pictures a second.
+    """Write a photo as a still film: YUV4MPEG2, 30 frames a second.
 
-    BT.601 with limited range and one chroma sample for four pixels, as cameras give it.
+    BT.601 with limited range and one chroma sample for four pixels, as from cameras.
     """
     with Image.open(photo) as image:
         planes = image.convert("RGB").resize(CAMERA).convert("YCbCr").split()
@@ -33,7 +33,7 @@ def film_of(photo: Path, target: Path) -> Path:
 
 
 def picture_of(film: Path, target: Path) -> Path:
-    """Write a film's first picture as a PNG, converted as BT.601 says."""
+    """Write a film's first frame as a PNG, converted by BT.601."""
     width, height = CAMERA
     _, _, picture = film.read_bytes().split(b"\n", 2)
     size = width * height

@@ -1,4 +1,4 @@
-"""What somebody's git may be set to, each as a function that sets a home folder up for it."""
+"""Settings that a user's git may have, each as a function that prepares a home folder."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ HOOKS = (
 
 
 class Home:
-    """The home folder of somebody whose git is set to something."""
+    """The home folder of a user with certain git settings."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -28,14 +28,14 @@ class Home:
             file.write(text + "\n")
 
     def file(self, name: str, text: str) -> Path:
-        """Write a file of the home folder."""
+        """Write a file in the home folder."""
         path = self.folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, "utf-8")
         return path
 
     def script(self, name: str, text: str) -> Path:
-        """Write a program."""
+        """Write an executable script."""
         path = self.file(name, f"#!/bin/sh\necho {name} >> {self.log}\n{text}\n")
         path.chmod(0o755)
         return path
@@ -119,5 +119,5 @@ SETTINGS = (
     *(attributes, attributes_of_all_kinds, line_ends, signing, signed_push, failing_hooks),
     *(altering_hooks, hooks_of_a_template, filters, excludes, monitor, odd_defaults, everything),
 )
-# With these git's usual commands bring the bytes too, though less surely.
+# With these, git's usual commands also store the same bytes.
 HARMLESS = (monitor, odd_defaults)

@@ -1,8 +1,8 @@
-"""Cloudflare Pages and Netlify on loopback, as far as their own tools ask them, and stand-ins.
+"""Cloudflare Pages and Netlify on the loopback, as far as their own tools need, and stand-ins.
 
-A service keeps files by their hashes and shows a folder of them at once, as the real ones do; it
-notes what is uploaded, so that nothing can come twice unseen. Where the tools themselves are not
-installed, a stand-in takes the same words and copies the folder.
+A service keeps files by their hashes and publishes a folder of them at once, as the real ones do.
+It records uploads, so a test notices a file that is sent twice. If the tools are not installed, a
+stand-in takes the same arguments and copies the folder.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from flask import Response
 
 TOOLS = "TOOLCHAIN_HOST_TOOLS"
-"""Environment variable: a folder with `wrangler` and `netlify`, where they are not on the path."""
+"""Environment variable: a folder with `wrangler` and `netlify`, if they are not on the path."""
 TOKEN = "a-token-that-nobody-may-read"  # noqa: S105 - of loopback
 ACCOUNT = "0123456789abcdef0123456789abcdef"
 API = "/api/v1"
@@ -36,20 +36,20 @@ DEPLOYED = {"id": "d1", "url": "http://localhost/", "environment": "production"}
 
 @dataclass
 class Service:
-    """What a host has, and what it was asked."""
+    """The files of a host, and its requests."""
 
     address: str = ""
     refuses: bool = False
-    """Whether the last step of a deploy fails, when all files have come."""
+    """Whether the last step of a deploy fails, after all files were uploaded."""
     objects: dict[str, bytes] = field(default_factory=dict)
-    """By their hashes, whatever the host takes for one."""
+    """By their hashes, as the host computes them."""
     shown: dict[str, str] = field(default_factory=dict)
     """The hash of each file that visitors get, by its path."""
     headers: str = ""
     uploaded: list[str] = field(default_factory=list)
 
     def text(self, path: str) -> str:
-        """Return what visitors get at a path."""
+        """Return the file that visitors get at a path."""
         return self.objects[self.shown[path]].decode()
 
 
@@ -67,7 +67,7 @@ def _running(app: Flask, service: Service) -> Iterator[Service]:
 
 
 def _signed_by_nobody(claims: dict[str, Any]) -> str:
-    """Return a JSON Web Token; the tool reads its claims and nobody its signature."""
+    """Return a JSON Web Token; the tool reads its claims, and nothing checks its signature."""
     parts = (base64.urlsafe_b64encode(json.dumps(part).encode()) for part in ({}, claims))
     return ".".join([*(part.decode().rstrip("=") for part in parts), "x"])
 
@@ -95,7 +95,7 @@ def _add_assets(app: Flask, service: Service) -> None:
 
 @contextmanager
 def cloudflare_pages(project: str) -> Iterator[Service]:
-    """Run what `wrangler pages deploy` asks, with one project."""
+    """Run the services that `wrangler pages deploy` needs, with one project."""
     app = Flask("cloudflare")
     service = Service()
     base = f"/accounts/{ACCOUNT}/pages/projects/{project}"
@@ -151,7 +151,7 @@ def _add_account(app: Flask, about: dict[str, Any]) -> None:
 
 @contextmanager
 def netlify(site: str) -> Iterator[Service]:
-    """Run what `netlify deploy` asks, with one site."""
+    """Run the services that `netlify deploy` needs, with one site."""
     app = Flask("netlify")
     service = Service()
     coming: dict[str, str] = {}
@@ -223,17 +223,17 @@ class StandIn:
 
     @property
     def commands(self) -> Path:
-        """The folder of the commands, for the path."""
+        """The folder of the commands, for `PATH`."""
         return self.home / "bin"
 
     @property
     def shown(self) -> Path:
-        """What visitors get."""
+        """The files that visitors get."""
         return self.home / "shown"
 
     @property
     def calls(self) -> list[dict[str, list[str]]]:
-        """The words of each call, and what lay in its folder."""
+        """The arguments of each call, and the files in its folder."""
         log = self.home / "calls.jsonl"
         return [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
 
@@ -250,7 +250,7 @@ def stand_in(home: Path) -> StandIn:
 
 
 def installed(tool: str) -> Path | None:
-    """Return the folder of a host's real tool, where this machine has it."""
+    """Return the folder of a host's real tool, if this machine has it."""
     path = os.pathsep.join(filter(None, [os.environ.get(TOOLS), os.environ.get("PATH")]))
     found = shutil.which(tool, path=path)
     return Path(found).parent if found else None

@@ -1,11 +1,11 @@
-"""Lighthouse, judged so that the same page gets the same figures on any machine.
+"""Runs Lighthouse so that the same page gets the same figures on any machine.
 
-Its telephone on slow 4G is simulated: the network from the page's bytes and requests, which are
-the same everywhere, but the processor from how long tasks took while it looked. That time depends
-on this machine and on what else runs: with one core and three other programs the same page is said
-to block for ten seconds instead of for nothing. So its simulated processor is made as fast as can
-be, and the page's main thread is judged by the processor time that its tasks took, which other
-programs do not lengthen, in proportion to what a fixed computation takes here.
+Lighthouse simulates a phone on slow 4G. It simulates the network from the page's bytes and
+requests, which are the same everywhere, but the processor from the wall time of tasks. That time
+depends on this machine and its other work: with one core and three other programs, Lighthouse
+reported ten seconds of blocking for a page that does not block at all. So the simulated processor
+is made as fast as possible. Instead, the page's main thread is judged by the processor time of its
+tasks, which other programs do not lengthen, relative to a fixed computation on this machine.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from tests.browser import FLAGS, chromium_path
 from tests.watchdog import HANG_MS
 
 SLOWER = 4.0
-"""How many times slower Lighthouse's telephone is than the machine with the reference time."""
+"""How many times slower Lighthouse's phone is than the reference machine."""
 LONG_MS = 50.0
-"""What a task may take before it counts as blocking, by the definition of Total Blocking Time."""
+"""How long a task may take before it blocks, by the definition of Total Blocking Time."""
 OF_SPEED = frozenset({"total-blocking-time", "speed-index"})
-"""Audits that count how long something took here, in whichever way they are simulated."""
+"""Audits that depend on how long something took on this machine, simulated or not."""
 REFERENCE_MS = 160.0
-"""Processor time of `_COMPUTATION` on two cores of a server of 2026, idle or busy."""
+"""Processor time of `_COMPUTATION`, measured on two cores of a server of 2026, idle and busy."""
 _COMPUTATION = """
 const begun = process.cpuUsage();
 const seen = [];
@@ -46,7 +46,7 @@ console.log((user + system) / 1000);
 
 @dataclass(frozen=True)
 class Audited:
-    """What Lighthouse says of a page, and what the page's main thread did meanwhile."""
+    """Lighthouse's report of a page, and how long the page's main thread was blocked."""
 
     report: dict[str, Any]
     """Lighthouse's own."""
@@ -82,9 +82,9 @@ def audit(url: str, categories: tuple[str, ...], *, slower: float = 0.01) -> Aud
 
 
 def score(runs: list[dict[str, Any]], name: str) -> tuple[float, list[str]]:
-    """Score a category, of 100, by the best of each of its audits; name those that cost points.
+    """Return a category's score of 100 by the best run of each audit, and the audits below 90 %.
 
-    Audits `OF_SPEED` are left out.
+    The audits in `OF_SPEED` are left out.
     """
     total = weights = 0.0
     culprits = []
@@ -102,7 +102,7 @@ def score(runs: list[dict[str, Any]], name: str) -> tuple[float, list[str]]:
 
 
 def _blocked_ms(events: list[dict[str, Any]]) -> float:
-    """Add up what tasks of the page's main thread took beyond `LONG_MS`, from its first paint."""
+    """Add up the time of main-thread tasks beyond `LONG_MS`, from the first paint on."""
     paint = max(
         (event for event in events if event["name"] == "firstContentfulPaint"),
         key=lambda event: event["ts"],
@@ -124,12 +124,12 @@ def _blocked_ms(events: list[dict[str, Any]]) -> float:
 
 
 def _slowness() -> float:
-    """Return how many times as long as on the reference machine a fixed computation takes."""
+    """Return the time of a fixed computation, relative to the reference machine."""
     done = subprocess.run([_node(), "-e", _COMPUTATION], capture_output=True, text=True, check=True)
     return float(done.stdout) / REFERENCE_MS
 
 
 def _node() -> str:
     node = shutil.which("node")
-    assert node is not None, "Lighthouse needs Node; `make test` brings it"
+    assert node is not None, "Lighthouse needs Node; `make test` installs it"
     return node

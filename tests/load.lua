@@ -1,5 +1,5 @@
--- Asks for the paths of the command line in turn, as browsers of new visitors do, and prints
--- what came of it as one line of JSON.
+-- Requests the paths of the command line in turn, as browsers of new visitors do, and prints
+-- the results as one line of JSON.
 
 local paths = {}
 local place = 0

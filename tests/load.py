@@ -1,4 +1,4 @@
-"""Puts a server of loopback under load by wrk, for a bounded time."""
+"""Puts a server on the loopback under load with wrk, for a limited time."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SCRIPT = Path(__file__).with_suffix(".lua")
 
 @dataclass(frozen=True)
 class Load:
-    """What came of it."""
+    """The results of a run."""
 
     requests: int
     bytes: int
@@ -30,27 +30,27 @@ class Load:
     p50_ms: float
     p99_ms: float
     refused: int
-    """Answers with a status of 400 or more."""
+    """Responses with a status of 400 or more."""
     broken: int
-    """Answers that did not come, or not whole."""
+    """Responses that did not arrive, or not completely."""
 
     @property
     def per_second(self) -> float:
-        """Answers a second."""
+        """Responses a second."""
         return self.requests / self.seconds
 
 
 def run(
     url: str, paths: Sequence[str], *, seconds: int, threads: int = 2, connections: int = 32
 ) -> Load:
-    """Ask for these paths in turn, over connections that stay open.
+    """Request these paths in turn, over connections that stay open.
 
     Args:
         url: The site's address.
-        paths: Below it.
-        seconds: How long.
-        threads: Of wrk.
-        connections: Of all threads together.
+        paths: Relative to it.
+        seconds: The duration.
+        threads: wrk's threads.
+        connections: The connections of all threads together.
     """
     wrk = shutil.which("wrk")
     if wrk is None:

@@ -1,7 +1,7 @@
-"""A model hub on the loopback, with faults to order.
+"""A model hub on the loopback, with faults on request.
 
-It answers like TF Hub and Kaggle, where a path stands for an archive. A request may also come as
-to a proxy, with a whole URL in the place of the path.
+It answers like TF Hub and Kaggle: a path stands for an archive. It also acts as a proxy, where a
+request has a whole URL instead of the path.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Reply:
-    """What to answer, and how badly."""
+    """A response, and its faults."""
 
     body: bytes = b""
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     cut_at: int | None = None
-    """Close the connection after so many bytes of the body announced."""
+    """Close the connection after this many bytes of the body."""
     drip_at: int | None = None
-    """Send a byte a second from there on."""
+    """Send one byte a second from there on."""
     etag: str | None = None
-    """Send this ETag, and of the body the part that is asked for by it."""
+    """Send this ETag, and only the part of the body that a Range request with it asks for."""
 
 
 class Mirror:
@@ -47,28 +47,28 @@ class Mirror:
         self.address = address
         self.requests: list[str] = []
         self.hung_up = threading.Event()
-        """Set once somebody went away before all was sent."""
+        """Set once a client disconnected before everything was sent."""
         self.closing = threading.Event()
         self.headers: list[Message] = []
         """Of each request."""
         self._replies: dict[str, list[Reply]] = {}
 
     def serve(self, path: str, *replies: Reply) -> str:
-        """Answer requests for `path` with these in turn, the last one for good."""
+        """Answer requests for `path` with these in turn, and then always with the last one."""
         self._replies[path] = list(replies)
         return self.address + path
 
     def asked(self, path: str) -> int:
-        """Return how often `path` was asked for."""
+        """Return how often `path` was requested."""
         return self.requests.count(path)
 
     def said(self, path: str, header: str) -> list[str | None]:
-        """Return what each request for `path` said in a header."""
+        """Return the value of a header in each request for `path`."""
         both = zip(self.requests, self.headers, strict=True)
         return [headers.get(header) for asked, headers in both if asked == path]
 
     def reply(self, path: str, headers: Message) -> Reply:
-        """Take the next answer for a path."""
+        """Take the next reply for a path."""
         self.headers.append(headers)
         self.requests.append(path)
         waiting = self._replies.get(path)
@@ -79,7 +79,7 @@ class Mirror:
 
 
 def _part(reply: Reply, headers: Message) -> Reply:
-    """Return an answer with its ETag, of the part that is asked for."""
+    """Return a reply with its ETag, with the part of the body that is requested."""
     tagged = replace(reply, headers={**reply.headers, "ETag": reply.etag or ""})
     asked = headers.get("Range", "")
     if not asked or headers.get("If-Range") != reply.etag:
@@ -94,7 +94,7 @@ def running(tls: ssl.SSLContext | None = None) -> Iterator[Mirror]:
     """Run a mirror on a free port of 127.0.0.1."""
     server = _Server(("127.0.0.1", 0), _Handler)
     if tls is not None:
-        # The handshake is made by the first read, in the request's own thread.
+        # The first read does the handshake, in the request's own thread.
         server.socket = tls.wrap_socket(
             server.socket, server_side=True, do_handshake_on_connect=False
         )
@@ -115,7 +115,7 @@ class _Server(http.server.ThreadingHTTPServer):
     mirror: Mirror
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing of clients that went away, as those that trust no certificate do."""
+        """Ignore clients that disconnect, such as those that do not trust the certificate."""
         if not isinstance(sys.exc_info()[1], OSError):
             super().handle_error(request, client_address)
 
@@ -146,7 +146,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
 
 def html() -> Reply:
-    """Return a page that a portal or a moved site sends for everything."""
+    """Return a page such as a portal or a moved site sends for every request."""
     return Reply(b"<!doctype html><title>Welcome</title>", headers={"Content-Type": "text/html"})
 
 
@@ -156,7 +156,7 @@ def redirect(to: str) -> Reply:
 
 
 def pack(files: dict[str, bytes], *, folders: bool = True) -> bytes:
-    """Return a .tar.gz as TF Hub packs it: folders are entries of their own."""
+    """Return a .tar.gz as TF Hub packs it, with separate entries for folders."""
     parents = {str(parent) for name in files for parent in Path(name).parents}
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
@@ -212,7 +212,7 @@ def _tiny() -> bytes:
 
 
 class Heard:
-    """A :class:`toolchain.progress.Progress` that keeps what it hears."""
+    """A :class:`toolchain.progress.Progress` that records what it is told."""
 
     def __init__(self) -> None:
         self.said: list[str] = []

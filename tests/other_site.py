@@ -12,12 +12,12 @@ if TYPE_CHECKING:
 
 
 class OtherSite:
-    """A site of another origin; below `/open/` it lets every page read its files."""
+    """A site of another origin; every page may read its files below `/open/`."""
 
     def __init__(self, files: Mapping[str, tuple[str, bytes]]) -> None:
         self.files = files
         self.headers: list[Mapping[str, str]] = []
-        """Of each request, names in lower case."""
+        """Of each request, with names in lower case."""
         site = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -40,7 +40,7 @@ class OtherSite:
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}/"
 
     def close(self) -> None:
-        """Answer nothing any more."""
+        """Stop answering."""
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()

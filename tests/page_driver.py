@@ -18,19 +18,20 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser, Page
 
-SECONDS = 1000  # in the milliseconds that Playwright counts in
+SECONDS = 1000  # milliseconds, Playwright's unit
 LOADED = HANG_MS
 
-# Both sides read the same decoded pixels. What differs is the order of float32 sums (in
-# the resize, 3e-3 of 255 measured against TensorFlow's own; in XNNPACK's and Eigen's
-# convolutions). 1e-3 in a probability is ten times the largest difference seen.
+# Both sides read the same decoded pixels. Only the order of float32 sums differs: in
+# the resize (3e-3 of 255, measured against TensorFlow's own), and in XNNPACK's and Eigen's
+# convolutions. 1e-3 in a score is ten times the largest difference measured by these tests.
 SAME_PIXELS = 1e-3
 
-# Chromium's decoders of films and of lossy pictures round in other places than Python's.
+# Chromium's decoders of films and of lossy pictures round differently from Python's. Chosen, not
+# measured.
 OTHER_DECODER = 0.03
-# Of the time that work takes which must not be the main thread's, the longest task there may take
-# so much. How long that is in milliseconds is the machine's own affair; on an idle one of two cores
-# it is 200 ms, which a visitor begins to feel.
+# The longest task of the main thread may take this share of the time of work that must not run
+# there. A share, because the milliseconds depend on the machine: on an idle one with two cores it
+# is 200 ms, a delay that visitors notice.
 LONGEST_TASK = 1 / 4
 WATCH_TASKS = """
 window.tasks = [];
@@ -45,7 +46,7 @@ Tags = list[tuple[int, float]]
 
 
 def reference_of(site: Path) -> Callable[[Path], Tags]:
-    """Return what tags a photo by the same graph and stored weights, run by TensorFlow."""
+    """Return a function that tags a photo with the same graph and stored weights in TensorFlow."""
     report = build_report.read(site)
     run = execute.load(site / "model", report.artifacts.model_json)
 
@@ -57,7 +58,7 @@ def reference_of(site: Path) -> Callable[[Path], Tags]:
 
 
 def top_five(logits: np.ndarray[Any, Any]) -> Tags:
-    """Return the five best classes of an output."""
+    """Return the five best classes of an output, with their scores."""
     exponentials = np.exp(logits.astype(np.float64) - logits.max())
     scores = exponentials / exponentials.sum()
     return [(int(index), float(scores[index])) for index in np.argsort(-scores)[:5]]
@@ -65,7 +66,7 @@ def top_five(logits: np.ndarray[Any, Any]) -> Tags:
 
 @contextmanager
 def uncomplaining_page(browser: Browser) -> Iterator[Page]:
-    """Open a page in a profile of its own, which may not complain on the console."""
+    """Open a page in a fresh profile; errors on its console fail the test."""
     context = browser.new_context()
     opened = context.new_page()
     complaints: list[str] = []
@@ -76,7 +77,7 @@ def uncomplaining_page(browser: Browser) -> Iterator[Page]:
     )
     yield opened
     context.close()
-    # What a host says that lacks a file, or is gone when the service worker is asked for.
+    # Messages for a missing file, and for a host that is gone when the service worker is fetched.
     expected = ("Failed to load resource", "error occurred when fetching the script")
     assert [text for text in complaints if not any(part in text for part in expected)] == []
 
@@ -88,7 +89,7 @@ def open_page(page: Page, url: str) -> None:
 
 
 def until_loaded(page: Page) -> None:
-    """Wait for the first tags of a visit, and no longer where the page says that it failed."""
+    """Wait for the first tags of a visit, or until the page says that it failed."""
     page.wait_for_selector("html:is([data-state=tagged], [data-state=failed])", timeout=LOADED)
     state = page.get_attribute("html", "data-state")
     assert state == "tagged", page.inner_text("[role=alert]")
@@ -103,7 +104,7 @@ def shown_tags(page: Page) -> Tags:
 
 
 def tags_of(page: Page) -> Tags:
-    """Return the tags as soon as there are any."""
+    """Wait for tags, and return them."""
     page.wait_for_selector("html[data-state=tagged] #tags li", timeout=LOADED)
     return shown_tags(page)
 
@@ -116,7 +117,7 @@ def give(page: Page, photo: Path | dict[str, Any]) -> None:
 
 
 def file_transfer(page: Page, photo: Path) -> Any:
-    """Return what a drop or the clipboard would hand to the page: a photo."""
+    """Return a photo as a drop or the clipboard hands it to the page."""
     return page.evaluate_handle(
         """bytes => {
             const transfer = new DataTransfer();
@@ -135,19 +136,19 @@ def assert_same(shown: Tags, expected: Tags, tolerance: float) -> None:
 
 
 def tagged_anew(page: Page) -> Tags:
-    """Wait for the tags of what was just given, and return them."""
+    """Wait for the tags of the photo given last, and return them."""
     page.wait_for_selector("html[data-state=tagged] #tags li", timeout=LOADED)
     return shown_tags(page)
 
 
 def alert(page: Page) -> str:
-    """Wait for a sentence about what went wrong."""
+    """Wait for the page's error message, and return it."""
     page.wait_for_selector("[role=alert]:visible", timeout=LOADED)
     return page.inner_text("#alert-text")
 
 
 def until_done(page: Page, count: int) -> None:
-    """Wait until a gallery of so many photos is done."""
+    """Wait until a gallery with this many photos is done."""
     page.wait_for_selector(
         f"#gallery[data-gallery=still]:has(.cell:nth-child({count}))", timeout=LOADED
     )

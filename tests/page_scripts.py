@@ -1,14 +1,14 @@
-"""Scripts that run before the page's own: machines as a test wants them."""
+"""Scripts that run before the page's own, and imitate other machines."""
 
 from __future__ import annotations
 
-# The page asks the browser whether it understands a module with a vector in it.
+# The page tests for WebAssembly SIMD by validating a module that contains a vector.
 WITHOUT_VECTORS = "WebAssembly.validate = () => false"
 WITHOUT_WASM = "delete globalThis.WebAssembly"
 WITHOUT_WEBGPU = "delete Navigator.prototype.gpu"
 
-# For the worker: WebGL on SwiftShader, which the page would pass over, under another name; and a
-# way to lose the graphics processor as when a driver restarts.
+# For the worker: WebGL on SwiftShader under another name, because the page does not use
+# SwiftShader; and a way to lose the graphics device, as when a driver restarts.
 AS_HARDWARE = """
 const { getParameter } = WebGL2RenderingContext.prototype;
 WebGL2RenderingContext.prototype.getParameter = function (name) {
@@ -37,9 +37,9 @@ globalThis.Worker = class extends Worker {
   }
 };
 """
-# Pauses between attempts; nothing else that the page waits for is made of time.
+# Shortens the pauses between retries, the only thing that the page waits for by time.
 HASTE = "const wait = setTimeout; globalThis.setTimeout = (run, ms) => wait(run, ms / 50);"
-# For the worker: all memory that WebAssembly has is taken, and there is no more.
+# For the worker: takes all of WebAssembly's memory, which cannot grow.
 OUT_OF_MEMORY = """
 WebAssembly.Memory.prototype.grow = () => { throw new RangeError('no more'); };
 const { instantiate } = WebAssembly;

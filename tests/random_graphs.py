@@ -1,7 +1,7 @@
-"""Makes small random classifiers, by the pieces that the graphs of real ones consist of.
+"""Makes small random classifiers from the parts that real graphs consist of.
 
-A graph is a list of choices, so the same seed makes the same one in every process and the
-seed is all that a failing test has to name.
+A graph is a list of random choices. The same seed makes the same graph in every process, so a
+failing test needs to name only the seed.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ ENDINGS = ("logits", "softmax", "sigmoid", "average", "clip", "top")
 
 @dataclass
 class Maker:
-    """Draws one classifier."""
+    """Makes one random classifier."""
 
     seed: int
     random: np.random.Generator = field(init=False)
     constants: list[Any] = field(default_factory=list)
     story: list[str] = field(default_factory=list)
-    """What was drawn, for the message of a test that fails."""
+    """The choices, for the message of a failing test."""
 
     def __post_init__(self) -> None:
-        """Start drawing."""
+        """Seed the generator."""
         self.random = np.random.default_rng(self.seed)
 
     def constant(self, *shape: int, spread: float = 0.5, mean: float = 0.0) -> Any:
-        """Return a new variable, or one of that shape that is used already."""
+        """Return a new variable, or one of that shape that is already used."""
         tf = tensorflow.load()
         same = [value for value in self.constants if tuple(value.shape) == shape]
         if same and self.random.random() < 0.2:
@@ -54,9 +54,9 @@ class Maker:
         return choices[int(self.random.integers(len(choices)))]
 
     def plan(self) -> Callable[[Any], Any]:
-        """Draw all that the classifier does; return it as a function of the images.
+        """Choose all operations; return them as one function of the images.
 
-        Constants are made now, for a function may be traced more than once.
+        Constants are made now, because the function may be traced more than once.
         """
         steps = [self._layer(3)]
         channels = self.width
@@ -87,7 +87,7 @@ class Maker:
         return call
 
     width: int = 3
-    """Channels behind what was drawn last."""
+    """The channels after the last chosen operation."""
 
     def _layer(self, channels: int) -> Callable[[Any], Any]:
         tf = tensorflow.load()
@@ -131,7 +131,7 @@ class Maker:
 
     @staticmethod
     def _at_least(x: Any, size: int) -> Any:
-        """Repeat pictures that got too small for a kernel."""
+        """Repeat pictures that became too small for a kernel."""
         tf = tensorflow.load()
         if x.shape[1] >= size and x.shape[2] >= size:
             return x
@@ -139,7 +139,7 @@ class Maker:
         return tf.tile(x, times)
 
     def _shape(self, channels: int) -> Callable[[Any], tuple[int, ...]]:
-        """Draw the shape of a constant that broadcasts with what is `[n, h, w, channels]`."""
+        """Choose the shape of a constant that broadcasts with `[n, h, w, channels]`."""
         kind = self.pick("row", "row", "four", "scalar", "one", "column", "rows", "place", "whole")
         self.story.append(kind)
         makers: dict[str, Callable[[Any], tuple[int, ...]]] = {
@@ -155,7 +155,7 @@ class Maker:
         return makers[kind]
 
     def _drawn(self, channels: int, mean: float) -> Callable[[Any], Any]:
-        """Draw a constant whose shape depends on the tensor that it is to meet."""
+        """Choose a constant whose shape depends on the tensor that it is combined with."""
         tf = tensorflow.load()
         shape = self._shape(channels)
         noise = self.random.normal(mean, 0.5, 4096).astype(np.float32)

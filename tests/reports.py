@@ -37,7 +37,7 @@ def tiny_site(model: Path, out: Path, store: Store) -> build_report.Report:
 
 
 def verdict(drop: float, *, of: int = 100) -> Verdict:
-    """Return a verdict by so many labelled photos."""
+    """Return a verdict on `of` labelled photos."""
     share = Share(hits=of - 2, of=of, value=1 - 2 / of, low=0.9, high=0.99)
     return Verdict(
         photos=of,
@@ -54,7 +54,7 @@ def verdict(drop: float, *, of: int = 100) -> Verdict:
 def evaluation(
     report: build_report.Report, *labels: tuple[str, str], drop: float = 1.5
 ) -> Evaluation:
-    """Return an evaluation that found these labels changed, from the first to the second."""
+    """Return an evaluation in which these labels changed, from the first to the second."""
     provenance = report.card.provenance
     judged = Judged(
         name=provenance.name, source=provenance.source, sha256=provenance.sha256, form="site, int8"
@@ -128,7 +128,7 @@ def _visits(first_tag_ms: float) -> visit_figures.VisitFigures:
 
 
 def front(report: build_report.Report) -> ParetoFront:
-    """Return a front of three points, the middle one of them chosen."""
+    """Return a Pareto front of three points, of which the middle one is chosen."""
     provenance = report.card.provenance
 
     def point(weights: str, bits: float, count: int, drop: float) -> Point:
@@ -161,7 +161,7 @@ def front(report: build_report.Report) -> ParetoFront:
 
 
 def smallest() -> build_report.Report:
-    """Return a report of a site that was never built, with a little of everything in it."""
+    """Return a report of a site that was never built, with a little of everything."""
     card = ModelCard(
         provenance=Provenance(name="tiny", source="tiny", licence="CC0", sha256="ab" * 32),
         input=InputSpec(height=32, width=32, value_range=(0, 1)),

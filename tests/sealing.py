@@ -1,4 +1,4 @@
-"""Publishes a site anew with files that a test has changed on purpose."""
+"""Renews the digests of a site whose files a test has changed on purpose."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _SEALS = re.compile(
 
 
 def reseal(site: Path) -> None:
-    """Let a site's digests be those of its files as they are; what was compressed goes."""
+    """Set a site's digests to those of its present files, and remove the compressed files."""
     for packed in [*site.rglob("*.br"), *site.rglob("*.gz")]:
         packed.unlink()
 

@@ -25,7 +25,7 @@ IMAGES = np.random.default_rng(0).uniform(-1, 1, (3, SIDE, SIDE, 3)).astype(np.f
 
 @dataclass(frozen=True)
 class Small:
-    """A small classifier, as its source computes it and as it was converted."""
+    """A small classifier, as a function and converted."""
 
     call: Callable[[Array], Array]
     folder: Path
@@ -33,29 +33,29 @@ class Small:
 
     @property
     def expected(self) -> Array:
-        """What the source gives for :data:`IMAGES`, float32 `[3, 5]`."""
+        """The source's outputs for :data:`IMAGES`, float32 `[3, 5]`."""
         return self.call(IMAGES)
 
     @property
     def converted(self) -> Array:
-        """What the artifacts give for :data:`IMAGES` in the Python executor."""
+        """The artifacts' outputs for :data:`IMAGES` in the Python executor."""
         return execute.load(self.folder, "model.json")(IMAGES)
 
 
 def values(*shape: int, seed: int = 0, mean: float = 0.0) -> Array:
-    """Return constants, the same in every process."""
+    """Return constants that are the same in every process."""
     random = np.random.default_rng([seed, *shape, len(shape)])
     return random.normal(mean, 0.5, shape).astype(np.float32)
 
 
 def convolution(x: Any, seed: int = 0, channels: int = CHANNELS) -> Any:
-    """Lay a kernel of 3×3 over `x`."""
+    """Convolve `x` with a kernel of 3×3."""
     tf = tensorflow.load()
     return tf.nn.conv2d(x, values(3, 3, x.shape[-1], channels, seed=seed), 1, "SAME")
 
 
 def head(x: Any) -> Any:
-    """Make five scores of `[n, h, w, c]`."""
+    """Turn `[n, h, w, c]` into five scores."""
     tf = tensorflow.load()
     return tf.reduce_mean(x, (1, 2)) @ values(x.shape[-1], CLASSES, seed=9)
 
@@ -68,7 +68,7 @@ def small(
 ) -> Small:
     """Save and convert a function from images, `[n, 16, 16, 3]`, to scores.
 
-    Variables that the function reads are named besides, so that they are saved.
+    Variables that the function reads are passed too, so that they are saved.
     """
     tf = tensorflow.load()
     module = tf.Module()

@@ -1,4 +1,4 @@
-"""A site that was built once by the real command, and what faults must leave of it."""
+"""A site that is built once by the real command, and checks that faults leave it whole."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     import subprocess
     from pathlib import Path
 
-# Written anew by every build: it holds how long the stages took.
+# Every build writes this anew: it holds how long the stages took.
 OF_THE_BUILD = ("report.",)
 
 
 @dataclass(frozen=True)
 class Good:
-    """The last good site, what built it, and how long that took."""
+    """The last good site, the command that built it, and how long that took."""
 
     site: Path
     words: tuple[str | Path, ...]
@@ -32,7 +32,7 @@ class Good:
     seconds: float
 
     def lay_out(self, folder: Path, *kinds: str) -> tuple[Path, Path]:
-        """Copy the site, and these kinds of the cache's entries, into an empty folder."""
+        """Copy the site and these kinds of cache entries into an empty folder."""
         out, cache = folder / "site", folder / "cache"
         shutil.copytree(self.site, out)
         for kind in kinds:
@@ -44,7 +44,7 @@ class Good:
 
 
 def good_site(model: Path, folder: Path) -> Good:
-    """Build a site from nothing, in a process of its own."""
+    """Build a site with an empty cache, in its own process."""
     labels = folder / "labels.txt"
     labels.write_text("\n".join(tiny_models.names()), "utf-8")
     words = ("build", "-m", model, "--labels", labels, "--value-range", "0,1", "-q", "int8")
@@ -67,14 +67,14 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def published(folder: Path) -> dict[str, bytes]:
-    """Return the files of a site but for the report of how it was built."""
+    """Return the files of a site without the report of the build."""
     return {
         name: data for name, data in contents(folder).items() if not name.startswith(OF_THE_BUILD)
     }
 
 
 def assert_whole(out: Path, title: str) -> None:
-    """See that a site is exactly what its `build-info.json` says, in every encoding."""
+    """Check that a site is exactly what its `build-info.json` says, in every encoding."""
     files = contents(out)
     info = build_info.read(files["build-info.json"], "build-info.json")
     for path, fact in info.files.items():
@@ -98,7 +98,7 @@ def scratch(cache: Path) -> list[Path]:
 
 
 def assert_a_sentence(err: str, *parts: str) -> None:
-    """See that the last line is one message for the user, and nothing a traceback."""
+    """Check that the last line is one message for the user, without a traceback."""
     last = err.splitlines()[-1]
     assert last.startswith("toolchain: ")
     assert "something unforeseen" not in last

@@ -1,4 +1,4 @@
-"""Runs TF.js artifacts on TF.js' own WebAssembly backend, in Node, as no Python executor can."""
+"""Runs TF.js artifacts on TF.js' own WebAssembly backend, in Node."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ def outputs(folders: Sequence[Path], images: Array, scratch: Path) -> list[Array
     Args:
         folders: Each holds a `model.json` whose weights are not packed, and its shards.
         images: float32 `[n, height, width, 3]`.
-        scratch: An existing folder to hand the images over in.
+        scratch: An existing folder, used to pass the images.
 
     Returns:
-        What each gives, or the message of the error that it ends with.
+        The outputs of each model, or the message of its error.
     """
     node = shutil.which("node")
     if node is None:
@@ -60,7 +60,7 @@ def outputs(folders: Sequence[Path], images: Array, scratch: Path) -> list[Array
 
 
 def unpacked(folder: Path, model_json: str, target: Path) -> Path:
-    """Write artifacts anew with every weight as it is decoded; return the new folder."""
+    """Write artifacts with decoded weights into `target`, and return it."""
     model = json.loads((folder / model_json).read_text("utf-8"))
     weights = execute.decode_weights(folder, model)
     model.pop("packing", None)

@@ -1,6 +1,6 @@
-"""Tiny real models that are made in a moment: whole ones, and ones with a fault each.
+"""Tiny real models that are made quickly: good ones, and ones with one fault each.
 
-TensorFlow is imported when the first one is made, not before.
+TensorFlow is imported only when the first one is made.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ IMAGE = (None, SIDE, SIDE, 3)
 
 
 def names(count: int = CLASSES) -> tuple[str, ...]:
-    """Return labels for so many classes."""
+    """Return labels for `count` classes."""
     return tuple(f"thing {number}" for number in range(count))
 
 
@@ -60,7 +60,7 @@ def saved_model(
     dtype: str = "float32",
     signatures: tuple[str, ...] = ("serving_default",),
 ) -> Path:
-    """Write a SavedModel: convolution, pooling, matrix product, and what `ending` says.
+    """Write a SavedModel: convolution, pooling, matrix product and the `ending`.
 
     `width` is the number of channels between the layers: 5,000 make a megabyte of weights.
     """
@@ -80,12 +80,12 @@ def saved_model(
 
 
 def without_signature(folder: Path) -> Path:
-    """Write a SavedModel that nothing can be called in by name."""
+    """Write a SavedModel without a signature."""
     return saved_model(folder, signatures=())
 
 
 def with_two_inputs(folder: Path) -> Path:
-    """Write a SavedModel that wants an image and a mask."""
+    """Write a SavedModel that takes an image and a mask."""
     tf = tensorflow.load()
 
     def call(image: Any, mask: Any) -> Any:
@@ -95,7 +95,7 @@ def with_two_inputs(folder: Path) -> Path:
 
 
 def with_two_outputs(folder: Path) -> Path:
-    """Write a SavedModel that gives scores and features."""
+    """Write a SavedModel that returns scores and features."""
     tf = tensorflow.load()
 
     def call(image: Any) -> Any:
@@ -105,7 +105,7 @@ def with_two_outputs(folder: Path) -> Path:
 
 
 def of_input_shape(folder: Path, shape: tuple[int | None, ...] | None) -> Path:
-    """Write a SavedModel that adds up whatever it is fed to one score."""
+    """Write a SavedModel that reduces any input to one score."""
     tf = tensorflow.load()
 
     def call(image: Any) -> Any:
@@ -115,13 +115,13 @@ def of_input_shape(folder: Path, shape: tuple[int | None, ...] | None) -> Path:
 
 
 def with_a_map_for_output(folder: Path) -> Path:
-    """Write a SavedModel that gives an image, as for segmentation."""
+    """Write a SavedModel that returns an image, as for segmentation."""
     tf = tensorflow.load()
     return save(folder, lambda image: {"mask": tf.nn.relu(image)}, {"image": IMAGE})
 
 
 def with_indices_for_output(folder: Path) -> Path:
-    """Write a SavedModel that gives the best classes' numbers for scores."""
+    """Write a SavedModel that returns the indices of the best classes instead of scores."""
     tf = tensorflow.load()
 
     def call(image: Any) -> Any:
@@ -131,7 +131,7 @@ def with_indices_for_output(folder: Path) -> Path:
 
 
 def with_an_operation_tfjs_lacks(folder: Path) -> Path:
-    """Write a SavedModel with a singular value decomposition, which TF.js does not do."""
+    """Write a SavedModel with a singular value decomposition, which TF.js lacks."""
     tf = tensorflow.load()
 
     def call(image: Any) -> Any:
@@ -149,7 +149,7 @@ def keras_model(
 ) -> Any:
     """Make a Keras model with the `keras` of Keras 3 or of `tf_keras`.
 
-    `first` makes a layer to put right behind the input from the library's `layers`.
+    `first` takes the library's `layers`, and returns the layer to put after the input.
     """
     layers = library.layers
     library.utils.set_random_seed(1)
@@ -160,14 +160,14 @@ def keras_model(
     x = layers.ReLU(6.0, name="clip")(x)
     x = layers.GlobalAveragePooling2D(name="pool")(x)
     model = library.Model(image, layers.Dense(classes, name="judge")(x))
-    # Statistics as after training: a BatchNormalization that is lost would not go unnoticed.
+    # Statistics as after training, so that a lost BatchNormalization is noticed.
     statistics = [[1.1, 0.9, 1.3, 0.7], [0.1, 0.2, 0.3, 0.4], [0.5, -0.5, 0.2, 0.1], [2, 1, 3, 4]]
     model.get_layer("even_out").set_weights([np.array(part, "float32") for part in statistics])
     return model
 
 
 def mobile_net(library: Any, classes: int = CLASSES, *, side: int = SIDE, seed: int = 1) -> Any:
-    """Make an untrained MobileNetV2 of three blocks and 36,000 weights; it is fed bytes."""
+    """Make an untrained MobileNetV2 of three blocks and 36,000 weights, which takes bytes."""
     layers = library.layers
     library.utils.set_random_seed(seed)
 
@@ -212,7 +212,7 @@ def libraries() -> dict[str, Any]:
 
 
 def save_keras(model: Any, path: Path) -> Path:
-    """Write a Keras file, of the kind that the suffix says, without the library's remarks."""
+    """Write a Keras file in the format of the suffix, without the library's messages."""
     with tensorflow.quiet():
         model.save_weights(path) if path.name.endswith(".weights.h5") else model.save(path)
     return path

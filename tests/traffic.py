@@ -1,4 +1,4 @@
-"""Reads what Chromium's network log says that a browser has sent, whoever in it did so."""
+"""Reads from Chromium's network log all that a browser has sent, whichever part sent it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def flags(log: Path) -> tuple[str, ...]:
-    """Return what Chromium is started with so that it writes the log, whole when it ends."""
+    """Return the flags with which Chromium writes the log; it is complete when Chromium ends."""
     return (f"--log-net-log={log}", "--net-log-capture-mode=Everything")
 
 
@@ -22,9 +22,9 @@ class Traffic:
 
     requests: tuple[dict[str, Any], ...]
     """`url`, `method`, `initiator` and more of every request: of pages, of their workers and
-    service workers, and of the browser itself, whose initiator is no origin."""
+    service workers, and of the browser itself, whose initiator is not an origin."""
     sent: bytes
-    """What was written to sockets: plain text where there is no TLS."""
+    """The bytes written to sockets: plain text if there is no TLS."""
 
 
 def read(log: Path) -> Traffic:

@@ -1,4 +1,4 @@
-"""What tests of `tune` share: what they hear of a run, and its command."""
+"""What the tests of `tune` share: a recorder of progress, and the command."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Hearing(Silent):
-    """Keeps what it hears, and does something when the first point is there."""
+    """Records what it is told, and calls `interfere` when the first point is done."""
 
     def __init__(self, interfere: Callable[[], None] = lambda: None) -> None:
         self.said: list[str] = []
@@ -48,14 +48,14 @@ class Hearing(Silent):
 
 
 def judged_by(photos: Path) -> Path:
-    """Return the folder of photos to judge by beside those to round by."""
+    """Return the folder of photos to judge by, beside that of photos to round by."""
     return photos.with_name("judged")
 
 
 def run(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], *words: str | Path
 ) -> tuple[int, str, str]:
-    """Run the command line in this process; return its exit code and what it wrote."""
+    """Run the command line in this process; return its exit code and its output."""
     monkeypatch.setattr(sys, "argv", ["toolchain", *map(str, words)])
     with pytest.raises(SystemExit) as left:
         cli.main()

@@ -1,4 +1,4 @@
-"""A site with variants, and what its tags must be."""
+"""A site with variants, and the tags expected of it."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Site:
         return self.folder / ("model" if name == FIRST else f"variants/{name}")
 
     def weight_bytes(self, name: str) -> int:
-        """Return what the variant's files of weights take on the disk."""
+        """Return the size of the variant's weight files on the disk."""
         shards = self.artifacts(name).shards
         return sum((self.place(name) / shard).stat().st_size for shard in shards)
 

@@ -1,8 +1,8 @@
-"""The one limit of time that tests have: it ends a hang, and says nothing about speed.
+"""The only time limit of the tests: it ends a hang, and says nothing about speed.
 
-A test waits for an event, however long that takes on a slow or busy machine. What does not come
-within this limit does not come at all. It is more than ten times what the slowest wait takes on
-an idle machine of two cores.
+A test waits for an event, however long that takes on a slow or busy machine. If the event does not
+come within this limit, the test has hung. The limit is more than ten times the slowest wait on an
+idle machine with two cores.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 HANG_S = 600.0
-"""Seconds after which a test that waits counts as hung."""
+"""Seconds after which a waiting test counts as hung."""
 HANG_MS = 1000 * HANG_S
-"""The same in milliseconds, which Playwright counts in."""
+"""The same in milliseconds, Playwright's unit."""
 
 
 def _nap() -> None:
@@ -24,16 +24,16 @@ def _nap() -> None:
 
 
 def until(happened: Callable[[], object], what: str, *, rest: Callable[[], object] = _nap) -> None:
-    """Wait until something is so.
+    """Wait until a condition is true.
 
     Args:
-        happened: Tells whether it is, by anything that is true.
-        what: What is waited for, as the failure's message says it.
-        rest: What to do between two looks. Where Playwright's handlers run in this thread, they
-            run only while Playwright waits: give `lambda: page.wait_for_timeout(50)`.
+        happened: Returns whether the condition is true, as any truthy value.
+        what: What is awaited, for the failure's message.
+        rest: What to do between two checks. Playwright's handlers in this thread run only while
+            Playwright waits: pass `lambda: page.wait_for_timeout(50)`.
 
     Raises:
-        AssertionError: It was not so within `HANG_S` seconds.
+        AssertionError: It was not true within `HANG_S` seconds.
     """
     begun = time.monotonic()
     while not happened():

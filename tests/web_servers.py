@@ -1,4 +1,4 @@
-"""Serves sites by real web servers on loopback, with the configuration that this tool writes."""
+"""Serves sites with real web servers on the loopback, with the configuration by this tool."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 MODULES = Path("/usr/lib/nginx/modules")
 NAMES = ("toolchain", "nginx", "caddy")
 PORTS = 20
-"""How many ports a server is tried at before nobody believes in bad luck any more."""
+"""How many ports are tried before the failure cannot be bad luck."""
 
 
 def free_port() -> int:
@@ -35,12 +35,12 @@ def free_port() -> int:
 
 
 def brotli_modules() -> list[Path]:
-    """Return nginx' modules that send `.br` files; none where the package is not installed."""
+    """Return nginx' modules that send `.br` files; none if the package is not installed."""
     return sorted(MODULES.glob("*brotli_static*.so"))
 
 
 def require_brotli(name: str) -> None:
-    """Skip the test where this server cannot send `.br` files on this machine."""
+    """Skip the test if this server cannot send `.br` files on this machine."""
     if name == "nginx" and not brotli_modules():
         pytest.skip(
             "needs nginx' module brotli_static: Debian's libnginx-mod-http-brotli-static, which "
@@ -49,7 +49,7 @@ def require_brotli(name: str) -> None:
 
 
 def listens(server: psutil.Process, port: int) -> bool:
-    """Tell whether a process itself listens at a port, and not somebody else."""
+    """Tell whether this process, and not another, listens at a port."""
     return any(
         one.status == psutil.CONN_LISTEN and one.laddr.port == port
         for one in server.net_connections("tcp")
@@ -58,16 +58,16 @@ def listens(server: psutil.Process, port: int) -> bool:
 
 @contextmanager
 def running(command: Callable[[int], Sequence[str | Path]]) -> Iterator[int]:
-    """Run a server until the block ends, and give the port that it listens at.
+    """Run a server until the block ends, and yield the port that it listens at.
 
-    Between the choice of a free port and the server's start somebody else may take the port;
-    then the server ends, and is started anew with another port.
+    Another process may take the free port before the server starts. Then the server ends, and is
+    started again with another port.
 
     Args:
-        command: Returns what starts the server at a port.
+        command: Returns the command that starts the server at a port.
 
     Raises:
-        AssertionError: The server ended, and not because somebody else had its port.
+        AssertionError: The server ended, but not because its port was taken.
     """
     for _ in range(PORTS):
         port = free_port()
@@ -89,7 +89,7 @@ def running(command: Callable[[int], Sequence[str | Path]]) -> Iterator[int]:
             said.seek(0)
             complaint = said.read().decode()
         assert "in use" in complaint.lower(), complaint
-    raise AssertionError(f"of {PORTS} free ports each was taken by somebody else")
+    raise AssertionError(f"all of {PORTS} free ports were taken by other processes")
 
 
 def _listens_or_ended(server: subprocess.Popen[bytes], port: int) -> bool:
@@ -114,7 +114,7 @@ def nginx(site: Path, folder: Path) -> Iterator[str]:
 
 @contextmanager
 def caching_proxy(origin: str, folder: Path) -> Iterator[str]:
-    """Put nginx before a server as a CDN is: it keeps every answer, and says when it has one."""
+    """Put nginx before a server like a CDN: it caches every response, and says when it used one."""
 
     def configuration(port: int) -> str:
         return (
@@ -179,12 +179,12 @@ def caddy(site: Path, folder: Path) -> Iterator[str]:
 
 @contextmanager
 def serving(name: str, site: Path, folder: Path) -> Iterator[str]:
-    """Serve a site by one of these; give its address.
+    """Serve a site with one of these servers; yield its address.
 
     Args:
-        name: Of the server.
+        name: The server, one of `NAMES`.
         site: What to serve.
-        folder: An empty one, for the server's own files.
+        folder: An empty folder for the server's own files.
     """
     if name == "toolchain":
         with toolchain_serve(site) as url:

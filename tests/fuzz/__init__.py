@@ -1,6 +1,6 @@
-"""Fuzzing of everything that reads what somebody else has written.
+"""Fuzzes everything that reads files and texts by others.
 
-`readers` says what is fuzzed and what it starts from, `damage` how bytes are damaged, and
-`python -m tests.fuzz --minutes 10 READER` looks for long. What was found lies in
-`cases/READER/` and is tried again by `tests/test_fuzz.py`.
+`readers` lists what is fuzzed and the content to start from; `damage` says how it is damaged.
+`python -m tests.fuzz --minutes 10 READER` searches for a long time. Findings are saved in
+`cases/READER/`, and `tests/test_fuzz.py` tries them again.
 """

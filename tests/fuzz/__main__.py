@@ -1,6 +1,6 @@
-"""Fuzzes readers for long: `python -m tests.fuzz [--minutes 10] READER …`; `texts` are all texts.
+"""Fuzz readers for long: `python -m tests.fuzz [--minutes 10] READER …`; `texts`: all text readers.
 
-What is found is written to `tests/fuzz/cases/READER/`, and the run goes on.
+Findings are written to `tests/fuzz/cases/READER/`, and the run continues.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ if TYPE_CHECKING:
 
 CASES = Path(__file__).parent / "cases"
 _MORE_MEMORY = 3 << 30  # bytes of addresses beyond what is mapped at the start
-_ROUND = 1000  # examples between two looks at the clock
+_ROUND = 1000  # examples between two checks of the time
 
 
 def main() -> None:
-    """Fuzz what the command line names, and say how much was tried."""
+    """Fuzz the readers of the command line, and print how much was tried."""
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
     parser.add_argument("readers", nargs="+", choices=[*READERS, "texts"], metavar="READER")
-    parser.add_argument("--minutes", type=float, default=10.0, help="for all of them together")
+    parser.add_argument("--minutes", type=float, default=10.0, help="for all readers together")
     chosen = parser.parse_args()
     names = [name for each in chosen.readers for name in (TEXTS if each == "texts" else (each,))]
     _bound_memory()
@@ -58,7 +58,7 @@ def _round(name: str, reader: Reader, bad: set[str]) -> int:
     def look(content: bytes) -> None:
         nonlocal tried
         tried += 1
-        (CASES / f".{name}").write_bytes(content)  # what a crash of the process leaves
+        (CASES / f".{name}").write_bytes(content)  # stays if the process crashes
         try:
             trial.once(reader, content)
         except (Exception, trial.HungError) as error:  # noqa: BLE001 - each is a finding
@@ -82,7 +82,7 @@ def _tell(line: str) -> None:
 
 
 def _bound_memory() -> None:
-    """Let what asks for gigabytes fail; the libraries' own mappings are large already."""
+    """Limit memory, so that requests for gigabytes fail; the libraries' own mappings are large."""
     import h5py  # noqa: F401 - mapped before the measure is taken
     from PIL import Image
 

@@ -1,4 +1,4 @@
-"""Archives that models come in, and how they are damaged."""
+"""Archives of models, and how they are damaged."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def _unpack(name: str) -> Callable[[bytes, Path], object]:
         try:
             archive.extract(path, target)
         finally:
-            # Nothing beside the folder, and in it but folders and files.
+            # Nothing outside the folder, and only folders and files inside it.
             assert [each.name for each in (folder / "outer").iterdir()] == ["target"]
             assert {each.name for each in folder.iterdir()} == {name, "outer"}
             for each in target.rglob("*"):

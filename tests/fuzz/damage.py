@@ -1,4 +1,4 @@
-"""Strategies for damaged bytes, texts and JSON: whole ones, changed at a few places."""
+"""Strategies for damaged bytes, texts and JSON: valid ones, changed in a few places."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def _edited(whole: bytes, edits: Sequence[_Edit]) -> bytes:
             made[at] ^= 1 << count % 8
         elif kind == "again":
             made[at:at] = made[at : at + count]
-        elif kind == "end" and count % 8 == 0:  # often enough: little is left to be read
+        elif kind == "end" and count % 8 == 0:  # not more often: little is left to read
             del made[at:]
     return bytes(made)
 
@@ -63,7 +63,7 @@ def bytes_like(*wholes: bytes) -> st.SearchStrategy[bytes]:
 
 
 def texts_like(*wholes: str) -> st.SearchStrategy[bytes]:
-    """Return a strategy for files of text, most of them UTF-8, with odd characters in them."""
+    """Return a strategy for text files with odd characters, most of them UTF-8."""
 
     def planted(whole: str, places: Sequence[tuple[int, str]]) -> bytes:
         for place, odd in places:
@@ -92,7 +92,7 @@ def json_like(*wholes: Any) -> st.SearchStrategy[bytes]:
             if removes and isinstance(holder, dict):
                 del holder[key]
             else:
-                holder[key] = copy.deepcopy(odd)  # later changes may go into it
+                holder[key] = copy.deepcopy(odd)  # later changes may apply to it
         return json.dumps(whole).encode()
 
     dumped = [json.dumps(whole) for whole in wholes]

@@ -1,4 +1,4 @@
-"""Files of labels in every form that is read, and how they are damaged."""
+"""Label files in every format that is read, and how they are damaged."""
 
 from __future__ import annotations
 

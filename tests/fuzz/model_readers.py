@@ -1,4 +1,4 @@
-"""Files of models in every form that is read, and how they are damaged."""
+"""Model files in every format that is read, and how they are damaged."""
 
 from __future__ import annotations
 

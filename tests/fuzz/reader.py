@@ -16,15 +16,15 @@ Strategy = st.SearchStrategy[bytes]
 
 @dataclass(frozen=True)
 class Reader:
-    """Something that reads bytes of others."""
+    """A function that reads bytes written by others, and the bytes to try."""
 
     contents: Callable[[], Strategy]
     read: Callable[[bytes, Path], object]
-    """Gets the content and an empty folder to work in."""
+    """Takes the content and an empty folder to work in."""
 
 
 def in_file(name: str, read: Callable[[Path], object]) -> Callable[[bytes, Path], object]:
-    """Return what reads content from a file of this name."""
+    """Return a function that writes content to a file of this name and reads it."""
 
     def written(content: bytes, folder: Path) -> object:
         path = folder / name

@@ -1,4 +1,4 @@
-"""What is fuzzed: every reader, what whole content of it looks like, and how it is damaged."""
+"""All fuzzed readers, with valid content of each and how it is damaged."""
 
 from __future__ import annotations
 

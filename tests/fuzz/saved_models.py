@@ -1,4 +1,4 @@
-"""SavedModels of a few nodes, written field by field so that they may hold what none does."""
+"""SavedModels of a few nodes, written field by field so that they can hold invalid content."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _varint(value: int) -> bytes:
 
 
 def node(name: str, operation: str, *inputs: str, calls: str = "", sizes: Any = ()) -> bytes:
-    """Return a NodeDef, with a function to call and a constant's shape where they are given."""
+    """Return a NodeDef, with a function to call and a constant's shape if they are given."""
     shape = field(2, *[field(2, field(1, size)) for size in sizes])
     called = field(5, field(1, b"f") + field(2, field(10, field(1, calls.encode()))))
     constant = field(5, field(1, b"value") + field(2, field(8, shape)))
@@ -43,9 +43,9 @@ def graph(
     prepares: str = "",
     objects: str = "",
 ) -> bytes:
-    """Return a SavedModel of one graph whose signature gives `output`.
+    """Return a SavedModel of one graph whose signature returns `output`.
 
-    Its object graph, where it has one, names the function `objects`.
+    Its object graph, if it has one, names the function `objects`.
     """
     library = b"".join(
         field(1, field(1, field(1, name.encode())) + field(3, *body))
@@ -58,7 +58,7 @@ def graph(
         said = (f"{saver[0]}/name:0", *saver)
         meta_graph += field(3, b"".join(field(1 + at, n.encode()) for at, n in enumerate(said)))
     collection = b""
-    if prepares:  # a node that a loader runs
+    if prepares:  # a node that the loader runs
         names = field(2, field(1, field(1, prepares.encode())))
         collection = field(4, field(1, b"saved_model_main_op") + names)
     named = field(2, field(1, objects.encode()) + field(2, b"")) if objects else b""

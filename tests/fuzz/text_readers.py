@@ -1,4 +1,4 @@
-"""Texts of others, from handles to reports, and how they are damaged."""
+"""Texts by others, from handles to reports, and how they are damaged."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def _contracts() -> Strategy:
 
 
 def _folder_of_a_class(content: bytes, folder: Path) -> None:
-    """Name a folder and a file of photos so."""
+    """Use the content as the name of a photo folder and of a file in it."""
     name = content.replace(b"/", b"").replace(b"\0", b"")[:200].strip(b".")
     inner = folder / "photos" / _said(name or b"x")
     inner.mkdir(parents=True)

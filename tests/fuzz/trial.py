@@ -1,4 +1,4 @@
-"""One try: damaged content is read, or refused in one sentence, soon and within bounds."""
+"""One trial: damaged content is read, or refused in one sentence, quickly and within limits."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 PATIENCE = 20  # seconds; what is read here takes milliseconds
 LONGEST = 2000  # characters of a sentence
-# What is found is kept as a file, whole, and not in Hypothesis' own database.
+# Findings are saved as files, and not in Hypothesis' database.
 RULES = settings(
     database=None,
     deadline=None,
@@ -31,14 +31,14 @@ RULES = settings(
 
 
 class HungError(BaseException):
-    """A reader did not come back; no reader catches this."""
+    """A reader did not return; no reader catches this."""
 
 
 def once(reader: Reader, content: bytes) -> None:
-    """Give content to a reader.
+    """Pass content to a reader.
 
     Raises:
-        AssertionError: It is refused in something else than one sentence.
+        AssertionError: It is refused, but not in one sentence.
         Exception: It is refused by something else than an error for the user.
     """
     folder = Path(tempfile.mkdtemp(prefix="fuzz-", dir=_fast()))
@@ -53,12 +53,12 @@ def once(reader: Reader, content: bytes) -> None:
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     assert said.strip(), "it says nothing"
-    # What was given may stand in it, with its odd characters spelled out.
+    # The message may quote the content, with odd characters escaped.
     assert len(said) < LONGEST + 4 * len(content), "it says far too much"
 
 
 def _fast() -> str | None:
-    """Return a folder in memory, where there is one."""
+    """Return a folder in memory, if there is one."""
     return "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - made private above
 
 
