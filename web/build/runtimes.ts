@@ -60,7 +60,7 @@ export const WITHOUT_KERNEL: readonly string[] = [
   'StaticRegexReplace',
 ];
 
-/** Categories of operations for which TF.js waits amid a run; the page runs a graph in one go. */
+/** Categories of operations for which TF.js waits in the middle of a run; the page runs a graph in one go. */
 export const WAITED_FOR: ReadonlySet<string> = new Set(['control', 'dynamic', 'hash_table']);
 
 /** A runtime by its name: the operations of TensorFlow that it has. */

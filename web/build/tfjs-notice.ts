@@ -1,7 +1,7 @@
 /**
  * Whose code the TF.js chunks are, and under which terms.
  *
- * It stands once at their head, for the same words in front of each of their five hundred
+ * It stands once at their head, because the same words in front of each of their five hundred
  * files. `long` and `seedrandom` are what TF.js depends on.
  */
 export const TFJS_NOTICE = `/*!

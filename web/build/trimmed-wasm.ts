@@ -51,7 +51,7 @@ export function trimmedWasm(functions: ReadonlySet<string>, folder: string): Plu
  * Returns a binary that exports only these names.
  *
  * What is left stays as Emscripten compiled it, so it is as fast. A function whose address
- * is taken stays too, for nobody can tell who calls it.
+ * is taken stays too, because its callers are unknown.
  *
  * @throws if the binary lacks one of them.
  */

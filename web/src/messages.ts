@@ -32,7 +32,7 @@ export interface Race {
   readonly gpuMs: number;
 }
 
-/** How the worker shall find its backend. */
+/** How the worker is to choose its backend. */
 export type BackendPreference =
   /** On this one alone, and that is why. */
   | { readonly kind: 'forced'; readonly backend: BackendName; readonly reason: BackendReason }
@@ -47,7 +47,7 @@ export type Photo =
       /** Asks for a small picture of it, of which this is the longer side in pixels. */
       readonly thumbnailSide?: number;
     }
-  /** A picture of a camera; whoever has it last closes it. */
+  /** A camera's frame; the last to use it closes it. */
   | { readonly kind: 'frame'; readonly frame: ImageBitmap | VideoFrame }
   | { readonly kind: 'pixels'; readonly pixels: ImageData; readonly view: PhotoView };
 
@@ -56,7 +56,7 @@ export interface WorkerFiles {
   readonly contract: string;
   /** In the order of the contract's manifest. */
   readonly weights: readonly string[];
-  /** There where the worker shall start on WebAssembly. */
+  /** Null where the worker does not start on WebAssembly. */
   readonly wasm: string | null;
 }
 
@@ -68,20 +68,20 @@ export type ToWorker =
       readonly backend: BackendPreference;
       /** Whether the WebAssembly is the one with vector instructions. */
       readonly simd: boolean;
-      /** Whether a photo is on its way, by which the model's first run is worth waiting for. */
+      /** Whether a photo is on its way, so that the model's first run should wait for it. */
       readonly expectsPhoto: boolean;
     }
   /** The next bytes of a file. */
   | { readonly kind: 'piece'; readonly file: string; readonly bytes: Uint8Array<ArrayBuffer> }
-  /** All of it has come; it is what was published if this is its digest. */
+  /** The file is complete; it is intact if this is its digest. */
   | {
       readonly kind: 'complete';
       readonly file: string;
       readonly digest: string | null;
-      /** Whether the page, which got it from several answers, wants it back in one piece. */
+      /** Whether the page wants it back in one piece, because it came in several answers. */
       readonly isWanted: boolean;
     }
-  /** The WebAssembly, in place of its bytes; it is what was published. */
+  /** The WebAssembly in place of its bytes, already checked. */
   | { readonly kind: 'compiled'; readonly file: string; readonly module: WebAssembly.Module }
   | { readonly kind: 'classify'; readonly id: number; readonly photo: Photo }
   /** The photo that was on its way will not come. */
@@ -103,7 +103,7 @@ export interface Span {
   readonly end: number;
 }
 
-/** Why a backend runs, or why the other one does not. */
+/** Why this backend runs, or why another one does not. */
 export type BackendReason =
   | { readonly code: 'first' }
   | { readonly code: 'forced' }
@@ -134,7 +134,7 @@ export interface Tag {
   readonly classIndex: number;
   readonly label: string;
   readonly score: number;
-  /** There where no label reaches the model's threshold, and this one comes nearest. */
+  /** Set where no label reaches the model's threshold and this one is the nearest. */
   readonly isBelowThreshold?: true;
 }
 
@@ -146,18 +146,18 @@ export interface Tagging {
   readonly preprocessMs: number;
   readonly inferenceMs: number;
   readonly backend: BackendName;
-  /** How many tensors live after it: it stays the same unless something leaks. */
+  /** How many tensors exist afterwards: constant unless something leaks. */
   readonly tensors: number;
   /** What they take, weights included. */
   readonly tensorBytes: number;
 }
 
-/** A finished request, as the resource timing of either side tells it. */
+/** A finished request, as Resource Timing of the page or the worker reports it. */
 export interface Transfer {
   readonly url: string;
   /** Bytes on the wire with headers; 0 where a cache of the browser answered. */
   readonly wireBytes: number;
-  /** Of the body as it travels; of no account where {@link isKept}. */
+  /** Of the body as sent; meaningless where {@link isKept}. */
   readonly encodedBytes: number;
   readonly decodedBytes: number;
   /** Whether the service worker had it. */
@@ -181,7 +181,7 @@ export type WeightFault =
 export type Refusal =
   /** The file is no picture that this browser reads. */
   | 'not-a-picture'
-  /** This browser alters what pages read of pictures, lest they recognise the visitor by it. */
+  /** This browser alters the pixels that pages read, to prevent fingerprinting. */
   | 'altered-pixels';
 
 /** Why nothing can be tagged. */
@@ -189,7 +189,7 @@ export type Failure =
   | { readonly code: 'network'; readonly file: string }
   | { readonly code: 'http'; readonly file: string; readonly status: number }
   | { readonly code: 'html'; readonly file: string }
-  /** It is not the file that was published. */
+  /** Checksum mismatch: it is not the file that was published. */
   | { readonly code: 'damaged'; readonly file: string }
   | { readonly code: 'compression'; readonly file: string; readonly detail: string }
   | { readonly code: 'not-json'; readonly file: string }
@@ -209,9 +209,9 @@ export type Failure =
 
 /** From the worker to the page. */
 export type FromWorker =
-  /** Before anything else: what is posted from now on will be heard. */
+  /** The first message: from now on the worker receives messages. */
   | { readonly kind: 'listening' }
-  /** A file that was wanted back, as it was published. */
+  /** A file that the page wanted back, checked. */
   | { readonly kind: 'whole'; readonly file: string; readonly content: Blob }
   | { readonly kind: 'stage'; readonly stage: Stage; readonly span: Span }
   | { readonly kind: 'transfers'; readonly transfers: readonly Transfer[] }
@@ -225,9 +225,9 @@ export type FromWorker =
       /** Where one was asked for. */
       readonly thumbnail: ImageBitmap | null;
     }
-  /** The photo was not looked at, for a newer one had come. */
+  /** The photo was skipped, because a newer one had come. */
   | { readonly kind: 'passed-over'; readonly id: number }
-  /** This worker cannot draw, or not read what it drew; the page shall decode the photo and send its pixels. */
+  /** This worker cannot draw, or cannot read what it drew: the page must send the pixels. */
   | { readonly kind: 'pixels-wanted'; readonly id: number; readonly input: InputSpec }
   | { readonly kind: 'refused'; readonly id: number; readonly refusal: Refusal }
   | { readonly kind: 'failed'; readonly failure: Failure };

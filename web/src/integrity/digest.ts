@@ -2,7 +2,7 @@
 
 /** Returns the SHA-256 of some bytes, as the W3C's Subresource Integrity writes it. */
 export async function digestOf(pieces: readonly Uint8Array<ArrayBuffer>[]): Promise<string> {
-  // Browsers lend theirs, which runs beside the page, to pages only that come by TLS.
+  // Browsers offer theirs, which does not block the page, only to pages that come over TLS.
   const digest = crypto.subtle
     ? new Uint8Array(await crypto.subtle.digest('SHA-256', joined(pieces)))
     : await import('./plain-sha256').then(({ plainSha256 }) => plainSha256(pieces));

@@ -1,8 +1,8 @@
-/** SHA-256 for pages without TLS, whose browsers do not lend theirs. */
+/** SHA-256 for pages without TLS, to which browsers offer none. */
 
 import { sha256 } from '@noble/hashes/sha2.js';
 
-/** How much is taken in at once: it must not keep the page from answering. */
+/** How many bytes are hashed at once: the page must stay responsive. */
 const BREATH_BYTES = 1 << 19;
 
 /** Returns the digest of some bytes. */

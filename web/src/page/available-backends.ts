@@ -1,4 +1,4 @@
-/** Which backends this browser offers, as far as that shows without starting one. */
+/** Which backends this browser has, as far as can be told without starting one. */
 
 import { BACKENDS, type BackendName } from '../messages';
 
@@ -10,7 +10,7 @@ export interface Surroundings {
   readonly navigator: { readonly gpu?: unknown };
 }
 
-/** Returns the backends that are not plainly missing; some of them may still not start. */
+/** Returns the backends that may be available; some of them may still fail to start. */
 export function availableBackends(window: Surroundings): ReadonlySet<BackendName> {
   const isOffered: Readonly<Record<BackendName, boolean>> = {
     // Only in windows that came over TLS or from this machine.

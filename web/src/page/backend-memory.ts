@@ -1,14 +1,14 @@
-/** Keeps what concerns the backend from one visit to the next, where the browser lets it. */
+/** Remembers backend choices and timings between visits, if the browser allows storage. */
 
 import { BACKENDS, type BackendName, GPU_BACKENDS, type Race } from '../messages';
 
-/** Of the machine rather than of the model, hence for all sites of one origin. */
+/** A property of the machine, not of the model: shared by all sites of one origin. */
 const CHOICE_KEY = 'toolchain.backend.choice';
 const RACE_KEY = 'toolchain.backend';
 
 /** What is kept of a comparison. */
 interface StoredRace extends Race {
-  /** A new browser or another model may turn the result around. */
+  /** Another browser or another model may give another result. */
   readonly browser: string;
   readonly contract: string;
 }
@@ -30,7 +30,7 @@ export class BackendMemory {
     this.#contract = contract;
   }
 
-  /** The backend that the visitor chose, or null where the page shall choose. */
+  /** The backend that the visitor chose, or null if the page chooses. */
   get choice(): BackendName | null {
     const stored = this.#read(CHOICE_KEY);
     return BACKENDS.find((backend) => backend === stored) ?? null;
@@ -76,7 +76,7 @@ export class BackendMemory {
         this.#storage().setItem(key, JSON.stringify(value));
       }
     } catch {
-      // Private windows may refuse; the next visit then knows nothing.
+      // Private windows may refuse to store; then nothing is remembered.
     }
   }
 }

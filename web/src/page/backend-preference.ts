@@ -1,4 +1,4 @@
-/** Decides what the worker is asked to run on: by the address, then the visitor, then itself. */
+/** Decides the backend: by the address, else by the visitor's choice, else by measuring. */
 
 import {
   BACKENDS,
@@ -51,8 +51,8 @@ export function rememberedPreference(
 }
 
 /**
- * Returns the preference for a model that is soon replaced: it runs on what is asked for, or on what
- * a visit starts with, and compares nothing.
+ * Returns the preference for a preview: the requested backend, or the one that visits start on;
+ * it compares nothing.
  */
 export function previewPreference(
   preference: BackendPreference,
@@ -66,7 +66,7 @@ export function previewPreference(
     : { kind: 'forced', backend: 'cpu', reason: { code: 'no-wasm' } };
 }
 
-/** Returns the preference for a backend in place of a chosen one, so that there are tags all the same. */
+/** Returns the fallback for a chosen backend that is missing or has failed. */
 export function fallbackPreference(
   reason: Extract<BackendReason, { chosen: BackendName }>,
   offered: ReadonlySet<BackendName>,
@@ -76,8 +76,8 @@ export function fallbackPreference(
 }
 
 /**
- * Returns the preference for what comes after a backend that failed, or null where nothing does: the
- * address asked for this one alone, or it was the last.
+ * Returns the fallback for a backend that failed. Null if there is none: the address asked for
+ * this backend alone, or it was the last.
  */
 export function fallbackAfter(
   preference: BackendPreference,
@@ -90,16 +90,16 @@ export function fallbackAfter(
     return null;
   }
   if (code === 'chosen') {
-    // Chosen perhaps long ago, and drivers change: that must not cost the visitor the tags.
+    // The choice may be old, and drivers change: there must be tags nevertheless.
     return fallbackPreference({ code: 'chosen-failed', chosen: failed, detail }, offered);
   }
-  // It may have run out of memory, of which JavaScript finds some elsewhere.
+  // It may have run out of memory; JavaScript allocates elsewhere.
   return failed === 'wasm' && offered.has('wasm')
     ? { kind: 'forced', backend: 'cpu', reason: { code: 'wasm-failed', detail } }
     : null;
 }
 
-/** Returns what went wrong where another backend may do better, or null. */
+/** Returns what went wrong if another backend may help, or null. */
 export function backendFault(failure: Failure): string | null {
   switch (failure.code) {
     case 'backend':

@@ -18,7 +18,7 @@ export class Disclosure {
     details.addEventListener('toggle', () => void this.#show());
   }
 
-  /** Fills it anew if it is open; what could not be loaded waits for the visitor. */
+  /** Fills it again if it is open; what could not be loaded is tried when it is next opened. */
   refresh(): void {
     if (this.#isFilled) {
       void this.#show();

@@ -20,7 +20,7 @@ export interface DownloadOptions {
   readonly bypassCache: boolean;
   /** Whether to keep the answers, for {@link Downloads.kept}. */
   readonly keep: boolean;
-  /** What all weights but the early ones wait for. */
+  /** What all weights except the early ones wait for. */
   readonly weightsAfter: Promise<void>;
 }
 
@@ -32,7 +32,7 @@ export interface DownloadEvents {
   finished(span: Span): void;
   /** The connection is lost, and files are asked for again; or it is back. */
   interrupted(isInterrupted: boolean): void;
-  /** One file cannot be had; the others no longer matter. */
+  /** One file is not available or damaged; the others no longer matter. */
   failed(failure: Failure): void;
 }
 
@@ -42,7 +42,7 @@ export type Post = (message: ToWorker, transfer: Transferable[]) => void;
 /** What is done with a file that the worker gets. */
 interface Hand {
   opened?(answer: Response): void;
-  /** Takes the next bytes, which are then gone, and with them what the page could look at. */
+  /** Takes the next bytes, which are transferred: the page can no longer check them. */
   readonly piece?: (bytes: Uint8Array<ArrayBuffer>) => void;
   /**
    * All has come, and where the page could look at it, it is the file that was published.
@@ -59,19 +59,19 @@ export class Downloads {
   readonly #events: DownloadEvents;
   readonly #siteDigests: SiteDigests;
   readonly #kept = new Map<string, Response>();
-  /** What the first answers for files said that broke off. */
+  /** The headers of the first answers of files whose download was interrupted. */
   readonly #broken = new Map<string, Headers>();
   readonly #interrupted = new Set<string>();
   #receivedBytes = 0;
   #failure: Failure | undefined;
   #decide: ((isRight: boolean) => void) | undefined;
 
-  /** Whether all has come, right as far as the page looks at it; settles with the first fault. */
+  /** Whether all files are complete and pass the page's checks; settles at the first fault. */
   readonly areRight = new Promise<boolean>((resolve) => {
     this.#decide = resolve;
   });
 
-  /** @param siteDigests - A file that it does not name is taken as it is. */
+  /** @param siteDigests - A file that is not listed is not checked. */
   constructor(post: Post, events: DownloadEvents, siteDigests: SiteDigests) {
     this.#post = post;
     this.#events = events;
@@ -79,9 +79,9 @@ export class Downloads {
   }
 
   /**
-   * Looks at the worker's scripts, which the worker itself takes from the browser's cache.
+   * Checks the worker's scripts, which the worker itself loads from the browser's cache.
    *
-   * @returns whether they are right; `failed` was called if not.
+   * @returns whether they are intact; `failed` was called if not.
    */
   async checkScripts(bypassCache: boolean): Promise<boolean> {
     const scripts = [...this.#siteDigests.worker.keys()];
@@ -124,7 +124,7 @@ export class Downloads {
     return this.#kept;
   }
 
-  /** Keeps a file in place of its answers, none of which had all of it. */
+  /** Keeps a whole file in place of its partial answers. */
   keep(file: string, content: Blob): void {
     const headers = this.#broken.get(file);
     if (headers) {
@@ -137,7 +137,7 @@ export class Downloads {
     this.#cancel.abort();
   }
 
-  /** Fetches a file and hands over what comes of it, or says why nothing does. */
+  /** Fetches a file and passes it on, or reports why it cannot. */
   async #deliver(file: string, hand: Hand, bypassCache: boolean, keep: boolean): Promise<boolean> {
     const { signal } = this.#cancel;
     const pieces: Uint8Array<ArrayBuffer>[] = [];

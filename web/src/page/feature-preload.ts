@@ -1,8 +1,8 @@
-/** Brings the code of what visitors may do with the page, once one does more than look at it. */
+/** Preloads the code of features at the visitor's first interaction. */
 
 import { siteDigests } from './site-digests';
 
-/** What is no mere look; each comes before anything listens that needs the code. */
+/** Events that count as interaction; each comes before any listener that needs the code. */
 const TOUCHES = [
   'pointerdown',
   'keydown',
@@ -26,13 +26,13 @@ export function preloadFeaturesWhenTouched(): void {
   }
 }
 
-/** Brings them now, for this visit and, by the service worker, for later ones. */
+/** Preloads them now, for this visit and, by the service worker, for later ones. */
 export function preloadFeatures(): void {
   if (touched.signal.aborted) {
     return;
   }
   touched.abort();
-  // Nothing else lets `import()` take a script only if it is the one that was siteDigests.
+  // There is no other way to have the browser check a digest for `import()`.
   for (const [href, integrity] of siteDigests().features) {
     const link = document.createElement('link');
     link.rel = 'modulepreload';

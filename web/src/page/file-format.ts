@@ -1,4 +1,4 @@
-/** Tells a file's format by its first bytes, for names and declared types are often wrong. */
+/** Detects a file's format by its first bytes, because names and declared types are often wrong. */
 
 /** Enough for {@link formatOf}. */
 export const HEAD_BYTES = 256;

@@ -1,4 +1,4 @@
-/** Tells when the visitor sees the page: what is large comes after that. */
+/** Tells when the page has been painted: large downloads wait for that. */
 
 /**
  * Settles when the page has been painted, with its photo where that has come by then.

@@ -9,7 +9,7 @@ import { PartTable } from './part-table';
 import { type Addresses, type Side, TransferCount } from './transfers';
 import { Waterfall } from './waterfall';
 
-/** How old the panel may be while the model loads: to draw it takes time from the first tag. */
+/** The least time between two drawings while the model loads: drawing delays the first tag. */
 const PAUSE_MS = 250;
 
 /** Shows the load; what only some visitors ask for is loaded when they do. */

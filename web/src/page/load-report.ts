@@ -1,4 +1,4 @@
-/** Hands on what the panel of the load shows: as text, or as a link to this page. */
+/** Exports what the load panel shows: as text, or as a link to this page. */
 
 import { addressWithBackend } from './backend-preference';
 import { element } from './elements';
@@ -50,7 +50,7 @@ export async function copyReport(panel: HTMLElement, said: HTMLElement): Promise
 export async function shareLink(panel: HTMLElement, said: HTMLElement): Promise<void> {
   const url = linkOf(panel);
   if ('share' in navigator) {
-    // The visitor may think better of it, which is no failure.
+    // The visitor may cancel it, which is not a failure.
     await navigator.share({ title: document.title, url }).catch(() => undefined);
     return;
   }

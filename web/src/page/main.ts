@@ -1,8 +1,8 @@
 /**
  * The page's entry: starts the session at once, and shows it when the document is parsed.
  *
- * The script is asynchronous, for the worker takes its time to start and needs nothing of
- * the document but the addresses on its first element.
+ * The script is asynchronous, because starting the worker takes time and needs only the
+ * addresses on the document's first element.
  */
 
 import './styles/index.css';
@@ -21,7 +21,7 @@ import { WorkerClient } from './worker-client';
 
 const files = siteFiles(document.documentElement);
 const variant = addressedVariant(files.variants, location.search);
-// Of the first variant's contract whichever it is: all compute with the same floats.
+// Keyed by the first variant's contract, because all variants compute with the same floats.
 const memory = new BackendMemory(() => localStorage, navigator.userAgent, files.contract);
 const offered = availableBackends(window);
 const addressed = addressPreference(location.search);

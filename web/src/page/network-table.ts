@@ -1,6 +1,6 @@
 /**
- * Shows what this page costs on other networks: as `toolchain measure` found it, else the least
- * that the wire allows.
+ * Shows what this page costs on other networks: as `toolchain measure` found it, else the least time
+ * that the network allows.
  *
  * The file is written by `toolchain/report/published.py`, and its schema is
  * `docs/report.networks.schema.json`.
@@ -25,7 +25,7 @@ const FILE = 'report.networks.json';
 /** What Resource Timing counts for the headers of one answer. */
 const HEADER_BYTES = 300;
 
-/** The presets' names; another network goes by what it was called when it was measured. */
+/** The presets' names; any other network keeps the name it was measured under. */
 const NAMES: Readonly<Record<string, TextName>> = {
   'slow-3g': 'networkSlow3g',
   'fast-3g': 'networkFast3g',
@@ -60,7 +60,7 @@ export function rowsOf({ networks, measured }: Networks): readonly Row[] {
 /**
  * Returns the least bytes on the wire with which a first visit has its tags.
  *
- * What came from a cache counts as it once travelled where that is known, else nothing.
+ * A file from a cache counts with its size on the wire if that is known, else with nothing.
  *
  * @param kept - Tells the length of what the service worker has, as the host sent it.
  */

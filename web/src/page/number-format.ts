@@ -1,4 +1,4 @@
-/** Numbers as people read them, in the page's language, whatever the browser's is. */
+/** Formats numbers in the page's language, which may not be the browser's. */
 
 import { say } from './language';
 
@@ -37,7 +37,7 @@ export function points(value: number): string {
 /**
  * Returns a number.
  *
- * Not by `Intl`, whose first use holds a page up for 45 to 90 ms on a slow machine.
+ * Without `Intl`, whose first use blocks a page for 45 to 90 ms on a slow machine.
  *
  * @param most - Digits after the separator.
  * @param least - Those that are written even if they are 0: `most` or none.

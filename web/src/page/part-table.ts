@@ -8,7 +8,7 @@ import { type LoadedFile, PARTS, type TransferCount } from './transfers';
 /**
  * Fills the rows that the template lays out, so that nothing moves when numbers come.
  *
- * The preview's is only there where there is one.
+ * The preview's row exists only if there is a preview.
  */
 export class PartTable {
   readonly #rows;

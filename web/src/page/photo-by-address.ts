@@ -8,7 +8,7 @@ export class AddressError extends Error {
 }
 
 /**
- * Fetches a photo, and tells the other site as little as can be: no cookies, no referrer.
+ * Fetches a photo without cookies and without a referrer.
  *
  * @throws {@link AddressError} with a sentence for the visitor.
  */
@@ -28,7 +28,7 @@ export async function fetchPhoto(address: string, signal: AbortSignal): Promise<
     });
     file = await response.blob();
   } catch (error) {
-    // A browser does not tell a page whether it was CORS or the connection.
+    // Browsers do not tell pages whether CORS or the connection was the cause.
     throw new AddressError(say(protocol === 'data:' ? 'addressDamaged' : 'addressCors', { host }), {
       cause: error,
     });
@@ -37,7 +37,7 @@ export async function fetchPhoto(address: string, signal: AbortSignal): Promise<
     throw new AddressError(say('addressStatus', { host, status: response.status }));
   }
   const type = file.type.split(';')[0] ?? '';
-  // Many hosts do not know what they have; the decoder finds out.
+  // Many hosts declare a wrong type, so the decoder decides.
   if (type && !type.startsWith('image/') && type !== 'application/octet-stream') {
     throw new AddressError(say(type === 'text/html' ? 'addressPage' : 'addressType', { type }));
   }

@@ -17,7 +17,7 @@ export class PhotoFrame {
     this.#crop = element('[data-crop]', HTMLElement, frame);
     this.#image.addEventListener('load', () => this.#fit());
     this.#image.addEventListener('error', () => this.clear());
-    // The document's own photo may have come, or failed, before anybody listened.
+    // The document's own photo may have loaded or failed before this listener existed.
     if (this.#image.complete && this.#image.src) {
       if (this.#image.naturalWidth > 0) {
         this.#fit();
@@ -67,7 +67,7 @@ export class PhotoFrame {
     this.#release();
   }
 
-  /** Takes the photo's aspect; the document's own one is seen already, others appear now. */
+  /** Applies the photo's aspect ratio, and shows a photo that is not the document's own. */
   #fit(): void {
     const { naturalWidth, naturalHeight } = this.#image;
     this.#shape(naturalWidth, naturalHeight);

@@ -24,12 +24,12 @@ export function takePhotos(chooser: HTMLInputElement, dropMark: HTMLElement, int
     const files = [...(chooser.files ?? [])];
     if (files.length > 0) {
       intake.files(files);
-      // Else choosing the same file again would not count as a change.
+      // Otherwise choosing the same file again would fire no change event.
       chooser.value = '';
     }
   });
 
-  // Elements inside the page are entered before the last one is left, hence the count.
+  // An inner element is entered before the outer one is left, so events are counted.
   let depth = 0;
   const hang = (change: number): void => {
     depth = Math.max(0, depth + change);

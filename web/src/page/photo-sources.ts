@@ -66,7 +66,7 @@ export function listenToSources(place: PhotoPlace): () => void {
 
   element('#camera', HTMLButtonElement).addEventListener('click', () => {
     if (camera) {
-      // At once: nobody waits for a camera to go out.
+      // Nothing waits for the camera to stop.
       void camera.toggle();
     } else {
       void withCode(import('./camera/camera'), ({ Camera }) => {

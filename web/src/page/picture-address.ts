@@ -18,7 +18,7 @@ export type TransferredText = Pick<DataTransfer, 'getData'>;
 
 /** Returns the address of a picture or a link that was dragged from another page, or null. */
 export function draggedAddress(transfer: TransferredText): string | null {
-  // A picture that is a link gives the link's address as its own; its markup knows better.
+  // For a picture inside a link browsers give the link's address; the markup has the picture's.
   const markup = transfer.getData('text/html');
   const image = markup && new DOMParser().parseFromString(markup, 'text/html').images[0];
   const candidates = [

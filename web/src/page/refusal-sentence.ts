@@ -1,4 +1,4 @@
-/** Says why a file that could not be decoded is no picture for this page, and the way out. */
+/** Says why a file could not be decoded, and what the visitor can do. */
 
 import { formatOf, HEAD_BYTES } from './file-format';
 import { say } from './language';

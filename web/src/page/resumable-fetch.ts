@@ -1,12 +1,12 @@
-/** Fetches files through a connection that breaks: what has come is not fetched again. */
+/** Fetches files over a connection that may break; a download resumes where it stopped. */
 
 import type { Failure } from '../messages';
 
-/** How often in a row a file is asked for without one more byte of it. */
+/** Attempts in a row without a new byte before it gives up. */
 const ATTEMPTS = 5;
-/** How long the first pause may be; each next one twice as long. */
+/** The longest first pause in milliseconds; each later one may be twice as long. */
 const PAUSE_MS = 1000;
-/** Of 4xx those that may be otherwise in a moment (RFC 9110, RFC 8470, RFC 6585); 5xx all. */
+/** The 4xx codes worth a retry (RFC 9110, RFC 8470, RFC 6585); all 5xx are. */
 const PASSING_STATUS = [408, 425, 429];
 const RANGE_NOT_SATISFIABLE = 416;
 
@@ -46,7 +46,7 @@ export async function resumableFetch(
 ): Promise<void> {
   let received = 0;
   let failures = 0;
-  // What led to a failure may lie in the browser's cache.
+  // The browser's cache may hold what caused the failure.
   const whole = (): Promise<Response> =>
     fetch(file, { signal, ...((bypassCache || failures > 0) && { cache: 'reload' }) });
   for (;;) {
@@ -57,7 +57,7 @@ export async function resumableFetch(
         received ? await rest(file, received, signal, whole) : await whole(),
       );
       opened(answer);
-      // A host that knows no ranges sends once more what is there already.
+      // A host without Range support sends the first bytes again.
       let known = answer.status === 206 ? 0 : received;
       for await (const piece of pieces(answer)) {
         interrupted(false);
@@ -111,7 +111,7 @@ function accepted(file: string, answer: Response): Response {
   if (!answer.ok) {
     throw new Refused({ code: 'http', file: nameOf(file), status: answer.status });
   }
-  // Many hosts answer for a file they lack with their start page and status 200.
+  // Many hosts answer requests for missing files with their start page and status 200.
   if (answer.headers.get('content-type')?.includes('html')) {
     throw new Refused({ code: 'html', file: nameOf(file) });
   }

@@ -43,7 +43,7 @@ export async function fetchSample(
   if (!response.ok) {
     throw new Error(`status ${response.status}`);
   }
-  // Chromium's own blob() sometimes never ends where the body comes of a preload and slowly.
+  // Chromium's blob() sometimes never settles if the body comes slowly from a preload.
   const content = await response.arrayBuffer();
   return new Blob([content], { type: response.headers.get('content-type') ?? '' });
 }

@@ -1,4 +1,4 @@
-/** Makes the next visit need no network: the service worker keeps the site's files. */
+/** Makes the next visit work offline: the service worker keeps the site's files. */
 
 import { absolute } from './site-files';
 
@@ -29,8 +29,8 @@ export async function prepareSecondVisit(downloaded: ReadonlyMap<string, Respons
       const cache = await caches.open(`toolchain ${absolute('./')}`);
       await Promise.all([...downloaded].map(([file, answer]) => cache.put(file, answer)));
     }
-    // Asked for at each visit, for that is how a new version is found; but a host may say
-    // that it need not be asked again within some time.
+    // Registered at every visit, because that is how a new version is found; the host's caching
+    // headers may limit how often.
     await navigator.serviceWorker.register(absolute('sw.js'), { updateViaCache: 'all' });
   } catch (error) {
     console.info('This page is not kept for later visits.', error);

@@ -1,4 +1,4 @@
-/** The sentences that say more than one thing, put together of the language's texts. */
+/** Sentences that are composed of several texts of the page's language. */
 
 import type {
   BackendName,
@@ -20,7 +20,7 @@ export const BACKEND_NAMES: Readonly<Record<BackendName, string>> = {
   webgl: 'WebGL',
 };
 
-/** Names a backend; one that is not known goes by its code. */
+/** Returns a backend's title, or its code if it is unknown. */
 export function backendTitle(name: string): string {
   return name in BACKEND_NAMES ? BACKEND_NAMES[name as BackendName] : name;
 }

@@ -1,17 +1,17 @@
-/** What the site published: the digests that its files are held against. */
+/** The digests that the site's files are checked against. */
 
 import { absolute } from './site-files';
 
 /** Digests by address, as the W3C's Subresource Integrity writes them. */
 export type Digests = ReadonlyMap<string, string>;
 
-/** Digests of the files that the page itself looks at. */
+/** Digests of the files that the page itself checks. */
 export interface SiteDigests {
   /** The worker's script, and what that imports. */
   readonly worker: Digests;
   /** Of models, and the WebAssembly. */
   readonly files: Digests;
-  /** Scripts that load when a visitor asks for what they do. */
+  /** Scripts of features, loaded on demand. */
   readonly features: Digests;
 }
 

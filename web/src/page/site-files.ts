@@ -7,7 +7,7 @@ export type Role = 'preview' | 'full';
 export interface ModelFiles {
   readonly contract: string;
   readonly weights: readonly string[];
-  /** How many of these, the first, the document asks for; the others wait for the first paint. */
+  /** How many of the first files the document preloads; the others wait for the first paint. */
   readonly earlyWeights: number;
   /** Of all files of weights, as they are stored. */
   readonly weightBytes: number;
@@ -25,7 +25,7 @@ export interface Drop {
 /** One of the ways in which the site stores the full model's weights. */
 export interface Variant extends ModelFiles {
   readonly name: string;
-  /** Null where nobody has judged it. */
+  /** Null if it was not evaluated. */
   readonly drop: Drop | null;
 }
 
@@ -34,7 +34,7 @@ export interface SiteFiles extends ModelFiles {
   readonly preview: ModelFiles | null;
   /** The first is the one above; empty where there is no other. */
   readonly variants: readonly Variant[];
-  /** Whether a sample photo is to be tagged unasked. */
+  /** Whether a sample photo is tagged at the start. */
   readonly hasSamples: boolean;
 }
 

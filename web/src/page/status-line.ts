@@ -25,7 +25,7 @@ const TEXTS_AFTER_DOWNLOAD: Readonly<Partial<Record<PageState, TextName>>> = {
 export interface StatusElements {
   /** Read aloud whenever it changes. */
   readonly text: HTMLElement;
-  /** Changes with every piece that comes in, and is therefore not read aloud. */
+  /** Changes with every piece, so screen readers do not announce it. */
   readonly amount: HTMLElement;
   readonly bar: HTMLProgressElement;
 }
@@ -47,7 +47,7 @@ export class StatusLine {
     if (state === 'loading') {
       this.#download = undefined;
       this.#isInterrupted = false;
-      // Without a value the bar says that it is not known yet how much there is.
+      // A bar without a value is indeterminate.
       this.#elements.bar.removeAttribute('value');
     }
     this.#write();
@@ -62,7 +62,7 @@ export class StatusLine {
     this.#write();
   }
 
-  /** Says that the connection is lost, as long as it is and something is to come. */
+  /** Says that the connection is lost, while files are still missing. */
   interrupted(isInterrupted: boolean): void {
     this.#isInterrupted = isInterrupted;
     this.#write();

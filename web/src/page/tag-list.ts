@@ -56,7 +56,7 @@ export class TagList {
     dataset['tensors'] = String(tagging.tensors);
   }
 
-  /** Shows no tags, for they would be those of another photo. */
+  /** Removes the tags, which belong to an earlier photo. */
   clear(): void {
     this.#list.replaceChildren();
     for (const fact of ['model', 'inferenceMs', 'preprocessMs', 'tensors']) {

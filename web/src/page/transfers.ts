@@ -65,7 +65,7 @@ export function partOf(url: string, side: Side, addresses: Addresses): Part | nu
   if (side === 'page') {
     return 'page';
   }
-  // The worker asks for nothing but its own code; it gets all else from the page.
+  // The worker requests only its own code and gets everything else from the page.
   return 'runtime';
 }
 
@@ -92,7 +92,7 @@ export class TransferCount {
         continue;
       }
       const known = this.#files.get(url);
-      // The document's is told twice: while it comes, and when it is there.
+      // The document's entry is reported twice: while it loads and when it is complete.
       const others = known?.requests.filter((request) => request.start !== start) ?? [];
       const requests = [...others, transfer].sort((one, two) => one.start - two.start);
       this.#files.set(url, {

@@ -1,4 +1,4 @@
-/** Compares variants of a model one after the other: each takes memory of its own. */
+/** Compares variants of a model in turn, because each needs its own memory. */
 
 import type { Tag } from '../messages';
 import type { Variant } from './site-files';
@@ -24,7 +24,7 @@ export type Progress =
   | { readonly kind: 'cancelled' };
 
 /**
- * Tries each variant in turn; one that fails does not keep the others from their turn.
+ * Tries each variant in turn; a failure does not stop the others.
  *
  * @param attempt - Tries one; rejects when the signal is given.
  * @param show - Called whenever one stands elsewhere.

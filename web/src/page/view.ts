@@ -191,7 +191,7 @@ export function shown({ session, files, variant, memory, offered, chosen }: Subj
     alert: (sentence) => alertBox.show(sentence, false),
   });
   watchPageTransfers((list) => load.transfers(list, 'page'));
-  // The one that the document shows is tagged unasked: a visitor sees at once what the page does.
+  // The sample in the document is tagged at once, so that visitors see what the page does.
   const [firstSample] = samples;
   if (firstSample) {
     void tagSample(firstSample, false);

@@ -17,7 +17,7 @@ interface Asked {
 export async function transfersOf(
   entries: readonly PerformanceResourceTiming[],
 ): Promise<readonly Transfer[]> {
-  // To the page an answer of the service worker's is one of a cache, wherever it came from.
+  // To the page every answer of the service worker looks like a cache hit.
   const hidden = entries.filter((entry) => entry.workerStart > 0 && entry.transferSize === 0);
   const told = await bytesOf(
     hidden.map(({ name, startTime, responseEnd }) => ({

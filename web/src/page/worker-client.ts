@@ -1,4 +1,4 @@
-/** Talks with the worker: one client from the start of a worker to its end. */
+/** The page's end of a worker: messages and downloads, from the worker's start to its end. */
 
 import workerUrl from '../worker/main.ts?worker&url';
 import type { BackendPreference, Failure, FromWorker, Photo, ToWorker } from '../messages';
@@ -24,7 +24,7 @@ export class WorkerClient {
   #worker: Worker | undefined;
   #isEnded = false;
   #scripts: Promise<boolean> = Promise.resolve(true);
-  /** What the worker is to hear when it listens: what is handed to one that never will is lost. */
+  /** Messages for a worker that is not listening yet; sent earlier they could be lost. */
   #waiting: [ToWorker, Transferable[]][] | null = [];
   #isSecond = false;
 
@@ -54,11 +54,11 @@ export class WorkerClient {
     const wasm = backend.kind === 'forced' && backend.backend !== 'wasm' ? null : WASM_URL;
     const files = { contract, weights, wasm };
     this.#scripts = this.#downloads.checkScripts(options.bypassCache);
-    // After a failure the scripts have to come anew before a worker takes them from the cache.
+    // After a failure the scripts must be fetched again before a worker loads them from the cache.
     if (!options.bypassCache) {
       this.#spawn();
     }
-    // Until they are right a worker does nothing, whatever its script is.
+    // A worker gets no order before its scripts are known to be intact.
     void this.#scripts.then((areRight) => {
       if (areRight && !this.#isEnded) {
         if (options.bypassCache) {
@@ -70,7 +70,7 @@ export class WorkerClient {
     void this.#downloads.start(files, earlyWeights, options, this.#scripts);
   }
 
-  /** Answers that were kept, by their addresses; right ones, once there are tags. */
+  /** Answers that were kept, by their addresses; all are checked once there are tags. */
   get downloaded(): ReadonlyMap<string, Response> {
     return this.#downloads.kept;
   }
@@ -109,7 +109,7 @@ export class WorkerClient {
     });
     worker.addEventListener('error', (event) => {
       event.preventDefault();
-      // A script that could not be loaded gives an event without a message.
+      // If the script could not be loaded, the event has no message.
       if (event.message) {
         void this.#hearFailure({ code: 'worker', detail: event.message });
       } else if (this.#waiting && !this.#isSecond) {
@@ -120,7 +120,7 @@ export class WorkerClient {
     });
   }
 
-  /** Starts the worker once more when its scripts, which it did not get, have come here. */
+  /** Starts the worker again, which did not get its scripts, once they have arrived here. */
   async #spawnAgain(): Promise<void> {
     this.#isSecond = true;
     if ((await this.#scripts) && !this.#isEnded) {
@@ -128,7 +128,7 @@ export class WorkerClient {
     }
   }
 
-  /** Believes a worker that the fault is elsewhere when its scripts and files have come right. */
+  /** Reports a worker's failure, unless a damaged file may have caused it. */
   async #hearFailure(failure: Failure): Promise<void> {
     if (['backend', 'damaged'].includes(failure.code) || (await this.#downloads.areRight)) {
       this.#hear({ kind: 'failed', failure });

@@ -70,7 +70,7 @@ export class FirstRun {
     return { photo, outputs, inferenceMs: run.elapsedMs };
   }
 
-  /** A failure comes again when the run has to end. */
+  /** A failure is reported when the run has to end. */
   #tryToBegin(): void {
     this.#begin().catch(() => undefined);
   }

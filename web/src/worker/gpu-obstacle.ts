@@ -1,4 +1,4 @@
-/** Finds out what would compute here, without loading a backend. */
+/** Detects what a graphics backend would run on, without loading one. */
 
 import type { BackendReason, GpuBackend } from '../messages';
 
@@ -57,7 +57,7 @@ function webglRenderer(): string | null {
   const renderer: unknown = gl.getParameter(
     unmasked ? unmasked.UNMASKED_RENDERER_WEBGL : gl.RENDERER,
   );
-  // The browser allows few contexts; this one has said all it had to say.
+  // Browsers limit the number of contexts; this one is no longer needed.
   gl.getExtension('WEBGL_lose_context')?.loseContext();
   return String(renderer);
 }

@@ -16,7 +16,7 @@ export interface Stop {
   readonly weights: ReadonlySet<string>;
 }
 
-/** A constant may name inputs all the same: nodes that TensorFlow lets go first. */
+/** A constant may still name inputs: control dependencies. */
 const CONSTANT = 'Const';
 
 const FURTHER_OUTPUT = /:[1-9]\d*$/;

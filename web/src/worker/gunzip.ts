@@ -16,7 +16,7 @@ export async function gunzip(
 ): Promise<void> {
   const { readable, writable } = await gunzipper();
   const writer = writable.getWriter();
-  // Whatever went wrong, the reader below hears of it.
+  // The reader below gets the error too.
   const writing = forEachPiece(streams, (piece) => writer.write(piece)).then(
     () => writer.close(),
     (error: unknown) => writer.abort(error),

@@ -54,8 +54,8 @@ class Arrival<Item> {
 /**
  * Keeps what comes before somebody wants it.
  *
- * A file ends when it is known to be the one that was published. Who reads it uses its bytes
- * before that, but must have met its end before anything that was made of them is shown.
+ * A file ends when its digest has been checked. Readers may use its bytes before that, but must
+ * wait for its end before they show anything made from them.
  */
 export class Incoming {
   readonly #giveBack: (file: string, content: Blob) => void;

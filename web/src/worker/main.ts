@@ -66,7 +66,7 @@ function post(message: FromWorker, transfer: Transferable[] = []): void {
   postMessage(message, { transfer });
 }
 
-/** Lets a photo be, for a newer one has come. */
+/** Skips a photo, because a newer one has come. */
 function passOver(given: ClassifyOrder | undefined): void {
   if (given) {
     if (given.photo.kind === 'frame') {
@@ -101,7 +101,7 @@ async function begin(startOrder: StartOrder): Promise<void> {
   queue.open();
 }
 
-/** Returns why a start really failed: of damaged files one hears by whatever they break. */
+/** Returns the cause of a failed start: a damaged file, if there is one. */
 async function causeOf(failure: Failure, { files }: StartOrder): Promise<Failure> {
   const isOfFiles = failure.code !== 'backend' && failure.code !== 'damaged';
   return (isOfFiles && (await incoming.damageIn([files.contract, ...files.weights]))) || failure;
@@ -164,7 +164,7 @@ async function classify(given: ClassifyOrder): Promise<void> {
     } else if (!(error instanceof AlteredPixelsError)) {
       post({ kind: 'failed', failure: failureOf(error) });
     } else if (photo.kind === 'file') {
-      // The page may be allowed what its worker is not; and only a page makes a browser ask.
+      // The page may have permissions that its worker lacks; only a page can ask the visitor.
       post({ kind: 'pixels-wanted', id, input: tagger.input });
     } else {
       post({ kind: 'refused', id, refusal: 'altered-pixels' });

@@ -1,10 +1,10 @@
 /**
  * Unpacks weights that the build stored in one byte a value.
  *
- * A packed weight has one scale for each channel, which TF.js' own quantization has not:
- * first come the channels' indices into the `packing.scales` of the `model.json`, then the
+ * A packed weight has one scale for each channel, which TF.js' own quantization cannot
+ * express. First come the channels' indices into the `packing.scales` of the `model.json`, then the
  * values, channel after channel. The channels come in the order of a stable sort by their
- * indices, for that compresses best.
+ * indices, because that compresses best.
  */
 
 import type { WeightFault } from '../messages';
@@ -23,7 +23,7 @@ const ZERO = 128;
 /** How many values of a channel are unpacked before the next one's turn. */
 const BLOCK = 64;
 
-/** Says whether a weight is packed, rightly or wrongly. */
+/** Returns whether a weight claims to be packed. */
 export function isPacked(spec: io.WeightsManifestEntry): boolean {
   return 'packed' in spec;
 }
@@ -96,7 +96,7 @@ function interleaved(
   const channels = order.length;
   const perChannel = values.length / channels;
   const result = new Float32Array(values.length);
-  // Block by block, for a whole channel's targets lie too far apart for the cache.
+  // Block by block, because a whole channel's targets are too far apart for the processor's cache.
   for (let begin = 0; begin < perChannel; begin += BLOCK) {
     const end = Math.min(begin + BLOCK, perChannel);
     for (let place = 0; place < channels; place++) {

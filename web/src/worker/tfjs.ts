@@ -85,7 +85,7 @@ export function isPrecise(backend: BackendName): boolean {
  */
 export async function valuesOf(tensor: Tensor): Promise<Float32Array> {
   const backend = getBackend() as BackendName;
-  // A worker may stand still, and TF.js' way of not doing so never ends on a lost WebGL context.
+  // A worker may block; TF.js' asynchronous read never ends on a lost WebGL context.
   const values = backend === 'webgpu' ? await tensor.data() : tensor.dataSync();
   if (isLost(backend)) {
     // They are zeros.

@@ -144,7 +144,7 @@ function grow(memory: WebAssembly.Memory, wanted: number): number {
   throw new WebAssembly.RuntimeError('the browser has no more memory for it');
 }
 
-/** Prints what the program writes, a list of (address, length), and says how long it was. */
+/** Logs what the program writes, a list of (address, length), and returns its length. */
 function warn(memory: WebAssembly.Memory, pieces: number, count: number, written: number): number {
   const view = new DataView(memory.buffer);
   let total = 0;

@@ -1,6 +1,6 @@
 /** Tells a screen reader what a camera sees, now and then. */
 
-/** Between two announcements, in milliseconds: speech takes its time. */
+/** The least time between two announcements, in milliseconds, as speech takes time. */
 const APART_MS = 5000;
 
 /** Speaks of the best tag when it is another one. */

@@ -31,7 +31,7 @@ export class Camera {
   constructor(place: PhotoPlace) {
     this.#place = place;
     this.#switch.addEventListener('click', () => void this.#switchCamera());
-    // A page that nobody sees has no business with the camera.
+    // A hidden page must not use the camera.
     document.addEventListener('visibilitychange', () => {
       if (document.hidden) {
         this.#stopUnasked('cameraHidden');
@@ -102,7 +102,7 @@ export class Camera {
     }
   }
 
-  /** Tags frames until it is stopped; what comes while one is with the worker is dropped. */
+  /** Tags frames until it is stopped; frames that come while the worker is busy are dropped. */
   async #follow({ video, pace }: Run, signal: AbortSignal): Promise<void> {
     const announcer = new Announcer((label) => {
       this.#spoken.textContent = label;
@@ -152,7 +152,7 @@ export class Camera {
     const run = this.#run;
     const other = run && (await otherCamera(run.stream).catch(() => null));
     if (other && this.#run === run) {
-      // Where the other one cannot be had, this one's picture stays.
+      // If the other camera is not available, this one's picture stays.
       this.#keepLast();
       await this.#start(other);
     }

@@ -37,7 +37,7 @@ export function jsonOf(model: ModelRecord, photos: readonly PhotoRecord[]): stri
 /**
  * Returns a table with a row for each photo, CSV by RFC 4180.
  *
- * It begins with a byte order mark, without which spreadsheets take UTF-8 for something else.
+ * It begins with a byte order mark, so that spreadsheets recognise UTF-8.
  */
 export function csvOf(model: ModelRecord, photos: readonly PhotoRecord[]): string {
   const ranks = Math.max(0, ...photos.map(({ tags }) => tags.length));
