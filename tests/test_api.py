@@ -75,5 +75,5 @@ def test_every_example_of_the_page_runs(
         exec(compile(example, PAGE.name, "exec"), scope)  # noqa: S102 - they are ours
     said = capsys.readouterr().out.splitlines()
     assert re.fullmatch(r"[0-9a-f]{64} \d+ bytes of weights", said[0])
-    assert said[-1].startswith("'no such model' is no model of the catalogue")
+    assert said[-1].startswith("'no such model' is not a model of the catalogue")
     assert (tmp_path / "public" / "index.html").is_file()

@@ -207,14 +207,14 @@ def test_zeros_behind_the_last_entry_are_not_read_for_ever(
     tar = pack(tmp_path / "a.tar", entry("a", b"1"), content=b"1", mode="").read_bytes()
     path = tmp_path / "a.tar.gz"
     path.write_bytes(gzip.compress(tar + bytes(8 << 20)))
-    with pytest.raises(BadInputError, match="goes on and on"):
+    with pytest.raises(BadInputError, match="far too many bytes after its files"):
         archive.extract(path, target)
 
 
 def test_a_name_of_megabytes_is_not_read_into_memory(tmp_path: Path, target: Path) -> None:
     name = entry("x" * (2 << 20), b"1")
     path = pack(tmp_path / "a.tar.gz", name, content=b"1", format=tarfile.PAX_FORMAT)
-    with pytest.raises(BadInputError, match="a name in it is as long as no name is"):
+    with pytest.raises(BadInputError, match="a name in it is far too long"):
         archive.extract(path, target)
     assert found(target) == []
 
@@ -251,7 +251,7 @@ def test_a_name_that_not_every_system_takes_is_refused(
         path.write_bytes(zip_of({name: b"1"}))
     else:
         pack(path, entry(name, b"1"), content=b"1")
-    with pytest.raises(BadInputError, match="not every system takes"):
+    with pytest.raises(BadInputError, match="not every system accepts"):
         archive.extract(path, target)
     assert found(target) == []
 
@@ -269,7 +269,7 @@ def test_two_files_of_one_name_are_refused(
                 packed.writestr(name, b"1")
     else:
         pack(path, *[entry(name, b"1") for name in names], content=b"1")
-    with pytest.raises(BadInputError, match="comes twice, or differs"):
+    with pytest.raises(BadInputError, match="occurs twice, or differs"):
         archive.extract(path, target)
 
 
@@ -308,9 +308,9 @@ def special(name: str, *, mode: int = 0, flags: int = 0) -> bytes:
         (special("x", mode=stat.S_IFLNK | 0o777), "link or a device"),
         (special("x", mode=stat.S_IFIFO | 0o777), "link or a device"),
         (special("x", mode=stat.S_IFBLK | 0o777), "link or a device"),
-        (special("xQ.txt").replace(b"xQ.", b"x\0."), "not every system takes"),
+        (special("xQ.txt").replace(b"xQ.", b"x\0."), "not every system accepts"),
         (special("x", flags=1), "is encrypted"),
-        (zip_of({"x": b"1"}, zipfile.ZIP_LZMA), "no zip's usual one"),
+        (zip_of({"x": b"1"}, zipfile.ZIP_LZMA), "unusual for a zip"),
         (zip_of({"zeros": bytes(80 << 20)}), "more than 50 times its size"),
         (zip_of({f"{number}": b"" for number in range(10_001)}), "more than 10,000 entries"),
         (zip_of({"a": b"1", "a/b": b"1"}), "cannot be unpacked as a .zip"),

@@ -94,7 +94,7 @@ def test_what_a_running_command_uses_stays_and_is_counted(filled: Path) -> None:
 def test_an_age_that_is_none_is_one_sentence(filled: Path, age: str) -> None:
     done = command_line.run("cache", "prune", f"--older={age}", cache=filled)
     assert done.returncode == 2
-    assert done.stderr == f"toolchain: --older {age} is no age; write it like 30d, 12h or 2w\n"
+    assert done.stderr == f"toolchain: --older {age} is not an age; write it like 30d, 12h or 2w\n"
     assert record(filled)["entries"] == 2
 
 
@@ -107,7 +107,7 @@ def test_a_bound_that_is_no_size_is_one_sentence(
     done = command_line.run(*words, cache=filled)
     assert done.returncode == 2
     (said,) = done.stderr.splitlines()
-    assert said.startswith(f"toolchain: TOOLCHAIN_CACHE_MAX={bound} is no size; ")
+    assert said.startswith(f"toolchain: TOOLCHAIN_CACHE_MAX={bound} is not a size; ")
 
 
 def test_the_bound_is_what_the_environment_says(

@@ -121,7 +121,7 @@ def test_a_million_labels_some_of_them_alike_are_read(tmp_path: Path) -> None:
 
 def test_labels_that_never_end_are_not_waited_for(tmp_path: Path) -> None:
     (tmp_path / "labels.txt").symlink_to("/dev/zero")
-    with pytest.raises(BadInputError, match="is no ordinary file"):
+    with pytest.raises(BadInputError, match="is not a regular file"):
         label_file.read(tmp_path / "labels.txt")
     with (tmp_path / "large.txt").open("wb") as file:
         file.truncate(1 << 30)

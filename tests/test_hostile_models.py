@@ -166,7 +166,7 @@ def test_a_lambda_layer_that_is_trusted_runs_and_is_kept_apart(
     progress = Warned()
     trusted = local.fetch(path, store=store, progress=progress, trusted=True)
     assert progress.warnings == [
-        f"--trust: {path} holds the Lambda layer 'halve', which is run as you are"
+        f"--trust: {path} holds the Lambda layer 'halve', which runs with your permissions"
     ]
     assert (trusted.path / "saved_model.pb").is_file()
     with pytest.raises(BadInputError, match="give --trust if you know who made it"):

@@ -161,7 +161,7 @@ def ask(url: str) -> tuple[bytes, int | None]:
     [
         ("file:///etc/passwd", "redirects to file:, which is not followed"),
         ("ftp://127.0.0.1/m", "redirects to ftp:, which is not followed"),
-        ("http://[", "redirects to what is no address"),
+        ("http://[", "redirects to an invalid address"),
     ],
 )
 def test_a_redirect_to_no_http_is_not_followed(mirror: Mirror, target: str, said: str) -> None:

@@ -289,7 +289,7 @@ def test_a_version_may_be_left_out() -> None:
     ],
 )
 def test_what_is_no_model_is_refused(handle: str) -> None:
-    with pytest.raises(BadInputError, match="no Kaggle model"):
+    with pytest.raises(BadInputError, match="not a Kaggle model"):
         kaggle.canonical(handle)
 
 

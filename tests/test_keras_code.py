@@ -170,7 +170,9 @@ def test_a_layer_of_another_library_is_named_with_the_way_out(
     away = {"module": "my.layers", "class_name": "Mine", "registered_name": "my>Mine"}
     edit_archive(path, lambda config: config["config"]["layers"][1].update(away))
     sentence = refused(path, store)
-    assert "holds 'Mine' of the module 'my.layers', which runs what" in sentence
+    assert (
+        "holds 'Mine' of the module 'my.layers', which runs code of the file's author" in sentence
+    )
     assert AS_FOLDER[library] in sentence
     assert "--trust" in sentence
     assert AS_FOLDER[library] in refused(path, store, trusted=True)  # there is no such module

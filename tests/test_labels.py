@@ -349,5 +349,5 @@ def test_a_sidecar_keeps_the_notes_of_its_labels_and_whose_labels_hold_gives_the
     assert Declared(name="m").over(declared).label_notes == declared.label_notes
     assert Declared(labels=("a", "b")).over(declared).label_notes is None
     sidecar.write_text("label_notes = ['all is well']\n", "utf-8")
-    with pytest.raises(BadInputError, match="label_notes: this is no key"):
+    with pytest.raises(BadInputError, match="label_notes: this key cannot be set in a file"):
         read_sidecar(sidecar)

@@ -88,7 +88,7 @@ def test_a_lambda_layer_is_refused_and_its_code_not_run(
     with pytest.raises(BadInputError, match="holds the Lambda layer 'halve'") as raised:
         local.fetch(path, store=store, progress=Silent())
     assert str(path) in str(raised.value)
-    assert "replace it by a named layer" in str(raised.value)
+    assert "replace it with a named layer" in str(raised.value)
     assert raised.value.exit_code == 2
     assert not proof.exists()
     assert list((store.root / "v1").glob("local/*")) == []
@@ -233,7 +233,7 @@ def test_a_file_that_is_cut_off_is_refused(
     path = tiny_models.save_keras(model, tmp_path / f"mine{suffix}")
     content = path.read_bytes()
     path.write_bytes(content[: int(len(content) * kept)])
-    with pytest.raises(BadInputError, match="is no Keras model file"):
+    with pytest.raises(BadInputError, match="is not a Keras model file"):
         local.fetch(path, store=store, progress=Silent())
 
 
@@ -247,7 +247,7 @@ def test_a_layer_that_nobody_knows_is_refused_in_a_sentence(tmp_path: Path, stor
                 layer.update(module=None, class_name="Gargle", registered_name="mine>Gargle")
 
     edit_archive(path, rename)
-    with pytest.raises(BadInputError, match="holds 'Gargle', which is not a part of") as raised:
+    with pytest.raises(BadInputError, match="holds 'Gargle', which is not part of") as raised:
         local.fetch(path, store=store, progress=Silent())
     assert "\n" not in str(raised.value)
 
@@ -302,9 +302,13 @@ def test_a_faulty_sidecar_is_named(tmp_path: Path, tiny: Path, store: Store) -> 
     ("name", "make", "sentence"),
     [
         ("missing", lambda _: None, "there is no model at .*missing; give the path"),
-        ("empty", lambda path: path.mkdir(), r"no whole SavedModel: saved_model\.pb is missing"),
-        ("model.onnx", lambda path: path.touch(), r"is no model this tool knows; .*\.keras"),
-        ("model.weights", lambda path: path.touch(), r"is no model this tool knows"),
+        ("empty", lambda path: path.mkdir(), r"not a whole SavedModel: saved_model\.pb is missing"),
+        (
+            "model.onnx",
+            lambda path: path.touch(),
+            r"is not a model that this tool can read; .*\.keras",
+        ),
+        ("model.weights", lambda path: path.touch(), r"is not a model that this tool can read"),
     ],
 )
 def test_what_is_no_model_is_named_with_the_way_out(

@@ -45,7 +45,7 @@ def test_who_waits_hears_what_the_other_process_does_and_gets_its_turn(tmp_path:
         with locks.held(tmp_path / "lock", doing="converting cats", progress=progress):
             held.append(True)
     assert progress.said == [
-        "Waiting: another toolchain process is converting cats (for 15 minutes at most)"
+        "Waiting at most 15 minutes: another toolchain process is converting cats"
     ]
     assert held == [True]
 
@@ -65,8 +65,8 @@ def test_who_has_waited_long_enough_hears_what_to_do(tmp_path: Path) -> None:
     ):
         pass
     assert str(raised.value) == (
-        "another toolchain process has been converting cats for 0 s; wait for it to end, or end "
-        "it, and run this again"
+        "another toolchain process has been converting cats for 0 s; wait until it ends, or "
+        "stop it, and run this again"
     )
 
 

@@ -134,7 +134,9 @@ def test_a_host_that_no_proxy_names_is_asked_itself(
 
 def test_a_proxy_of_another_kind_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTP_PROXY", "socks5://me:secret@127.0.0.1:9")
-    with pytest.raises(BadInputError, match=r"is no HTTP proxy; write HTTP_PROXY=http") as raised:
+    with pytest.raises(
+        BadInputError, match=r"is not an HTTP proxy; write HTTP_PROXY=http"
+    ) as raised:
         ask("http://models.invalid/m")
     assert "secret" not in str(raised.value)
 

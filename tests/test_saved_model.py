@@ -73,6 +73,6 @@ def test_a_frozen_model_needs_no_variables(tmp_path: Path) -> None:
 
 
 def test_a_folder_of_something_else_is_refused_with_its_name(tmp_path: Path) -> None:
-    with pytest.raises(BadInputError, match="no whole SavedModel") as raised:
+    with pytest.raises(BadInputError, match="not a whole SavedModel") as raised:
         saved_model.locate(tmp_path)
     assert str(tmp_path) in str(raised.value)

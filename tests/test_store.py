@@ -227,7 +227,7 @@ def test_one_lock_has_one_holder_and_names_it(store: Store) -> None:
             store.lock("site", timeout=0.1),
         ):
             pass
-        assert "wait for it to end" in str(raised.value)
+        assert "wait until it ends" in str(raised.value)
     with store.lock("site", timeout=0):
         pass
 

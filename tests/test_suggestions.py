@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 def test_a_word_that_is_no_name_gets_the_near_ones_or_the_way_to_bring_a_model(
     word: str, offered: str
 ) -> None:
-    with pytest.raises(BadInputError, match="is no model of the catalogue") as raised:
+    with pytest.raises(BadInputError, match="is not a model of the catalogue") as raised:
         parse(word)
     assert offered in str(raised.value)
     assert raised.value.exit_code == 2

@@ -1,7 +1,7 @@
 """Turns an image classifier into a static web page that tags images in the browser.
 
-What the command line does, by functions that take and return records; see `docs/api.md`. A name
-is imported when it is first used, for some of what lies behind takes long.
+The same commands as on the command line, as functions that take and return records; see
+`docs/api.md`. Each name is imported when it is first used, because some imports are slow.
 """
 
 import importlib

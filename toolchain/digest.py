@@ -1,4 +1,4 @@
-"""Digests of what goes in and what comes out: SHA-256 throughout, in lower-case hex."""
+"""Digests of files, folders and JSON values: always SHA-256, in lower-case hex."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def of_tree(folder: Path) -> str:
         (path.relative_to(folder).as_posix(), path) for path in folder.rglob("*") if path.is_file()
     )
     listing = "".join(f"{of_file(path)}  {name}\n" for name, path in files)
-    # A name that is no UTF-8 counts as the bytes it is.
+    # A file name that is not valid UTF-8 is hashed as its raw bytes.
     return of_bytes(listing.encode("utf-8", "surrogateescape"))
 
 

@@ -1,7 +1,7 @@
-"""What a disk refuses, in sentences: it is full, can only be read, is another user's.
+"""Error sentences for disks that are full, read-only or owned by another user.
 
-One place for all of them, for the same faults meet the cache, the site and whatever is
-written besides, and each library says them in its own way.
+They are in one place because the cache, the site and all other output meet the same errors,
+and each library words them differently.
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ if TYPE_CHECKING:
 
 _QUOTA = getattr(errno, "EDQUOT", errno.ENOSPC)
 _NO_SPACE = frozenset({errno.ENOSPC, _QUOTA})
-# Only whoever writes meets these; the others may come of a file that is read meanwhile.
+# Only writing raises these; the others may also come from reading a file.
 _OF_WRITING = _NO_SPACE | {errno.EROFS}
 _KNOWN = _OF_WRITING | {errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.EIO}
 
 
 class DiskError(ToolchainError):
-    """A disk refused what was to be written to it."""
+    """A disk refused to be written to."""
 
 
 def sentence(place: object, error: OSError, otherwise: str) -> str:
-    """Say that a place cannot be written, why, and the way out.
+    """Return a sentence that says what cannot be written, why, and what to do.
 
     Args:
         place: A folder, a file, or words for it.
-        error: What the system said.
-        otherwise: What to do where freeing space is no help.
+        error: The system's error.
+        otherwise: What to do if freeing space does not help.
     """
     first = "free some space on that disk, or " if error.errno in _NO_SPACE else ""
     return f"{place} cannot be written: {error.strerror or error}; {first}{otherwise}"
@@ -41,15 +41,15 @@ def sentence(place: object, error: OSError, otherwise: str) -> str:
 
 @contextmanager
 def writing(place: object, otherwise: str) -> Iterator[None]:
-    """Let it be said of `place` when the disk is full or read-only while the block runs.
+    """Turn disk errors within the block into a sentence about `place`.
 
     Raises:
-        DiskError: It is.
+        DiskError: The disk is full or read-only.
     """
     try:
         yield
     except DiskError:
-        raise  # of another place, within
+        raise  # it already names a place: that of an inner block
     except Exception as error:
         if (found := _refusal(error)) is None:
             raise
@@ -57,17 +57,17 @@ def writing(place: object, otherwise: str) -> Iterator[None]:
 
 
 def unforeseen(error: OSError) -> DiskError | None:
-    """Return a sentence for a refusal that nobody expected there; None for other errors."""
+    """Return a sentence for a disk error that no other code handled; None for other errors."""
     if error.errno not in _KNOWN:
         return None
     place = error.filename2 or error.filename or "a file"
-    return DiskError(f"{place} cannot be used: {error.strerror}; mend that and run this again")
+    return DiskError(f"{place} cannot be used: {error.strerror}; fix that and run this again")
 
 
 def _refusal(error: BaseException) -> OSError | None:
-    """Find a disk's refusal in an exception or what led to it.
+    """Return the disk error that an exception is, or was caused by.
 
-    TensorFlow and HDF5 raise errors of their own, with the system's words in them.
+    TensorFlow and HDF5 raise their own errors, with the system's message in their text.
     """
     link: BaseException | None = error
     while link is not None:

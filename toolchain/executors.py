@@ -1,7 +1,7 @@
-"""Where long work is done: in this process, in processes of this machine, or on a cluster.
+"""Where long work runs: in this process, in processes of this machine, or on a cluster.
 
-All three are a standard `concurrent.futures.Executor`. This module is the first that a new
-process imports, so it imports nothing that reads how many threads to use.
+Each is a standard `concurrent.futures.Executor`. A new process imports this module first, so
+the module imports no library that reads at import how many threads to use.
 """
 
 from __future__ import annotations
@@ -26,8 +26,9 @@ S = TypeVar("S")
 T = TypeVar("T")
 
 _SCHEMES = ("tcp://", "tls://", "ws://", "wss://")
-_ANSWER_S = 10.0  # seconds until a scheduler must have answered
-_WORKERS_S = 30.0  # and until it must have a worker
+# Chosen, not measured.
+_ANSWER_S = 10.0  # seconds in which a scheduler must answer
+_WORKERS_S = 30.0  # seconds in which it must have a worker
 
 
 def cores() -> int:
@@ -38,25 +39,25 @@ def cores() -> int:
 
 
 def use_one_thread() -> None:
-    """Let TensorFlow use one thread an operation, if it is not at work yet.
+    """Let TensorFlow use one thread for each operation; no effect once it has started.
 
-    Sums over several threads are added up in another order, and the last bits of a score
-    would depend on how many there are. One photo at a time is no faster with two.
+    The order in which several threads add up a sum depends on how many there are, and so would
+    the last bits of a score. For one photo at a time, a second thread is no faster.
     """
     os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 
 
 @contextmanager
 def executor_for(worthwhile: int, *, workers: int | None, engine: str | None) -> Iterator[Executor]:
-    """Give the executor that is asked for; its processes end with the block, however it ends.
+    """Yield the requested executor; its processes end when the block ends, in any way.
 
     Args:
-        worthwhile: Processes of this machine that are worth it, where nobody says how many.
-        workers: Processes of this machine; None: as many as are worth it.
-        engine: Address of a Dask scheduler to use instead.
+        worthwhile: How many processes of this machine to use if `workers` is None.
+        workers: How many processes of this machine to use; None for `worthwhile`.
+        engine: Address of a Dask scheduler to use instead of this machine.
 
     Raises:
-        BadInputError: Both are given, or the engine is no address.
+        BadInputError: Both `workers` and `engine` are given, or `engine` is not an address.
         MissingToolError: Dask is not installed.
         ToolchainError: The cluster or a process fails.
     """
@@ -77,10 +78,10 @@ def executor_for(worthwhile: int, *, workers: int | None, engine: str | None) ->
 def as_they_come(
     executor: Executor, function: Callable[[S], T], items: Sequence[S]
 ) -> Iterator[tuple[S, T]]:
-    """Call a function with every item, and give each item with its result once it is there.
+    """Call a function with every item, and yield each item with its result as it is ready.
 
-    An executor of this process goes on with the next item when the last result has been dealt
-    with, so that what was done is not lost with what was begun.
+    In this process, the next item starts only after the caller has handled the last result. So
+    an interruption loses the item that is running, but no finished result.
     """
     if isinstance(executor, _Here):
         for item in items:
@@ -92,13 +93,13 @@ def as_they_come(
 
 
 class _Here(Executor):
-    """Calls at once, in this thread."""
+    """Runs each call at once, in this thread."""
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         future: Future[T] = Future()
         try:
             future.set_result(fn(*args, **kwargs))
-        except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets it
+        except Exception as error:  # noqa: BLE001 - the future passes any error to the caller
             future.set_exception(error)
         return future
 
@@ -109,22 +110,22 @@ class _Here(Executor):
         timeout: float | None = None,  # noqa: ARG002
         chunksize: int = 1,  # noqa: ARG002
     ) -> Iterator[T]:
-        # One after another as they are asked for, so that progress shows.
+        # Lazily, one call for each result that is asked for, so that progress is visible.
         return map(fn, *iterables)
 
 
 @contextmanager
 def _processes(count: int) -> Iterator[Executor]:
     others = set(multiprocessing.active_children())
-    # Forked processes would inherit TensorFlow's threads without the threads.
+    # A forked process would get the state of TensorFlow's threads, but not the threads.
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(count, mp_context=context, initializer=_begin)
     try:
         yield pool
     except BrokenProcessPool as error:
         raise ToolchainError(
-            "a worker process was ended from outside, perhaps for want of memory; "
-            "run the same with --workers 1"
+            "a worker process was killed, perhaps because memory ran out; "
+            "run the same command with --workers 1"
         ) from error
     except BaseException:
         pool.shutdown(wait=False, cancel_futures=True)
@@ -136,8 +137,8 @@ def _processes(count: int) -> Iterator[Executor]:
 
 
 def _begin() -> None:
-    """Prepare a new process before it imports numpy or TensorFlow."""
-    # A terminal sends Ctrl-C to every process; the parent ends this one.
+    """Prepare a new process before it imports NumPy or TensorFlow."""
+    # A terminal sends Ctrl-C to every process; here the parent ends its children.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     os.environ["OPENBLAS_NUM_THREADS"] = "1"
@@ -155,7 +156,8 @@ def _end_with_parent() -> None:
 def _cluster(engine: str) -> Iterator[Executor]:
     if not engine.startswith(_SCHEMES):
         raise BadInputError(
-            f"--engine {engine} is no address of a Dask scheduler; write it like tcp://host:8786"
+            f"--engine {engine} is not an address of a Dask scheduler; "
+            "write it like tcp://host:8786"
         )
     try:
         import distributed
@@ -182,7 +184,7 @@ def _cluster(engine: str) -> Iterator[Executor]:
         except ToolchainError:
             raise
         except Exception as error:
-            # Dask passes on whatever its workers raise, and raises much of its own.
+            # Dask passes on any error of its workers, and raises many kinds of its own.
             raise ToolchainError(
                 f"the cluster {engine} failed ({type(error).__name__}: {error}); its workers need "
                 "this version of toolchain, and the same files under the same paths"

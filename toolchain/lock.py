@@ -1,9 +1,9 @@
-"""Locks between processes, and what the user hears while one waits for another.
+"""Locks between processes, and the message that the user gets while one waits for another.
 
-The system frees a lock when the process that holds it ends, however it ends.
+The system frees a lock when the process that holds it ends, in any way.
 
-What lies outside the cache has its lock beside it. A lock in the cache would not do: two builds
-may have two caches, and one lock file or one site.
+For a file or folder outside the cache, the lock lies beside it and not in the cache: two builds
+with different caches may write the same lock file or the same site.
 """
 
 from __future__ import annotations
@@ -25,25 +25,25 @@ if TYPE_CHECKING:
     from toolchain.progress import Progress
 
 PATIENCE = 900.0
-"""Seconds that another process may hold a lock."""
-_SILENT = 3.0  # seconds of waiting before the user is told
+"""Seconds to wait for a lock that another process holds. Chosen, not measured."""
+_SILENT = 3.0  # seconds of waiting before the user is told; chosen, not measured
 
 
 @contextmanager
 def held(
     path: Path, *, doing: str, progress: Progress | None = None, timeout: float | None = None
 ) -> Iterator[None]:
-    """Hold the lock that is this file.
+    """Hold a lock while the block runs.
 
     Args:
-        path: The lock file; it is made, and stays.
-        doing: What the process that holds it is doing, to follow "another process is": such as
-            `converting the model cats.keras`.
-        progress: Hears of it when waiting takes more than a few seconds.
-        timeout: Seconds to wait at most; None: a quarter of an hour.
+        path: The lock file; it is created, and stays.
+        doing: What the process that holds the lock is doing. It follows "another process is", so
+            for instance `converting the model cats.keras`.
+        progress: Told when the wait takes more than a few seconds.
+        timeout: The longest wait, in seconds; None for 15 minutes.
 
     Raises:
-        ToolchainError: Another process kept it all that time.
+        ToolchainError: Another process held the lock all that time.
         OSError: The lock file cannot be made.
     """
     patience = PATIENCE if timeout is None else timeout
@@ -55,14 +55,13 @@ def held(
             if patience <= _SILENT:
                 raise
             (progress or Silent()).say(
-                f"Waiting: another toolchain process is {doing} (for {patience / 60:.0f} minutes "
-                "at most)"
+                f"Waiting at most {patience / 60:.0f} minutes: another toolchain process is {doing}"
             )
             lock.acquire(timeout=patience - _SILENT)
     except Timeout as error:
         raise ToolchainError(
             f"another toolchain process has been {doing} for {patience:.0f} s; "
-            "wait for it to end, or end it, and run this again"
+            "wait until it ends, or stop it, and run this again"
         ) from error
     try:
         yield
@@ -72,7 +71,7 @@ def held(
 
 @contextmanager
 def tried(path: Path) -> Iterator[bool]:
-    """Hold the lock that is this file if nobody else does; tell whether it is held.
+    """Try to take a lock without waiting; yield whether it is held now.
 
     Raises:
         OSError: The lock file cannot be made.
@@ -91,24 +90,24 @@ def tried(path: Path) -> Iterator[bool]:
 
 @contextmanager
 def beside(place: Path, progress: Progress | None = None) -> Iterator[None]:
-    """Hold the lock on a file or folder, which need not be there; nothing is left afterwards.
+    """Hold the lock on a file or folder that may not exist yet, and remove the lock afterwards.
 
     Args:
-        place: Through links, for the lock is on what they lead to.
-        progress: Hears of it when waiting takes more than a few seconds.
+        place: The file or folder. Links are followed: the lock is on what they lead to.
+        progress: Told when the wait takes more than a few seconds.
 
     Raises:
-        ToolchainError: Another process has held it for a quarter of an hour.
-        OSError: Nothing can be written beside it, or its folder is missing.
+        ToolchainError: Another process has held the lock for 15 minutes.
+        OSError: The lock cannot be written beside it, or its parent folder is missing.
     """
     real = place.resolve()
-    if not real.parent.is_dir():  # which the lock would make
+    if not real.parent.is_dir():  # FileLock would create it
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(real.parent))
     lock = real.with_name(f".{real.name}.lock")
     with held(lock, doing=f"writing {place}", progress=progress):
         try:
             yield
         finally:
-            # While it is held: whoever waits for it sees that the file is gone, and makes another.
+            # Removed while it is held: a waiting process sees that it is gone and makes a new one.
             with suppress(OSError):
                 lock.unlink()

@@ -1,8 +1,8 @@
-"""Plugins: sources of models and deploy targets that other installed distributions bring.
+"""Plugins: model sources and deploy targets that other installed distributions provide.
 
-A distribution declares an entry point in one of the two groups below. Its name is the prefix of
-the words that it answers for: `hub` answers for `hub:flowers` and `hub://flowers`. Nothing of a
-plugin is imported before such a word is given, or `toolchain doctor` asks.
+A distribution declares an entry point in one of the two groups below. The entry point's name is
+a prefix: the plugin `hub` handles `hub:flowers` and `hub://flowers`. A plugin is imported only
+when the user gives a word with its prefix, or when `toolchain doctor` checks it.
 """
 
 from __future__ import annotations
@@ -24,43 +24,44 @@ RESERVED = {
     SOURCES: frozenset({"http", "https", "kaggle"}),
     TARGETS: frozenset({"s3", "git", "rsync", "cloudflare-pages", "netlify"}),
 }
-"""Prefixes of the tool's own; a plugin cannot take them over."""
+"""Prefixes that the tool itself uses; a plugin cannot take them over."""
 
-# Two characters at least: `C:` is a drive.
+# At least two characters: `C:` is a drive.
 _PREFIX = re.compile(r"[a-z][a-z0-9+.-]+")
 
 
 class PluginError(ToolchainError):
-    """A plugin cannot be loaded, or does not do what it should."""
+    """A plugin cannot be loaded, or does not work as it should."""
 
 
 @dataclass(frozen=True)
 class Plugin:
-    """A declared entry point; nothing of it is imported yet."""
+    """A declared entry point; its code is not imported yet."""
 
     entry_point: EntryPoint
 
     @property
     def prefix(self) -> str:
-        """What the words that it answers for begin with, without the colon."""
+        """The prefix of the words that the plugin handles, without the colon."""
         return self.entry_point.name
 
     @property
     def distribution(self) -> str:
-        """Name and version of the distribution that brings it."""
+        """Name and version of the distribution that provides it."""
         found = self.entry_point.dist
         return f"{found.name} {found.version}" if found else "an unknown distribution"
 
     def load(self) -> Any:
-        """Import it and return what the entry point names, which is called for each word.
+        """Import the plugin and return its callable, which is called for each word.
 
         Raises:
-            PluginError: The prefix is not allowed, the import fails, or it cannot be called.
+            PluginError: The prefix is not allowed, the import fails, or the object is not callable.
         """
         if not _PREFIX.fullmatch(self.prefix) or self.prefix in RESERVED[self.entry_point.group]:
             raise PluginError(
-                f"{self} cannot be used: {self.prefix!r} is a prefix of toolchain's own, or not "
-                "two or more of a-z, 0-9, '+', '.' and '-'; update or remove that distribution"
+                f"{self} cannot be used: {self.prefix!r} is a prefix that toolchain uses itself, "
+                "or not two or more of a-z, 0-9, '+', '.' and '-'; "
+                "update or remove that distribution"
             )
         with self.running("be loaded"):
             loaded = self.entry_point.load()
@@ -73,13 +74,13 @@ class Plugin:
 
     @contextmanager
     def running(self, doing: str) -> Iterator[None]:
-        """Name the plugin in whatever its code raises, but for the tool's own errors.
+        """Name the plugin in every error of its code except a ToolchainError.
 
         Args:
-            doing: What could not be done then: `be loaded`.
+            doing: What failed, to follow "the plugin could not": `be loaded`.
 
         Raises:
-            PluginError: The code raised something else than a ToolchainError.
+            PluginError: The code raised anything but a ToolchainError.
         """
         try:
             yield
@@ -96,16 +97,16 @@ class Plugin:
 
 
 def installed(group: str) -> list[Plugin]:
-    """Return the plugins of a group, by their prefixes."""
+    """Return the plugins of a group, sorted by prefix."""
     found = map(Plugin, entry_points(group=group))
     return sorted(found, key=lambda plugin: (plugin.prefix, plugin.distribution))
 
 
 def answering(group: str, word: str) -> Plugin | None:
-    """Return the plugin that answers for a word, None where no plugin does.
+    """Return the plugin that handles a word; None if no plugin does.
 
     Raises:
-        PluginError: More than one distribution brings a plugin with this prefix.
+        PluginError: More than one distribution provides a plugin with this prefix.
     """
     prefix, colon, _ = word.partition(":")
     if not colon or not _PREFIX.fullmatch(prefix) or prefix in RESERVED[group]:
@@ -113,7 +114,7 @@ def answering(group: str, word: str) -> Plugin | None:
     found = [plugin for plugin in installed(group) if plugin.prefix == prefix]
     if len(found) > 1:
         raise PluginError(
-            f"{word} is ambiguous: {' and '.join(map(str, found))} both answer for it; "
+            f"{word} is ambiguous: {' and '.join(map(str, found))} both handle it; "
             "remove one of these distributions"
         )
     return found[0] if found else None

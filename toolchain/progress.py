@@ -1,7 +1,7 @@
-"""How long work tells what it is doing, without knowing who listens.
+"""Progress reports of long work, independent of how they are shown.
 
-Stages take a :class:`Progress`; the command line gives one that draws bars on a
-terminal and prints plain lines elsewhere, and tests give one that keeps what it hears.
+Stages take a :class:`Progress`. The command line passes one that draws bars on a terminal and
+prints plain lines elsewhere; tests pass one that keeps the messages.
 """
 
 from __future__ import annotations
@@ -18,40 +18,40 @@ Unit = Literal["bytes", "photos", "layers", "points", "visits", "steps"]
 
 
 class Tracker(Protocol):
-    """One piece of long work under way."""
+    """A piece of long work in progress."""
 
     def advance(self, amount: int) -> None:
-        """Say that so much more is done, in the work's unit."""
+        """Report that `amount` more units of the work are done."""
 
 
 class Progress(Protocol):
-    """Where stages report to."""
+    """What stages report their progress to."""
 
     def say(self, message: str) -> None:
-        """Pass on one line that is good to know."""
+        """Show one line of information."""
 
     def warn(self, message: str) -> None:
-        """Pass on one line that the user should act on."""
+        """Show one line that the user should act on."""
 
     def track(
         self, label: str, total: int | None = None, unit: Unit = "steps"
     ) -> AbstractContextManager[Tracker]:
-        """Follow work of so many units in all (None: not known) until the block ends."""
+        """Track work of `total` units (None: not known) until the block ends."""
 
 
 class _Untracked:
     def advance(self, amount: int) -> None:
-        """Forget it."""
+        """Ignore it."""
 
 
 class Silent:
-    """A :class:`Progress` that says nothing."""
+    """A :class:`Progress` that shows nothing."""
 
     def say(self, message: str) -> None:
-        """Forget it."""
+        """Ignore it."""
 
     def warn(self, message: str) -> None:
-        """Forget it."""
+        """Ignore it."""
 
     @contextmanager
     def track(
@@ -60,7 +60,7 @@ class Silent:
         total: int | None = None,  # noqa: ARG002
         unit: Unit = "steps",  # noqa: ARG002
     ) -> Iterator[Tracker]:
-        """Follow nothing."""
+        """Track nothing."""
         yield _Untracked()
 
 

@@ -1,4 +1,4 @@
-"""What this installation of toolchain must have, by the package's own metadata."""
+"""The requirements of this installation of toolchain, read from the package's own metadata."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ if TYPE_CHECKING:
 
 PACKAGE = "toolchain"
 CONVERTER = "tensorflowjs"
-"""The metadata asks for it only where pip can install what it declares: below Python 3.13."""
+"""The metadata requires it only below Python 3.13, where pip can install its dependencies."""
 
 
 def needed() -> list[Requirement]:
-    """Return all requirements that hold on this Python and system, without those of extras.
+    """Return the requirements that apply to this Python and system, without those of extras.
 
     Raises:
         importlib.metadata.PackageNotFoundError: toolchain runs from a checkout and is not
@@ -31,6 +31,6 @@ def needed() -> list[Requirement]:
 
 
 def command(requirement: Requirement) -> str:
-    """Return the command that installs one requirement, whatever else it declares."""
+    """Return the command that installs one requirement; the converter without its dependencies."""
     alone = "--no-deps " if requirement.name == CONVERTER else ""
     return f"pip install {alone}'{requirement.name}{requirement.specifier}'"

@@ -1,8 +1,8 @@
-"""The one door to TensorFlow: imported late, on the CPU, and quietly.
+"""The one place that imports TensorFlow: lazily, for the CPU, and without its messages.
 
-Importing TensorFlow takes seconds, so only the stages that need it come here, when they
-run. Its C++ side writes to the process's standard error before any logger can be set, so
-:func:`quiet` diverts the file descriptor itself.
+Importing TensorFlow takes seconds, so stages call :func:`load` only when they need it. Its C++
+code writes to the process's standard error before any logger can be configured, so
+:func:`quiet` redirects the file descriptor itself.
 """
 
 from __future__ import annotations
@@ -29,33 +29,33 @@ VERBOSE = "TOOLCHAIN_DEBUG"
 def load() -> Any:
     """Import TensorFlow for the CPU and return the module."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    # Builds must not depend on a GPU that happens to be there, nor wait for a search.
+    # A build must not depend on whether there is a GPU, nor wait while TensorFlow looks for one.
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
-    # Whatever the user has set: other kernels give other bytes where results are rounded, and
-    # optimise a graph into operations that TF.js lacks, such as _FusedBatchNormEx.
+    # Overrides the user's setting: oneDNN's kernels round differently, so other bytes result, and
+    # its graph optimiser makes operations that TF.js lacks, such as _FusedBatchNormEx.
     os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"
     with importing():
         import tensorflow as tf
 
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     if "constant_folding" not in tf.config.optimizer.get_experimental_options():
-        # TensorFlow 2.19 moves a constant picture that is added behind a bias to before it, and
-        # then fails. There is nothing to fold anyway: the converter has done it.
+        # Where a constant picture is added after a bias, TensorFlow 2.19 moves it before the bias
+        # and then fails. Nothing is lost: the converter has folded all constants already.
         tf.config.optimizer.set_experimental_options({"constant_folding": False})
     return tf
 
 
 @contextlib.contextmanager
 def importing() -> Iterator[None]:
-    """Import TensorFlow, or a library of its size, within the block.
+    """Import TensorFlow, or a library of similar size, within the block.
 
-    Such libraries make a million objects that live as long as the process. The garbage collector
-    never looks at them: to walk them over and over takes a fifth of the import, and a second
-    when the process ends.
+    Such libraries make a million objects that live as long as the process. They are hidden from
+    the garbage collector: its repeated walks over them take a fifth of the import time, and a
+    second when the process ends.
 
-    Ctrl-C, or SIGTERM where it has a handler, waits for the block to end; a second one does not.
-    Amid the import it would abort the process where C++ runs, and be forgotten where a library
-    looks for another one and catches whatever is raised.
+    Ctrl-C, or SIGTERM if it has a handler, takes effect when the block ends; a second one at
+    once. During the import, a signal could abort the process inside C++ code, or be lost where a
+    library tries to import another one and catches every exception.
     """
     modules, collects = len(sys.modules), gc.isenabled()
     gc.disable()
@@ -71,9 +71,9 @@ def importing() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _put_off(*numbers: signal.Signals) -> Iterator[None]:
-    """Let these signals' handlers wait until the block has ended, once."""
+    """Delay the first of these signals until the block has ended."""
     if threading.current_thread() is not threading.main_thread():
-        # Handlers run in the main thread, and are set there only.
+        # Handlers run in the main thread and can be set only there.
         yield
         return
     handlers = {
@@ -99,9 +99,9 @@ def _put_off(*numbers: signal.Signals) -> Iterator[None]:
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Keep what TensorFlow and its converter print from the user while the block runs.
+    """Hide what TensorFlow and its converter print while the block runs.
 
-    Python warnings go too: they are addressed to whoever maintains those libraries.
+    Python warnings are hidden too: they are meant for the maintainers of those libraries.
     """
     if os.environ.get(VERBOSE):
         yield

@@ -1,8 +1,7 @@
 """The links between visitors and sites, and the least time that bytes take on them.
 
-The presets are WebPageTest's of the same names (its `connectivity.ini`): "3G Slow",
-"3G Fast", "4G" and "Cable". Rates there are those of the link, the round trip is to the
-host; no packet is lost.
+The presets are those of WebPageTest (its `connectivity.ini`): "3G Slow", "3G Fast", "4G" and
+"Cable". Rates are those of the link, the round trip is that to the host, and no packet is lost.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ class Link(BaseModel):
 
     name: str
     down_bits: float | None
-    """Bits a second towards the visitor; None: as fast as the machine."""
+    """Bits per second towards the visitor; None if not throttled."""
     up_bits: float | None
     round_trip_ms: float
 
@@ -42,13 +41,13 @@ _RATE = rf"{_NUMBER}([km])bit"
 _CUSTOM = re.compile(rf"{_RATE}(?:/{_RATE})?,{_NUMBER}ms")
 _SCALES = {"k": 1e3, "m": 1e6}
 
-# A page begins with its document, and every document takes a request and an answer. The
-# browser's emulation charges nothing for setting a connection up, so neither does this.
+# The request for the document and its answer. Setting up a connection is not counted, because
+# the browser's network emulation adds no time for it.
 _UNAVOIDABLE_ROUND_TRIPS = 1
 
 
 def parse(text: str) -> Link:
-    """Read a preset's name, or rates and a round trip like `9mbit,170ms` or `9mbit/1mbit,170ms`.
+    """Parse a preset's name, or rates and a round trip like `9mbit,170ms` or `9mbit/1mbit,170ms`.
 
     Raises:
         BadInputError: It is neither, or a rate is zero.
@@ -62,15 +61,15 @@ def parse(text: str) -> Link:
         if down and up:
             return Link(name=text, down_bits=down, up_bits=up, round_trip_ms=float(match[5]))
     raise BadInputError(
-        f"--network {text} is not known; it is one of {', '.join(LINKS)}, or rate and round "
+        f"--network {text} is not known; give one of {', '.join(LINKS)}, or a rate and a round "
         "trip like 9mbit,170ms"
     )
 
 
 def limit_ms(network: Link, wire_bytes: int) -> float | None:
-    """Return the least time in which so many bytes can come; None where nothing is throttled.
+    """Return the least time in which so many bytes can arrive; None if the link is not throttled.
 
-    One round trip for the document, and the time that the link is busy with the bytes.
+    It is one round trip for the document, plus the time that the link needs for the bytes.
     """
     if network.down_bits is None:
         return None

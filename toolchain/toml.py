@@ -1,4 +1,4 @@
-"""Reads TOML on every Python that this tool supports."""
+"""Reads TOML files on every Python version that this tool supports."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def read(path: Path) -> dict[str, Any]:
     """Return the content of a TOML file.
 
     Raises:
-        BadInputError: It cannot be read, or is no TOML.
+        BadInputError: It cannot be read, or is not TOML.
     """
     try:
         content: dict[str, Any] = tomllib.loads(text.read(path))

@@ -1,4 +1,4 @@
-"""How figures are written for people, and read from what people write."""
+"""Sizes, times and ages: written for people, and parsed from what people write."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _NUMBER = r"(\d+(?:\.\d+)?)\s*([a-z]*)"
 
 
 def size(count: int) -> str:
-    """Write bytes with three digits, decimal units as networks use."""
+    """Format a number of bytes with three digits, in decimal units as networks use."""
     if count < 1000:  # noqa: PLR2004
         return f"{count} B"
     for unit, scale in (("kB", 1e3), ("MB", 1e6), ("GB", 1e9)):
@@ -25,7 +25,7 @@ def size(count: int) -> str:
 
 
 def duration(milliseconds: float) -> str:
-    """Write a time with three digits at most, in seconds from one second on."""
+    """Format a time with at most three digits, in seconds from one second on."""
     if milliseconds < 999.5:  # noqa: PLR2004
         digits = 0 if milliseconds >= 10 or milliseconds == 0 else 1  # noqa: PLR2004
         return f"{milliseconds:.{digits}f} ms"
@@ -34,30 +34,30 @@ def duration(milliseconds: float) -> str:
 
 
 def bytes_of(text: str) -> int:
-    """Read a size such as `4MiB`, `500 kB`, `1.5MB` or `4194304` as bytes.
+    """Return a size such as `4MiB`, `500 kB`, `1.5MB` or `4194304` in bytes.
 
     Raises:
-        ValueError: It is no size.
+        ValueError: It is not a size.
     """
-    return round(_amount(text, _SIZES, "no size; write it like 4MiB"))
+    return round(_amount(text, _SIZES, "not a size; write it like 4MiB"))
 
 
 def milliseconds_of(text: str) -> float:
-    """Read a time such as `3 s` or `900ms` as milliseconds.
+    """Return a time such as `3 s` or `900ms` in milliseconds.
 
     Raises:
-        ValueError: It is no time.
+        ValueError: It is not a time.
     """
-    return _amount(text, _TIMES, "no time; write it like 3 s or 900 ms")
+    return _amount(text, _TIMES, "not a time; write it like 3 s or 900 ms")
 
 
 def age_of(text: str) -> float:
-    """Read an age such as `30d`, `12 h` or `2w` as seconds.
+    """Return an age such as `30d`, `12 h` or `2w` in seconds.
 
     Raises:
-        ValueError: It is no age.
+        ValueError: It is not an age.
     """
-    return _amount(text, _AGES, "no age; write it like 30d, 12h or 2w")
+    return _amount(text, _AGES, "not an age; write it like 30d, 12h or 2w")
 
 
 def _amount(text: str, units: dict[str, float] | dict[str, int], fault: str) -> float:
@@ -65,6 +65,6 @@ def _amount(text: str, units: dict[str, float] | dict[str, int], fault: str) -> 
     if not match or match[2] not in units:
         raise ValueError(f"{text} is {fault}")
     amount = float(match[1]) * units[match[2]]
-    if math.isinf(amount):  # hundreds of digits
+    if math.isinf(amount):  # the text has hundreds of digits
         raise ValueError(f"{text} is {fault}")
     return amount

@@ -1,1 +1,1 @@
-"""The cache on disk of what stages made."""
+"""The cache on disk, which keeps the results of stages."""

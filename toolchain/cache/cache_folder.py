@@ -1,4 +1,4 @@
-"""A folder that processes share as a cache: locks, scratch folders, and what is in use."""
+"""A cache folder that processes share: its locks, scratch folders, and marks of entries in use."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
     from toolchain.progress import Progress
 
 LIMIT = 10_000_000_000
-"""Bytes that a cache may hold where nothing else is said."""
+"""The default size limit of a cache, in bytes. Chosen, not measured."""
 PLACE, BOUND = "TOOLCHAIN_CACHE", "TOOLCHAIN_CACHE_MAX"
-"""The environment variables that say where the cache is, and how much it may hold."""
+"""The environment variables that set the folder of the cache and its size limit."""
 OTHERWISE = f"set {PLACE} to a folder of yours on another disk"
-"""The way out where the disk refuses."""
+"""What to do if the disk refuses; the end of an error sentence."""
 MANIFEST = "entry.json"
-"""The file of an entry that lists the others; its time is that of the last use."""
+"""The file of an entry that lists its other files; its mtime is the time of the last use."""
 
-_LAYOUT = "v1"  # a new layout starts a new folder; old ones are never read
+_LAYOUT = "v1"  # a new layout uses a new folder; folders of old layouts are never read
 _USES = "uses"
 
 
@@ -35,23 +35,23 @@ class CacheFolder:
     """A folder that keeps entries, each as `KIND/KEY`.
 
     Args:
-        root: Where to keep them; made when first written to.
-        limit: Bytes that it may hold.
+        root: The folder; created when first written to.
+        limit: Size limit in bytes.
     """
 
     def __init__(self, root: Path, limit: int = LIMIT) -> None:
         self.root = root
         self.limit = limit
         self.base = root / _LAYOUT
-        """Where entries of this layout lie, each as `KIND/KEY`."""
+        """The folder with the entries of this layout, each as `KIND/KEY`."""
         self._claim: claims.Claim | None = None
         self._claiming = threading.Lock()
 
     @contextmanager
     def scratch(self) -> Iterator[Path]:
-        """Give an empty folder on the store's own disk, which goes when the block ends.
+        """Yield an empty folder on the cache's own disk; it is removed when the block ends.
 
-        What a process that is killed leaves there, the next one that wants a folder removes.
+        If the process is killed, the next process that needs such a folder removes this one.
 
         Raises:
             ToolchainError: The cache cannot be written to.
@@ -71,16 +71,16 @@ class CacheFolder:
         doing: str | None = None,
         progress: Progress | None = None,
     ) -> Iterator[None]:
-        """Hold the lock called `name`; the system frees it when a process dies.
+        """Hold the lock called `name`; the system frees it when the process ends.
 
         Args:
             name: Any text.
-            timeout: Seconds to wait for another process at most; None: a quarter of an hour.
-            doing: As :func:`toolchain.lock.held`; None: working on what the name says.
-            progress: Hears of it when one has to wait.
+            timeout: The longest wait for another process, in seconds; None for 15 minutes.
+            doing: See :func:`toolchain.lock.held`; None for "working on `name`".
+            progress: Told when the wait takes more than a few seconds.
 
         Raises:
-            ToolchainError: Another process kept it for `timeout` seconds, or the cache
+            ToolchainError: Another process held the lock for `timeout` seconds, or the cache
                 cannot be written to.
         """
         with ExitStack() as stack:
@@ -100,15 +100,15 @@ class CacheFolder:
             yield
 
     def lock_file(self, name: str) -> Path:
-        """Return the file that is the lock called `name`."""
+        """Return the file of the lock called `name`."""
         return self.base / "locks" / f"{digest.of_bytes(name.encode())[:32]}.lock"
 
     def lock_file_of(self, kind: str, key: str) -> Path:
-        """Return the lock of an entry, held by whoever makes, reads or removes it."""
+        """Return the lock file of an entry, to be held while the entry is made, read or removed."""
         return self.lock_file(name_of(kind, key))
 
     def in_use(self, kind: str, key: str) -> bool:
-        """Tell whether a living process, this one too, has got or put an entry."""
+        """Tell whether a running process, which may be this one, has read or written an entry."""
         return any(claims.holding(self.base / _USES, name_of(kind, key)))
 
     def note_use(self, kind: str, key: str) -> None:
@@ -121,7 +121,7 @@ class CacheFolder:
                 try:
                     (self._claim.folder / name_of(kind, key)).touch()
                 except FileNotFoundError:
-                    continue  # the cache was emptied from outside
+                    continue  # someone has emptied the cache
                 except OSError as error:
                     raise self._unwritable(error) from error
                 return
@@ -135,12 +135,12 @@ class CacheFolder:
 
     @property
     def at_work(self) -> str:
-        """What a process does that holds a lock of the cache, for whoever waits."""
+        """What a process that holds a lock of the cache is doing, for the message of a wait."""
         return f"reading or writing {self.name}"
 
     @property
     def name(self) -> str:
-        """What messages call it."""
+        """How messages name the cache."""
         return f"the cache {self.root}"
 
     def _unwritable(self, error: OSError) -> ToolchainError:
@@ -148,5 +148,5 @@ class CacheFolder:
 
 
 def name_of(kind: str, key: str) -> str:
-    """Return the name of an entry, of which its lock and its use are called."""
+    """Return the name of an entry, used for its lock and for its mark of use."""
     return f"{kind}-{key}"

@@ -1,7 +1,7 @@
-"""Folders that belong to a process for as long as it lives.
+"""Folders that belong to a process as long as it runs.
 
-Beside each lies a lock, which the system frees when its process ends, however it ends. So what
-a killed process left behind can be told from what is at work, without asking a clock.
+Each has a lock file beside it, which the system frees when the process ends, in any way. So the
+folders of killed processes are recognised without comparing times.
 """
 
 from __future__ import annotations
@@ -22,26 +22,26 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Claim:
-    """A folder of this process."""
+    """A folder that belongs to this process."""
 
     folder: Path
     _lock: FileLock
     _process: int = field(default_factory=os.getpid)
 
     def release(self) -> None:
-        """Remove the folder; a forked process leaves that to the one that made it."""
+        """Remove the folder; does nothing in a fork of the process that made it."""
         if os.getpid() == self._process:
             _remove(self.folder)
             self._lock.release()
 
 
 def claim(parent: Path) -> Claim:
-    """Make an empty folder in `parent`, and remove what processes that died left there.
+    """Make an empty folder in `parent`, and remove the folders of processes that have ended.
 
-    The caller sees that one process at a time is here.
+    The caller must make sure that only one process at a time calls this for a `parent`.
 
     Raises:
-        OSError: It cannot be made.
+        OSError: The folder cannot be made.
     """
     parent.mkdir(parents=True, exist_ok=True)
     _sweep(parent)
@@ -52,7 +52,7 @@ def claim(parent: Path) -> Claim:
 
 
 def holding(parent: Path, name: str) -> Iterator[Path]:
-    """Yield the folders in `parent` that hold a file of this name and whose process lives."""
+    """Yield the folders in `parent` that hold a file of this name and whose process still runs."""
     try:
         files = [folder / name for folder in parent.iterdir()]
     except FileNotFoundError:
@@ -69,7 +69,7 @@ def _is_of_the_dead(folder: Path) -> bool:
 
 
 def _lock_of(folder: Path) -> FileLock:
-    # It may be released by another thread than took it.
+    # Another thread than the one that took it may release it.
     return FileLock(f"{folder}.lock", thread_local=False)
 
 
@@ -80,7 +80,7 @@ def _sweep(parent: Path) -> None:
 
 
 def _remove(folder: Path) -> None:
-    """Remove a folder and its lock, which is held."""
+    """Remove a folder and its lock; the caller must hold the lock."""
     shutil.rmtree(folder, ignore_errors=True)
     with suppress(OSError):
         Path(_lock_of(folder).lock_file).unlink()

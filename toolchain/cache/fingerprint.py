@@ -1,16 +1,16 @@
-"""Fingerprints of code: which code and which libraries a kept result was made by.
+"""Fingerprints: digests of the code and libraries that made a cached result.
 
-A stage keeps its results in the store under a digest of all that they depend on. Its own code
-is a part of that: once a fault in it is mended, no result from before may be served. So every
-such digest holds the fingerprint of the stage, which covers
+A stage caches its results under a digest of everything that they depend on, its own code
+included: after a bug in the code is fixed, no older result may be used. So each such digest
+includes the fingerprint of the stage, which covers
 
-- the source of the stage's module and of every `toolchain` module that can be reached from it:
-  imported, at the top or within a function, or merely named, as in `python -m`;
-- the data files that lie beside those modules;
+- the source of the stage's module and of every `toolchain` module that it reaches: by imports, at
+  the top or within a function, or by a name in a string, as for `python -m`;
+- the data files beside those modules;
 - the installed versions of the libraries that these modules import, and of Python.
 
 Nothing is imported for this: sources are read as text, versions from the packages' metadata.
-It takes some 10 ms, once a process.
+It takes about 10 ms, once per process.
 """
 
 from __future__ import annotations
@@ -51,28 +51,28 @@ DISTRIBUTIONS = {
     "tensorflowjs": ("tensorflowjs", *_TENSORFLOW),
     "tf_keras": _TENSORFLOW,
 }
-"""The packages whose versions count where a module of this name is imported.
+"""The packages whose versions a fingerprint covers, by the name of the imported module.
 
-Where it calls others to compute, as tensorflowjs does TensorFlow, theirs count too.
+If a package calls others to compute, as tensorflowjs calls TensorFlow, they are listed too.
 """
 
 
 class _Source(NamedTuple):
-    """What was read of one module and of the data beside it."""
+    """One module and the data files beside it."""
 
     sha256: str
     names: frozenset[str]
     """Dotted names below `toolchain` that occur in it; not all are modules."""
     imports: frozenset[str]
-    """First names of all that it imports."""
+    """The first parts of the names of all modules that it imports."""
 
 
 @cache
 def of(module: str) -> str:
-    """Return the fingerprint of a stage: the SHA-256 of the code and versions behind it.
+    """Return the fingerprint of a stage: one SHA-256 of its code and its libraries' versions.
 
     Args:
-        module: The stage's module, by its dotted name; a stage gives its own `__name__`.
+        module: Dotted name of the stage's module; a stage passes its own `__name__`.
 
     Raises:
         ModuleNotFoundError: There is no source of that name.
@@ -98,7 +98,7 @@ def modules(module: str) -> tuple[str, ...]:
     waiting = [module]
     while waiting:
         name = waiting.pop()
-        # A package runs before what lies in it.
+        # Importing a module runs its parent packages first.
         for each in (name, *_parents(name)):
             if each not in found and _file_of(each) is not None:
                 found.add(each)
@@ -108,7 +108,7 @@ def modules(module: str) -> tuple[str, ...]:
 
 @cache
 def versions(module: str) -> dict[str, str]:
-    """Return the versions that a fingerprint covers, by package; those not installed are left out.
+    """Return the versions that a fingerprint covers, by package, without packages not installed.
 
     Raises:
         ModuleNotFoundError: There is no source of that name.
@@ -117,13 +117,13 @@ def versions(module: str) -> dict[str, str]:
 
 
 def require_unchanged(module: str) -> None:
-    """See that the code of a stage is still what its fingerprint says.
+    """Check that the code of a stage still has its fingerprint.
 
-    Python reads modules when they are first needed. So where code is edited, or the tool is
-    updated, while a stage is at work, nobody knows which of the two its result was made by.
+    Python reads a module when it is first imported. If the tool is edited or updated while a
+    stage runs, the result may come from the old or the new code.
 
     Raises:
-        ToolchainError: It is other code now; the result must not be kept.
+        ToolchainError: The code has changed, so the result must not be kept.
     """
     edited = any(_file_digest(name) != _read(name).sha256 for name in modules(module))
     if edited or _installed(module) != versions(module):
@@ -158,7 +158,7 @@ def _parents(name: str) -> Iterator[str]:
 
 @cache
 def _file_of(name: str) -> Path | None:
-    """Return the source of a module or package; None where the name is of something else."""
+    """Return the source file of a module or package; None if the name is not one."""
     path = _ROOT.joinpath(*name.split("."))
     for file in (path / "__init__.py", path.with_suffix(".py")):
         if file.is_file():
@@ -180,7 +180,7 @@ def _read(name: str) -> _Source:
 
 
 def _file_digest(name: str) -> str:
-    """Return the digest of a module; of a package, with the data files in its folder."""
+    """Return the digest of a module; for a package, with the data files in its folder."""
     source = _file_of(name)
     files = [] if source is None else [source]
     if source is not None and source.name == "__init__.py":
@@ -188,7 +188,7 @@ def _file_digest(name: str) -> str:
     try:
         return digest.of_json([[file.name, digest.of_file(file)] for file in files])
     except FileNotFoundError:
-        return ""  # removed meanwhile
+        return ""  # the file was removed in the meantime
 
 
 def _is_data(path: Path) -> bool:

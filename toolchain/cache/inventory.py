@@ -1,8 +1,9 @@
-"""What lies in the cache, and what goes: to keep it within its bound, or because the user says so.
+"""Lists the cache's entries, and removes them: to keep the size limit, or because the user asks.
 
-An entry goes whole: it is renamed away first, under the lock that whoever makes or reads it holds.
-None goes that a living process uses. When an entry was last used is the time of its manifest;
-clocks go wrong, so that only decides what goes first, and costs a rebuild where it is wrong.
+An entry is removed as a whole: it is first renamed away, under the lock that making and reading
+it need. Entries that a running process uses stay. The mtime of its manifest tells when an entry
+was last used. Clocks can be wrong, so it only decides the order of removal; the worst result of
+a wrong time is a rebuild.
 """
 
 from __future__ import annotations
@@ -29,67 +30,69 @@ _NO_KINDS = frozenset({"locks", "scratch", "uses"})
 _PARTS = frozenset({MANIFEST, "content"})
 _TALLY = "bytes"
 _COUNTING = "counting the bytes of the cache"
-_ROOM = 0.9  # of the bound: so much is left, so that not every entry has to make room
-_TOLERANCE = 86400.0  # seconds that a clock may be ahead, as on another machine
+# Removal goes down to this share of the limit, so that not every new entry has to remove others.
+# Chosen, not measured.
+_ROOM = 0.9
+_TOLERANCE = 86400.0  # seconds that the clock of another machine may be ahead; chosen
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One kept result."""
+    """One cached result."""
 
     kind: str
     key: str
     folder: Path
     bytes: int
-    """Of all its files."""
+    """Size of all its files."""
     used: float
     """When it was last used, in seconds since 1970."""
     readable: bool
-    """Whether this version reads it; other versions' entries lie in folders of their own."""
+    """Whether this version reads it; entries of other layouts are in other folders."""
 
 
 @dataclass(frozen=True)
 class Removal:
-    """What went, and what did not."""
+    """What was removed, and what was not."""
 
     entries: int = 0
     bytes: int = 0
     in_use: int = 0
-    """Entries that stayed because a living process uses them."""
+    """Entries that stayed because a running process uses them."""
     refused: int = 0
-    """Entries that the disk did not let go."""
+    """Entries that could not be removed because of a disk error."""
 
 
 @dataclass(frozen=True)
 class Kind:
-    """What is kept of one kind."""
+    """All entries of one kind, counted."""
 
     kind: str
     readable: bool
-    """As of an :class:`Entry`."""
+    """As in :class:`Entry`."""
     entries: int
     bytes: int
     oldest: float | None
-    """When the entry that was not used for longest was used, in seconds since 1970; None where
-    no time is known, for it is missing or lies in the future."""
+    """The earliest time of last use, in seconds since 1970; None if all times are missing or in
+    the future."""
     newest: float | None
-    """When the entry that was used last was used."""
+    """The latest time of last use; None as above."""
 
 
 @dataclass(frozen=True)
 class Survey:
-    """What a cache holds."""
+    """The contents of a cache, counted."""
 
     folder: Path
     limit: int
-    """Bytes that it may hold."""
+    """Size limit in bytes."""
     entries: int
     bytes: int
     kinds: tuple[Kind, ...]
 
 
 def survey(store: CacheFolder) -> Survey:
-    """Look at all that is kept."""
+    """Return what the cache holds, by kind."""
     found, now = entries(store), time.time()
     kinds = []
     for foreign, name in sorted({(not entry.readable, entry.kind) for entry in found}):
@@ -109,7 +112,7 @@ def survey(store: CacheFolder) -> Survey:
 
 
 def entries(store: CacheFolder) -> list[Entry]:
-    """Return all that is kept, of this layout and of others, by layout, kind and key."""
+    """Return all entries, of this layout and of others, sorted by layout, kind and key."""
     found = []
     for layout in _folders(store.root):
         if not _LAYOUTS.fullmatch(layout.name):
@@ -118,27 +121,27 @@ def entries(store: CacheFolder) -> list[Entry]:
         for kind in _folders(layout):
             if kind.name in _NO_KINDS:
                 continue
-            # Folders of another layout might not be this tool's at all.
+            # A folder that looks like another layout may not belong to this tool.
             found += [_entry(folder, own) for folder in _folders(kind) if own or _is_one(folder)]
     return found
 
 
 def total(found: Iterable[Entry]) -> int:
-    """Return the bytes of all these entries."""
+    """Return the total size of these entries in bytes."""
     return sum(entry.bytes for entry in found)
 
 
 def is_from_the_future(entry: Entry, now: float) -> bool:
-    """Tell whether an entry's time says nothing, for the clock was or is wrong."""
+    """Tell whether an entry's time is useless, because a clock was or is wrong."""
     return entry.used > now + _TOLERANCE
 
 
 def grown(store: CacheFolder, size: int) -> None:
-    """Note that an entry of so many bytes was put, and keep the cache within its bound.
+    """Count a new entry of `size` bytes, and keep the cache within its size limit.
 
-    Looking at all entries takes a second for ten thousand, so a running tally is kept beside
-    them. It may be too high, never too low, and is set right when all are looked at. Nothing of
-    this is worth failing for: what cannot be noted or removed now, the next put will.
+    Walking ten thousand entries takes a second, so a running total is kept in a file. It may be
+    too high but never too low, and each walk corrects it. Errors are ignored: what cannot be
+    counted or removed now will be with the next entry.
     """
     with suppress(OSError, ToolchainError):
         with store.lock(_TALLY, doing=_COUNTING):
@@ -150,9 +153,9 @@ def grown(store: CacheFolder, size: int) -> None:
 
 
 def prune(store: CacheFolder, older: float) -> Removal:
-    """Remove entries that were not used for so many seconds.
+    """Remove entries that were not used for `older` seconds.
 
-    One whose time lies in the future stays: its age is not known.
+    An entry whose time lies in the future stays, because its age is not known.
 
     Raises:
         ToolchainError: The cache cannot be written to.
@@ -162,13 +165,13 @@ def prune(store: CacheFolder, older: float) -> Removal:
 
 
 def clear(store: CacheFolder) -> Removal:
-    """Remove all entries, and the locks that nobody holds.
+    """Remove all entries, and all locks that no process holds.
 
     Raises:
         ToolchainError: The cache cannot be written to.
     """
     with store.scratch():
-        pass  # what killed processes left half made goes, too
+        pass  # this also removes the unfinished work of killed processes
     removal = _remove(store, entries(store))
     for lock in sorted((store.base / "locks").glob("*.lock")):
         with suppress(OSError), locks.tried(lock) as mine:
@@ -178,7 +181,7 @@ def clear(store: CacheFolder) -> Removal:
 
 
 def _make_room(store: CacheFolder) -> None:
-    """Remove what was not used for longest; one process at a time, and others need not wait."""
+    """Remove the least recently used entries; does nothing if another process is doing so."""
     with locks.tried(store.lock_file("making room")) as mine:
         if not mine:
             return
@@ -189,7 +192,7 @@ def _make_room(store: CacheFolder) -> None:
         spare = total(found) - int(store.limit * _ROOM)
         if total(found) <= store.limit:
             return
-        # First those whose time says nothing; by their times among themselves.
+        # First those with a useless time, then the others, both from the earliest time on.
         found.sort(key=lambda entry: (not is_from_the_future(entry, now), entry.used))
         _remove(store, found, enough=lambda gone: gone.bytes >= spare)
 
@@ -199,7 +202,7 @@ def _remove(
     doomed: Iterable[Entry],
     enough: Callable[[Removal], bool] = lambda _: False,
 ) -> Removal:
-    """Remove one entry after another until it is enough."""
+    """Remove one entry after another until `enough` is true for what was removed."""
     gone = Removal()
     with store.scratch() as aside:
         for entry in doomed:
@@ -213,13 +216,13 @@ def _remove(
 
 
 def _remove_one(store: CacheFolder, entry: Entry, aside: Path, gone: Removal) -> Removal:
-    """Remove an entry unless it is in use, and return what has gone then.
+    """Remove an entry unless it is in use, and return what has been removed with it.
 
     Args:
-        store: Where it is kept.
+        store: The cache.
         entry: The entry.
-        aside: Where nothing is yet, on the same disk.
-        gone: What has gone so far.
+        aside: A path on the same disk where nothing exists yet.
+        gone: What has been removed so far.
     """
     lock = store.lock_file_of(entry.kind, entry.key)
     try:
@@ -228,15 +231,15 @@ def _remove_one(store: CacheFolder, entry: Entry, aside: Path, gone: Removal) ->
                 return replace(gone, in_use=gone.in_use + 1)
             entry.folder.rename(aside)
             if mine:
-                # Who waits for a lock sees that its file is gone, and makes another.
+                # A process that waits for the lock sees that its file is gone and makes a new one.
                 with suppress(OSError):
                     lock.unlink()
     except FileNotFoundError:
-        return gone  # another process was quicker
+        return gone  # another process has removed it
     except OSError:
         return replace(gone, refused=gone.refused + 1)
     with suppress(OSError):
-        entry.folder.parent.rmdir()  # where it was the last one
+        entry.folder.parent.rmdir()  # works only if it is empty now
     shutil.rmtree(aside, ignore_errors=True)
     return replace(gone, entries=gone.entries + 1, bytes=gone.bytes + entry.bytes)
 
@@ -247,7 +250,7 @@ def _entry(folder: Path, own: bool) -> Entry:
         with suppress(FileNotFoundError):
             if path.is_file():
                 sizes += path.stat().st_size
-    used = 0.0  # a damaged entry goes first
+    used = 0.0  # a damaged entry is removed first
     with suppress(OSError):
         used = (folder / MANIFEST).stat().st_mtime
     return Entry(folder.parent.name, folder.name, folder, sizes, used, own)

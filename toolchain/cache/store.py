@@ -1,13 +1,14 @@
-"""The cache on disk: results of stages under the digest of what they were made from.
+"""The cache on disk: results of stages, keyed by the digest of everything they depend on.
 
-An entry is a folder that appears whole or not at all. It is written beside its place,
-listed in a manifest with every file's size and SHA-256, and renamed in. What no longer
-matches its manifest (a file lost, cut or changed) is taken for absent and made anew. No
-clock is asked: a process that died is known by the lock that it no longer holds.
+An entry is a folder that appears as a whole or not at all. It is written to a scratch folder,
+gets a manifest with every file's size and SHA-256, and is renamed to its place. If a file does
+not match the manifest (it is missing, cut off or changed), the entry counts as a cache miss and
+is made again. A process that has ended is recognised by its freed lock, not by a time.
 
-What was not used for longest goes when the cache grows beyond its bound (`inventory`). An entry
-that a living process has got or put stays: each process keeps a list of those that it uses.
-The manifest's time says when an entry was last used; a wrong one costs a rebuild and nothing else.
+When the cache exceeds its size limit, the least recently used entries are removed (`inventory`),
+but none that a running process has read or written: each process keeps a list of those. The
+mtime of its manifest tells when an entry was last used; the worst result of a wrong time is a
+rebuild.
 """
 
 from __future__ import annotations
@@ -43,11 +44,11 @@ _Result = TypeVar("_Result")
 
 
 class Store(CacheFolder):
-    """A folder of finished stage results.
+    """A folder of finished results of stages.
 
     Args:
-        root: Where to keep them; made when first written to.
-        limit: Bytes that it may hold; beyond that go those that were not used for longest.
+        root: The folder; created when first written to.
+        limit: Size limit in bytes; beyond it, the least recently used entries are removed.
     """
 
     @classmethod
@@ -55,7 +56,7 @@ class Store(CacheFolder):
         """Return the user's store: `$TOOLCHAIN_CACHE`, or the platform's cache folder.
 
         Raises:
-            BadInputError: `$TOOLCHAIN_CACHE_MAX` is no size.
+            BadInputError: `$TOOLCHAIN_CACHE_MAX` is not a size.
         """
         try:
             limit = units.bytes_of(os.environ.get(BOUND) or str(LIMIT))
@@ -68,10 +69,10 @@ class Store(CacheFolder):
         return cls(Path(platformdirs.user_cache_dir("toolchain", appauthor=False)), limit)
 
     def get(self, kind: str, key: str) -> Path | None:
-        """Return the content folder of an entry, or None when it is absent or damaged.
+        """Return the content folder of an entry, or None for a cache miss: absent or damaged.
 
         Raises:
-            ToolchainError: The cache cannot be written to, so nobody would know of the use.
+            ToolchainError: The cache cannot be written to, so the entry cannot be marked as in use.
         """
         if not self.has(kind, key):
             return None
@@ -79,14 +80,14 @@ class Store(CacheFolder):
             return self._find(kind, key)
 
     def has(self, kind: str, key: str) -> bool:
-        """Tell whether there is an entry, be it whole or damaged."""
+        """Tell whether there is an entry, whole or damaged."""
         return (self.base / kind / key).exists()
 
     def require(self, kind: str, key: str) -> Path:
-        """Return the content folder of an entry that was just put.
+        """Return the content folder of an entry that was just written.
 
         Raises:
-            ToolchainError: It is not there, or not as it was written.
+            ToolchainError: It is missing, or differs from what was written.
         """
         if (content := self._find(kind, key)) is None:
             raise ToolchainError(
@@ -105,19 +106,19 @@ class Store(CacheFolder):
         doing: str = "making the same result",
         progress: Progress | None = None,
     ) -> tuple[_Result, bool]:
-        """Return what an entry says, and whether it was there; else it is made.
+        """Return the result that an entry holds, and whether it was cached; make it on a miss.
 
-        An entry that is whole but says something that this version does not understand, for
-        another one wrote it, is made anew.
+        A whole entry that `read` cannot read, because another version wrote it, is made again.
 
         Args:
             kind: Kind of the entry.
-            key: Digest of all that it depends on.
-            read: Reads it from its content folder; a ValueError or OSError if it cannot.
-            make: Fills an empty folder.
-            doing: What making it is, for who waits while another process does it; as
-                :func:`toolchain.lock.held` takes it.
-            progress: Hears of the wait.
+            key: Digest of everything that it depends on.
+            read: Reads the result from the content folder; raises ValueError or OSError if it
+                cannot.
+            make: Fills an empty content folder.
+            doing: What `make` does, for the message while another process does it; see
+                :func:`toolchain.lock.held`.
+            progress: Told of the wait.
 
         Raises:
             ToolchainError: The cache cannot be written to, or does not keep what is written.
@@ -135,7 +136,7 @@ class Store(CacheFolder):
 
     @contextmanager
     def put(self, kind: str, key: str) -> Iterator[Path]:
-        """Give an empty folder to fill; it becomes the entry when the block ends well.
+        """Yield an empty folder to fill; it becomes the entry if the block ends without an error.
 
         Raises:
             ToolchainError: The cache cannot be written to.
@@ -147,19 +148,19 @@ class Store(CacheFolder):
         inventory.grown(self, size)
 
     def discard(self, kind: str, key: str) -> None:
-        """Remove an entry, if it is there, so that readers never see a part of it."""
+        """Remove an entry if it exists; readers never see a part of it."""
         entry = self.base / kind / key
         if entry.exists():
             with self.scratch() as doomed:
                 entry.rename(doomed / "discarded")
 
     def lost(self, error: FileNotFoundError) -> bool:
-        """Tell whether a file is missed that lay in this store."""
+        """Tell whether the missing file of an error belongs to this store."""
         named = error.filename
         return isinstance(named, (str, Path)) and Path(named).is_relative_to(self.base)
 
     def _find(self, kind: str, key: str) -> Path | None:
-        """Return the content of a whole entry, and note its use; its lock is held."""
+        """Return the content folder of a whole entry, and mark it as used; needs its lock."""
         entry = self.base / kind / key
         content = entry / _CONTENT
         try:
@@ -179,13 +180,13 @@ class Store(CacheFolder):
 
     @contextmanager
     def _filling(self) -> Iterator[Path]:
-        """Give a scratch folder with an empty folder for content."""
+        """Yield a scratch folder with an empty content folder in it."""
         with self.scratch() as scratch, disk.writing(self.name, OTHERWISE):
             (scratch / _CONTENT).mkdir()
             yield scratch
 
     def _commit(self, filled: Path, kind: str, key: str) -> int:
-        """Make an entry of a filled scratch folder and return its bytes; its lock is held."""
+        """Turn a filled scratch folder into the entry and return its size; needs its lock."""
         files = {name: _listed(path) for name, path in _files(filled / _CONTENT)}
         manifest = json.dumps({"files": files}, indent=1)
         (filled / MANIFEST).write_text(manifest, "utf-8")

@@ -1,1 +1,1 @@
-"""What stages hand each other, and what the report keeps."""
+"""The records that stages pass to each other and that the report keeps."""

@@ -1,4 +1,4 @@
-"""A TF.js graph model on disk: its files and what they hold."""
+"""A TF.js graph model on disk: its files and their contents."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from toolchain.records.record import Record
 
 
 class Artifacts(Record):
-    """A finished TF.js graph model, every file named after its content."""
+    """A finished TF.js graph model, every file named after the digest of its content."""
 
     model_json: str
-    """Its file name in the folder."""
+    """File name of the graph."""
     shards: tuple[str, ...]
     """File names of the weights, in the manifest's order."""
     weight_bytes: int
-    """Of all shards as they are stored, which is compressed where they are packed."""
+    """Size of all shards as stored; packed shards are compressed."""
     activation: Activation
-    """What turns the graph's outputs into scores; `none` where they are scores already."""
+    """What turns the graph's outputs into scores; `none` if they are scores already."""
     tensors: int
     parameters: int
-    """Elements of all floating-point weights, as they are left after folding."""
+    """Number of floating-point weights after folding."""
     memory_bytes: int
-    """Of all weights once TF.js has decoded them, four bytes an element."""
+    """Size of all weights once TF.js has decoded them, four bytes each."""
     ops: dict[str, int]
     dtypes: dict[str, int]
     """Stored weight dtype to number of tensors."""

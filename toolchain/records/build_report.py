@@ -1,7 +1,7 @@
-"""The report of a build, `report.json`: what was built, from what, how large, how long.
+"""The report of a build, `report.json`: what was built from what, its size, and the times.
 
-`docs/report.schema.json` is generated from these classes; a change that breaks readers
-raises `SCHEMA`.
+`docs/report.schema.json` is generated from these classes. A change that breaks readers must
+raise `SCHEMA`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SCHEMA: Literal[1] = 1
-_MAX_BYTES = 256 << 20  # of the file, with a small picture of every photo that changed
+_MAX_BYTES = 256 << 20  # of the file, which has a thumbnail of every photo that changed; chosen
 
 
 class Stage(Part):
@@ -36,11 +36,11 @@ class Stage(Part):
     name: str
     seconds: Annotated[float, Field(ge=0)]
     reused: bool
-    """Whether a kept result of an earlier build served."""
+    """Whether the result came from the cache."""
 
 
 class Preview(Part):
-    """The small model that answers a first visit until the full one is there."""
+    """The small model that answers a first visit until the full one has been fetched."""
 
     requested: str
     """The model that was asked for."""
@@ -57,13 +57,13 @@ class Variant(Part):
     """Another way in which the site stores the model's weights, for the visitor to choose."""
 
     name: str
-    """What was asked for: a recipe, or a kind of the converter's."""
+    """What was asked for: a recipe, or `float32`, `float16` or `uint8` for the converter's."""
     plan: Plan | None
     verdict: Verdict | None
     artifacts: Artifacts
-    """They lie in `variants/NAME/`."""
+    """The files are in `variants/NAME/`."""
     bytes: int
-    """`model.json` and the weights, after Brotli."""
+    """Size of `model.json` and the weights, compressed with Brotli."""
 
 
 class Report(Part):
@@ -73,34 +73,34 @@ class Report(Part):
     toolchain: str
     """Version of this tool."""
     requested: str
-    """The model that was asked for; `card.provenance` is the one that was built."""
+    """The model that was asked for; `card.provenance` tells which one was built."""
     notice: str | None
-    """Why another model was built than the one asked for, if so."""
+    """Why another model was built than the one asked for; None if it was that one."""
     assumptions: tuple[str, ...]
     card: ModelCard
     quantization: str
     plan: Plan | None
-    """What compression decided for each tensor; None where the converter stored the weights."""
+    """How each tensor was quantised; None if the converter stored the weights."""
     verdict: Verdict | None
-    """How the compressed network did on the photos that the plan was chosen by."""
+    """How the quantised model did on the photos by which the plan was chosen."""
     smoke_tests: tuple[SmokeTest, ...] = ()
-    """What running each model of the finished site has shown; empty in reports from before."""
+    """The smoke test of each model of the site; empty in reports of versions without it."""
     source_graph: GraphFacts
     artifacts: Artifacts
     preview: Preview | None = None
     variants: tuple[Variant, ...] = ()
-    """Those besides the one that the page begins with, of which all else here tells."""
+    """The other variants. The rest of the report is about the one that the page starts with."""
     stages: tuple[Stage, ...]
     files: tuple[SiteFile, ...]
     totals: dict[Kind, FileSize]
     measurements: tuple[Measurement, ...] = ()
-    """By `toolchain measure`, at most one for each network, host and backend."""
+    """The results of `toolchain measure`, at most one for each network, host and backend."""
     evaluation: Evaluation | None = None
-    """By `toolchain evaluate`, the last one."""
+    """The last result of `toolchain evaluate`."""
     thumbnails: dict[str, str] = {}  # noqa: RUF012 - pydantic copies it
-    """Photos of `evaluation.changed` by their paths there, as `data:` URLs."""
+    """The photos of `evaluation.changed` as `data:` URLs, by the paths given there."""
     front: ParetoFront | None = None
-    """By `toolchain tune --site`, of the model that the site was built from."""
+    """The result of `toolchain tune --site` for the model that the site was built from."""
 
     def to_json(self) -> str:
         """Return the text of `report.json`."""
@@ -108,21 +108,24 @@ class Report(Part):
 
 
 def read(site: Path) -> Report:
-    """Read the report of a built site: of its folder, or the `report.json` by itself.
+    """Read the report of a built site.
+
+    Args:
+        site: The site's folder, or a `report.json` itself.
 
     Raises:
-        BadInputError: There is none, or one of another version.
+        BadInputError: There is no report, or another version wrote it.
     """
     path = site if site.is_file() else site / "report.json"
     try:
         return Report.model_validate_json(text.read(path, most=_MAX_BYTES))
     except OSError as error:
-        raise BadInputError(f"{site} is no site of this tool: it has no report.json") from error
+        raise BadInputError(f"{site} is not a site of this tool: it has no report.json") from error
     except UnicodeDecodeError as error:
-        raise BadInputError(f"{path} is no text ({error}); build the site again") from error
+        raise BadInputError(f"{path} is not text ({error}); build the site again") from error
     except ValidationError as error:
         raise BadInputError(
-            f"{path} is not of this version ({first_fault(error)}); build the site again"
+            f"{path} was not written by this version ({first_fault(error)}); build the site again"
         ) from error
 
 

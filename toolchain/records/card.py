@@ -1,8 +1,8 @@
-"""What is known of a model besides its graph: where it came from and how to feed and read it.
+"""What is known about a model besides its graph: its origin, its input and its labels.
 
-A source *declares* what it knows (:class:`Declared`), the user may declare more by flags
-or a sidecar file, the graph's signature settles the rest, and the result is one
-:class:`ModelCard` that every later stage, the page included, reads.
+A source *declares* what it knows (:class:`Declared`), the user may declare more with options or
+a sidecar file, and the graph's signature tells the rest. The result is one :class:`ModelCard`
+that every later stage and the page read.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MAX_SIDE = 4096
-"""Of an input image, in pixels; one so large is 200 MB of numbers."""
-_LONGEST_KEY = 200  # characters; of a file that names its own keys
+"""The largest side of an input image, in pixels: as float32, such an image takes 200 MB."""
+_LONGEST_KEY = 200  # characters of a key in an error message; a file may hold any key
 CROP_FRACTION = 0.875
-"""The centre part of a photo's shorter side that the classifier sees, as in the
+"""The centred part of a photo's shorter side that the classifier sees. The value is that of the
 evaluation crop of Howard et al. 2017 (arXiv:1704.04861) and TF-Slim."""
 
 
@@ -42,18 +42,18 @@ ValueRange = Annotated[
 
 
 Shown = Annotated[str, AfterValidator(text.shown)]
-"""A line of text that the page shows."""
+"""A line of text that the page can show."""
 
 
 Channels = Literal["rgb", "bgr"]
-"""The order in which a network wants the colours of a pixel."""
+"""The order in which a network expects the colours of a pixel."""
 Task = Literal["single-label", "multi-label"]
-"""Whether a photo has one label, or any number of them, each with a score of its own."""
+"""Whether a photo has one label, or any number of labels with independent scores."""
 RangeSource = Literal["declared", "graph", "guessed", "unknown"]
-"""Somebody said it, the graph's own constants tell it, or it is a guess. Where it is unknown,
-nothing is built; such a card is only looked at."""
+"""How the range is known: a source or the user declared it, the graph's constants tell it, or it
+is a guess. A model of unknown range can be inspected but not built."""
 Activation = Literal["softmax", "sigmoid", "none"]
-"""What turns a network's outputs into scores; `none`: they are scores already."""
+"""What turns a network's outputs into scores; `none` if they are scores already."""
 Means = tuple[float, float, float]
 Deviations = tuple[
     Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)]
@@ -61,15 +61,15 @@ Deviations = tuple[
 NO_MEAN: Means = (0.0, 0.0, 0.0)
 NO_STD: Deviations = (1.0, 1.0, 1.0)
 THRESHOLD = 0.5
-"""The score from which on a multi-label model's label counts as a tag."""
+"""The score from which a label of a multi-label model counts as a tag."""
 
 
 class InputSpec(Record):
     """How a photo becomes the input tensor, float32 `[1, height, width, 3]`.
 
-    Pixels 0…255 map linearly onto `value_range`; then `mean` is subtracted and the rest divided
-    by `std`, channel by channel; then the channels are put into the order of `channels`.
-    `crop_fraction` is the part of the shorter side that the centred square crop keeps.
+    Pixel values 0…255 are mapped linearly onto `value_range`. Then, for each channel, `mean` is
+    subtracted and the result divided by `std`. Then the channels are put into the order of
+    `channels`. `crop_fraction` is the part of the shorter side that the centred square crop keeps.
     """
 
     model_config = ConfigDict(json_schema_serialization_defaults_required=True)
@@ -79,24 +79,24 @@ class InputSpec(Record):
     value_range: ValueRange
     crop_fraction: Annotated[float, Field(gt=0, le=1)] = CROP_FRACTION
     mean: Means = NO_MEAN
-    """Of red, green and blue, in this order whatever `channels` says, in units of `value_range`."""
+    """For red, green and blue, in this order for any `channels`, in units of `value_range`."""
     std: Deviations = NO_STD
-    """Likewise."""
+    """In the same order and units as `mean`."""
     channels: Channels = "rgb"
 
 
 class PixelRange(Record):
-    """Which pixel values a network wants, and how that is known."""
+    """Which pixel values a network expects, and how that is known."""
 
     value_range: ValueRange
     source: RangeSource
     reason: str
-    """For people: what says so, or why it is guessed."""
+    """A sentence for people: what tells the range, or why it is guessed."""
     mean: Means = NO_MEAN
     std: Deviations = NO_STD
     channels: Channels = "rgb"
     takes_bytes: bool = False
-    """Whether its input is of whole numbers, so that no other range can be fed."""
+    """Whether its input is of integers, so that no other range is possible."""
 
 
 HUB_RANGE = PixelRange(
@@ -107,49 +107,49 @@ HUB_RANGE = PixelRange(
 
 
 class Provenance(Record):
-    """Which bytes the model is: shown on the page and in the report."""
+    """Where the model came from and its digest, for the page and the report."""
 
     name: str
     source: str
     """A TF Hub URL, a Kaggle handle, a package, or the file name of a local model."""
     licence: str
     sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
-    """Of the single file the model came as, or of the folder's listing (`digest.of_tree`)."""
+    """Digest of the model's file, or of a folder's listing (`digest.of_tree`)."""
 
 
 class ModelCard(Record):
-    """Everything later stages need to know of a model besides its graph."""
+    """Everything that later stages need to know about a model besides its graph."""
 
     provenance: Provenance
     input: InputSpec
     label_offset: Annotated[int, Field(ge=0)]
-    """Outputs to skip before the first label: 1 where class 0 is "background"."""
+    """How many outputs come before the first label; 1 where class 0 is "background"."""
     labels: tuple[str, ...]
     task: Task = "single-label"
     threshold: Annotated[float, Field(gt=0, lt=1)] = THRESHOLD
-    """Of a multi-label model: the score from which on a label is a tag."""
+    """For a multi-label model: the score from which a label counts as a tag."""
     range_source: RangeSource = "declared"
-    """How it is known what pixel values the network wants."""
+    """How the input's range is known."""
     range_reason: str = ""
-    """For people: what says so, or why it is guessed."""
+    """A sentence for people: what tells the range, or why it is guessed."""
 
     @property
     def classes(self) -> int:
-        """Width of the model's output."""
+        """Number of the model's outputs."""
         return self.label_offset + len(self.labels)
 
 
 class Declared(Record):
-    """What somebody says of a model; None where they say nothing.
+    """What a source or the user declares about a model; None for what they do not declare.
 
-    These are the keys of a sidecar file, `<model>.toml` beside the model.
+    The fields are also the keys of a sidecar file, `<model>.toml` beside the model.
     """
 
     name: Shown | None = None
     licence: Shown | None = None
     labels: tuple[Shown, ...] | None = None
     label_notes: tuple[str, ...] | None = None
-    """Sentences on what was assumed when the labels were read from a file."""
+    """Sentences that tell what was assumed when the labels were read from a file."""
     label_offset: Annotated[int, Field(ge=0)] | None = None
     height: Annotated[int, Field(gt=0, le=MAX_SIDE)] | None = None
     width: Annotated[int, Field(gt=0, le=MAX_SIDE)] | None = None
@@ -162,26 +162,25 @@ class Declared(Record):
     threshold: Annotated[float, Field(gt=0, lt=1)] | None = None
 
     def over(self, weaker: Declared) -> Declared:
-        """Return both together; where both speak, this one holds."""
+        """Return both merged; where both declare a value, this one's overrides."""
         theirs, own = weaker.model_dump(exclude_none=True), self.model_dump(exclude_none=True)
         if self.labels is not None:
-            theirs.pop("label_notes", None)  # they tell of other labels
+            theirs.pop("label_notes", None)  # they are about other labels
         return Declared(**{**theirs, **own})
 
 
 def read_sidecar(path: Path) -> Declared:
     """Read a model's sidecar TOML; its keys are the fields of :class:`Declared`.
 
-    `labels` may be a list, or the name of a file beside the sidecar in a form that
-    :func:`toolchain.labels.reading.reading.read` knows.
+    `labels` may be a list, or the name of a file beside the sidecar in any format that
+    :func:`toolchain.labels.reading.read` reads.
 
     Raises:
-        BadInputError: The file cannot be read, is no TOML, or holds a key or value that
-            does not belong there.
+        BadInputError: The file cannot be read, is not TOML, or has an unknown key or a wrong value.
     """
     content = toml.read(path)
     if "label_notes" in content:
-        raise BadInputError(f"{path}: label_notes: this is no key of a file; leave it out")
+        raise BadInputError(f"{path}: label_notes: this key cannot be set in a file; leave it out")
     if isinstance(named := content.get("labels"), str):
         found = label_file.read(path.parent / named)
         content |= {"labels": found.names, "label_notes": found.notes or None}
@@ -192,7 +191,7 @@ def read_sidecar(path: Path) -> Declared:
 
 
 def first_fault(error: ValidationError) -> str:
-    """Return the first fault of a validation as one clause that names the key, or its beginning."""
+    """Return the first validation error as one clause that names the key, shortened if long."""
     fault = error.errors()[0]
     key = ".".join(str(part) for part in fault["loc"]) or "the file"
     if len(key) > _LONGEST_KEY:

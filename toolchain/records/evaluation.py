@@ -1,4 +1,4 @@
-"""What `toolchain evaluate` found: the record that it prints and keeps."""
+"""The result of `toolchain evaluate`: the record that it prints and keeps."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from toolchain.records.verdict import Verdict
 
 
 class Judged(Record):
-    """Which network it was."""
+    """The model that was evaluated, or its reference."""
 
     name: str
     source: str
     sha256: str
-    """Of the model it is or was built from."""
+    """Digest of the source model."""
     form: str
     """`SavedModel`, or `site, float16`."""
 
@@ -33,7 +33,7 @@ class Change(Record):
     reference: Tag
     model: Tag
     truth: str | None
-    """The right label, where the photos tell it."""
+    """The right label, if the photos have labels."""
 
 
 class Evaluation(Record):
@@ -42,16 +42,16 @@ class Evaluation(Record):
     model: Judged
     reference: Judged | None
     note: str | None
-    """Why there is no reference, if there is none."""
+    """Why there is no reference; None if there is one."""
     folder: str
     broken: int
-    """Photos that cannot be read as a picture."""
+    """Number of photos that cannot be decoded."""
     broken_photos: tuple[str, ...]
     """The first few of them, relative to the folder."""
     verdict: Verdict
     multi_label: MultiLabel | None = None
-    """How well the labels of photos were found, of a model that may give several; None where
-    the model gives one, or nothing tells the photos' labels."""
+    """How well a multi-label model found the labels of the photos; None for a single-label model,
+    or if the photos have no labels."""
     changed: tuple[Change, ...]
-    """Photos with another first label than the reference's, at most sixty: those first of
-    which the reference was surest."""
+    """Photos with another first label than the reference's, at most sixty, sorted by the
+    reference's score from the highest down."""

@@ -1,4 +1,4 @@
-"""What the graph of a classifier consists of, counted."""
+"""The size of a classifier's graph: its operations, weights and bytes, counted."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from toolchain.records.record import Record
 
 
 class GraphFacts(Record):
-    """The size of a graph before anything is done to it."""
+    """The size of the source model's graph, before conversion."""
 
     parameters: int
-    """Elements of all floating-point weights, BatchNorm's statistics included."""
+    """Number of floating-point weights, BatchNorm's statistics included."""
     multiply_adds: int
-    """Of convolutions and matrix products, for one image."""
+    """Multiply-adds of convolutions and matrix products, for one image."""
     file_bytes: int
-    """Of the SavedModel's files."""
+    """Size of the SavedModel's files."""
     memory_bytes: int
-    """Of the weights as they lie in memory while the graph runs."""
+    """Size of the weights in memory while the graph runs."""
     ops: dict[str, int]
-    """Operation name to how often it occurs, in the inference graph."""
+    """How often each operation occurs in the inference graph, by name."""
     dtypes: dict[str, int]
-    """Weight dtype to number of tensors."""
+    """Number of weight tensors of each dtype."""

@@ -1,4 +1,4 @@
-"""What a network's answers are worth where a photo may have several labels."""
+"""The verdict on a model's answers where a photo may have several labels."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from toolchain.records.record import Record
 
 
 class Loss(Record):
-    """The reference's figure less the model's, in points, on the same photos."""
+    """The reference's figure minus the model's, in points, on the same photos."""
 
     points: float
     low: float
@@ -20,7 +20,7 @@ class Figure(Record):
     low: float
     high: float
     reference: float | None
-    """The reference's, in 0…1; None where there is none."""
+    """The reference's figure, in 0…1; None if there is no reference."""
     drop: Loss | None
 
 
@@ -29,14 +29,14 @@ class MultiLabel(Record):
 
     photos: int
     labels: int
-    """Labels that at least one of the photos has; the means go over these."""
+    """Number of labels that at least one photo has; the means are taken over these."""
     positives: int
-    """Labels of all photos together."""
+    """Number of labels of all photos together."""
     threshold: float
-    """The score from which on a label counts as found, for F1."""
+    """For F1: the score from which a label counts as found."""
     mean_average_precision: Figure
     """Mean of the labels' average precisions (mAP)."""
     f1_micro: Figure
-    """F1 of all labels of all photos together, false ones of other labels too."""
+    """F1 over all labels of all photos; wrongly found labels that no photo has count too."""
     f1_macro: Figure
     """Mean of the labels' F1."""

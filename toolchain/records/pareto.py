@@ -1,4 +1,4 @@
-"""The Pareto front of bytes against accuracy: the record that `toolchain tune` prints."""
+"""The Pareto front of bytes against drop: the record that `toolchain tune` prints."""
 
 from __future__ import annotations
 
@@ -7,19 +7,20 @@ from toolchain.records.verdict import Verdict
 
 
 class Point(Record):
-    """One way to store the weights: what it takes and what it costs."""
+    """One way to store the weights: its size and its drop."""
 
     weights: str
-    """`packed` or `stock`; of the converter's `float16` or `uint8`."""
+    """`packed` or `stock`; for weights that the converter stored, `float16` or `uint8`."""
     rounded_by: str | None
-    """`188 photos`, or `64 generated pictures`; None for the converter's."""
+    """What was used for calibration: `188 photos`, or `64 generated pictures`; None for the
+    converter's."""
     bits: float
-    """For each weight, aimed at; the converter's are its own."""
+    """The target in bits a weight; for the converter's, the bits that it uses."""
     bytes: int
-    """Of `model.json` and the weights, after Brotli."""
+    """Size of `model.json` and the weights, compressed with Brotli."""
     drop: float
-    """In points, what `auto` goes by: what is expected where photos have labels, else the upper
-    end of it."""
+    """The drop that `auto` decides by, in points: the expected drop if photos have labels, else
+    the upper end of its interval."""
     verdict: Verdict
 
 
@@ -29,16 +30,16 @@ class ParetoFront(Record):
     name: str
     source: str
     sha256: str
-    """Of the model."""
+    """Digest of the source model."""
     blind: bool
-    """Whether it was judged by generated pictures, for want of photos."""
+    """Whether generated pictures were used, because no photos were given."""
     max_drop: float
     max_bytes: int | None
     points: tuple[Point, ...]
-    """By their bits."""
+    """Sorted by bits."""
     converted: tuple[Point, ...]
-    """The converter's `float16` and `uint8`."""
+    """The weights as the converter stores them: `float16` and `uint8`."""
     pareto: tuple[int, ...]
-    """Places of the points that no other beats in bytes and in drop."""
+    """Indices of the points that no other point beats in both bytes and drop."""
     chosen: int | None
-    """Place of the point that `auto` would choose of these; None: none keeps the limits."""
+    """Index of the point that `auto` would choose; None if no point keeps the limits."""

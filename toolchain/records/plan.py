@@ -1,4 +1,4 @@
-"""What was decided for each tensor, and what it costs: the record that the report shows."""
+"""The plan: how each tensor was quantised, and what that costs. The report shows this record."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ class TensorPlan(Record):
     kind: str
     shape: tuple[int, ...]
     bits: float
-    """Entropy of its values, in bits for each weight: what an entropy coder needs."""
+    """Entropy of the rounded weights: what an ideal coder needs, in bits a weight."""
     bytes: int
-    """`bits` for all its weights, and one byte a channel for the steps."""
+    """`bits` times the number of weights, plus one byte a channel for the step sizes."""
     low: float
     """The smallest weight before rounding."""
     high: float
-    """The largest."""
+    """The largest weight before rounding."""
     zeros: float
     """Share of the weights that are zero after rounding, in 0…1."""
     step: float
-    """Geometric mean of the channels' steps."""
+    """Geometric mean of the channels' step sizes."""
     error: float
-    """Root mean square of the rounding error over that of the weights."""
+    """Root mean square of the rounding errors, divided by that of the weights."""
 
 
 class Plan(Record):
@@ -34,18 +34,18 @@ class Plan(Record):
 
     recipe: str
     coarseness: float
-    """The one number behind all steps: the error that each is allowed to cause."""
+    """The one number that all step sizes follow from: the error that each may cause."""
     calibration: str
-    """What it was rounded by: `250 photos`, or `64 generated pictures`."""
+    """What was used for calibration: `250 photos`, or `64 generated pictures`."""
     judged: str | None
-    """What the verdict is of: `256 generated pictures it was not rounded by`, or `62 photos, by
-    a plan of the other 188 photos`, whose bits are the same; None: nothing was judged."""
+    """What the verdict is based on: `256 generated pictures it was not rounded by`; or `62 photos,
+    by a plan of the other 188 photos`, which has the same bits. None if there is no verdict."""
     seed: int
     tensors: tuple[TensorPlan, ...]
 
     @property
     def bits(self) -> float:
-        """Mean bits for each weight."""
+        """Mean bits a weight over all tensors."""
         weights = [int(np.prod(tensor.shape)) for tensor in self.tensors]
         total = sum(
             tensor.bits * count for tensor, count in zip(self.tensors, weights, strict=True)

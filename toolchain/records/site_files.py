@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 
 MARK = "report.json"
-"""The file by which a folder is known for a site of this tool."""
+"""The file that marks a folder as a site of this tool."""
 
 
 VARIANTS = "variants"
-"""The folder of a site in which its variants lie."""
+"""The folder of a site that holds its variants."""
 
 
 Kind = Literal["page", "runtime", "wasm", "preview", "model", "variants", "photos"]
@@ -36,7 +36,7 @@ _FOLDERS: dict[str, Kind] = {
 
 
 class Part(BaseModel):
-    """Any record of a published file: frozen, strict, and all of its fields are there."""
+    """A record of a published file: frozen, without unknown keys, and with all fields present."""
 
     model_config = ConfigDict(
         frozen=True,
@@ -47,7 +47,7 @@ class Part(BaseModel):
 
 
 class FileSize(Part):
-    """One file of the site, or the sum of some; bytes plain and in each encoding."""
+    """The size of one or more files, in bytes: uncompressed, and in each encoding."""
 
     raw: int
     gzip: int
@@ -62,7 +62,7 @@ class SiteFile(FileSize):
 
 
 def kind_of(path: str) -> Kind:
-    """Tell what a file of the site is for, by its path in the site."""
+    """Return what a file of the site is for, judged by its path in the site."""
     folder, _, below = path.partition("/")
     if below and folder in _FOLDERS:
         return _FOLDERS[folder]
@@ -92,12 +92,12 @@ def totals(files: Iterable[SiteFile]) -> dict[Kind, FileSize]:
 
 
 def model_bytes(files: Iterable[SiteFile], folder: str, artifacts: Artifacts) -> int:
-    """Return the bytes of a model's `model.json` and weights after Brotli, as `tune` counts them.
+    """Return the Brotli-compressed size of a model's `model.json` and weights, as `tune` counts it.
 
     Args:
-        files: Of the site.
-        folder: Where the model lies in it.
-        artifacts: The model's.
+        files: The files of the site.
+        folder: The model's folder in the site.
+        artifacts: The model's files.
     """
     names = {f"{folder}/{name}" for name in (artifacts.model_json, *artifacts.shards)}
     return sum(file.brotli for file in files if file.path in names)

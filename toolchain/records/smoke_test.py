@@ -1,4 +1,4 @@
-"""What running a finished site has shown: the record that the report keeps."""
+"""The result of a smoke test: the record that the report keeps."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ class SmokeTest(Record):
     """One model of a site, run once as the page runs it."""
 
     name: str
-    """Of its weights, as `auto`, or `preview`."""
+    """How its weights are stored, as in `auto`; or `preview`."""
     by: Literal["node", "python"]
-    """Node: the site's own worker and WebAssembly. Python: the same graph and weights in
-    TensorFlow, held to what WebAssembly can run; the page's code is not covered."""
+    """`node`: the site's own worker and WebAssembly ran. `python`: the same graph and weights ran
+    in TensorFlow, limited to operations that WebAssembly can run; the page's code did not run."""
     pictures: int
-    """Generated ones, which the source model has seen too."""
+    """Number of generated pictures, which the source model was run on too."""
     photos: int = 0
-    """Of those given to compress by, shown to the page and to its files in TensorFlow."""
+    """Number of calibration photos that both the page's code and TensorFlow ran on."""
     page_difference: float | None
-    """The largest difference between a score of the page and the same of the site's files in
-    TensorFlow; None where the page's code was not run."""
+    """The largest difference between scores of the page's code and scores of the site's files in
+    TensorFlow; None if the page's code did not run."""
     source_difference: float
-    """The largest difference between a score of the site's files and the source model's: what
-    storing and compressing the weights has cost on these pictures."""
+    """The largest difference between scores of the site's files and scores of the source model:
+    what storing and quantising the weights has changed on these pictures."""
     same_first: int
-    """Of how many pictures the first label is the source model's."""
+    """Number of pictures to which the site and the source model give the same first label."""

@@ -1,4 +1,4 @@
-"""What a network's answers are worth where a photo has one label."""
+"""The verdict on a model's answers where a photo has one label."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from toolchain.records.record import Record
 
 
 class Share(Record):
-    """A share of the photos with its 95 % interval (Wilson 1927); all three in 0…1."""
+    """A share of the photos and its 95 % interval (Wilson 1927), in 0…1."""
 
     hits: int
     of: int
@@ -16,25 +16,25 @@ class Share(Record):
 
 
 class Drop(Record):
-    """Top-1 of the reference less that of the model, in points, on the same photos.
+    """Top-1 of the reference minus that of the model, in points, on the same photos.
 
-    The 95 % interval is that of paired shares (Newcombe 1998, method 10).
+    The 95 % interval is that for paired shares (Newcombe 1998, method 10).
     """
 
     points: float
     low: float
     high: float
     lost: int
-    """Photos that only the reference names rightly."""
+    """Photos whose first label only the reference gets right."""
     won: int
-    """Photos that only the model names rightly."""
+    """Photos whose first label only the model gets right."""
 
 
 class Expected(Record):
-    """Points of top-1 that the change of scores is expected to cost, without counting labels.
+    """The drop in top-1 that the change of scores lets expect, in points, with its 95 % interval.
 
-    It varies far less from one set of photos to another than a drop that is counted. How it is
-    computed, and its 95 % interval: :mod:`toolchain.metrics.expectation`.
+    It needs no labels, and varies far less from one set of photos to another than a counted drop.
+    :mod:`toolchain.metrics.expectation` explains how it is computed.
     """
 
     points: float
@@ -43,11 +43,12 @@ class Expected(Record):
 
 
 class ScoreChange(Record):
-    """What the change of all labels' scores costs, in points, with its 95 % interval.
+    """How much the scores of all labels have changed, in points, with its 95 % interval.
 
-    The sum of (p - p_ref)² over the sum of max(p, p_ref)², over photos and labels. If the
-    reference's scores are the chances of each label, that is how much the squared error (the
-    Brier score) grows; of tags over a threshold about as large a share is then lost.
+    It is the sum of (p - p_ref)² divided by the sum of max(p, p_ref)², both over all photos and
+    labels. If the reference's scores are the true probabilities of the labels, this is the growth
+    of the squared error (the Brier score), and about as large a share of the tags above a
+    threshold is lost.
     """
 
     points: float
@@ -56,7 +57,7 @@ class ScoreChange(Record):
 
 
 class Verdict(Record):
-    """All that was judged; None where there was nothing to judge it by."""
+    """The figures that judging a model on photos gives; None for those that do not apply."""
 
     photos: int
     top1: Share | None
@@ -66,7 +67,7 @@ class Verdict(Record):
     agreement: Share | None
     """Photos to which the model and the reference give the same first label."""
     score_shift: float | None
-    """Mean of |p - p_ref|, where both are the score of the reference's first label."""
+    """Mean of |p - p_ref| over the photos, where both are scores of the reference's first label."""
     expected_drop: Expected | None
     score_change: ScoreChange | None = None
-    """Where labels have scores of their own, so that the first label is not all that counts."""
+    """For multi-label models, where not only the first label counts."""

@@ -1,4 +1,4 @@
-"""What visits to a site cost in a real browser: the record that `toolchain measure` makes."""
+"""Times and bytes of visits in a real browser: the record that `toolchain measure` makes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from toolchain.throttling import Link
 
 
 class Spread(Part):
-    """A figure over several visits."""
+    """A figure over several visits: its median, lowest and highest value."""
 
     median: float
     low: float
@@ -17,68 +17,69 @@ class Spread(Part):
 
 
 class Traffic(Part):
-    """What came over the wire for one kind of file."""
+    """What was transferred for one kind of file."""
 
     requests: int
-    """Answers that came over the wire; those of the browser's caches do not count."""
+    """Number of responses from the network; those from the browser's caches do not count."""
     bytes: int
-    """Bodies as they travelled, and 300 for the headers of each answer."""
+    """Bodies as transferred, plus 300 bytes for the headers of each response."""
 
 
 class VisitFigures(Part):
-    """Visits of one sort, first or repeated; times are milliseconds from navigation."""
+    """First or repeated visits; times are in milliseconds from navigation."""
 
     first_tag_ms: Spread
-    """Until tags of the first photo stand in the page, by whichever model."""
+    """Until the page shows tags of the first photo, by the full model or the preview."""
     full_tag_ms: Spread | None = None
-    """Until those of the full model do; None where no small one answered before it."""
+    """Until it shows the full model's tags; None if no preview answered before."""
     milestones_ms: dict[str, Spread]
-    """By the first tag: the last answer of each kind, and the page's own stages' ends."""
+    """Up to the first tag: when the last response of each kind came, and when each stage of the
+    page ended."""
     begun_ms: dict[str, Spread] = {}  # noqa: RUF012 - pydantic copies it
-    """When each of `milestones_ms` had begun: the first request of each kind, and the stages;
-    empty in reports that were written before this was measured."""
+    """When each of `milestones_ms` began: the first request of each kind, and each stage; empty in
+    reports of versions that did not measure it."""
     traffic: dict[Kind, Traffic]
-    """Of the whole visit, medians."""
+    """Medians, for the whole visit."""
     wire_bytes: int
     """The sum of `traffic`."""
     limit_ms: Spread | None
-    """One round trip, and the time the link is busy with the bytes that came by the first
-    tag; None where nothing is throttled."""
+    """One round trip, plus the time that the link needs for the bytes that came before the first
+    tag; None if the link is not throttled."""
     ratio: Spread | None
-    """`first_tag_ms` in terms of `limit_ms`, visit by visit."""
+    """`first_tag_ms` divided by `limit_ms`, for each visit."""
     long_tasks: int
-    """Tasks of the main thread over 50 ms in the visit that had most."""
+    """Number of main-thread tasks over 50 ms, in the visit with the most of them."""
     longest_task_ms: float
-    """0 where no visit had such a task."""
+    """0 if no visit had such a task."""
 
 
 Host = Literal["toolchain", "plain"]
 
 
 class Measurement(Part):
-    """What visits to the site cost in a real browser."""
+    """Times and bytes of visits to the site in a real browser."""
 
     network: Link
     host: Host | None
-    """`plain` sends no encodings; None: a host of somebody else's."""
+    """`plain` sends uncompressed files; None if the site was served by another host."""
     backend: str
-    """The one that was asked for."""
+    """The backend that was asked for."""
     ran_on: str
-    """The one that computed, as the page says."""
+    """The backend that ran, as the page reports it."""
     browser: str
     runs: int
     first: VisitFigures
-    """With nothing kept from before."""
+    """Visits with empty caches."""
     repeat: VisitFigures
-    """By the same browser once more."""
+    """Second visits with the same browser."""
     repeat_ratio: Spread
-    """First tag of the repeated visit in terms of the first one, run by run."""
+    """`first_tag_ms` of the repeated visit divided by that of the first visit, for each run."""
     inference_ms: Spread | None
-    """The runs' medians, over photos tagged after the first; None: the page has no samples."""
+    """Over the runs' medians, for photos after the first; None if the page has no sample photos."""
     inference_p90_ms: Spread | None
     heap_bytes: int
-    """Live JavaScript objects of the page and its workers, median."""
+    """Size of the live JavaScript objects of the page and its workers, median."""
     buffer_bytes: int
-    """Their array buffers and WebAssembly memories, median."""
+    """Size of their array buffers and WebAssembly memories, median."""
     tensors: int | None
-    """How many live after a tag, as the page says."""
+    """Number of live tensors after a tag, as the page reports it."""

@@ -1,1 +1,1 @@
-"""Where models come from; each module ends in a SavedModel on disk with what is known of it."""
+"""Where models come from; each source returns a SavedModel on disk and what is known about it."""

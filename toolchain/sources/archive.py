@@ -1,8 +1,9 @@
-"""Unpacks archives that nobody has vouched for: `.tar.gz` and `.zip`.
+"""Unpacks untrusted archives: `.tar.gz` and `.zip`.
 
-Names that leave the folder or that systems read in different ways, links, devices, and
-archives that swell without bounds are refused; `tarfile`'s own `data` filter (PEP 706) checks
-once more where Python has it. Nothing is read into memory whole, a tar's long names included.
+It refuses names that leave the folder or mean different files on different systems, links,
+devices, and archives that unpack to far more than their size. Where Python has it, `tarfile`'s
+`data` filter (PEP 706) checks once more. Nothing is read into memory as a whole, not even the
+long names of a tar.
 """
 
 from __future__ import annotations
@@ -27,13 +28,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 MAX_BYTES = 4 << 30
-"""What a model may unpack to; the largest that a page could show is a tenth of it."""
+"""The most bytes that a model may unpack to: ten times the largest model that a page could use."""
+# Chosen, not measured, all of these.
 _MAX_MEMBERS = 10_000
-# Weights hardly shrink: real models unpack to between once and three times their bytes.
+# Weights compress badly: real models unpack to one to three times the size of their archive.
 _MAX_RATIO = 50
-_ALWAYS_FINE = 64 << 20  # bytes, however small the archive: a new network may be all zeros
-_SPARED = 256 << 20  # bytes of the disk that are left free
-_MAX_READ = 1 << 20  # at a time; a tar's extended header is read at once
+_ALWAYS_FINE = 64 << 20  # bytes, for any archive: an untrained network may be all zeros
+_SPARED = 256 << 20  # bytes of the disk to leave free
+_MAX_READ = 1 << 20  # bytes in one read; tarfile reads a whole extended header in one
 _CHUNK = 1 << 18
 _FAULTS = (
     *(tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error, lzma.LZMAError, ValueError),
@@ -44,22 +46,22 @@ COMPRESSIONS: dict[bytes, Callable[[IO[bytes]], Any]] = {
     b"BZh": bz2.open,
     b"\xfd7zXZ\x00": lzma.open,
 }
-"""What opens a compressed tar, by how the file begins."""
-_ENCRYPTED = 1  # a flag of a zip's entry
+"""The functions that open a compressed tar, by the first bytes of the file."""
+_ENCRYPTED = 1  # flag bit of a zip entry
 
 
 def extract(archive: Path, folder: Path, *, shown: str | None = None) -> None:
-    """Unpack a tar archive, however compressed, or a zip into an existing empty folder.
+    """Unpack a tar archive, compressed or not, or a zip, into an existing empty folder.
 
     Args:
         archive: The file.
-        folder: Where its content goes.
-        shown: What the user calls the archive, where that is not the file's path.
+        folder: Where to unpack it.
+        shown: How messages name the archive; None for its path.
 
     Raises:
-        BadInputError: The file is no archive, is cut off, holds something other than folders
-            and ordinary files inside itself, or unpacks to more than a model needs or the
-            disk has room for.
+        BadInputError: The file is not an archive, is cut off, holds something other than folders
+            and regular files below itself, or unpacks to more than a model needs or the disk has
+            room for.
     """
     kind = ".zip" if archive.suffix == ".zip" else ".tar.gz"
     name = shown or str(archive)
@@ -70,7 +72,7 @@ def extract(archive: Path, folder: Path, *, shown: str | None = None) -> None:
         else:
             fault = _extract_tar(archive, folder)
     except _FAULTS as error:
-        # An OSError names a file where the archive is unpacked to, which is nothing to the user.
+        # An OSError names a file in the target folder, which the user does not know.
         reason = error.strerror if isinstance(error, OSError) and error.strerror else error
         raise BadInputError(f"{name} cannot be unpacked as a {kind}: {reason}") from error
     if fault:
@@ -78,16 +80,16 @@ def extract(archive: Path, folder: Path, *, shown: str | None = None) -> None:
 
 
 def fair_size(packed: int) -> int:
-    """Return the bytes that a model may unpack to which is packed into so many."""
+    """Return how many bytes an archive of `packed` bytes may unpack to."""
     return min(MAX_BYTES, packed * _MAX_RATIO + _ALWAYS_FINE)
 
 
 def zip_fault(packed: zipfile.ZipFile, size: int) -> str | None:
-    """Return what is wrong with a zip's entries as one clause; nothing of them is read.
+    """Return what is wrong with a zip's entries as one clause, or None; does not read them.
 
     Args:
         packed: The archive.
-        size: Its bytes.
+        size: Its size in bytes.
     """
     gate = _Gate(size)
     for entry in packed.infolist():
@@ -95,20 +97,20 @@ def zip_fault(packed: zipfile.ZipFile, size: int) -> str | None:
         if entry.flag_bits & _ENCRYPTED:
             return f"its entry {entry.filename!r} is encrypted"
         if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            return f"its entry {entry.filename!r} is compressed in a way that is no zip's usual one"
+            return f"its entry {entry.filename!r} is compressed in a way that is unusual for a zip"
         plain = kind in (0, stat.S_IFREG, stat.S_IFDIR)
-        # ZipInfo cuts names at a null byte.
+        # `filename` is cut off at a null byte; `orig_filename` is not.
         if fault := gate.fault(entry.orig_filename, entry.file_size, entry.is_dir(), plain):
             return fault
     return None
 
 
 class _Gate:
-    """Looks at entries one after another, before they are read.
+    """Checks entries one after another, before they are read.
 
     Args:
-        packed: Bytes of the archive.
-        room: Bytes that may be written; None where nothing will be.
+        packed: Size of the archive in bytes.
+        room: How many bytes may be written; None if nothing will be written.
     """
 
     def __init__(self, packed: int, room: int | None = None) -> None:
@@ -119,7 +121,7 @@ class _Gate:
         self._total = 0
 
     def fault(self, name: str, size: int, is_folder: bool, is_plain: bool) -> str | None:
-        """Return why an entry is not let through."""
+        """Return why an entry is refused, or None."""
         self._count += 1
         self._total += size
         path = PurePosixPath(name)
@@ -127,20 +129,20 @@ class _Gate:
             f"its entry {name!r} points outside the archive": path.is_absolute()
             or ".." in path.parts,
             f"its entry {name!r} is a link or a device": not is_plain,
-            f"its entry {name!r} has a name that not every system takes": _is_odd(path),
+            f"its entry {name!r} has a name that not every system accepts": _is_odd(path),
             f"it holds more than {_MAX_MEMBERS:,} entries": self._count > _MAX_MEMBERS,
             f"it unpacks to more than {MAX_BYTES >> 30} GiB": self._total > MAX_BYTES,
-            f"it unpacks to more than {_MAX_RATIO} times its size, as no model does": self._total
+            f"it unpacks to more than {_MAX_RATIO} times its size, which no model does": self._total
             > self._limit,
             "the disk has no room for what it unpacks to": self._room is not None
             and self._total > self._room,
-            f"its entry {name!r} comes twice, or differs from another by case alone": not is_folder
+            f"its entry {name!r} occurs twice, or differs from another only in case": not is_folder
             and self._is_known(path),
         }
         return next((fault for fault, found in faults.items() if found), None)
 
     def _is_known(self, path: PurePosixPath) -> bool:
-        """Tell whether a file has been before, on disks that do not tell case apart."""
+        """Tell whether a file of this name came before, on disks that ignore case."""
         folded = unicodedata.normalize("NFC", str(path)).casefold()
         known = folded in self._names
         self._names.add(folded)
@@ -158,7 +160,7 @@ def _room(folder: Path) -> int:
 
 
 def _extract_zip(packed: zipfile.ZipFile, archive: Path, folder: Path) -> str | None:
-    """Unpack, or return why not."""
+    """Unpack a zip, or return what is wrong with it."""
     size = archive.stat().st_size
     if fault := zip_fault(packed, size):
         return fault
@@ -170,14 +172,14 @@ def _extract_zip(packed: zipfile.ZipFile, archive: Path, folder: Path) -> str | 
             target.mkdir(parents=True, exist_ok=True)
             continue
         target.parent.mkdir(parents=True, exist_ok=True)
-        # It ends at the size that was declared, and its checksum is compared there.
+        # Reading ends at the declared size, and zipfile compares the checksum there.
         with packed.open(entry) as source, target.open("xb") as file:
             shutil.copyfileobj(source, file, _CHUNK)
     return None
 
 
 def _extract_tar(archive: Path, folder: Path) -> str | None:
-    """Unpack, or return why not."""
+    """Unpack a tar, or return what is wrong with it."""
     gate = _Gate(archive.stat().st_size, _room(folder))
     with _decompressed(archive) as content, tarfile.open(fileobj=content, mode="r:") as tar:
         for member in tar:
@@ -188,14 +190,14 @@ def _extract_tar(archive: Path, folder: Path) -> str | None:
                 tar.extract(member, folder, filter="data")
             else:
                 tar.extract(member, folder, set_attrs=False)
-        # The checksum comes last, behind all that tarfile reads.
+        # The checksum comes last, after everything that tarfile reads.
         while content.read(_CHUNK):
             pass
     return None
 
 
 class _Bounded(io.RawIOBase):
-    """A tar's content, of which nobody gets much at once, nor more than files may have."""
+    """A tar's content with limits: on the bytes of one read, and on all bytes together."""
 
     def __init__(self, content: IO[bytes], limit: int) -> None:
         self._content = content
@@ -203,11 +205,11 @@ class _Bounded(io.RawIOBase):
 
     def read(self, size: int = -1, /) -> bytes:
         if not 0 <= size <= _MAX_READ:
-            raise tarfile.ReadError("a name in it is as long as no name is")
+            raise tarfile.ReadError("a name in it is far too long")
         piece = self._content.read(size)
         self._left -= len(piece)
         if self._left < 0:
-            raise tarfile.ReadError("it goes on and on behind its files")
+            raise tarfile.ReadError("it has far too many bytes after its files")
         return piece
 
     def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:

@@ -1,7 +1,7 @@
-"""The models that have a name here: where they lie, how they are fed, what is published.
+"""The models that this tool knows by name: their sources, input and published figures.
 
-Multiply-adds, parameters and top-1 (ImageNet validation, single crop) are the figures
-that the authors publish with the checkpoints; each row names its table in `published`.
+Multiply-adds, parameters and top-1 (ImageNet validation, single crop) are the figures that the
+authors published with the checkpoints; `published` names the table of each entry.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Entry:
         return round(self.parameters * 4e6)
 
     def declare(self) -> Declared:
-        """Say what is known of the model before its graph is read."""
+        """Return what is known about the model before its graph is read."""
         return Declared(
             name=self.name,
             licence=self.licence,
@@ -137,7 +137,7 @@ VGG16 = Entry(
     published="Howard et al. 2017, table 8 (accuracy); Simonyan & Zisserman 2014 (size)",
     licence="CC-BY-4.0",
 )
-"""Not for building: the row that shows why this catalogue is one of MobileNets."""
+"""Cannot be built; a row for comparison, which shows why the catalogue lists MobileNets."""
 
 ENTRIES: Mapping[str, Entry] = {
     entry.name: entry

@@ -1,4 +1,4 @@
-"""What every source on the network has in common: from an archive to a whole entry kept."""
+"""What all network sources share: download an archive, check it, and keep it in the cache."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from toolchain.progress import Progress
     from toolchain.sources.retries import NetworkPolicy
 
-_TAR, _TAR_AT = b"ustar", 257  # how a plain tar says what it is, and where
+_TAR, _TAR_AT = b"ustar", 257  # the mark of an uncompressed tar, and its offset
 
 Get = Callable[..., None]
-"""`http_client.download` for one attempt; the address, the file and options are to be added."""
+"""`http_client.download` for one attempt; the caller adds the address, the file and options."""
 
 
 def through_store(
@@ -33,23 +33,22 @@ def through_store(
     policy: NetworkPolicy,
     progress: Progress,
 ) -> Path:
-    """Return the SavedModel folder of a handle, downloaded unless a whole one is kept.
+    """Return the SavedModel folder of a handle, downloaded unless a whole copy is cached.
 
-    What a host sent is kept by its handle alone, whatever version of this tool fetched it: it
-    is what results are made of and none itself, and asking again may bring other bytes or
-    nothing. Nothing wrong is served for that: a kept copy is held against its manifest, looked
-    over as if it had just come, and compared with the pinned digest by the caller; and all
-    that is made of it is kept by the fingerprint of what made it.
+    The cache key is the handle alone, without a fingerprint: a download does not depend on this
+    tool's version, and another download may bring other bytes or fail. This is safe, because a
+    cached copy is compared with its manifest and checked like a new download, the caller compares
+    it with the pinned digest, and all results made from it are keyed by fingerprints.
 
     Args:
         kind: Kind of the store's entry.
         handle: The canonical handle.
-        attempt: Tries once: gets a folder and what downloads, returns the folder with the
-            model under the one it got, which keeps its name. Each attempt gets the same
-            folder, with what earlier ones left in it.
-        store: Where models are kept.
-        policy: How often and how long to try.
-        progress: Hears of repeated attempts and of damaged entries.
+        attempt: Tries once. It gets a scratch folder and a function that downloads, and returns
+            the model's folder, which must be below the scratch folder and keeps its name. Each
+            attempt gets the same scratch folder, with what earlier attempts left in it.
+        store: The cache.
+        policy: How often to try, and for how long.
+        progress: Told of retries and damaged entries.
 
     Raises:
         UnreachableError: Nothing answered.
@@ -61,7 +60,7 @@ def through_store(
     with store.lock(f"{kind} {handle}", doing=f"fetching {handle}", progress=progress):
         if (kept := _whole(store.get(kind, key))) is None:
             if store.has(kind, key):
-                progress.say(f"The kept copy of {handle} is damaged; fetching it anew")
+                progress.say(f"The cached copy of {handle} is damaged; fetching it again")
             with store.put(kind, key) as content, store.scratch() as scratch:
 
                 def once(deadline: float) -> None:
@@ -74,7 +73,7 @@ def through_store(
                     )
                     found = attempt(scratch, get)
                     if (wrong := saved_model.fault(found)) is not None:
-                        raise AttemptError(f"what came is no whole SavedModel: {wrong}")
+                        raise AttemptError(f"what came is not a whole SavedModel: {wrong}")
                     found.rename(content / found.name)
 
                 retries.with_retries(handle, once, policy=policy, progress=progress)
@@ -84,15 +83,15 @@ def through_store(
 
 
 def unpacked(url: str, folder: Path, get: Get) -> Path:
-    """Return a folder with the content of the archive at an http(s) address.
+    """Download and unpack the archive at an http(s) address, and return the folder.
 
     Args:
         url: The address.
-        folder: Where the content goes; the archive is left beside it.
-        get: What downloads.
+        folder: Where to unpack it; the archive is left beside it.
+        get: The function that downloads.
 
     Raises:
-        AttemptError: It did not come, or is no archive of a model.
+        AttemptError: The archive did not come, or is not an archive of a model.
         BadInputError: The environment names a proxy or certificates that cannot be used.
     """
     packed = folder.with_name(f"{folder.name}-archive")
@@ -111,17 +110,17 @@ def _expect_archive(head: bytes) -> None:
     if not head:
         raise AttemptError("the server sends an empty file")
     if head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
-        raise AttemptError("the server sends a web page in the place of an archive")
-    raise AttemptError("the server sends something that is no archive")
+        raise AttemptError("the server sends a web page instead of an archive")
+    raise AttemptError("the server sends something that is not an archive")
 
 
 def _whole(kept: Path | None) -> Path | None:
-    """Return a kept folder if what it holds is a whole SavedModel."""
+    """Return a cached folder if it holds a whole SavedModel, else None."""
     if kept is None or [saved_model.fault(folder) for folder in kept.iterdir()] != [None]:
         return None
     return kept
 
 
 def is_kept(store: Store, kind: str, handle: str) -> bool:
-    """Tell whether the store has a whole copy of the model of a canonical handle."""
+    """Tell whether a whole copy of a canonical handle's model is cached."""
     return _whole(store.get(kind, digest.of_bytes(handle.encode()))) is not None

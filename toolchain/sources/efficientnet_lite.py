@@ -1,8 +1,8 @@
 """EfficientNet-Lite0 as a Keras model, with weights from a PyTorch state dict.
 
-EfficientNet (Tan & Le 2019, arXiv:1905.11946) without squeeze-and-excitation and with
-ReLU6 for swish: MobileNetV2's inverted residuals (Sandler et al. 2018, arXiv:1801.04381)
-at a scaled width and depth. Stem and head keep their width in every Lite variant.
+This is EfficientNet (Tan & Le 2019, arXiv:1905.11946) without squeeze-and-excitation and with
+ReLU6 instead of swish: MobileNetV2's inverted residuals (Sandler et al. 2018, arXiv:1801.04381)
+with scaled width and depth. Stem and head have the same width in every Lite variant.
 """
 
 from __future__ import annotations
@@ -120,7 +120,7 @@ def _named(name: str) -> str:
 
 
 class _Weights:
-    """Hands the state's arrays to layers and sees that each is used once."""
+    """Copies the state's arrays to layers, and checks that each is used once."""
 
     def __init__(self, arrays: dict[str, np.ndarray[Any, Any]]) -> None:
         self._arrays = arrays
@@ -134,12 +134,12 @@ class _Weights:
             layer.set_weights(values)
         except (KeyError, ValueError) as error:
             raise BadInputError(
-                f"the checkpoint is no EfficientNet-Lite0: {' and '.join(names)} missing or "
+                f"the checkpoint is not an EfficientNet-Lite0: {' and '.join(names)} missing or "
                 "of another shape"
             ) from error
 
     def check_all_used(self) -> None:
         if self._arrays:
             raise BadInputError(
-                f"the checkpoint is no EfficientNet-Lite0: {min(self._arrays)} is left over"
+                f"the checkpoint is not an EfficientNet-Lite0: {min(self._arrays)} is left over"
             )

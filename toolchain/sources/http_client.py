@@ -1,4 +1,4 @@
-"""The HTTP client for models: redirects, resumption, and an end to slow downloads."""
+"""The HTTP client for models: follows redirects, resumes downloads, and ends slow ones."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ if TYPE_CHECKING:
     from toolchain.sources.http_request import Response
     from toolchain.sources.retries import NetworkPolicy
 
-_TICK = 0.25  # seconds between two looks at the pace of a download
+_TICK = 0.25  # seconds between two checks of a download's speed; chosen, not measured
 _MOST_REDIRECTS = 10
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-")
 
 
 def ask(url: str, policy: NetworkPolicy) -> tuple[bytes, int | None]:
-    """Return the first bytes of what is at an http(s) address, and its length if it is said.
+    """Return the first bytes at an http(s) address, and the length if the server tells it.
 
     Raises:
-        AttemptError: Nothing useful came.
+        AttemptError: The request failed.
         BadInputError: The environment names a proxy or certificates that cannot be used.
     """
     with _opened(url, {}, policy, math.inf) as response:
@@ -53,25 +53,25 @@ def download(
     expect: Callable[[bytes], None] | None = None,
     limit: int = MAX_BYTES,
 ) -> None:
-    """Write what is at an http(s) address to a file.
+    """Download the content at an http(s) address to a file.
 
     If an earlier call for the same file was cut off and the host can send a part of the same
     content, only the rest is fetched. The content's ETag is kept beside the file for that.
 
     Args:
         url: The address. Redirects are followed, but never from https to http.
-        path: Where the content goes.
-        label: What the progress is called.
-        policy: How slow the host may be.
-        deadline: The moment of `time.monotonic()` by which it must be done.
-        progress: Hears of the bytes that came.
-        headers: Headers for the address's own host; none of them follows to another.
-        if_refused: The remedy if the server wants to know who asks.
-        expect: Looks at the first bytes; raises an `AttemptError` if they are the wrong kind.
-        limit: The most bytes that are accepted.
+        path: The file to write.
+        label: Label of the progress bar.
+        policy: The time limits.
+        deadline: When it must be done, in `time.monotonic()`.
+        progress: Told of the bytes that came.
+        headers: Headers for the address's own host; redirects to other hosts do not get them.
+        if_refused: The remedy if the server asks for credentials.
+        expect: Checks the first bytes; raises an `AttemptError` if they are of the wrong kind.
+        limit: The most bytes to accept.
 
     Raises:
-        AttemptError: It did not come, or not whole.
+        AttemptError: The content did not come, or not completely.
         BadInputError: The environment names a proxy or certificates that cannot be used.
     """
     kept = path.with_name(f"{path.name}.etag")
@@ -90,7 +90,7 @@ def download(
             progress.track(label, total, "bytes") as tracker,
             _watched(response, file.tell, deadline),
         ):
-            # Only a strong ETag says that two answers are the same bytes (RFC 9110, 13.1.5).
+            # Only a strong ETag means that two answers have the same bytes (RFC 9110, 13.1.5).
             if (etag := response.raw.headers.get("ETag", "")).startswith('"') and etag.isascii():
                 kept.write_text(etag, "ascii")
             tracker.advance(begin)
@@ -103,14 +103,16 @@ def download(
 
 
 def _begin(response: Response, asked: int, etag: str) -> int:
-    """Return which byte of the whole content an answer begins with."""
+    """Return the offset in the whole content at which an answer begins."""
     if response.raw.status != http.HTTPStatus.PARTIAL_CONTENT:
         return 0
     found = _CONTENT_RANGE.match(response.raw.headers.get("Content-Range", ""))
     same = response.raw.headers.get("ETag", etag) == etag
     if not asked or found is None or int(found[1]) != asked or not same:
         raise AttemptError(
-            "the server sends another part than the missing one", retries.TRY_LATER, transient=True
+            "the server sends another part than the one asked for",
+            retries.TRY_LATER,
+            transient=True,
         )
     return asked
 
@@ -124,15 +126,15 @@ def _opened(
     if_refused: str = retries.CHECK_HANDLE,
     part: Mapping[str, str] | None = None,
 ) -> Iterator[Response]:
-    """Follow redirects and give the answer; raise for an error status.
+    """Follow redirects and yield the answer; raise for an error status.
 
     Args:
         url: The address.
         headers: Headers for the address's own host.
-        policy: How slow hosts may be.
-        deadline: The moment of `time.monotonic()` to be done by.
-        if_refused: The remedy if the server wants to know who asks.
-        part: Headers for every host, which say what part is wanted.
+        policy: The time limits.
+        deadline: When it must be done, in `time.monotonic()`.
+        if_refused: The remedy if the server asks for credentials.
+        part: Headers for every host, which ask for a part of the content.
     """
     asked = url
     for _ in range(_MOST_REDIRECTS):
@@ -152,34 +154,34 @@ def _opened(
 
 
 def _following(url: str, target: str) -> str:
-    """Return where a redirect leads.
+    """Return the address that a redirect leads to.
 
     Raises:
-        AttemptError: It is no address that may be followed.
+        AttemptError: The address must not be followed.
     """
     try:
         following = urllib.parse.urljoin(url, target)
         scheme, host, _ = http_request.origin(following)
     except ValueError as error:
-        raise AttemptError(f"the server redirects to what is no address ({error})") from error
+        raise AttemptError(f"the server redirects to an invalid address ({error})") from error
     if scheme not in http_request.PORTS or not host:
         raise AttemptError(f"the server redirects to {scheme}:, which is not followed")
     if scheme == "http" and url.startswith("https:"):
         raise AttemptError(
-            f"the server redirects from https to http://{host}, where anybody on the way could "
-            "change what comes"
+            f"the server redirects from https to http://{host}, where others on the network could "
+            "change the download"
         )
     return following
 
 
 @contextlib.contextmanager
 def _watched(response: Response, received: Callable[[], int], deadline: float) -> Iterator[None]:
-    """Shut the connection down while the block reads from it, if that is too slow.
+    """Shut the connection down if reading from it within the block is too slow.
 
     Args:
         response: The answer that is read.
-        received: Tells how many bytes have come.
-        deadline: The moment of `time.monotonic()` to be done by.
+        received: Returns how many bytes have come.
+        deadline: When it must be done, in `time.monotonic()`.
     """
     policy = response.policy
     window = policy.stall_timeout

@@ -1,6 +1,7 @@
 """One GET request, with time limits and with the proxy and certificates of the environment.
 
-urllib3 connects, speaks TLS and reads the body. Its errors become sentences for the user here.
+urllib3 connects, handles TLS and reads the body. This module turns its errors into sentences for
+the user.
 """
 
 from __future__ import annotations
@@ -34,30 +35,31 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 
 HEAD_BYTES = 512
-"""Enough to know HTML, compressed data and a tar header by."""
+"""Enough to recognise HTML, compressed data and a tar header."""
 PORTS = {"http": 80, "https": 443}
 
 
 @dataclass(frozen=True)
 class Response:
-    """An answer whose body is still to be read."""
+    """An answer whose body is not read yet, except for its first bytes."""
 
     raw: urllib3.BaseHTTPResponse
     head: bytes
-    """The first `HEAD_BYTES` bytes of the body, or all of a shorter one; none of a refusal's."""
+    """The first `HEAD_BYTES` bytes of the body, or all of a shorter body; empty for a redirect or
+    an error status."""
     policy: NetworkPolicy
 
     @property
     def length(self) -> int | None:
-        """Bytes of the body, where the server says it."""
+        """Length of the body in bytes; None if the server does not tell it."""
         length = self.raw.headers.get("Content-Length", "")
         return int(length) if length.isdecimal() else None
 
     def pieces(self) -> Iterator[bytes]:
-        """Give the body as it comes, the head first.
+        """Yield the body in pieces as it comes, starting with the head.
 
         Raises:
-            AttemptError: It was cut off, or nothing came for too long.
+            AttemptError: The body was cut off, or nothing came for too long.
         """
         yield self.head
         try:
@@ -65,7 +67,7 @@ class Response:
                 yield piece
         except exceptions.ReadTimeoutError as error:
             raise retries.stalled(0, _silence(self.policy)) from error
-        # ValueError: so Python says that another thread has closed a TLS connection.
+        # Python raises ValueError if another thread has closed a TLS connection.
         except (exceptions.HTTPError, OSError, ValueError) as error:
             raise AttemptError(
                 "the download was cut off", retries.TRY_LATER, transient=True
@@ -79,16 +81,16 @@ def origin(url: str) -> tuple[str, str | None, int | None]:
 
 
 def get(url: str, headers: Mapping[str, str], policy: NetworkPolicy, deadline: float) -> Response:
-    """Return what a URL answers to one GET, whatever its status; redirects are not followed.
+    """Return the answer to one GET, of any status; redirects are not followed.
 
     Raises:
-        AttemptError: Nothing answers, or not in HTTP, or too slowly.
+        AttemptError: There is no answer, or it is not HTTP, or it is too slow.
         BadInputError: The environment names a proxy or certificates that cannot be used.
     """
     proxy = _proxy(url)
     _, host, port = origin(proxy or url)
     peer = f"{'the proxy ' if proxy else ''}{host}:{port}"
-    # A socket's time-out counts from the last byte, so headers could trickle in for ever.
+    # A socket's time-out restarts with every byte, so headers could trickle in for ever.
     limit = 2 * policy.connect_timeout + policy.answer_timeout
     try:
         return _within(
@@ -125,12 +127,12 @@ def _get(
 
 
 def _silence(policy: NetworkPolicy) -> float:
-    """Return the time-out of one read. The stricter limits are checked outside the socket."""
+    """Return the time-out of one read; the stricter limits are checked outside the socket."""
     return max(policy.answer_timeout, policy.stall_timeout)
 
 
 def _look_up(url: str, policy: NetworkPolicy) -> None:
-    """Check that a name server knows the host; the system's look-up may take half a minute."""
+    """Check that the host name resolves; the system's own look-up may take half a minute."""
     _, host, port = origin(url)
     limit = policy.connect_timeout
     try:
@@ -155,7 +157,7 @@ def _proxy(url: str) -> str | None:
     scheme, host, _ = origin(proxy)
     if scheme not in PORTS or not host:
         raise BadInputError(
-            f"the proxy for {parts.scheme} addresses is no HTTP proxy; write "
+            f"the proxy for {parts.scheme} addresses is not an HTTP proxy; write "
             f"{parts.scheme.upper()}_PROXY=http://HOST:PORT"
         )
     return proxy
@@ -176,9 +178,9 @@ def _pool(proxy: str | None) -> urllib3.PoolManager:
 
 
 def _tls() -> ssl.SSLContext:
-    """Return which certificates are trusted.
+    """Return a TLS context with the trusted certificates.
 
-    OpenSSL reads the system's, or those of SSL_CERT_FILE and SSL_CERT_DIR, by itself.
+    OpenSSL itself reads those of the system, or of SSL_CERT_FILE and SSL_CERT_DIR.
 
     Raises:
         BadInputError: REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE cannot be read.
@@ -199,22 +201,22 @@ def _tls() -> ssl.SSLContext:
 
 
 def _fault(error: Exception, peer: str, policy: NetworkPolicy) -> AttemptError:
-    """Return the sentence for an error of urllib3's before the body.
+    """Return the error to raise for an error of urllib3 that came before the body.
 
     Args:
         error: The error.
-        peer: The host or proxy that was asked, as the sentence names it.
-        policy: The time limits that held.
+        peer: How the sentence names the host or proxy that was asked.
+        policy: The time limits.
     """
     cause = error.original_error if isinstance(error, exceptions.ProxyError) else error
-    if isinstance(cause, exceptions.NewConnectionError):  # a ConnectTimeoutError, too
+    if isinstance(cause, exceptions.NewConnectionError):  # first: it is a ConnectTimeoutError too
         said = getattr(cause.__cause__, "strerror", None) or cause
         return _unreachable(f"{peer} cannot be reached ({said})")
     if isinstance(cause, exceptions.ConnectTimeoutError):
         return _unreachable(f"{peer} did not answer within {policy.connect_timeout:g} s")
     if isinstance(cause, TimeoutError | exceptions.ReadTimeoutError):
         return AttemptError(
-            f"{peer} sent next to nothing for {policy.answer_timeout:g} s",
+            f"{peer} sent almost nothing for {policy.answer_timeout:g} s",
             retries.TRY_LATER,
             transient=True,
             unreachable=True,
@@ -223,11 +225,12 @@ def _fault(error: Exception, peer: str, policy: NetworkPolicy) -> AttemptError:
 
 
 def _broken(why: object, peer: str) -> AttemptError:
-    """Return the sentence for a connection that was made and then failed."""
+    """Return the error to raise for a connection that was made and then failed."""
     if isinstance(why, ssl.SSLCertVerificationError):
         return AttemptError(
             f"its certificate cannot be verified ({why.verify_message})",
-            "check the clock of this machine, and set SSL_CERT_FILE where a proxy signs anew",
+            "check the clock of this machine, and set SSL_CERT_FILE if a proxy replaces "
+            "certificates",
         )
     if isinstance(why, ConnectionError | http.client.IncompleteRead):
         return AttemptError("the connection was cut", retries.TRY_LATER, transient=True)
@@ -246,21 +249,21 @@ def _unreachable(cause: str) -> AttemptError:
 
 
 def _within(seconds: float, work: Callable[[], _T]) -> _T:
-    """Return what `work` returns, or stop waiting for it.
+    """Run `work` in a thread and return its result, waiting `seconds` at most.
 
     Raises:
-        TimeoutError: It took longer; its thread is left to end by itself.
+        TimeoutError: It took longer; the thread is left to end by itself.
     """
     future: concurrent.futures.Future[_T] = concurrent.futures.Future()
 
     def run() -> None:
         try:
             future.set_result(work())
-        except BaseException as error:  # noqa: BLE001 - handed over to the thread that waits
+        except BaseException as error:  # noqa: BLE001 - passed to the waiting thread
             future.set_exception(error)
 
     threading.Thread(target=run, daemon=True).start()
     try:
         return future.result(max(0.0, seconds))
-    except concurrent.futures.TimeoutError as error:  # TimeoutError itself from 3.11 on
+    except concurrent.futures.TimeoutError as error:  # the same as TimeoutError from 3.11 on
         raise TimeoutError from error

@@ -1,7 +1,7 @@
-"""Models on Kaggle, where TF Hub's have moved.
+"""Models on Kaggle, which now also hosts the models of TF Hub.
 
 Kaggle's public API answers a GET of `/api/v1/models/HANDLE/download` with a redirect to the
-model's archive, and one of `/api/v1/models/HANDLE/get`, without a version, with the newest one.
+model's archive. A GET of `/api/v1/models/HANDLE/get`, without a version, tells the newest version.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _ENVIRONMENTS = {
     "LOCALHOST": "http://localhost",
     "TEST": "http://localhost:7777",
 }
-_ANSWER_BYTES = 1 << 20  # of an answer that is no model
+_ANSWER_BYTES = 1 << 20  # the most bytes of an answer in JSON; chosen, not measured
 _HOSTS = frozenset({"kaggle.com", "www.kaggle.com"})
 _SLUG = r"[A-Za-z0-9](?:[\w.-]*[A-Za-z0-9])?"
 _SHORT = re.compile(
@@ -47,15 +47,15 @@ _LONG = re.compile(
     rf"/variations/(?P<variation>{_SLUG})(?:/versions/(?P<version>[1-9]\d{{0,8}}))?",
     re.ASCII,
 )
-# The frameworks whose models are SavedModels, as Kaggle's own client writes them.
+# The frameworks whose models are SavedModels, spelt as in Kaggle's own client.
 _FRAMEWORKS = {"tensorflow1": "tensorFlow1", "tensorflow2": "tensorFlow2"}
 
 
 def recognises(handle: str) -> bool:
-    """Tell whether a handle says of itself that it is Kaggle's.
+    """Tell whether a word can only be a Kaggle handle.
 
-    The canonical form does, by the framework in its midst: pins and messages show it, and
-    what is shown can be pasted.
+    The canonical form counts too, because of the framework in it. It is shown in the lock file and
+    in messages, so users may copy it from there.
     """
     text = handle.strip()
     if text.startswith(PREFIX) or _on_page(text) is not None:
@@ -65,13 +65,13 @@ def recognises(handle: str) -> bool:
 
 
 def canonical(handle: str) -> str:
-    """Return `owner/model/framework/variation[/version]` for any way to write it.
+    """Return a handle in its canonical form, `owner/model/framework/variation[/version]`.
 
-    These are `kaggle:` before that form, the form itself, and the address of the model's
-    page in its long and short form.
+    It may be given in that form, with or without `kaggle:` before it, or as the long or short
+    address of the model's page.
 
     Raises:
-        BadInputError: It names no model, or one for another framework than TensorFlow.
+        BadInputError: It is not a handle, or names a model for another framework than TensorFlow.
     """
     text = handle.strip()
     path = _on_page(text)
@@ -81,30 +81,30 @@ def canonical(handle: str) -> str:
     match = _LONG.fullmatch(text) or _SHORT.fullmatch(text)
     if match is None:
         raise BadInputError(
-            f"{handle!r} is no Kaggle model; write "
+            f"{handle!r} is not a Kaggle model; write "
             f"{PREFIX}owner/model/tensorFlow2/variation/version"
         )
     framework = _FRAMEWORKS.get(match["framework"].lower())
     if framework is None:
         raise BadInputError(
-            f"{handle} is a model for {match['framework']}, and this tool reads TensorFlow's "
-            "SavedModels; choose its tensorFlow2 variation"
+            f"{handle} is a model for {match['framework']}, but this tool reads SavedModels of "
+            "TensorFlow; choose its tensorFlow2 variation"
         )
     version = f"/{match['version']}" if match["version"] else ""
     return f"{match['model']}/{framework}/{match['variation']}{version}"
 
 
 def fetch(handle: str, *, store: Store, policy: NetworkPolicy, progress: Progress) -> Fetched:
-    """Return the model of a Kaggle handle, downloaded unless a whole copy is kept.
+    """Return the model of a Kaggle handle, downloaded unless a whole copy is cached.
 
-    A handle without a version stands for the newest at its first fetch, and for that one
-    as long as it is kept; `source` names the version always.
+    A handle without a version means the newest version at its first fetch, and the same version
+    as long as that copy is cached. `source` always names the version.
 
     Raises:
-        BadInputError: The handle names no TensorFlow model on Kaggle, or the environment a
-            service, credentials, a proxy or certificates that cannot be used.
+        BadInputError: The handle does not name a TensorFlow model on Kaggle; or the environment
+            names a service, credentials, a proxy or certificates that cannot be used.
         UnreachableError: Nothing answered.
-        SourceError: The model is not there, needs consent, or is no SavedModel.
+        SourceError: The model does not exist, needs consent, or is not a SavedModel.
     """
     wanted = canonical(handle)
     named = _SHORT.fullmatch(wanted)
@@ -119,7 +119,7 @@ def fetch(handle: str, *, store: Store, policy: NetworkPolicy, progress: Progres
             if_refused=f"accept its terms at {page}, and set KAGGLE_USERNAME and "
             "KAGGLE_KEY or save kaggle.json in ~/.kaggle",
         )
-        # The store keeps a model in a folder named by its version.
+        # In the cache, the model's folder is named by its version.
         newest = version or _newest(f"{models}/{wanted}/get", scratch / "newest.json", get)
         path = wanted if version else f"{wanted}/{newest}"
         return download.unpacked(f"{models}/{path}/download", scratch / newest, get)
@@ -134,11 +134,11 @@ def fetch(handle: str, *, store: Store, policy: NetworkPolicy, progress: Progres
 
 
 def origin() -> str:
-    """Return where Kaggle's API is, as `https://host`.
+    """Return the address of Kaggle's API, as `https://host`.
 
     Raises:
-        BadInputError: KAGGLE_API_ENVIRONMENT, by which Kaggle's own tools are sent elsewhere,
-            says something that is not known.
+        BadInputError: KAGGLE_API_ENVIRONMENT, which redirects Kaggle's own tools, has an unknown
+            value.
     """
     environment = os.environ.get("KAGGLE_API_ENVIRONMENT", "PROD")
     if (found := _ENVIRONMENTS.get(environment)) is None:
@@ -165,7 +165,7 @@ def _newest(url: str, path: Path, get: Get) -> str:
 
 
 def _on_page(text: str) -> str | None:
-    """Return the path of an address of Kaggle's, None for anything else."""
+    """Return the path of an address on Kaggle; None for anything else."""
     try:
         parts = urllib.parse.urlsplit(text)
     except ValueError:

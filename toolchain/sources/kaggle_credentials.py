@@ -1,4 +1,4 @@
-"""Who the user is on Kaggle, told by the variables and files that Kaggle's own tools read."""
+"""The user's Kaggle credentials, from the variables and files that Kaggle's own tools read."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from toolchain.errors import BadInputError
 
 
 def headers() -> dict[str, str]:
-    """Return the headers that say who asks; none where nothing is set up.
+    """Return the HTTP headers with the credentials; none if there are no credentials.
 
-    In this order: the token in KAGGLE_API_TOKEN, or in the file that it names; the token in
-    ~/.kaggle/access_token; KAGGLE_USERNAME with KAGGLE_KEY; kaggle.json in KAGGLE_CONFIG_DIR or
-    ~/.kaggle.
+    The first of these counts: the token in KAGGLE_API_TOKEN, or in the file that it names; the
+    token in ~/.kaggle/access_token; KAGGLE_USERNAME with KAGGLE_KEY; kaggle.json in
+    KAGGLE_CONFIG_DIR or ~/.kaggle.
 
     Raises:
-        BadInputError: What is set up cannot be read, or is no token or key.
+        BadInputError: The credentials cannot be read, or are not a token or a key.
     """
     home = Path("~/.kaggle").expanduser()
     if token := _token(home):
         if not (token.isascii() and token.isprintable()):
             raise BadInputError(
-                "the token in KAGGLE_API_TOKEN or ~/.kaggle/access_token is none of Kaggle's; "
+                "the token in KAGGLE_API_TOKEN or ~/.kaggle/access_token is not a Kaggle token; "
                 "copy it again from Kaggle's settings"
             )
         return {"Authorization": f"Bearer {token}"}
@@ -57,7 +57,7 @@ def _token(home: Path) -> str | None:
 def _is_file(text: str) -> bool:
     try:
         return Path(text).is_file()
-    except OSError:  # too long for a name, as tokens may be
+    except OSError:  # a token may be too long for a file name
         return False
 
 
@@ -66,5 +66,5 @@ def _read(file: Path) -> str:
         return file.read_text("utf-8")
     except (OSError, UnicodeError) as error:
         raise BadInputError(
-            f"{file} with your Kaggle credentials cannot be read ({error}); mend or remove it"
+            f"{file} with your Kaggle credentials cannot be read ({error}); fix or remove it"
         ) from error

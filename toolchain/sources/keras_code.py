@@ -1,12 +1,12 @@
-"""Tells which parts of a Keras model's configuration run more than a network when it is loaded.
+"""Finds the parts of a Keras model's configuration that run other code when it is loaded.
 
-Lambda holds marshalled Python code; some layers open files that the configuration names; a
-configuration may ask for any function of any module that Python can import; and Keras 2's
-TFOpLambda names any function of TensorFlow. What Keras' own safe mode lets through has changed
-with its versions, so the rule stands here: modules and layers that only compute, and no others.
+A Lambda layer holds marshalled Python code. Some layers open files that the configuration names.
+A configuration may name any function of any module that Python can import, and Keras 2's
+TFOpLambda any function of TensorFlow. What Keras' own safe mode allows differs between versions,
+so this module has its own rule: it allows only modules and layers that are known to only compute.
 
-Layers that somebody wrote are not in the file at all, only their names are. A SavedModel holds
-what they compute, so that is the way out which the sentences here name.
+For custom layers the file holds only their names, not their code. A SavedModel holds what they
+compute, so the messages recommend one.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-# Parts of Keras, behind its package's name, that hold what networks are made of.
+# Modules of Keras, without the package's name, that hold only building blocks of networks.
 _MODULES = (
     *("layers", "models", "initializers", "regularizers", "constraints", "activations"),
     *("dtype_policies", "mixed_precision", "quantizers", "ops", "random"),
-    # Recorded of models that were compiled; not loaded.
+    # Recorded for compiled models; not loaded.
     *("optimizers", "losses", "metrics"),
     # Where Keras 2 keeps its models.
     *("engine.functional", "engine.sequential", "engine.training", "engine.input_layer"),
 )
 _PACKAGES = ("keras", "tf_keras")
-# Layers that Keras' own applications are made of, by the module that defines them. What else is in
-# there are functions that download weights.
+# Layers of Keras' own applications, with the module that defines each. Those modules are not
+# allowed as a whole, because they also hold functions that download weights.
 _APPLICATION_LAYERS = {
     "LayerScale": "applications.convnext",
     "StochasticDepth": "applications.convnext",
@@ -41,7 +41,7 @@ _APPLICATION_LAYERS = {
 }
 # TensorFlow's own initializers, which tf_keras' EfficientNetV2 names; they only compute.
 _TF_INITIALIZERS = "tensorflow.python.ops.init_ops_v2"
-# Keras looks a name without a module up among its own functions.
+# The module of names that Keras looks up among its own functions.
 _BUILT_IN = "builtins"
 _LAMBDAS = frozenset({"Lambda", "__lambda__"})
 # They load other files, or run another library's code.
@@ -50,19 +50,19 @@ _HUB = "KerasLayer"
 _TF_CALLS = frozenset(
     {"TFOpLambda", "SlicingOpLambda", "ClassMethod", "InstanceMethod", "InstanceProperty"}
 )
-# What Keras 2 records for arithmetic between layers; MobileNetV3's hard swish is some.
+# What Keras 2 records for arithmetic between layers, such as MobileNetV3's hard swish.
 _COMPUTING = ("math.", "nn.", "__operators__.", "image.", "clip_by_value", "cast", "reshape")
 
-# How both libraries and their older readers say that they do not know a class or function.
+# How both libraries, and their readers of older formats, report an unknown class or function.
 _UNKNOWN = re.compile(
     r"(?:Could not locate \w+ |Unknown [\w ]+: ?|Could not interpret [\w ]+ identifier: "
     r"|Cannot deserialize object of type )['`]?([^'`\s.]+)"
 )
-_MAX_REASON = 200  # characters of what Keras says; it quotes whole configurations
+_MAX_REASON = 200  # characters of Keras' message to show; it may quote whole configurations
 
 
 def parts(config: Any) -> Iterator[dict[str, Any]]:
-    """Yield every object of a configuration, nested models' included, in order."""
+    """Yield every object of a configuration in order, including those of nested models."""
     waiting = [config]
     while waiting:
         value = waiting.pop()
@@ -75,19 +75,19 @@ def parts(config: Any) -> Iterator[dict[str, Any]]:
 
 @dataclass(frozen=True)
 class Foreign:
-    """A part of a configuration that is more than a network."""
+    """A part of a configuration that could do more than compute."""
 
     named: str
-    """What it is, by its kind and name."""
-    does: str = "runs what the file's author chose when it is loaded"
+    """Its kind and name, for messages."""
+    does: str = "runs code of the file's author when it is loaded"
     layer: bool = False
-    """Whether a layer of Keras can take its place."""
+    """Whether a layer of Keras can replace it."""
 
 
 def foreign(config: Any) -> Foreign | None:
-    """Return the first part of a configuration that is more than a network, if there is one.
+    """Return the first part of a configuration that could do more than compute, or None.
 
-    How the model was compiled is left out: it is not loaded.
+    The compile settings are not checked, because they are not loaded.
     """
     if isinstance(config, dict):
         config = {key: value for key, value in config.items() if key != "compile_config"}
@@ -98,10 +98,16 @@ def foreign(config: Any) -> Foreign | None:
 
 
 def refusal(path: Path, found: Foreign, version: str) -> str:
-    """Say why a file is not loaded, and what to do; `version` is the Keras that wrote it."""
+    """Return a sentence: why a file is not loaded, and what to do.
+
+    Args:
+        path: The file.
+        found: The part that is not allowed.
+        version: Version of the Keras that wrote the file.
+    """
     way_out = f"where the model was trained, {_as_folder(version)}"
     if found.layer:
-        way_out = "replace it by a named layer and save the model again"
+        way_out = "replace it with a named layer and save the model again"
     return (
         f"{path} holds {found.named}, which {found.does}; {way_out}, or give --trust if you know "
         "who made it"
@@ -109,17 +115,24 @@ def refusal(path: Path, found: Foreign, version: str) -> str:
 
 
 def loading_fault(path: Path, error: BaseException, config: Any, version: str) -> str:
-    """Say why Keras could not load a file with this configuration, and what to do."""
+    """Return a sentence: why Keras could not load a file, and what to do.
+
+    Args:
+        path: The file.
+        error: The error of Keras.
+        config: The file's configuration.
+        version: Version of the Keras that wrote the file.
+    """
     way_out = f"where the model was trained, {_as_folder(version)}"
     said = str(error).strip()
     unknown = _UNKNOWN.search(said)
-    # Of a function the libraries say `function`, and its name somewhere in what they quote.
+    # For a function, the libraries report `function`, with its name somewhere in what they quote.
     names = [name for name in _functions(config) if repr(name) in said]
     if unknown and unknown[1] != "function":
         names = [unknown[1]]
     if names:
         return (
-            f"{path} holds {printable(names[0])!r}, which is not a part of Keras {version} and "
+            f"{path} holds {printable(names[0])!r}, which is not part of Keras {version} and "
             f"whose code is not in the file; {way_out}"
         )
     reason = printable(said.partition("\n")[0].rstrip(".")) or type(error).__name__
@@ -129,7 +142,7 @@ def loading_fault(path: Path, error: BaseException, config: Any, version: str) -
 
 
 def _functions(config: Any) -> Iterator[str]:
-    """Yield the names of functions that are not among Keras' own."""
+    """Yield the names of functions that are recorded without a module."""
     for part in parts(config):
         if part.get("class_name") == "function" and part.get("module") == _BUILT_IN:
             yield str(part.get("config"))
@@ -143,18 +156,18 @@ def _as_folder(version: str) -> str:
 
 
 def custom_objects(package: str, *, trusted: bool) -> dict[str, Any]:
-    """Return classes that a file may name and that Keras does not find by itself.
+    """Return the allowed classes that Keras does not find by itself.
 
     Args:
         package: `keras` or `tf_keras`; it must have been imported.
-        trusted: Whether `hub.KerasLayer` is among them, which loads another model from wherever
-            the file says.
+        trusted: Whether to include `hub.KerasLayer`, which loads another model from an address
+            in the file.
     """
     found = {
         name: getattr(importlib.import_module(f"{package}.src.{module}"), name, None)
         for name, module in _APPLICATION_LAYERS.items()
     }
-    if trusted and package == "tf_keras":  # the hub's layer is one of Keras 2
+    if trusted and package == "tf_keras":  # hub.KerasLayer is a layer of Keras 2
         import tensorflow_hub
 
         found["KerasLayer"] = tensorflow_hub.KerasLayer
@@ -164,9 +177,9 @@ def custom_objects(package: str, *, trusted: bool) -> dict[str, Any]:
 
 
 def _operations() -> dict[str, Any]:
-    """Return Keras 3's operations, which it writes into HDF5 files and does not find again.
+    """Return Keras 3's operations, which it writes into HDF5 files but does not find on loading.
 
-    Some bear a layer's name, as `Add` and `Subtract`; the configuration tells which is meant.
+    Some have the name of a layer, such as `Add`; the configuration tells which one is meant.
     """
     from keras import layers
     from keras.src import ops
@@ -184,7 +197,7 @@ def _operations() -> dict[str, Any]:
 
 
 def _either(operation: Any, layer: Any) -> Any:
-    """Return a stand-in for two classes of one name: only a layer can be trained or not."""
+    """Return a stand-in for two classes of one name; only a layer's config has `trainable`."""
 
     def from_config(_: Any, config: dict[str, Any]) -> Any:
         return (layer if "trainable" in config else operation).from_config(config)
@@ -205,7 +218,7 @@ def _foreign(part: dict[str, Any]) -> Foreign | None:
 
 
 def _by_kind(kind: str | None, part: dict[str, Any], inner: dict[str, Any]) -> Foreign | None:
-    """Return a part that is foreign whatever module it says that it is from."""
+    """Return a part that is not allowed, whichever module it claims to come from."""
     name = inner.get("name", kind)
     if kind in _LAMBDAS or part.get("function_type") == "lambda":
         return Foreign(f"the Lambda layer {inner.get('name', 'lambda')!r}", layer=True)
@@ -225,7 +238,7 @@ def _by_kind(kind: str | None, part: dict[str, Any], inner: dict[str, Any]) -> F
 
 
 def _is_network(module: str, kind: str) -> bool:
-    """Tell whether a class is of one of Keras' modules that hold nothing but parts of networks."""
+    """Tell whether a class belongs to a module that holds only building blocks of networks."""
     package, _, below = module.partition(".")
     if module == _TF_INITIALIZERS and kind != "function":
         return True

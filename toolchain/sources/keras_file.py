@@ -1,8 +1,8 @@
 """Turns a Keras model file into a SavedModel.
 
-Two libraries write these files: Keras 3, and Keras 2, kept alive as `tf_keras`. The file
-says which, and is loaded with that one. Loading some layers runs what the file's author chose,
-so the file is looked at before Keras has it (:mod:`toolchain.sources.keras_code`).
+Two libraries write these files: Keras 3, and Keras 2, now maintained as `tf_keras`. The file
+tells which one wrote it, and is loaded with that one. Loading some layers runs code of the file's
+author, so the file is checked before Keras loads it (:mod:`toolchain.sources.keras_code`).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SUFFIXES = (".keras", ".h5", ".hdf5")
-_MAX_CONFIG = 64 << 20  # bytes of JSON; the largest real ones are a few hundred KiB
+_MAX_CONFIG = 64 << 20  # bytes of JSON; chosen: the largest real ones have a few hundred KiB
 _FAULTS = (
     *(OSError, LookupError, ValueError, TypeError, AttributeError, RuntimeError, EOFError),
     *(zipfile.BadZipFile, zlib.error, MemoryError, ArithmeticError),
@@ -37,10 +37,10 @@ class _Header:
 
 
 def foreign_code(path: Path) -> str | None:
-    """Name what of a Keras file runs code of its author's when it is loaded, or return None.
+    """Return the name of a part that runs code of the file's author when it is loaded, or None.
 
     Raises:
-        BadInputError: The file is no Keras model, or holds weights only.
+        BadInputError: The file is not a Keras model, or holds only weights.
     """
     found = keras_code.foreign(_read_header(path).config)
     return None if found is None else found.named
@@ -52,11 +52,11 @@ def export(path: Path, saved_model: Path, *, trusted: bool = False) -> None:
     Args:
         path: A `.keras` archive, or an HDF5 file with the whole model.
         saved_model: The folder to write; it must not exist.
-        trusted: Whether layers that run code of their own may do so.
+        trusted: Whether the file may run code of its author.
 
     Raises:
-        BadInputError: The file is no Keras model, holds weights only, or holds a layer
-            that runs code of its own; or it names other files, or swells without bounds.
+        BadInputError: The file is not a Keras model, holds only weights, would run code of its
+            author, names other files, or unpacks to far more than its size.
     """
     header = _read_header(path)
     if not trusted and (found := keras_code.foreign(header.config)):
@@ -67,14 +67,14 @@ def export(path: Path, saved_model: Path, *, trusted: bool = False) -> None:
         with tensorflow.quiet():
             _export(path, saved_model, header.version, trusted=trusted)
     except Exception as error:
-        # Keras raises whatever its layers raise; all of it means the same to the user.
+        # Keras passes on any error of its layers; for the user all mean that it cannot be loaded.
         raise BadInputError(
             keras_code.loading_fault(path, error, header.config, header.version)
         ) from error
 
 
 def _export(path: Path, saved_model: Path, version: str, *, trusted: bool) -> None:
-    """Write the model's inference: `model.export` would trace augmentation and dropout too."""
+    """Write only the model's inference; `model.export` would include augmentation and dropout."""
     tf = tensorflow.load()
     library, package = tf.keras, "keras"
     if not version.startswith("3."):
@@ -88,7 +88,7 @@ def _export(path: Path, saved_model: Path, version: str, *, trusted: bool) -> No
     def serve(*tensors: Any) -> Any:
         return model(tensors[0] if len(tensors) == 1 else list(tensors), training=False)
 
-    # Nobody trains what is written here, and some gradients of activations cannot be saved.
+    # Gradients are not needed, because the result is not trained, and some cannot be saved.
     options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
 
     def write(batch: int | None) -> None:
@@ -105,14 +105,14 @@ def _export(path: Path, saved_model: Path, version: str, *, trusted: bool) -> No
     try:
         write(None)
     except Exception:
-        # A model that was made for batches of one size may reshape by it.
+        # A model made for one batch size may use it in a reshape.
         if fixed is None:
             raise
         write(fixed)
 
 
 def content_fault(path: Path) -> str | None:
-    """Return what is wrong with a file behind its header."""
+    """Return what is wrong with the content of a Keras file, as one clause, or None."""
     size = path.stat().st_size
     try:
         if not zipfile.is_zipfile(path):
@@ -122,7 +122,7 @@ def content_fault(path: Path) -> str | None:
                 return fault
             for entry in packed.infolist():
                 if entry.filename.endswith(".h5"):
-                    # Unpacked first: HDF5 goes back and forth, which compression makes slow.
+                    # Unpacked first: HDF5 seeks a lot, which is slow in compressed data.
                     with packed.open(entry) as weights, TemporaryFile() as unpacked:
                         shutil.copyfileobj(weights, unpacked)
                         if fault := hdf5.fault(unpacked, entry.file_size):
@@ -139,7 +139,7 @@ def _read_header(path: Path) -> _Header:
         return _read_hdf5(path)
     except _FAULTS as error:
         raise BadInputError(
-            f"{path} is no Keras model file ({_first_line(error)}); "
+            f"{path} is not a Keras model file ({_first_line(error)}); "
             "save the whole model with `model.save('model.keras')`"
         ) from error
 

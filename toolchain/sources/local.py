@@ -20,25 +20,25 @@ if TYPE_CHECKING:
 
 ARCHIVE_SUFFIXES = (".tar.gz", ".tgz", ".tar", ".zip")
 SUFFIXES = (*ARCHIVE_SUFFIXES, *keras_file.SUFFIXES)
-# Python runs what a pickle says when it reads it, and no SavedModel comes as one.
+# Reading a pickle runs any code in it, and SavedModels are never pickles.
 _PICKLES = (".pkl", ".pickle", ".joblib", ".pt", ".pth", ".ckpt", ".dill")
 
 
 def fetch(path: Path, *, store: Store, progress: Progress, trusted: bool = False) -> Fetched:
-    """Return a local model as a SavedModel with what its sidecar says.
+    """Return a local model as a SavedModel, with what its sidecar declares.
 
-    A file is unpacked or exported into the store once per content. The sidecar is
-    `<model>.toml` beside the model, where `<model>` has lost its suffix.
+    A file is unpacked or exported into the cache once per content. The sidecar is the file
+    `<model>.toml` beside the model, where `<model>` is its name without the suffix.
 
     Args:
         path: The folder or file.
-        store: Where files are kept that were unpacked or exported. What was made by running a
-            file's own code is kept apart, and not for those who do not trust it.
-        progress: Hears of files that are read, and of code that is run.
+        store: The cache. Results of running a file's own code have other keys, so they are used
+            only if the user trusts the file.
+        progress: Told of files that are read, and of code that is run.
         trusted: Whether code in the file may be run.
 
     Raises:
-        BadInputError: There is nothing there, or it is no model that can be read.
+        BadInputError: There is nothing at that path, or it cannot be read as a model.
     """
     _expect_model(path)
     if path.name in ("", ".."):  # "." has no name of its own
@@ -62,7 +62,7 @@ def fetch(path: Path, *, store: Store, progress: Progress, trusted: bool = False
     key = digest.of_json([sha256, code])
     foreign = keras_file.foreign_code(path) if trusted and _is_keras(path) else None
     if foreign:
-        progress.warn(f"--trust: {path} holds {foreign}, which is run as you are")
+        progress.warn(f"--trust: {path} holds {foreign}, which runs with your permissions")
         key += "-trusted"
 
     def make(folder: Path) -> None:
@@ -88,7 +88,7 @@ def _read(kept: Path) -> Path:
 
 
 def _expect_model(path: Path) -> None:
-    """See that something is there, of a kind that can be read.
+    """Check that the path is a model of a kind that can be read.
 
     Raises:
         BadInputError: It is not.
@@ -105,13 +105,13 @@ def _expect_model(path: Path) -> None:
         raise BadInputError(f"{path} is neither a file nor a folder; give the path of a model")
     if path.name.lower().endswith(_PICKLES):
         raise BadInputError(
-            f"{path} is a pickle, which runs what its author chose when it is read, and is not "
+            f"{path} is a pickle, which runs code of its author when it is read, so it is not "
             "opened; export the model as a SavedModel or a .keras file where it was trained"
         )
     if not path.name.endswith(SUFFIXES):
         raise BadInputError(
-            f"{path} is no model this tool knows; it reads SavedModel folders and files that "
-            f"end with {', '.join(SUFFIXES)}"
+            f"{path} is not a model that this tool can read; it reads SavedModel folders and files "
+            f"that end with {', '.join(SUFFIXES)}"
         )
 
 

@@ -1,7 +1,7 @@
-"""`toolchain.lock.json`: which bytes a handle stood for when it was first fetched.
+"""The lock file `toolchain.lock.json`: the digest of each model at its first fetch.
 
-A handle names whatever its server sends; the pin makes the second build, on whichever
-machine, either have the same model or fail.
+A server may send another model for the same handle later. With the pinned digest, every later
+build, on any machine, either uses the same model or fails.
 """
 
 from __future__ import annotations
@@ -46,16 +46,16 @@ class Lockfile:
 
     @classmethod
     def load(cls, path: Path) -> Lockfile:
-        """Return the pins in `path`, which need not exist yet.
+        """Return the lock file at `path`, which may not exist yet.
 
         Raises:
-            BadInputError: The file is there and is no lock file.
+            BadInputError: The file exists and is not a lock file.
         """
         _read(path)
         return cls(path)
 
     def get(self, handle: str) -> str | None:
-        """Return the SHA-256 pinned for a canonical handle, if one is.
+        """Return the SHA-256 pinned for a canonical handle, or None.
 
         Raises:
             BadInputError: The file has become unreadable.
@@ -64,34 +64,34 @@ class Lockfile:
         return None if pin is None else pin.sha256
 
     def check_or_pin(self, handle: str, sha256: str, *, update: bool = False) -> None:
-        """Compare a digest with the pinned one; pin it where there is none.
+        """Compare a digest with the pinned one, or pin it if there is none.
 
         Args:
             handle: The canonical handle.
             sha256: Digest of what was fetched.
-            update: Pin it in place of another, too.
+            update: Whether to replace another pinned digest.
 
         Raises:
-            PinMismatchError: Another digest is pinned.
+            PinMismatchError: Another digest is pinned, and `update` is not set.
             BadInputError: The lock file cannot be read or written.
         """
         if self.get(handle) == sha256:
             return
         with self._locked():
-            # Read again: another process may have pinned meanwhile.
+            # Read again: another process may have added a pin in the meantime.
             known = _read(self.path)
             pinned = known.models.get(handle)
             if pinned is not None and pinned.sha256 != sha256 and not update:
                 raise PinMismatchError(
-                    f"{handle} is not what {self.path.name} pins: it came with SHA-256 "
-                    f"{sha256[:_SHOWN]}… and {pinned.sha256[:_SHOWN]}… is pinned; if the change "
-                    f"is wanted, run `toolchain pull {handle} --update-pin`"
+                    f"checksum mismatch: {handle} came with SHA-256 {sha256[:_SHOWN]}…, but "
+                    f"{self.path.name} pins {pinned.sha256[:_SHOWN]}…; if you want the new model, "
+                    f"run `toolchain pull {handle} --update-pin`"
                 )
             _write(self.path, {**known.models, handle: _Pin(sha256=sha256)})
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        """Keep others from changing the file, whichever cache they work with."""
+        """Hold the file's lock, which works between processes with different caches too."""
         with ExitStack() as stack:
             try:
                 stack.enter_context(lock.beside(self.path))
@@ -106,13 +106,13 @@ def _read(path: Path) -> _LockFile:
         return _LockFile.model_validate(content)
     except FileNotFoundError:
         return _LockFile()
-    except ValidationError as error:  # a ValueError, so it comes before that
+    except ValidationError as error:  # before ValueError, its base class
         reason = first_fault(error)
     except (OSError, ValueError, RecursionError) as error:
         reason = str(error)
     raise BadInputError(
-        f"{path} is no lock file of this tool: {reason}; restore it from version control, "
-        "or delete it to pin anew"
+        f"{path} is not a lock file of this tool: {reason}; restore it from version control, "
+        "or delete it to pin all models again"
     )
 
 
@@ -121,7 +121,7 @@ def _write(path: Path, models: dict[str, _Pin]) -> None:
         "schema": 1,
         "models": {handle: models[handle].model_dump() for handle in sorted(models)},
     }
-    target = path.resolve()  # a link stays one
+    target = path.resolve()  # so that a link stays a link
     beside = target.with_name(f".{target.name}.new")
     try:
         beside.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", "utf-8")

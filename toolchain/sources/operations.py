@@ -1,11 +1,11 @@
-"""What a SavedModel would do when it is loaded and run, read before TensorFlow has it.
+"""Checks what a SavedModel would do, before TensorFlow loads it.
 
-A model is a program (TensorFlow's SECURITY.md): operations read and write files, call Python,
-open connections. So only those pass that are known to compute and do nothing else, wherever they
-stand: TensorFlow computes some already when it imports a graph, to know the shapes in it, even
-those that nothing calls, and `ReadFile` is among them. The part that saves and restores variables
-may hold what TensorFlow's savers need. A classifier does not need numbers by the billion either
-that the file declares and does not hold.
+A model is a program (TensorFlow's SECURITY.md): its operations can read and write files, call
+Python and open connections. So only operations that are known to only compute are allowed. This
+holds for unused parts of the graph too: TensorFlow runs some operations, `ReadFile` among them,
+while it imports a graph, to find out its shapes. The part that saves and restores variables may
+also hold what TensorFlow's savers need. Constants that declare billions of numbers, which the
+file does not hold, are refused too.
 """
 
 from __future__ import annotations
@@ -27,20 +27,21 @@ if TYPE_CHECKING:
     from toolchain.sources.saved_model import Fetched
 
 _READING = RESTORING - {"ShardedFilename"}
-# Numbers that constants may declare altogether; MobileNet-class models have some millions.
+# Limits, chosen and not measured.
+# For the numbers in all constants together; MobileNets have a few million.
 _MAX_NUMBERS = 1 << 30
 _MAX_NODES = 100_000
-_MAX_DEPTH = 64  # functions that call each other; TensorFlow inlines them by recursion
+_MAX_DEPTH = 64  # of functions that call each other; TensorFlow inlines them recursively
 
 
 @dataclass(frozen=True)
 class _Node:
     name: str
     operations: tuple[str, ...]
-    """One; a message may write it again, and whoever reads the last one sees another."""
+    """Normally one. A protobuf message may repeat the field, and readers use the last value."""
     inputs: tuple[str, ...]
     calls: frozenset[str]
-    """Functions that it names; those that there are count."""
+    """Names of the functions that it calls; some may not exist."""
 
 
 @dataclass
@@ -48,24 +49,26 @@ class _Graph:
     nodes: list[_Node] = field(default_factory=list)
     functions: dict[str, list[_Node]] = field(default_factory=lambda: defaultdict(list))
     signatures: set[str] = field(default_factory=set)
-    """Nodes that a call of the model begins and ends with, and those that prepare it."""
+    """Inputs and outputs of the model's signatures, and nodes that initialise it."""
     restores: set[str] = field(default_factory=set)
-    """Nodes that the saver begins with when a model is loaded."""
+    """Nodes that the saver runs when the model is loaded."""
     saves: set[str] = field(default_factory=set)
+    """Nodes that the saver runs when the model is saved."""
     filenames: set[str] = field(default_factory=set)
-    """The node through which TensorFlow says which file the weights are in."""
+    """The node into which TensorFlow feeds the name of the file of weights."""
     objects: bytes = b""
     """The object graph, which names the functions that loading may call."""
     numbers: int = 0
+    """How many numbers all constants declare."""
 
 
 def check(fetched: Fetched, progress: Progress) -> None:
-    """See that a model does nothing but compute, before TensorFlow loads it.
+    """Check that a model only computes, before TensorFlow loads it.
 
-    Where the user trusts it, what it would do is a warning.
+    If the user trusts the model, there is a warning instead of an error.
 
     Raises:
-        BadInputError: It does more, or is no SavedModel.
+        BadInputError: It could do more, or is not a SavedModel.
     """
     try:
         found = fault_of((fetched.path / GRAPH).read_bytes())
@@ -85,20 +88,20 @@ def check(fetched: Fetched, progress: Progress) -> None:
 
 
 def fault_of(saved_model: bytes) -> str | None:
-    """Return what a SavedModel would do that no classifier needs, as one clause, or None.
+    """Return what a SavedModel holds that no classifier needs, as one clause, or None.
 
     Args:
         saved_model: The content of `saved_model.pb`.
 
     Raises:
-        ValueError: It is no message.
+        ValueError: It is not a protobuf message.
     """
     meta_graphs = protobuf.parse(saved_model).meta_graphs
     for meta_graph in meta_graphs:
         if _nodes_in(meta_graph.graph_def) > _MAX_NODES:
             return f"its graph has more than {_MAX_NODES:,} operations"
         graph = _read(meta_graph)
-        # TensorFlow goes by the object graph where there is but one graph, and it has some.
+        # TensorFlow uses the object graph if there is one, and only one meta graph.
         by_objects = bool(graph.objects) and len(meta_graphs) == 1
         if found := _size_fault(graph) or _not_allowed(graph, by_objects=by_objects):
             return found
@@ -147,12 +150,12 @@ def _node(definition: Any, graph: _Graph) -> _Node:
 
 
 def _names(texts: Iterable[str]) -> set[str]:
-    """Return the nodes that tensors and nodes are named by; a field that is absent is empty."""
+    """Return the node names in names of tensors and nodes; empty texts are absent fields."""
     return {_node_name(text) for text in texts if text}
 
 
 def _node_name(text: str) -> str:
-    """Return the name of a node: tensors are written `name:output`, order `^name`."""
+    """Return the node's name: a tensor is written `name:output`, a control input `^name`."""
     return text.removeprefix("^").partition(":")[0]
 
 
@@ -163,7 +166,7 @@ def _size_fault(graph: _Graph) -> str | None:
 
 
 def _depth_fault(functions: Mapping[str, list[_Node]]) -> str | None:
-    """Tell whether functions call each other in a circle, or too deep."""
+    """Return a clause if functions call each other in a circle or too deep, else None."""
     waiting = {
         name: {call for node in body for call in node.calls if call in functions}
         for name, body in functions.items()
@@ -173,22 +176,22 @@ def _depth_fault(functions: Mapping[str, list[_Node]]) -> str | None:
         if not waiting:
             return None
         if not done:
-            return f"its function {min(waiting)!r} calls itself, or another that does"
+            return f"its function {min(waiting)!r} calls itself, or a function that does"
         waiting = {name: calls - done for name, calls in waiting.items() if name not in done}
     return f"its functions call each other more than {_MAX_DEPTH} deep" if waiting else None
 
 
 def _not_allowed(graph: _Graph, *, by_objects: bool) -> str | None:
-    """Name an operation that is not on the list for the part of the model in which it stands."""
+    """Return a clause with an operation that its part of the model must not hold, or None."""
     saver, restoring = (_reached(graph, names) for names in (graph.saves, graph.restores))
     saved = saver | restoring
-    # All functions but the saver's; of those only the ones that the object graph names.
+    # All functions except the saver's, but including those that the object graph names.
     others = {
         name for name in graph.functions if name not in saved or name.encode() in graph.objects
     }
     called = _reached(graph, graph.signatures) | others
     called |= _called_from(graph, others)
-    # From the strictest on: what may run, what restores, what saves, what nothing leads to.
+    # From the strictest to the loosest: what may run, what restores, what saves; then the rest.
     own = COMPUTING | graph.functions.keys()
     parts = (
         (called, own),
@@ -205,22 +208,22 @@ def _not_allowed(graph: _Graph, *, by_objects: bool) -> str | None:
 
 
 def _other_weights(graph: _Graph, restoring: set[str], *, by_objects: bool) -> str | None:
-    """Name an operation that would read weights from another file than the model's own.
+    """Return a clause with an operation that would read another file of weights, or None.
 
-    Models with an object graph are restored by TensorFlow's own code, not by their graph's.
+    If there is an object graph, TensorFlow's own code restores the model, not the graph's.
     """
     for key, node, where in _every_node(graph):
         reads = _READING.intersection(node.operations)
         if key not in restoring or not reads or (where and by_objects):
             continue
-        # Of a function the arguments decide, and no saver of TensorFlow 1 is one.
+        # In a function, the file name comes from its arguments. TensorFlow 1's savers have none.
         if where or not node.inputs or node.inputs[0] not in graph.filenames:
             return f"its operation {min(reads)}{where} names the file that it reads"
     return None
 
 
 def _every_node(graph: _Graph) -> Iterator[tuple[str, _Node, str]]:
-    """Yield every node with the name of the node or function that brings it to run."""
+    """Yield every node with its key, the node's or its function's name, and a clause for where."""
     for node in graph.nodes:
         yield node.name, node, ""
     for name, body in graph.functions.items():
@@ -229,7 +232,7 @@ def _every_node(graph: _Graph) -> Iterator[tuple[str, _Node, str]]:
 
 
 def _reached(graph: _Graph, names: set[str]) -> set[str]:
-    """Return the nodes that some nodes wait for, they too, and the functions they call."""
+    """Return these nodes, the nodes that they depend on, and the functions that all these call."""
     inputs: dict[str, set[str]] = defaultdict(set)
     calls: dict[str, frozenset[str]] = defaultdict(frozenset)
     for node in graph.nodes:
@@ -241,7 +244,7 @@ def _reached(graph: _Graph, names: set[str]) -> set[str]:
 
 
 def _called_from(graph: _Graph, functions: set[str]) -> set[str]:
-    """Return functions and all that they call."""
+    """Return these functions and all functions that they call."""
     calls = {
         name: {call for node in body for call in node.calls if call in graph.functions}
         for name, body in graph.functions.items()

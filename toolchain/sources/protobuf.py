@@ -1,7 +1,7 @@
-"""TensorFlow's own protobuf classes without TensorFlow, whose import takes seconds.
+"""TensorFlow's protobuf classes without importing TensorFlow, which takes seconds.
 
-The modules that TensorFlow's build generates hold their descriptors as constants. These are
-taken from the files; none of the modules is run.
+TensorFlow's generated modules hold their descriptors as constants. The constants are read from
+the source files; the modules are not run.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ def parse(saved_model: bytes) -> Any:
 
     Returns:
         A `tensorflow.SavedModel`, in which the operation of a node, `op`, is a list. A message
-        may write a field twice and the last one counts; a check has to see both.
+        may hold a field twice, and readers use the last value; a check must see both.
 
     Raises:
-        ValueError: It is cut off, nested too deep, or is something else.
+        ValueError: It is cut off, nested too deep, or not such a message.
         MissingToolError: TensorFlow is not installed.
     """
     from google.protobuf.message import DecodeError
@@ -41,7 +41,7 @@ def parse(saved_model: bytes) -> Any:
 def _saved_model_class() -> Any:
     from google.protobuf import descriptor_pool, message_factory
 
-    # A pool of its own: TensorFlow, imported later, adds its unchanged files to the default one.
+    # A separate pool: if TensorFlow is imported later, it adds its files to the default pool.
     pool = descriptor_pool.DescriptorPool()
     _add(_SAVED_MODEL, pool, set())
     return message_factory.GetMessageClass(pool.FindMessageTypeByName("tensorflow.SavedModel"))

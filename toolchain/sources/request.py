@@ -1,4 +1,4 @@
-"""What the user asks for, and which model their word means."""
+"""The user's request for a model, and the parsing of its handle."""
 
 from __future__ import annotations
 
@@ -26,63 +26,65 @@ class Kind(Enum):
 
 @dataclass(frozen=True)
 class Handle:
-    """Which model a user's word means."""
+    """The model that a user's word means."""
 
     kind: Kind
     name: str
-    """The one way to write it: a catalogue name, a TF Hub URL, `owner/model/framework/variation`
-    of Kaggle, a path, or a plugin's word."""
+    """In canonical form: a catalogue name, a TF Hub URL, Kaggle's
+    `owner/model/framework/variation`, a path, or a word with a plugin's prefix."""
     plugin: plugins.Plugin | None = None
-    """The one that answers for it."""
+    """The plugin that handles the word, if one does."""
 
     @property
     def path(self) -> Path:
-        """Where a local model lies."""
+        """The path of a local model."""
         return _path(self.name)
 
 
 @dataclass(frozen=True)
 class Request:
-    """How to ask the outside world for a model."""
+    """Which model to get, and how."""
 
     model: str
-    """A catalogue name, a TF Hub URL, a Kaggle handle, a path, or a word of a plugin's."""
+    """A catalogue name, a TF Hub URL, a Kaggle handle, a path, or a word with a plugin's prefix."""
     lockfile: Path = field(default_factory=lambda: Path("toolchain.lock.json"))
     """The lock file that holds the digests of models fetched before."""
     update_pin: bool = False
+    """Replace another digest in the lock file."""
     sha256: str | None = None
-    """The digest the user expects, if any."""
+    """The digest that the user expects, if any."""
     mirror: str | None = None
-    """A base URL that stands in for https://tfhub.dev."""
+    """A base URL to use instead of https://tfhub.dev."""
     policy: retries.NetworkPolicy = field(default_factory=retries.NetworkPolicy)
     patient: bool = True
-    """Ask a host again even if it was out of reach a few minutes ago."""
+    """Try a host again even if it was unreachable a few minutes ago."""
     trust: bool = False
-    """Let the model run code of its author's, where loading it does so."""
+    """Allow the model to run code of its author."""
 
     @cached_property
     def handle(self) -> Handle:
-        """What `model` names.
+        """The model that `model` names.
 
         Raises:
-            BadInputError: It names nothing; the nearest names are offered.
-            PluginError: Two plugins answer for it.
+            BadInputError: It names no model; the message suggests similar names.
+            PluginError: Two plugins handle it.
         """
         return parse(self.model)
 
     @property
     def site(self) -> Path | None:
-        """The built site that `model` is the folder of; None: it names a model."""
+        """The built site if `model` is its folder; None if `model` names a model."""
         folder = Path(self.model)
         return folder if (folder / MARK).is_file() else None
 
 
 def parse(model: str) -> Handle:
-    """Read which model a user's word means.
+    """Return the model that a user's word means.
 
     Raises:
-        BadInputError: It means none; the nearest names are offered, and how to bring another model.
-        PluginError: Two plugins answer for it.
+        BadInputError: It means none; the message suggests similar names and how to use a model of
+            one's own.
+        PluginError: Two plugins handle it.
     """
     if model in ("embedded", catalogue.EMBEDDED):
         return Handle(Kind.EMBEDDED, catalogue.EMBEDDED)
@@ -96,20 +98,20 @@ def parse(model: str) -> Handle:
         return Handle(Kind.PLUGIN, model, plugin)
     if "://" in model:
         raise BadInputError(
-            f"{model} is no address this tool reads; give an http(s) URL, or a path without one"
+            f"{model} is not an address that this tool can read; give an http(s) URL or a path"
         )
     if _looks_like_path(model):
         return Handle(Kind.LOCAL, model)
     hint = suggestions.for_path(_path(model), local.SUFFIXES) or suggestions.for_name(model)
     raise BadInputError(
-        f"{model!r} is no model of the catalogue, no URL and no path that exists; {hint}"
+        f"{model!r} is not a model of the catalogue, a URL or an existing path; {hint}"
     )
 
 
 def _looks_like_path(model: str) -> bool:
     try:
         there = _path(model).exists()
-    except OSError:  # a name that is too long, for one
+    except OSError:  # for example, the name is too long
         there = False
     return there or model.endswith(local.SUFFIXES) or "/" in model
 

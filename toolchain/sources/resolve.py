@@ -1,4 +1,4 @@
-"""From a request to a SavedModel: asks the source that it names."""
+"""From a request to a SavedModel: calls the source that the handle names."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Outcome:
-    """The model that was really got, and a sentence where it is not the one asked for."""
+    """The model that was fetched, and a sentence if it is a fallback."""
 
     fetched: saved_model.Fetched
     notice: str | None = None
@@ -39,25 +39,25 @@ class Source(Protocol):
     def __call__(
         self, request: Request, /, *, store: Store, progress: Progress
     ) -> saved_model.Fetched:
-        """Get the model that `request.model` names, prefix included.
+        """Fetch the model that `request.model` names; the prefix is still part of it.
 
         Args:
-            request: What is asked for, and how. `trust` is for the caller to apply.
-            store: The cache; `store.result` keeps what was fetched or converted.
-            progress: Hears of the download.
+            request: Which model to fetch, and how. Its `trust` is applied by the caller.
+            store: The cache; `store.result` caches what was fetched or converted.
+            progress: Told of the download.
 
         Raises:
-            ToolchainError: It cannot be got; one sentence for the user.
+            ToolchainError: The model cannot be fetched; the message is one sentence for the user.
         """
 
 
 def fetch(request: Request, *, store: Store, progress: Progress) -> saved_model.Fetched:
-    """Get the model that was asked for, and no other.
+    """Fetch the requested model, without a fallback.
 
     Raises:
-        BadInputError: The word means no source, or a local model cannot be read.
-        UnreachableError: No host that has it answered.
-        SourceError: It was refused, or what came is no model, or not the pinned one.
+        BadInputError: The handle names no model, or a local model cannot be read.
+        UnreachableError: No host that has the model answered.
+        SourceError: A host refused, or what came is not a model, or not the pinned one.
     """
     handle = request.handle
     kind = handle.kind
@@ -75,20 +75,20 @@ def fetch(request: Request, *, store: Store, progress: Progress) -> saved_model.
         fetched = replace(fetched, trusted=request.trust)
     if request.sha256 and fetched.sha256 != request.sha256.lower():
         raise _DigestError(
-            f"{request.model} has the SHA-256 {fetched.sha256}, not the {request.sha256} that was "
-            "asked for; check where it comes from"
+            f"checksum mismatch: {request.model} has the SHA-256 {fetched.sha256}, not the "
+            f"{request.sha256} that was asked for; check where it comes from"
         )
     return fetched
 
 
 def fetch_or_embedded(request: Request, *, store: Store, progress: Progress) -> Outcome:
-    """Get a model of the catalogue, or the embedded one where no host gives it.
+    """Fetch the requested model, with the embedded model as fallback for catalogue names.
 
-    Only a name of the catalogue falls back: who gives a URL or a path means that model.
-    Nor does a model that came with other bytes than it should.
+    There is no fallback for a URL or a path, which mean that very model, nor after a checksum
+    mismatch.
 
     Raises:
-        ToolchainError: As :func:`fetch`.
+        ToolchainError: As for :func:`fetch`.
     """
     try:
         return Outcome(fetch(request, store=store, progress=progress))
@@ -110,13 +110,13 @@ def fetch_or_embedded(request: Request, *, store: Store, progress: Progress) -> 
 
 
 class _DigestError(SourceError):
-    """The model came with another digest than the user expects."""
+    """Checksum mismatch: the model has another digest than the user expects."""
 
 
 def _fetch_named(
     entry: catalogue.Entry, request: Request, store: Store, progress: Progress
 ) -> saved_model.Fetched:
-    """Ask TF Hub, then Kaggle."""
+    """Fetch a catalogue model from TF Hub, or from Kaggle if that fails."""
     faults: list[SourceError] = []
     for kind, name in ((Kind.TFHUB, entry.tfhub), (Kind.KAGGLE, entry.kaggle)):
         if name is None:
@@ -136,7 +136,7 @@ def _fetch_named(
 def _fetch_by_plugin(
     plugin: plugins.Plugin | None, request: Request, store: Store, progress: Progress
 ) -> saved_model.Fetched:
-    """Let a plugin get the model; see that it is one, and check its pin."""
+    """Let a plugin fetch the model; check that it is a model and is the pinned one."""
     assert plugin is not None  # noqa: S101 - a handle of that kind has one
     source: Source = plugin.load()
     with plugin.running(f"fetch {request.model}"):
@@ -160,7 +160,7 @@ def _check_pin(fetched: saved_model.Fetched, request: Request) -> None:
 def _fetch_remote(
     handle: Handle, request: Request, store: Store, progress: Progress
 ) -> saved_model.Fetched:
-    """Ask one host, unless it is known to be out of reach; check the pin of what came."""
+    """Fetch from one host, unless it was unreachable recently, and compare with the lock file."""
     is_hub = handle.kind is Kind.TFHUB
     host = tfhub.origin_of(handle.name, request.mirror) if is_hub else kaggle.origin()
     if (
@@ -169,8 +169,8 @@ def _fetch_remote(
         and not download.is_kept(store, handle.kind.name.lower(), handle.name)
     ):
         raise UnreachableError(
-            f"{host} did not answer a few minutes ago and is not asked again so soon "
-            f"(`toolchain pull {request.model}` asks at once)"
+            f"{host} did not answer a few minutes ago, so it is not tried again yet "
+            f"(`toolchain pull {request.model}` tries at once)"
         )
     try:
         if is_hub:

@@ -1,7 +1,7 @@
-"""How patient fetching is: time-outs, retries, and a short memory of what did not answer.
+"""Time-outs, retries, and a short memory of hosts that did not answer.
 
-One attempt at a fetch fails with an :class:`AttemptError`, which says whether trying
-again may help; :func:`with_retries` turns the last one into the error the user sees.
+A failed attempt raises an :class:`AttemptError`, which tells whether a retry may help.
+:func:`with_retries` turns the last one into the error that the user sees.
 """
 
 from __future__ import annotations
@@ -39,33 +39,33 @@ _BUSY = frozenset(
     {
         http.HTTPStatus.REQUEST_TIMEOUT,
         http.HTTPStatus.TOO_EARLY,
-        # To a request for the rest; the next one asks for the whole.
+        # The answer to a request for the rest; a retry asks for the whole file.
         http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
         http.HTTPStatus.TOO_MANY_REQUESTS,
     }
 )
 _MEMORY = "unreachable.json"
-_REMEMBERED_FOR = 600.0  # seconds
+_REMEMBERED_FOR = 600.0  # seconds; chosen, not measured
 
 
 @dataclass(frozen=True)
 class NetworkPolicy:
-    """How long to wait for what, in seconds, and how often to try."""
+    """Time limits, in seconds, and the number of attempts. Chosen, not measured."""
 
     connect_timeout: float = 3.0
-    """For the look-up of a name, and again for the connection."""
+    """For resolving the host name, and again for the connection."""
     answer_timeout: float = 10.0
     """From the connection to the first bytes of the body."""
     stall_timeout: float = 20.0
-    """How long nothing, or less than the rate below, may come during a download."""
+    """How long a download may be slower than `min_bytes_per_second`."""
     min_bytes_per_second: float = 1024.0
     deadline: float = 600.0
-    """For a fetch as a whole, with all its attempts."""
+    """For the whole fetch, with all its attempts."""
     attempts: int = 3
     backoff_base: float = 1.0
-    """Wait before the second attempt; it doubles before each further one."""
+    """Wait before the first retry; it doubles before each further one."""
     max_wait: float = 60.0
-    """The longest wait that a server's Retry-After is granted."""
+    """The longest Retry-After of a server that is waited for."""
 
 
 class AttemptError(Exception):
@@ -74,10 +74,10 @@ class AttemptError(Exception):
     Args:
         cause: What happened, as a clause.
         remedy: What the user can do about it, as a clause.
-        transient: Whether the same may work in a moment.
+        transient: Whether a retry may help.
         unreachable: Whether nothing answered at all.
-        status: The HTTP status, where the server gave one.
-        retry_after: Seconds that the server asks to wait.
+        status: The HTTP status; None if there was no answer.
+        retry_after: The wait that the server asks for, in seconds; None if it does not.
     """
 
     def __init__(
@@ -102,12 +102,12 @@ class AttemptError(Exception):
 def status_error(
     status: int, retry_after: str | None, *, if_refused: str = CHECK_HANDLE
 ) -> AttemptError:
-    """Return what an HTTP status of 300 and above means for a fetch.
+    """Return the error for an HTTP status of 300 or above.
 
     Args:
         status: The status.
-        retry_after: The header of that name, if the answer has one.
-        if_refused: The remedy where the server wants to know who asks.
+        retry_after: The answer's Retry-After header, if it has one.
+        if_refused: The remedy if the server asks for credentials.
     """
     try:
         said = f"{status} {http.HTTPStatus(status).phrase}"
@@ -128,7 +128,7 @@ def status_error(
 
 
 def stalled(count: int, seconds: float) -> AttemptError:
-    """Return the error of a download in which too few bytes came in so many seconds."""
+    """Return the error for a download of which only `count` bytes came in `seconds`."""
     came = f"only {count} bytes" if count else "nothing"
     return AttemptError(
         f"the download stalled: {came} came in {seconds:g} s", TRY_LATER, transient=True
@@ -136,7 +136,7 @@ def stalled(count: int, seconds: float) -> AttemptError:
 
 
 def overdue(policy: NetworkPolicy) -> AttemptError:
-    """Return the error of a fetch whose time is up."""
+    """Return the error for a fetch that has reached its deadline."""
     return AttemptError(f"the download was not done within {policy.deadline:g} s", TRY_LATER)
 
 
@@ -147,17 +147,17 @@ def with_retries(
     policy: NetworkPolicy,
     progress: Progress,
 ) -> _T:
-    """Return what `attempt` returns; call it again after faults that may pass.
+    """Call `attempt` until it succeeds, with retries after transient errors; return its result.
 
     Args:
         handle: What is fetched, for messages.
-        attempt: Gets the moment of `time.monotonic()` by which it must be done.
-        policy: How often and how long.
-        progress: Hears of each further attempt.
+        attempt: Gets the deadline, in `time.monotonic()`.
+        policy: How often to try, and for how long.
+        progress: Told of each retry.
 
     Raises:
         UnreachableError: Nothing answered.
-        SourceError: It failed for good, or once too often.
+        SourceError: An attempt failed for good, or the last one failed.
     """
     deadline = time.monotonic() + policy.deadline
     for number in range(1, policy.attempts + 1):
@@ -176,43 +176,43 @@ def with_retries(
                 f"(attempt {number + 1} of {policy.attempts})"
             )
         time.sleep(wait)
-    raise ValueError(f"a policy must allow an attempt: {policy}")
+    raise ValueError(f"a policy must allow at least one attempt: {policy}")
 
 
 def recently_unreachable(store: Store, origin: str) -> bool:
     """Tell whether `origin` did not answer within the last ten minutes.
 
-    A stamp in the future, as after the clock was set back, does not count.
+    A time in the future does not count: the clock was set back since.
     """
     stamp = _recall(store).get(origin)
     return stamp is not None and 0 <= time.time() - stamp < _REMEMBERED_FOR
 
 
 def remember_unreachable(store: Store, origin: str) -> None:
-    """Note that `origin` does not answer."""
+    """Remember that `origin` does not answer."""
     _memorise(store, {**_recall(store), origin: time.time()})
 
 
 def forget_unreachable(store: Store, origin: str) -> None:
-    """Note that `origin` answers."""
+    """Forget that `origin` did not answer, because now it does."""
     known = _recall(store)
     if known.pop(origin, None) is not None:
         _memorise(store, known)
 
 
 def _wait(error: AttemptError, number: int, policy: NetworkPolicy) -> float | None:
-    """Return how long to wait before the next attempt, None where there is to be none."""
+    """Return how long to wait before the next retry, in seconds; None for no retry."""
     if not error.transient or number >= policy.attempts:
         return None
     if error.retry_after is not None:
         return error.retry_after if error.retry_after <= policy.max_wait else None
-    # Jitter, so that the machines of one class room do not all come back at once.
+    # Jitter, so that the machines of a classroom do not all retry at once.
     backoff: float = policy.backoff_base * 2 ** (number - 1) * random.uniform(0.5, 1.5)  # noqa: S311
     return backoff
 
 
 def _seconds(retry_after: str | None) -> float | None:
-    """Return a Retry-After header, a number of seconds or a date, as seconds from now."""
+    """Return a Retry-After header (seconds or a date) as seconds from now, or None."""
     if retry_after is None:
         return None
     if retry_after.strip().isdecimal():
@@ -239,7 +239,7 @@ def _recall(store: Store) -> dict[str, float]:
 def _memorise(store: Store, known: Mapping[str, float]) -> None:
     path = _memory(store)
     beside = path.with_name(f"{path.name}.{os.getpid()}")
-    # What cannot be noted costs a wait the next time, and nothing else.
+    # If it cannot be written, the only cost is a wait at the next fetch.
     with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
         beside.write_text(json.dumps(known, indent=1, sort_keys=True), "utf-8")

@@ -1,7 +1,7 @@
-"""SavedModel folders: where one lies, and whether all of it is there.
+"""Finds a SavedModel in a folder, and checks that it is complete.
 
-Nothing here needs TensorFlow, which takes seconds to import and reports half a model
-only when it loads it.
+It does so without TensorFlow, which takes seconds to import and notices missing files only when
+it loads a model.
 """
 
 from __future__ import annotations
@@ -25,37 +25,37 @@ _SHARD = re.compile(r"variables\.data-\d{5}-of-(\d{5})")
 
 @dataclass(frozen=True)
 class Fetched:
-    """A model that lies on this machine, whole."""
+    """A complete model on this machine."""
 
     path: Path
     """The SavedModel folder."""
     sha256: str
-    """Of the single file it came as, or of the folder (`digest.of_tree`)."""
+    """Digest of the model's file, or of its folder (`digest.of_tree`)."""
     source: str
     """Its canonical handle, or the name of a local file."""
     declared: Declared = field(default_factory=Declared)
-    """What the source says of the model."""
+    """What the source declares about the model."""
     prepared_by: str | None = None
-    """Fingerprint of the code that made the SavedModel of that file; None: it came as one."""
+    """Fingerprint of the code that made the SavedModel; None if the source is a SavedModel."""
     trusted: bool = False
-    """Whether the user lets it run code of its author's."""
+    """Whether the user allows it to run code of its author."""
     range_guess: PixelRange | None = None
-    """Which pixel values its source lets expect, for where nothing else says it."""
+    """The range that is usual for its source, used if nothing else tells the range."""
     range_found: PixelRange | None = None
-    """Which pixel values labelled photos have shown to be the best guess."""
+    """The range that gave the best results on labelled photos."""
 
 
 def locate(folder: Path, *, shown: str | None = None) -> Path:
-    """Return the whole SavedModel in a folder: the folder itself or its only subfolder.
+    """Return the SavedModel in a folder: the folder itself, or its only subfolder with a model.
 
-    Archives are packed either way, with the model at the root or in one folder.
+    Archives may have the model at the root or in a folder.
 
     Args:
         folder: Where to look.
-        shown: What the user calls it, where that is another place: the archive.
+        shown: How messages name it, such as the path of the archive; None for `folder`.
 
     Raises:
-        BadInputError: There is none, or a part of it is missing.
+        BadInputError: There is no SavedModel, or a part of it is missing.
     """
     found = folder
     if not (folder / GRAPH).is_file():
@@ -64,14 +64,14 @@ def locate(folder: Path, *, shown: str | None = None) -> Path:
             found = inner[0]
     if (wrong := fault(found)) is not None:
         raise BadInputError(
-            f"{shown or folder} is no whole SavedModel: {wrong}; "
+            f"{shown or folder} is not a whole SavedModel: {wrong}; "
             "give the folder that tf.saved_model.save wrote, with all its files"
         )
     return found
 
 
 def fault(folder: Path) -> str | None:
-    """Return what is wrong with a SavedModel folder as one clause, None when it is whole."""
+    """Return what is wrong with a SavedModel folder as one clause; None if it is complete."""
     try:
         graph = (folder / GRAPH).read_bytes()
     except OSError:
@@ -87,10 +87,10 @@ def fault(folder: Path) -> str | None:
 
 
 def _variables_fault(folder: Path, *, restores: bool) -> str | None:
-    """Return what is missing of the weights.
+    """Return what is missing of the weights as one clause, or None.
 
-    Frozen models keep theirs in the graph: they have no saver and no variables, though
-    often an empty folder for them.
+    Frozen models hold their weights in the graph. They have no saver and no variables, but often
+    an empty folder for variables.
     """
     sizes = {path.name: path.stat().st_size for path in folder.glob("*") if path.is_file()}
     if not sizes and not restores:
