@@ -65,6 +65,8 @@ def test_a_sidecar_may_name_a_file_of_labels_beside_it(sidecar: Path) -> None:
         ("name = '\xff'", "cannot be read as TOML"),
         ("colour = 'red'", "colour: extra inputs"),
         ("name = 5", "name: "),
+        ("name = ''", "name: it is empty"),
+        ("licence = ' '", "licence: it is empty"),
         ("labels = [1, 2]", r"labels\.0: "),
         ("labels = {robin = 1}", "labels: "),
         ("label_offset = -1", "label_offset: "),

@@ -82,3 +82,14 @@ def shown(value: str) -> str:
     if len(value) > _LONGEST:
         raise ValueError(f"it has more than {_LONGEST:,} characters")
     return value
+
+
+def line(value: str) -> str:
+    """Return a text unchanged if it can be shown as one line and is not empty.
+
+    Raises:
+        ValueError: It is empty, contains an odd character, or is too long.
+    """
+    if not value.strip():
+        raise ValueError("it is empty; leave it out, or write a text")
+    return shown(value)

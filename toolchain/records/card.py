@@ -43,6 +43,8 @@ ValueRange = Annotated[
 
 Shown = Annotated[str, AfterValidator(text.shown)]
 """A line of text that the page can show."""
+Line = Annotated[str, AfterValidator(text.line)]
+"""The same, not empty."""
 
 
 Channels = Literal["rgb", "bgr"]
@@ -145,8 +147,8 @@ class Declared(Record):
     The fields are also the keys of a sidecar file, `<model>.toml` beside the model.
     """
 
-    name: Shown | None = None
-    licence: Shown | None = None
+    name: Line | None = None
+    licence: Line | None = None
     labels: tuple[Shown, ...] | None = None
     label_notes: tuple[str, ...] | None = None
     """Sentences that tell what was assumed when the labels were read from a file."""
