@@ -275,7 +275,7 @@ def test_a_site_whose_weights_were_damaged_is_not_published(tmp_path: Path, stor
     # Whole numbers, which lie there too, are no ordinary floats.
     ordinary = (np.abs(content) > 1e-6) & (np.abs(content) < 100)
     weights.write_bytes(np.where(ordinary, 1.5 * content, content).tobytes())
-    with pytest.raises(Exception, match=r"mine\.keras makes a site whose page gives other scores"):
+    with pytest.raises(Exception, match=r"mine\.keras computes other scores"):
         smoke_test.run(
             site,
             [smoke_test.Subject("none", model, files)],

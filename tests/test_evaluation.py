@@ -161,7 +161,7 @@ def test_a_source_that_has_changed_is_no_reference(
     assert found.verdict.agreement is None
     assert found.verdict.top1 is not None
     assert found.note is not None
-    assert f"source {tiny.name} is not at hand; name it with --reference" in found.note
+    assert f"source {tiny.name} is not available offline; name it with --reference" in found.note
 
 
 class Interfering(Silent):

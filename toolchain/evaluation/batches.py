@@ -1,4 +1,4 @@
-"""One batch of photos through the networks: what every worker does, wherever it runs."""
+"""Runs one batch of photos through the networks, on any worker."""
 
 from __future__ import annotations
 
@@ -25,27 +25,27 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
 
 _LOADING = threading.Lock()  # a cluster's worker may run several batches at once
-_LOADED = 2  # networks that a process keeps: a model and its reference
+_LOADED = 2  # networks that a process keeps loaded: a model and its reference
 
 
 @dataclass(frozen=True)
 class Network:
-    """Where a network lies and how it is fed; it travels between processes."""
+    """Where a network is stored and what input it takes; it is sent to worker processes."""
 
     folder: Path
     """The SavedModel, or the folder of TF.js artifacts; an absolute path."""
     model_json: str | None
     """Name of the artifacts' `model.json`; None for a SavedModel."""
     sha256: str
-    """Of the model it is or was made from, so that another one at the same place is another."""
+    """Digest of the source model, which tells apart models stored in the same place."""
     input: InputSpec
     name: str
-    """What the user calls it, for messages."""
+    """The user's name for it, for messages."""
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Photos to be shown to every one of some networks."""
+    """Photos, and the networks to run on each of them."""
 
     networks: tuple[Network, ...]
     photos: tuple[Path, ...]
@@ -53,19 +53,19 @@ class Batch:
 
 @dataclass(frozen=True)
 class Answers:
-    """What the networks answered to a batch."""
+    """The outputs of the networks for a batch."""
 
     outputs: tuple[Array, ...]
-    """For each network float32 `[photos that are whole, classes]`."""
+    """For each network float32 `[readable photos, classes]`."""
     broken: tuple[int, ...]
-    """Places in the batch of photos that cannot be read as a picture."""
+    """Indices in the batch of photos that cannot be read as a picture."""
 
 
 def answer(batch: Batch) -> Answers:
-    """Show a batch of photos to the networks, one photo at a time as the page does.
+    """Run the networks on a batch of photos, one photo at a time as the page does.
 
     Raises:
-        BadInputError: A network cannot be loaded or run, or a photo is not there.
+        BadInputError: A network cannot be loaded or run, or a photo is missing.
     """
     use_one_thread()
     with _LOADING:

@@ -1,4 +1,4 @@
-"""Who is judged, and by whom: from what the user typed to a network and its card."""
+"""Finds the network to judge and its reference: from the user's words to a network and its card."""
 
 from __future__ import annotations
 
@@ -31,20 +31,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Subject:
-    """A network with what is known of it."""
+    """A network to judge or to compare with, and what is known of it."""
 
     network: Network
     card: ModelCard
     form: str
     """`SavedModel`, or `site, float16`."""
     activation: Activation
-    """What makes scores of its outputs."""
+    """What turns its outputs into scores."""
     is_binary: bool = False
-    """Whether it gives one number for two labels."""
+    """Whether it has one output for two labels."""
 
 
 class NoSourceError(ToolchainError):
-    """The model that a site was built from cannot be had without asking the network."""
+    """The model that a site was built from is not available offline."""
 
 
 def subject_of(
@@ -60,26 +60,29 @@ def subject_of(
 
     Args:
         request: What to judge.
-        declared: What the user says of a model; a site says all of itself.
-        variant: Which of a site's; None: the one that its page begins with.
-        photos: Those that it is judged by; where they have classes and nothing says which pixel
-            values a model wants, they decide.
+        declared: What the user says of a model; a site needs no such declarations.
+        variant: Which variant of a site; None for the one that its page begins with.
+        photos: The photos to judge by. If they have classes and nothing says which pixel values
+            a model takes, these are found by trying them on the photos.
         store: The cache.
-        progress: Hears of fetching.
+        progress: Shows fetching.
 
     Raises:
         BadInputError: The user declares something of a site, or there is no such variant.
-        ToolchainError: It cannot be fetched or read.
+        ToolchainError: The model cannot be fetched or read.
     """
     if (site := request.site) is not None:
         if declared != Declared():
             raise BadInputError(
-                f"{site} is a built site and says itself how it is fed and read; "
-                "leave out what declares labels, sizes or ranges"
+                f"{site} is a built site, which states its labels, sizes and ranges itself; "
+                "leave out the options that declare them"
             )
         return _of_site(site, variant)
     if variant is not None:
-        raise BadInputError(f"{request.model} is no built site, so it has no variant {variant}")
+        raise BadInputError(
+            f"{request.model} is not a built site, so it has no variant {variant}; "
+            "leave out --variant"
+        )
     fetched = resolve.fetch(request, store=store, progress=progress)
     return _of_model(fetched, declared.over(fetched.declared), photos, progress)
 
@@ -87,14 +90,14 @@ def subject_of(
 def reference_for(
     subject: Subject, request: Request, *, store: Store, progress: Progress
 ) -> Subject:
-    """Take what the user names as the reference: a site or a model with the same labels.
+    """Find the reference that the user names: a site or a model with the same labels.
 
-    What its source does not say is taken from the subject: all of it where it is the model
-    that the site was built from, else the labels.
+    What the reference's source does not state is taken from the subject: everything if the
+    reference is the model that the site was built from, only the labels otherwise.
 
     Raises:
-        BadInputError: Its labels are others.
-        ToolchainError: It cannot be fetched or read.
+        BadInputError: The reference has other labels.
+        ToolchainError: The reference cannot be fetched or read.
     """
     if (site := request.site) is not None:
         reference = _of_site(site)
@@ -109,28 +112,29 @@ def reference_for(
         except BadInputError:
             if not subject.card.label_offset:
                 raise
-            # It may have the same outputs before the first label, and nobody to say so.
+            # It may have the subject's label offset too, without stating it.
             skipped = labels.model_copy(update={"label_offset": subject.card.label_offset})
             reference = _of_model(fetched, fetched.declared.over(skipped), None, progress)
     if reference.card.labels != subject.card.labels:
         raise BadInputError(
             f"{request.model} has other labels than the model to judge; "
-            "give a --reference with the same"
+            "give a --reference with the same labels"
         )
     return reference
 
 
 def source_of(subject: Subject, request: Request, *, store: Store, progress: Progress) -> Subject:
-    """Find the model that a site was built from, without asking the network.
+    """Find the model that a site was built from, without using the network.
 
     Args:
         subject: The site.
-        request: How the site was asked for; its lock file is used.
-        store: The cache, in which a fetched model may lie.
-        progress: Hears of models that are unpacked.
+        request: The request for the site; its lock file is used.
+        store: The cache, which may hold the model.
+        progress: Shows unpacking.
 
     Raises:
-        NoSourceError: It is neither in the cache, nor embedded, nor a file that is still there.
+        NoSourceError: The model is not in the cache, not embedded, and not a file that still
+            exists.
     """
     requested = build_report.read(Path(request.model)).requested
     provenance = subject.card.provenance
@@ -145,12 +149,12 @@ def source_of(subject: Subject, request: Request, *, store: Store, progress: Pro
         if fetched.sha256 == provenance.sha256:
             return _as_source(subject, fetched, progress)
     raise NoSourceError(
-        f"the site's source {provenance.source} is not at hand; name it with --reference"
+        f"the site's source {provenance.source} is not available offline; name it with --reference"
     )
 
 
 def _at_hand(model: str, store: Store) -> str | None:
-    """Return how to ask for a model that needs no network, None if it needs one."""
+    """Return the handle of a model that can be had offline; None if it cannot."""
     if model == embedded.SOURCE:
         return "embedded"
     try:
@@ -204,7 +208,7 @@ def _of_model(
 
 
 def _as_source(subject: Subject, fetched: Fetched, progress: Progress) -> Subject:
-    """Return the model that the subject was made from, fed as the subject is."""
+    """Return the model that the subject was made from, with the subject's input."""
     card = subject.card
     declared = Declared(
         name=card.provenance.name,
@@ -218,7 +222,7 @@ def _as_source(subject: Subject, fetched: Fetched, progress: Progress) -> Subjec
 
 
 def _as_fed(card: ModelCard) -> PixelRange:
-    """Return how a model is fed, as a guess for another one of the same labels."""
+    """Return a model's pixel values, as a guess for another model with the same labels."""
     spec = card.input
     return PixelRange(
         value_range=spec.value_range,

@@ -1,4 +1,4 @@
-"""Finds by labelled photos which pixel values a model wants, where nothing says it."""
+"""Finds the pixel values that a model takes, by trying labelled photos."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
-_PHOTOS = 100
-_SURE = 0.05  # probability of as clear a result where two ranges do equally well
+_PHOTOS = 100  # photos to try, at most; chosen, not measured
+_SURE = 0.05  # significance level of the sign test
 
 
 def _plausible() -> tuple[PixelRange, ...]:
-    """Return how classifiers are usually fed."""
+    """Return the usual pixel values of classifiers, the most usual first."""
 
     def plain(low: float, high: float) -> PixelRange:
         return PixelRange(value_range=(low, high), source="guessed", reason="")
@@ -42,26 +42,26 @@ def _plausible() -> tuple[PixelRange, ...]:
 
 @dataclass(frozen=True)
 class Trial:
-    """How a model did on labelled photos, fed in each of the usual ways."""
+    """A model's results on labelled photos with each of the usual pixel values."""
 
     best: PixelRange
-    """The one with most photos named rightly; of equal ones the more usual."""
+    """The one with the most correct photos; the more usual one if several are equal."""
     right: int
     of: int
     is_clear: bool
-    """Whether the next best is unlikely to be as good."""
+    """Whether the second best is significantly worse."""
 
 
 def find(fetched: Fetched, photos: Photos, *, progress: Progress) -> Trial:
-    """Show photos to a model in each of the usual ways.
+    """Run a model on photos with each of the usual pixel values.
 
     Args:
-        fetched: The model, which was looked at (`sources/operations.py`).
-        photos: With a class folder each.
-        progress: Hears of each photo.
+        fetched: The model, whose operations were checked (`sources/operations.py`).
+        photos: Photos in class folders.
+        progress: Advances with each photo.
 
     Raises:
-        BadInputError: The photos have no classes, stand for no labels, or cannot be read.
+        BadInputError: The photos have no classes, match no labels, or cannot be read.
     """
     from toolchain.graph import classifier, preprocess
 
@@ -103,7 +103,7 @@ def find(fetched: Fetched, photos: Photos, *, progress: Progress) -> Trial:
 
 
 def _is_clear(one: list[bool], other: list[bool]) -> bool:
-    """Tell whether a way is better than another by more than luck: a sign test of the pairs."""
+    """Tell whether one way is significantly better than another, by a sign test of the pairs."""
     won = sum(a and not b for a, b in zip(one, other, strict=True))
     lost = sum(b and not a for a, b in zip(one, other, strict=True))
     return won > lost and binomtest(won, won + lost).pvalue < _SURE

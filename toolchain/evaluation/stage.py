@@ -1,4 +1,4 @@
-"""The evaluation: photos in batches over an executor, judged when all are answered."""
+"""The evaluation: runs photos in batches on an executor, then judges all outputs."""
 
 from __future__ import annotations
 
@@ -34,10 +34,12 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
 
 _BATCH = 16  # photos; the same for any number of workers
-_FEW = 256  # photos that one process judges before a second has imported TensorFlow
-_NAMED = 5  # broken photos that the record names
-_DIGITS = 4  # of a score that it lists
-_LISTED = 60  # photos with another first label that it lists
+# With this many photos or fewer, one process is done before a second has imported TensorFlow.
+# Chosen, not measured.
+_FEW = 256
+_NAMED = 5  # unreadable photos that the record names, at most
+_DIGITS = 4  # decimals of the scores in the record
+_LISTED = 60  # photos with another first label that the record lists, at most
 
 
 @dataclass(frozen=True)
@@ -48,25 +50,25 @@ class EvaluationOptions:
     """A built site or a model."""
     photos: Path
     reference: Request | None = None
-    """None: the model that a site was built from, where it is at hand."""
+    """None for the model that a site was built from, if it is available offline."""
     declared: Declared = field(default_factory=Declared)
-    """What the user says of a model; a site says it itself."""
+    """What the user says of a model; a site needs no such declarations."""
     limit: int | None = None
-    """How many of the photos to use; None: all."""
+    """How many of the photos to use; None for all."""
     workers: int | None = None
-    """Processes on this machine; None: as many as are worth it."""
+    """Processes on this machine; None to choose by the number of photos."""
     engine: str | None = None
     """Address of a Dask scheduler that does the work."""
     variant: str | None = None
-    """Of a site: which of its variants; None: the one that its page begins with."""
+    """Which variant of a site; None for the one that its page begins with."""
     photo_labels: Path | None = None
-    """A CSV of photos and their labels; None: `labels.csv` among the photos, or class folders."""
+    """A CSV of photos and their labels; None for `labels.csv` of the folder, or class folders."""
 
 
 def evaluate(options: EvaluationOptions, *, store: Store, progress: Progress) -> Evaluation:
     """Judge a site or a model on photos.
 
-    The result does not depend on where and by how many workers it was computed.
+    The result does not depend on where, or by how many workers, it was computed.
 
     Raises:
         BadInputError: The photos, the model or the reference cannot be used.
@@ -87,8 +89,8 @@ def evaluate(options: EvaluationOptions, *, store: Store, progress: Progress) ->
     reference, note = _reference(subject, options, store, progress)
     if told is None and reference is None:
         raise BadInputError(
-            f"{options.photos} has no class folders and there is no reference to agree with; "
-            "sort the photos into a folder a class, or give --photo-labels or --reference"
+            f"{options.photos} has no class folders and there is no reference to compare with; "
+            "sort the photos into one folder per class, or give --photo-labels or --reference"
         )
     photos = listed.limited(options.limit)
     judged = (subject,) if reference is None else (subject, reference)
@@ -125,13 +127,13 @@ def evaluate(options: EvaluationOptions, *, store: Store, progress: Progress) ->
 def _several(
     subject: Subject, told: PhotoLabels, scores: list[Array], broken: tuple[int, ...]
 ) -> MultiLabel:
-    """Judge a model that may give a photo several labels.
+    """Judge a multi-label model.
 
     Args:
-        subject: Knows the threshold.
-        told: Which labels the photos have, broken ones too.
-        scores: Float `[photos, labels]`, the model's, and the reference's if there is one.
-        broken: Places of photos that cannot be read.
+        subject: The model; its card has the threshold.
+        told: The labels of all photos, unreadable ones included.
+        scores: Float `[photos, labels]` of the model, and of the reference if there is one.
+        broken: Indices of unreadable photos.
 
     Raises:
         BadInputError: None of the photos has a label.
@@ -139,8 +141,8 @@ def _several(
     truth = np.delete(told.truth, broken, axis=0)
     if not truth.any():
         raise BadInputError(
-            f"none of the {len(truth)} photos has a label, so nothing can be found in them; "
-            "give photos that have some"
+            f"none of the {len(truth)} photos has a label, so there is nothing to judge by; "
+            "give photos that have labels"
         )
     return multi_label.judge(
         scores[0],
@@ -154,20 +156,20 @@ def _several(
 def _changed(
     scores: Array, reference: Array, truth: Array | None, subject: Subject, photos: list[str]
 ) -> tuple[Change, ...]:
-    """List photos whose first label is another than the reference's.
+    """List photos whose first label differs from the reference's.
 
     Args:
-        scores: Float `[n, labels]`, the model's.
-        reference: Float `[n, labels]`, the reference's.
-        truth: Whole numbers `[n]`, the right labels.
-        subject: Knows the labels.
-        photos: Their names.
+        scores: Float `[n, labels]` of the model.
+        reference: Float `[n, labels]` of the reference.
+        truth: Integers `[n]`, the right labels.
+        subject: The model; its card has the labels.
+        photos: Names of the photos.
     """
     labels = subject.card.labels
     wanted, found = reference.argmax(axis=1), scores.argmax(axis=1)
     rows = np.flatnonzero(wanted != found)
     sure = reference[rows, wanted[rows]]
-    # Stable, so that photos of equal scores keep their order.
+    # A stable sort: photos with equal scores keep their order.
     listed = rows[np.argsort(-sure, kind="stable")][:_LISTED]
 
     def tag(row: int, label: int, of: Array) -> Tag:
@@ -202,7 +204,7 @@ def _reference(
 def _answers(
     judged: tuple[Subject, ...], photos: Photos, options: EvaluationOptions, progress: Progress
 ) -> Answers:
-    """Compute all batches and join their answers in the order of the photos."""
+    """Run all batches and join their outputs in the order of the photos."""
     networks = tuple(subject.network for subject in judged)
     starts = range(0, len(photos.paths), _BATCH)
     batches = [Batch(networks, photos.paths[start : start + _BATCH]) for start in starts]
@@ -225,11 +227,11 @@ def _answers(
 
 
 def _scores(subject: Subject, outputs: Array) -> Array:
-    """Return what the page would show for a network's outputs, float64 `[n, labels]`.
+    """Return the scores that the page would show, float64 `[n, labels]`.
 
     Raises:
-        BadInputError: The network gives another number of classes than its card says, or
-            something that is no number.
+        BadInputError: The network has another number of outputs than its card says, or its
+            outputs hold NaN or infinity.
     """
     card = subject.card
     name = card.provenance.name
@@ -237,11 +239,14 @@ def _scores(subject: Subject, outputs: Array) -> Array:
         outputs = ending.of_two(outputs, subject.activation)
     if outputs.ndim != len("nc") or outputs.shape[1] != card.classes:
         raise BadInputError(
-            f"{name} gives outputs of shape {outputs.shape[1:]}, not a row of {card.classes}; "
+            f"{name} has outputs of shape {outputs.shape[1:]}, not a row of {card.classes}; "
             "check its labels"
         )
     if not np.isfinite(outputs).all():
-        raise BadInputError(f"{name} gives outputs that are no numbers, so nothing can be judged")
+        raise BadInputError(
+            f"the outputs of {name} hold NaN or infinity, so it cannot be judged; "
+            "export the model again"
+        )
     labelled: Array = scores_of(outputs, subject.activation)[:, card.label_offset :]
     return labelled
 

@@ -1,1 +1,1 @@
-"""Runs a finished site as its page does, before anybody visits it."""
+"""The smoke test: runs a finished site as its page does."""

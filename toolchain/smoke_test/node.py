@@ -9,12 +9,12 @@ from functools import lru_cache
 from pathlib import Path
 
 _LEAST = 18
-"""The first Node with streams that unpack gzip, as the worker wants."""
+"""The first Node version with streams that unpack gzip, which the worker needs."""
 
 
 @lru_cache
 def find() -> Path | None:
-    """Return a Node of version 18 or newer, on the path or beside this Python, if there is one."""
+    """Return a Node of version 18 or newer, from PATH or beside this Python; None if none."""
     beside = Path(sys.executable).with_name("node")
     for candidate in (shutil.which("node"), beside if beside.is_file() else None):
         if candidate and (_major(Path(candidate)) or 0) >= _LEAST:

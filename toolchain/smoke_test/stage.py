@@ -1,9 +1,9 @@
-"""The smoke test: the files of a rendered site are run, and compared with the source model.
+"""Runs the files of a rendered site and compares the scores with those of the source model.
 
-What each of the two ways covers: Node runs the site's worker, its WebAssembly, the contract, the
-unpacking of the weights, the scaling of pixels and the ranking, which is all that stands between
-a photo's pixels and its tags. Without Node the same graph and weights run in TensorFlow, and the
-operations are held against what the WebAssembly has; the page's code is then not covered.
+There are two ways. With Node, the site's own worker runs: its WebAssembly, the contract, the
+unpacking of the weights, the scaling of pixels and the ranking, which is everything between a
+photo's pixels and its tags. Without Node, the same graph and weights run in TensorFlow. That way
+does not cover the page's code; rendering has checked that TF.js has the graph's operations.
 """
 
 from __future__ import annotations
@@ -47,11 +47,11 @@ class Subject:
     """One model of a site."""
 
     name: str
-    """Of its weights, or `preview`."""
+    """Name of its weights, or `preview`."""
     model: TfjsModel
     page: PageFiles
     photos: tuple[Path, ...] = ()
-    """Real photos to show to the page and to its files, beside the generated pictures."""
+    """Real photos to run besides the generated pictures."""
 
 
 def run(
@@ -62,15 +62,15 @@ def run(
     Args:
         site: The site's folder.
         subjects: Its models.
-        host: The program that plays the page for Node (`smoke_test/worker.py`).
-        store: Keeps what was found of the same files.
-        progress: Hears of it.
+        host: The Node program that stands in for the page (`smoke_test/worker.py`).
+        store: The cache of earlier results for the same files.
+        progress: Is told of each model, and warned if there is no Node.
 
     Returns:
-        What was found of each, and whether all of it was known before.
+        The result of each model, and whether all of them came from the cache.
 
     Raises:
-        ToolchainError: A model fails, or its tags are not those of its files or of its source.
+        ToolchainError: A model fails, or its tags differ from those of its files or its source.
     """
     found = [_of(site, subject, host=host, store=store, progress=progress) for subject in subjects]
     return tuple(each for each, _ in found), all(reused for _, reused in found)
@@ -87,7 +87,7 @@ def _of(
             "name": subject.name,
             "model": subject.model.key,
             "node": None if node is None else digest.of_file(host),
-            # Their names tell their content.
+            # Their names contain a digest of their content.
             "files": [page.worker, page.wasm, page.contract, *page.weights],
             "photos": [digest.of_file(photo) for photo in subject.photos],
         }
@@ -112,8 +112,8 @@ def _of(
     )
     if found.by == "python":
         progress.warn(
-            "the page's own code was not run, for there is no Node here: its graph and weights "
-            "were run in TensorFlow instead; install Node 18 or newer to have both"
+            "the page's own code was not run, because there is no Node here: its graph and weights "
+            "were run in TensorFlow instead; install Node 18 or newer to run both"
         )
     return found, reused
 
@@ -149,7 +149,7 @@ def _test(site: Path, subject: Subject, node: Path | None, host: Path) -> SmokeT
             found = worker.tags(node, host, site, subject.page, pictures)
         except ToolchainError as error:
             raise ToolchainError(
-                f"{card.provenance.source} makes a site that cannot run in a browser ({error}); "
+                f"the site built from {card.provenance.source} cannot run in a browser ({error}); "
                 "build it with --quantize float16, or export the model in another way"
             ) from error
         difference = max(
@@ -158,8 +158,9 @@ def _test(site: Path, subject: Subject, node: Path | None, host: Path) -> SmokeT
         )
         if not difference <= reference.EXACT:
             raise ToolchainError(
-                f"{card.provenance.source} makes a site whose page gives other scores than its "
-                f"files ({difference:.2g} apart, {reference.EXACT:g} is allowed); please report it"
+                f"the page of the site built from {card.provenance.source} computes other scores "
+                f"than its files ({difference:.2g} apart, {reference.EXACT:g} is allowed); "
+                "please report it"
             )
     labelled, wanted = scores[:, card.label_offset :], asked.scores[:, card.label_offset :]
     return SmokeTest(
@@ -176,7 +177,7 @@ def _test(site: Path, subject: Subject, node: Path | None, host: Path) -> SmokeT
 def _pixels(photos: Sequence[Path], card: ModelCard) -> list[Array]:
     """Return the crops of photos at the network's size, each uint8 `[1, height, width, 3]`.
 
-    Files that are no photos are left out.
+    Files that cannot be read as photos are left out.
     """
     plain = InputSpec(
         height=card.input.height,
@@ -192,7 +193,7 @@ def _pixels(photos: Sequence[Path], card: ModelCard) -> list[Array]:
 
 
 def _difference(tags: Sequence[Tag], scores: Sequence[float]) -> float:
-    """Return how far tags are from scores: in a score, or because a better label was left out."""
+    """Return the largest difference of tags from scores, including better labels left out."""
     apart = [abs(tag.score - scores[tag.place]) for tag in tags]
     best = sorted(scores, reverse=True)[: len(tags)]
     order = [abs(tag.score - score) for tag, score in zip(tags, best, strict=True)]

@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
 
 HOST = "worker-host.mjs"
-"""The program that plays the page; it lies beside the built runtimes."""
-_WATCHDOG = 600  # seconds, after which Node hangs; a picture takes one second at most
+"""The program that stands in for the page; it is stored beside the built runtimes."""
+_WATCHDOG = 600  # seconds until Node counts as hung; a picture takes one second at most
 
 
 @dataclass(frozen=True)
 class Tag:
-    """A label by its place among the labels, and its score in 0…1."""
+    """A label, by its index, and its score in 0…1."""
 
     place: int
     score: float
@@ -39,9 +39,9 @@ def tags(
 
     Args:
         node: The Node to run.
-        host: The program that plays the page, :data:`HOST`.
+        host: The program that stands in for the page, :data:`HOST`.
         site: The site's folder.
-        model: Which of its models.
+        model: The files of one of its models.
         pictures: uint8 `[n, height, width, 3]`.
 
     Raises:
@@ -49,7 +49,7 @@ def tags(
     """
     with TemporaryDirectory(prefix="toolchain-") as name:
         folder = Path(name)
-        # The worker's scripts are modules, which Node believes of a package that says so.
+        # The worker's scripts are modules; Node needs to be told so by a package.json.
         (folder / "package.json").write_text('{"type": "module"}', "utf-8")
         shutil.copytree(
             (site / model.worker).parent,
@@ -78,7 +78,7 @@ def tags(
 
 
 def _said(failure: dict[str, Any]) -> str:
-    """Return a failure of the worker as a clause; `web/src/messages.ts` lists what it may hold."""
+    """Return a failure of the worker as a clause; `web/src/messages.ts` lists its fields."""
     if detail := failure.get("detail"):
         return str(detail).rstrip(".")
     rest = {key: value for key, value in failure.items() if key != "code"}
@@ -102,7 +102,7 @@ def _run(node: Path, host: Path, order: Path) -> dict[str, Any]:
 
 
 def _written(number: int, picture: Array, folder: Path) -> dict[str, Any]:
-    """Write a picture as rows of RGBA bytes, and return what the order says of it."""
+    """Write a picture as rows of RGBA bytes, and return its entry for `order.json`."""
     height, width, _ = picture.shape
     opaque = np.full((height, width, 1), 255, np.uint8)
     path = folder / f"{number}.rgba"
