@@ -50,8 +50,8 @@ def test_a_build_that_fails_leaves_the_site(
 @pytest.mark.parametrize(
     ("template", "fault"),
     [
-        ("<html>\n{% if title %}\n", r"index\.html\.j2, line 2: .*; mend the template"),
-        ("{{ title", r"index\.html\.j2, line 1: .*; mend the template"),
+        ("<html>\n{% if title %}\n", r"index\.html\.j2, line 2: .*; fix the template"),
+        ("{{ title", r"index\.html\.j2, line 1: .*; fix the template"),
         ("{{ titel }}", "template cannot be rendered: 'titel' is undefined"),
         ("{% extends 'base.html.j2' %}", "template cannot be rendered: .*base"),
         ("{{ title | shout }}", "No filter named 'shout'"),

@@ -128,7 +128,7 @@ def sentence(code: int, err: str) -> str:
         (["--crop-fraction", "1.5"], ["crop_fraction", "less than or equal to 1"]),
         (["--quantize", "int4"], ["--quantize int4", "none, float16, uint16, uint8"]),
         (["--labels", "missing.txt"], ["the labels missing.txt", "No such file"]),
-        (["--out", "file"], ["file is no folder", "--out"]),
+        (["--out", "file"], ["file is not a folder", "--out"]),
         (["--out", "foreign"], ["foreign holds files that this tool did not make", "--out"]),
     ],
     ids=lambda value: " ".join(value)[:40] if value and value[0].startswith("-") else "",

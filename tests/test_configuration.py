@@ -110,18 +110,21 @@ def test_the_file_of_the_folder_is_read_and_flags_hold_over_it(tmp_path: Path) -
         ("[page]\nxyz = 1", "page.xyz is not known; known here: title, description, language"),
         ('[pages]\ntitle = "x"', "pages is not known; did you mean page?"),
         ('title = "x"', "title is not known; known here: page"),
-        ('page = "x"', "page is no table; write [page] and its keys below it"),
-        ("[page]\ntitle = 3", "page.title: 3 is no text; write it in quotes"),
-        ("[page]\ntitle = true", "page.title: true is no text; write it in quotes"),
+        ('page = "x"', "page is not a table; write [page] and its keys below it"),
+        ("[page]\ntitle = 3", "page.title: 3 is not a text; write it in quotes"),
+        ("[page]\ntitle = true", "page.title: true is not a text; write it in quotes"),
         ('[page]\ndescription = " "', "page.description: it is empty; write a text"),
         ('[page]\nlanguage = "german"', None),
-        ('[page]\nlanguage = "de_CH"', "page.language: 'de_CH' is no language tag; write it like"),
-        ('[page]\naccent = "reddish"', "page.accent: 'reddish' is no colour; write it like"),
-        ('[page]\naccent = "#ff000080"', "page.accent: '#ff000080' can be seen through"),
+        (
+            '[page]\nlanguage = "de_CH"',
+            "page.language: 'de_CH' is not a language tag; write it like",
+        ),
+        ('[page]\naccent = "reddish"', "page.accent: 'reddish' is not a colour; write it like"),
+        ('[page]\naccent = "#ff000080"', "page.accent: '#ff000080' is transparent"),
         ('[page]\naccent_dark = "red"', "page: accent_dark needs accent beside it"),
-        ("[page]\nsamples = true", "page.samples: true is no folder; write its name in quotes"),
-        ('[page]\nsamples = ["a.jpg"]', "page.samples: ['a.jpg'] is no folder"),
-        ("[page]\ntemplate = 1", "page.template: 1 is no text; write it in quotes"),
+        ("[page]\nsamples = true", "page.samples: true is not a folder; write its name in quotes"),
+        ('[page]\nsamples = ["a.jpg"]', "page.samples: ['a.jpg'] is not a folder"),
+        ("[page]\ntemplate = 1", "page.template: 1 is not a text; write it in quotes"),
         ("[page", "cannot be read as TOML"),
     ],
 )
@@ -140,10 +143,13 @@ def test_a_fault_of_the_file_is_one_sentence(tmp_path: Path, text: str, said: st
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--accent", "reddish"], "--accent: 'reddish' is no colour; write it like #b3261e"),
+        (["--accent", "reddish"], "--accent: 'reddish' is not a colour; write it like #b3261e"),
         (["--title", ""], "--title: it is empty; write a text, or leave it out"),
         (["--config", "missing.toml"], "missing.toml cannot be read as TOML: "),
-        (["--template", "missing"], "the template missing is no folder; put one there that begins"),
+        (
+            ["--template", "missing"],
+            "the template missing is not a folder; put one there that begins",
+        ),
         (["--template", "empty"], "the template empty has no index.html.j2; put one there that"),
         (["--config", "none.toml"], "the samples empty have no samples.toml; write one with"),
         (["--config", "bad.toml"], "the sample photos/a.jpg cannot be read as a picture; give a"),
@@ -206,7 +212,7 @@ def test_an_accent_that_can_be_read_stays_as_it_is() -> None:
     assert accent.fitted(crimson, accent.LIGHT) == crimson == (0xDC, 0x14, 0x3C)
     assert accent.Accent(crimson).changes() == []
     (said,) = accent.Accent(crimson, crimson).changes()
-    assert said.startswith("the accent #dc143c is hard to read on the dark page, which has #")
+    assert said.startswith("the accent #dc143c is hard to read on the dark page, which uses #")
     (said,) = accent.Accent(accent.parse("gold")).changes()
     assert "#ffd700 is hard to read on the light page" in said
 

@@ -201,7 +201,7 @@ def test_a_folder_of_somebody_else_is_refused_and_kept(out: Path, name: str) -> 
 
 def test_a_file_is_refused_and_kept(out: Path) -> None:
     write(out.parent, {"site": "mine"})
-    refused(out, "is no folder")
+    refused(out, "is not a folder")
     assert out.read_text("utf-8") == "mine"
 
 
@@ -209,7 +209,7 @@ def test_a_file_is_refused_and_kept(out: Path) -> None:
 def test_a_link_is_refused_and_kept(out: Path, target: str) -> None:
     write(out.with_name("elsewhere"), OLD)
     out.symlink_to(target)
-    refused(out, "is no folder")
+    refused(out, "is not a folder")
     assert out.readlink() == Path(target)
     assert contents(out.with_name("elsewhere")) == OLD
 

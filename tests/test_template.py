@@ -134,12 +134,12 @@ def test_a_template_may_replace_the_page_and_include_others(
 
 
 FAULTS = [
-    ("{% block footer %}\n{{ titel }}\n{% endblock %}", ", line 3: 'titel' is undefined; mend"),
+    ("{% block footer %}\n{{ titel }}\n{% endblock %}", ", line 3: 'titel' is undefined; fix"),
     ("{% block footer %}", ", line 2: Unexpected end of template."),
     ("{% include 'index.html.j2' %}", ", line 2: maximum recursion depth exceeded"),
     ("{% block footer %}{{ asset(3) }}{% endblock %}", ", line 2: "),
     ("{% block footer %}{{ 1 | shout }}{% endblock %}", ", line 2: No filter named 'shout'"),
-    ("{% block footer %}{{ 1 / 0 }}{% endblock %}", ", line 2: division by zero; mend"),
+    ("{% block footer %}{{ 1 / 0 }}{% endblock %}", ", line 2: division by zero; fix"),
     (
         "\n{% block footer %}{% include 'no.j2' %}{% endblock %}",
         ", line 3: there is no template no.j2",
@@ -158,7 +158,7 @@ FAULTS = [
     ),
     (
         "{% block footer %}{{ asset('.env') }}{% endblock %}",
-        ", line 2: .env is not published, for templates and hidden files are not",
+        ", line 2: .env is a template or a hidden file, which are not published",
     ),
     (
         "{% block footer %}{{ asset('index.html.j2') }}{% endblock %}",

@@ -1,8 +1,8 @@
-"""The accent colour: a small style sheet that sets it, legible in light and in dark.
+"""The accent colour: a small style sheet that sets it, legible in the light and the dark theme.
 
-The page writes links in it and puts buttons, bars and frames on it. So that all of these can
-be seen by everyone, it is made darker for the light theme and lighter for the dark one, as far
-as it must be: hue and saturation stay. Contrast is that of WCAG 2.2, criteria 1.4.3 and 1.4.11.
+The page uses it for links, buttons, bars and frames. So that everyone can read them, the colour
+is made darker for the light theme and lighter for the dark one, only as far as needed. Hue and
+saturation stay. Contrast is that of WCAG 2.2, criteria 1.4.3 and 1.4.11.
 """
 
 from __future__ import annotations
@@ -16,26 +16,26 @@ RGB = tuple[int, int, int]
 """Red, green and blue of sRGB, 0…255."""
 
 TEXT_CONTRAST = 4.5
-"""What WCAG asks for between text and what is behind it."""
+"""The contrast that WCAG asks for between text and its background."""
 
-_NEARLY_BLACK = 0.04045  # of sRGB's values: below, light is in proportion to them
+_NEARLY_BLACK = 0.04045  # sRGB values up to this one are linear in light (the sRGB standard)
 _STEP = 0.005  # of lightness, 0…1
-_STRONGER = 0.09  # of lightness: how much further a button goes under the pointer
+_STRONGER = 0.09  # change of lightness of a button under the pointer; chosen by eye
 
 
 @dataclass(frozen=True)
 class Theme:
-    """What of a theme the accent has to go with; the colours of web/src/page/styles/theme.css."""
+    """The backgrounds of a theme, as in web/src/page/styles/theme.css, and how the accent fits."""
 
     name: str
     paper: RGB
-    """Behind the page."""
+    """Background of the page."""
     sheet: RGB
-    """Behind its boxes."""
+    """Background of its boxes."""
     away: int
-    """To which side of the backgrounds an accent is: darker (-1) or lighter (1)."""
+    """Whether the accent is darker (-1) or lighter (1) than the backgrounds."""
     wash: float
-    """How much of the accent is in its wash, 0…1."""
+    """Share of the accent in its pale tint, 0…1."""
 
 
 LIGHT = Theme("light", (0xF6, 0xF4, 0xEF), (0xFF, 0xFE, 0xFB), away=-1, wash=0.16)
@@ -46,16 +46,16 @@ def parse(text: str) -> RGB:
     """Read a colour as CSS writes it: `#b3261e`, `crimson`, `rgb(179, 38, 30)`, `hsl(3, 71%, 41%)`.
 
     Raises:
-        ValueError: It is no such colour, or one that can be seen through.
+        ValueError: It is not a colour, or it is not opaque.
     """
     try:
         red, green, blue, *alpha = ImageColor.getrgb(text.strip())
     except ValueError:
         raise ValueError(
-            f"{text!r} is no colour; write it like #b3261e, crimson or rgb(179, 38, 30)"
+            f"{text!r} is not a colour; write it like #b3261e, crimson or rgb(179, 38, 30)"
         ) from None
     if alpha not in ([], [255]):
-        raise ValueError(f"{text!r} can be seen through; give it without transparency")
+        raise ValueError(f"{text!r} is transparent; give an opaque colour")
     return red, green, blue
 
 
@@ -72,22 +72,22 @@ def _luminance(colour: RGB) -> float:
 
 
 def _linear(part: float) -> float:
-    """Return the light of an sRGB value, both 0…1."""
+    """Return the linear light of an sRGB value, both 0…1."""
     return part / 12.92 if part <= _NEARLY_BLACK else ((part + 0.055) / 1.055) ** 2.4
 
 
 def fitted(colour: RGB, theme: Theme) -> RGB:
-    """Return the colour, or the nearest one that text can have in this theme."""
+    """Return the colour, or the nearest one with enough contrast for text in this theme."""
     shown, moved = colour, 0.0
     while min(contrast(shown, behind) for behind in (theme.paper, theme.sheet)) < TEXT_CONTRAST:
         moved += theme.away * _STEP
-        # From the first colour each time, or rounding to bytes would turn the hue.
+        # Always start from the given colour: repeated rounding to bytes would change the hue.
         shown = _lighter(colour, moved)
     return shown
 
 
 def _lighter(colour: RGB, by: float) -> RGB:
-    """Return a colour of another lightness and the same hue and saturation."""
+    """Return a colour with the same hue and saturation and another lightness."""
     hue, lightness, saturation = colorsys.rgb_to_hls(*(value / 255 for value in colour))
     parts = colorsys.hls_to_rgb(hue, min(1.0, max(0.0, lightness + by)), saturation)
     red, green, blue = (round(255 * part) for part in parts)
@@ -95,26 +95,26 @@ def _lighter(colour: RGB, by: float) -> RGB:
 
 
 def text_on(colour: RGB) -> RGB:
-    """Return black or white, whichever reads better on a colour."""
+    """Return black or white, whichever has more contrast with a colour."""
     return max(((0, 0, 0), (255, 255, 255)), key=lambda text: contrast(text, colour))
 
 
 @dataclass(frozen=True)
 class Accent:
-    """The accent as the user gave it; the dark theme's is made from the other if need be."""
+    """The accent as the user gave it; without a dark one, the light one is adapted."""
 
     light: RGB
     dark: RGB | None = None
 
     def stylesheet(self) -> str:
-        """Return the rules that set it, after those of the page."""
+        """Return the CSS rules that set the accent; they come after those of the page."""
         light, dark = _properties(self.light, LIGHT), _properties(self.dark or self.light, DARK)
         return f":root{{{light}}}\n@media (prefers-color-scheme:dark){{:root{{{dark}}}}}\n"
 
     def changes(self) -> list[str]:
-        """Say where the page's colour is not the one that was given."""
+        """Return a sentence for each theme whose accent is not the given one."""
         return [
-            f"the accent {hexadecimal(given)} is hard to read on the {theme.name} page, which has "
+            f"the accent {hexadecimal(given)} is hard to read on the {theme.name} page, which uses "
             f"{hexadecimal(shown)} instead"
             for given, theme in ((self.light, LIGHT), (self.dark, DARK))
             if given is not None and (shown := fitted(given, theme)) != given
@@ -122,7 +122,7 @@ class Accent:
 
 
 def _properties(given: RGB, theme: Theme) -> str:
-    """Return what theme.css derives from its own accent by hand."""
+    """Return the CSS properties that theme.css sets by hand for its own accent."""
     colour = fitted(given, theme)
     pairs = zip(colour, theme.sheet, strict=True)
     red, green, blue = (

@@ -1,7 +1,7 @@
-"""The files of a user's template: those that it asks for come into the site.
+"""Copies the files that a user's template asks for into the site.
 
-A style sheet's own files come with it, and it names them as they are named there. What
-nothing asks for stays where it is, so notes and sources beside a template are not published.
+Files that a style sheet names are copied with it, and its URLs are rewritten to their names in
+the site. Nothing else is copied, so notes and sources beside a template are not published.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FOLDER = "own"
-"""Where in the site they lie."""
+"""The folder in the site that they are copied to."""
 
 _COMMENT = r"/\*.*?\*/"
 _NAMED = r"""url\(\s*(?:"(?P<u1>[^"]*)"|'(?P<u2>[^']*)'|(?P<u3>[^\s"')]+))\s*\)"""
@@ -27,19 +27,19 @@ _IMPORTED = r"""(?P<rule>@import\s+)(?:"(?P<i1>[^"]*)"|'(?P<i2>[^']*)')"""
 _ADDRESSES = re.compile(f"{_COMMENT}|{_NAMED}|{_IMPORTED}", re.DOTALL)
 _GROUPS = ("u1", "u2", "u3", "i1", "i2")
 _PARTS = re.compile(r"^([^?#]*)([?#]?)(.*)$", re.DOTALL)
-# A scheme, another host, the site's root, or a part of the same file.
+# Addresses to leave as they are: with a scheme or a host, from the root, or within the same file.
 _ELSEWHERE = re.compile(r"(?:[A-Za-z][\w+.-]*:|/|#|$)")
 
 
 class AssetError(ValueError):
-    """A file that a template or style sheet asks for cannot be had; says which and why."""
+    """A file that a template or style sheet asks for cannot be used; says which and why."""
 
 
 class Assets:
     """Writes files of a template's folder into a site, each once.
 
     Args:
-        folder: The template's.
+        folder: The template's folder.
         site: Where to write.
     """
 
@@ -51,7 +51,7 @@ class Assets:
 
     @property
     def urls(self) -> list[str]:
-        """Of all files that were asked for, relative to the page."""
+        """URLs of all files that were asked for, relative to the page."""
         return list(self._urls.values())
 
     def url(self, name: str) -> str:
@@ -61,7 +61,7 @@ class Assets:
             name: Its path in the template's folder, with `/` between the parts.
 
         Raises:
-            AssetError: There is no such file, or it is none to be published.
+            AssetError: There is no such file, or it is not to be published.
         """
         name = posixpath.normpath(name)
         if name not in self._urls:
@@ -84,7 +84,7 @@ class Assets:
             raise AssetError(f"{name} lies outside of {self._folder}; copy it there")
         if name.endswith(".j2") or any(part.startswith(".") for part in name.split("/")):
             raise AssetError(
-                f"{name} is not published, for templates and hidden files are not; rename it"
+                f"{name} is a template or a hidden file, which are not published; rename it"
             )
         if not path.is_file():
             near = difflib.get_close_matches(name, self._files(), 1)
@@ -98,7 +98,7 @@ class Assets:
                 yield path.relative_to(self._folder).as_posix()
 
     def _with_urls(self, name: str, content: bytes) -> bytes:
-        """Let a style sheet name its files as they are named in the site."""
+        """Rewrite a style sheet's URLs to the files' names in the site."""
         here = posixpath.dirname(name)
 
         def named(match: re.Match[str]) -> str:
@@ -117,5 +117,5 @@ class Assets:
         try:
             text = content.decode("utf-8-sig")
         except UnicodeDecodeError as error:
-            raise AssetError(f"{name} is no UTF-8 text; save it as such") from error
+            raise AssetError(f"{name} is not UTF-8 text; save it as UTF-8") from error
         return _ADDRESSES.sub(named, text).encode()

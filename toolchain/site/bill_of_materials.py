@@ -1,4 +1,4 @@
-"""The record of all that a site holds, by whose it is."""
+"""The record of a site's bill of materials."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class BillOfMaterials:
-    """What a site holds that has an author: code, models and photos."""
+    """The parts of a site that have an author: code, models and photos."""
 
     shipped: Shipped
     cards: tuple[ModelCard, ...]
-    """Of its models, each once."""
+    """Cards of its models, each once."""
     samples: tuple[Sample, ...]
     own_files: bool
-    """Whether files of a user's template are in it."""
+    """Whether the site holds files of a user's template."""

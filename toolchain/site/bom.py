@@ -1,6 +1,6 @@
-"""The bill of materials of a site: `licenses.txt` for people, `sbom.cdx.json` for tools.
+"""Writes the bill of materials of a site: `licenses.txt` for people, `sbom.cdx.json` for tools.
 
-Both lie in the site beside the files that they are about, and no visit loads them.
+Both are part of the site, but the page does not load them.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ def write(site: Path, models: Sequence[TfjsModel], page: PageOptions) -> None:
 
     Args:
         site: The site.
-        models: All that are in it, in whatever forms.
-        page: What the user says of the page.
+        models: All its models, variants and preview included.
+        page: The user's options for the page.
 
     Raises:
         BadInputError: There are no samples, or no runtime with the models' operations.

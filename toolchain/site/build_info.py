@@ -1,6 +1,6 @@
-"""`build-info.json`: what a site was made of and by, and the digest of every file of it.
+"""`build-info.json`: what a site was built from, with which versions, and each file's digest.
 
-It names no photo and no path of the building machine, so it is published with the site;
+It names no photo and no path of the building machine, so it can be published with the site.
 `toolchain verify` compares what a host sends with it.
 """
 
@@ -30,42 +30,42 @@ class _Part(BaseModel):
 
 
 class FileFact(_Part):
-    """What is known of a file without having it."""
+    """Size and digest of a file."""
 
     size: int
     sha256: str
 
 
 class Built(_Part):
-    """A model that went into the site."""
+    """A model of the site."""
 
     name: str
     source: str
     sha256: str
-    """Of the source, before conversion."""
+    """Digest of the source, before conversion."""
     licence: str
     quantization: str
     basis: str
-    """Digest of all that its weights depend on: the source, how it was to be converted and
-    compressed, the photos, and the code and the libraries that did it."""
+    """Digest of everything that its weights depend on: the source, the options of conversion and
+    quantisation, the photos, and the versions of the code and the libraries."""
     plan: str | None
-    """Digest of the plan that they were compressed by, as `report.json` has it."""
+    """Digest of the plan of its weights, as in `report.json`."""
     calibration: str | None
-    """Digest of the photos that they were rounded by, names and contents."""
+    """Digest of the photos that the weights were rounded by, names and contents."""
     evaluation: str | None
-    """Digest of the photos that they were judged by."""
+    """Digest of the photos that the weights were judged by."""
 
 
 class Inputs(_Part):
-    """What the user gave besides models, by its digests."""
+    """The user's other inputs, as digests."""
 
     shard_bytes: int
     page: str
-    """Of what `toolchain.toml` and the flags say of the page."""
+    """Digest of the options for the page, from `toolchain.toml` and the flags."""
     samples: str | None
-    """Of the folder of sample photos."""
+    """Digest of the folder of sample photos."""
     template: str | None
-    """Of the folder of the user's template."""
+    """Digest of the folder of the user's template."""
 
 
 class BuildInfo(_Part):
@@ -79,12 +79,12 @@ class BuildInfo(_Part):
     models: tuple[Built, ...]
     inputs: Inputs
     files: dict[str, FileFact]
-    """By path, as they are before any encoding; without compressed neighbours, the report, and
-    what only hosts read."""
+    """Files by path, before any Content-Encoding; without the `.br` and `.gz` files, the report,
+    and files that only hosts read."""
 
 
 def write(site: Path, models: tuple[Built, ...], inputs: Inputs) -> None:
-    """Write the file into a site of which all other files are there."""
+    """Write the file into a site in which all other files are already there."""
     files = {
         path: FileFact(size=file.stat().st_size, sha256=digest.of_file(file))
         for path, file in sorted(_published(site).items())
@@ -104,18 +104,18 @@ def read(content: bytes, where: str) -> BuildInfo:
     """Read what :func:`write` has written.
 
     Args:
-        content: Of the file.
-        where: It came from, for the error.
+        content: The file's content.
+        where: Where the file came from, for the error message.
 
     Raises:
-        BadInputError: It is something else.
+        BadInputError: It is not a `build-info.json` of this version.
     """
     try:
         return BuildInfo.model_validate_json(content)
     except ValidationError as error:
         raise BadInputError(
-            f"{where} is no {NAME} of this version ({first_fault(error)}); build and deploy the "
-            "site again"
+            f"{where} is not a {NAME} of this version ({first_fault(error)}); build and deploy "
+            "the site again"
         ) from error
 
 

@@ -1,4 +1,4 @@
-"""What the user decides of the page: `toolchain.toml`, and the flags that hold over it.
+"""The user's options for the page: `toolchain.toml`, and the flags that override it.
 
 ```toml
 [page]
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 FILE = "toolchain.toml"
 
-# RFC 5646, section 2.1, but for the tags that were registered before it.
+# RFC 5646, section 2.1, without the grandfathered tags.
 _LANGUAGE_TAG = (
     r"^(?:[A-Za-z]{2,3}(?:-[A-Za-z]{3}){0,3}|[A-Za-z]{4,8})"
     r"(?:-[A-Za-z]{4})?(?:-(?:[A-Za-z]{2}|[0-9]{3}))?"
@@ -55,12 +55,12 @@ def _text(value: object) -> str:
         if text := value.strip():
             return text
         raise ValueError("it is empty; write a text, or leave it out")
-    raise ValueError(f"{_as_toml(value)} is no text; write it in quotes")
+    raise ValueError(f"{_as_toml(value)} is not a text; write it in quotes")
 
 
 def _language(tag: str) -> str:
     if not re.match(_LANGUAGE_TAG, tag):
-        raise ValueError(f"{tag!r} is no language tag; write it like de or pt-BR")
+        raise ValueError(f"{tag!r} is not a language tag; write it like de or pt-BR")
     return tag
 
 
@@ -74,7 +74,9 @@ def _samples(value: object) -> object:
         return False
     if isinstance(value, Path) or (isinstance(value, str) and value.strip()):
         return Path(value)
-    raise ValueError(f"{_as_toml(value)} is no folder; write its name in quotes, or false for none")
+    raise ValueError(
+        f"{_as_toml(value)} is not a folder; write its name in quotes, or false for none"
+    )
 
 
 def _as_toml(value: object) -> str:
@@ -88,7 +90,7 @@ _Colour = Annotated[
 
 
 class PageOptions(BaseModel):
-    """What is said of the page; what is left out stays as the tool has it."""
+    """The options for the page; those left out have defaults."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
@@ -101,12 +103,12 @@ class PageOptions(BaseModel):
         AfterValidator(_language),
         WithJsonSchema({"type": "string", "pattern": _LANGUAGE_TAG}),
     ] = "en"
-    """Tag of the language that the page is in, such as de or pt-BR."""
+    """Tag of the page's language, such as de or pt-BR."""
     accent: _Colour | None = None
-    """Colour of buttons, links and bars, as CSS writes it: #b3261e, crimson, rgb(179, 38, 30).
-    Where it would be hard to read, the page takes a darker or a lighter one of the same hue."""
+    """Colour of buttons, links and bars, as in CSS: #b3261e, crimson, rgb(179, 38, 30).
+    If it is hard to read, the page uses a darker or a lighter one of the same hue."""
     accent_dark: _Colour | None = None
-    """The accent for dark surroundings. By default it is made from accent."""
+    """The accent for the dark theme. By default it is made from accent."""
     samples: Annotated[
         Path | Literal[False] | None,
         BeforeValidator(_samples),
@@ -121,7 +123,7 @@ class PageOptions(BaseModel):
         ),
     ] = None
     """Folder with samples.toml and the sample photos that it names, relative to this file;
-    false for a page without any. By default the tool's own photos."""
+    false for a page without sample photos. By default toolchain's own photos."""
     template: Annotated[
         Path | None,
         BeforeValidator(lambda value: value if isinstance(value, Path) else _text(value)),
@@ -131,16 +133,14 @@ class PageOptions(BaseModel):
     that it names; relative to this file."""
 
     photos_by_address: bool = True
-    """Whether visitors may give the address of a photo, which the page then fetches from there.
-    With false the field is left out, and the page's policy lets it ask its own host for anything,
-    and no other."""
+    """Whether visitors may enter the address of a photo, which the page then fetches.
+    With false there is no such field, and the page's policy allows requests to its own host
+    only."""
 
     @model_validator(mode="after")
     def _dark_of_what(self) -> Self:
         if self.accent_dark and not self.accent:
-            raise ValueError(
-                "accent_dark needs accent beside it; add accent, or remove accent_dark"
-            )
+            raise ValueError("accent_dark needs accent as well; add accent, or remove accent_dark")
         return self
 
     @property
@@ -153,7 +153,7 @@ class PageOptions(BaseModel):
 
     @property
     def samples_folder(self) -> Path | None:
-        """Where the sample photos are, if there are to be any."""
+        """Folder of the sample photos; None for a page without any."""
         if self.samples is None:
             return web_bundle.templates_dir() / "samples"
         return self.samples or None
@@ -169,21 +169,21 @@ class _File(BaseModel):
 
 
 def settle(path: Path | None, flags: Mapping[str, object]) -> PageOptions:
-    """Put together what the file and the flags say; the flags hold.
+    """Merge the options of the file and the flags; flags override the file.
 
     Args:
-        path: The file; None takes `toolchain.toml` of the current folder, where there is one.
-        flags: Fields of :class:`PageOptions`; those that are None were not given.
+        path: The file; None for `toolchain.toml` of the current folder, if there is one.
+        flags: Fields of :class:`PageOptions`; None for those not given.
 
     Raises:
-        BadInputError: The file or a flag cannot be used, or names what is not there.
+        BadInputError: The file or a flag cannot be used, or names something that does not exist.
     """
     if path is None:
         path = Path(FILE) if Path(FILE).is_file() else None
     said = {} if path is None else read(path).model_dump(exclude_unset=True)
     given = {name: value for name, value in flags.items() if value is not None}
     if "accent" in given:
-        # The file's other colour goes with the accent that this one replaces.
+        # The file's accent_dark belongs to the file's accent, which the flag overrides.
         said.pop("accent_dark", None)
     try:
         return PageOptions(**{**said, **given})
@@ -195,7 +195,7 @@ def read(path: Path) -> PageOptions:
     """Read a file's table `[page]`; folders that it names are relative to it.
 
     Raises:
-        BadInputError: It cannot be read, or holds a key or value that does not belong there.
+        BadInputError: It cannot be read, or has an unknown key or a wrong value.
     """
     try:
         page = _File(**toml.read(path)).page
@@ -208,7 +208,7 @@ def read(path: Path) -> PageOptions:
 
 
 def _fault(error: ValidationError) -> str:
-    """Return the first fault as one clause that names the key and the way out."""
+    """Return the first fault as a clause that names the key and how to fix it."""
     fault = error.errors()[0]
     *tables, key = map(str, fault["loc"] or ("page",))
     name = ".".join((*tables, key))
@@ -218,12 +218,12 @@ def _fault(error: ValidationError) -> str:
         hint = f"did you mean {near[0]}?" if near else f"known here: {', '.join(known)}"
         return f"{name} is not known; {hint}"
     if fault["type"] == "model_type":
-        return f"{name} is no table; write [{name}] and its keys below it"
+        return f"{name} is not a table; write [{name}] and its keys below it"
     return f"{name}: {fault['msg'].removeprefix('Value error, ')}"
 
 
 class _WithoutNull(GenerateJsonSchema):
-    """TOML has no null: what may be left out is left out."""
+    """Leaves null out of the schema, because TOML has no null."""
 
     def nullable_schema(self, schema: core_schema.NullableSchema) -> dict[str, Any]:
         return self.generate_inner(schema["schema"])

@@ -1,9 +1,9 @@
-"""The one file that tells the page all of its model but the weights.
+"""The contract: one file that tells the page everything about its model but the weights.
 
-It is JSON: class names, preprocessing and label offset, which stand nowhere else in the
-site, and the graph, so that a page need not ask for `model.json` too. It is stored as gzip,
-for many hosts would send it uncompressed. `docs/contract.schema.json` is generated from these
-classes, and from it what the page checks (`web/src/schemas/contract.ts`).
+It is JSON: class names, preprocessing and label offset, which are nowhere else in the site, and
+the graph, so that the page need not fetch `model.json` too. It is stored as gzip, because many
+hosts would send it uncompressed. `docs/contract.schema.json` is generated from these classes, and
+the page's checks (`web/src/schemas/contract.ts`) from that schema.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from toolchain.tfjs.stage import TfjsModel
 
 SCHEMA: Literal[3] = 3
-_MAX_BYTES = 256 << 20  # of its text, a thousand times that of a MobileNet's
+_MAX_BYTES = 256 << 20  # of its text; a thousand times what a MobileNet needs
 
 
 class _Part(BaseModel):
@@ -40,16 +40,16 @@ Line = Annotated[str, Field(min_length=1)]
 
 
 class ContractModel(Provenance):
-    """Which model it is and where it lies."""
+    """Which model it is and where its files are."""
 
     name: Line
     source: Line
     licence: Line
     url: Line
-    """Of `model.json`, relative to the page; the files of weights lie beside it."""
+    """URL of `model.json`, relative to the page; the weight files are beside it."""
     quantization: Line
     weight_bytes: Annotated[int, Field(ge=0)]
-    """Of all files of weights, as they are stored."""
+    """Total size of the weight files, as stored."""
 
 
 class ContractOutput(_Part):
@@ -59,7 +59,7 @@ class ContractOutput(_Part):
     activation: Activation
     task: Task
     threshold: Annotated[float, Field(gt=0, lt=1)]
-    """Of a multi-label model: the score from which on a label is a tag."""
+    """For multi-label models: the least score at which a label becomes a tag."""
     labels: Annotated[tuple[str, ...], Field(min_length=1)]
 
 
@@ -74,7 +74,7 @@ class Contract(_Part):
     """The content of `model.json`."""
 
     def to_bytes(self) -> bytes:
-        """Return the file's content, the same for the same contract."""
+        """Return the file's content; equal contracts have equal bytes."""
         content = self.model_dump(mode="json", by_alias=True)
         text = json.dumps(content, separators=(",", ":"), ensure_ascii=False)
         return gzip.compress(text.encode(), 9, mtime=0)
@@ -84,7 +84,7 @@ def read(content: bytes) -> Contract:
     """Read what :meth:`Contract.to_bytes` has written.
 
     Raises:
-        BadInputError: It is something else.
+        BadInputError: It is not a contract of this version.
     """
     try:
         with gzip.open(io.BytesIO(content)) as packed:
@@ -98,12 +98,12 @@ def read(content: bytes) -> Contract:
     except (OSError, EOFError, zlib.error, ValueError, LookupError, TypeError) as error:
         reason = str(error)
     except (AttributeError, RecursionError) as error:
-        reason = f"it is no object ({error})"
+        reason = f"it is not an object ({error})"
     raise BadInputError(f"the contract is not of this version ({reason}); build the site again")
 
 
 def make(model: TfjsModel, model_url: str) -> Contract:
-    """Write down what the page needs of a model."""
+    """Make the contract of a model."""
     converted = model.converted
     card = converted.card
     graph = (model.folder / converted.artifacts.model_json).read_text("utf-8")

@@ -1,9 +1,9 @@
 """The bill of materials of a site as CycloneDX 1.6 (ECMA-424) in JSON.
 
-The same materials give the same bytes: the serial number is made of the content, and there is a
-time only where SOURCE_DATE_EPOCH (reproducible-builds.org) gives one. cyclonedx-python-lib, which
-checks the bill in the tests, cannot write it: its classes have neither `formulation` nor
-`modelCard`, sort the components, and always add the present time.
+Equal contents give equal bytes: the serial number is a digest of the content, and a time is written
+only if SOURCE_DATE_EPOCH (reproducible-builds.org) is set. cyclonedx-python-lib, which checks the
+bill in the tests, cannot write it: its classes have neither `formulation` nor `modelCard`, sort
+the components, and always add the present time.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def _bill(bill: BillOfMaterials) -> dict[str, Any]:
             *inside.get(None, []),
             *map(_photo, bill.samples),
         ],
-        # What it was made with, and is not in it.
+        # What the site was built with, but does not contain.
         "formulation": [{"bom-ref": "build", "components": list(_builders())}],
     }
 
@@ -97,7 +97,7 @@ def _model(model: Provenance) -> dict[str, Any]:
         "type": "machine-learning-model",
         "bom-ref": f"model:{model.sha256}",
         "name": model.name,
-        # As their source states them, in its own words.
+        # In the words of the model's source, which need not be an SPDX name.
         "licenses": [{"license": {"name": model.licence}}],
         "hashes": [{"alg": "SHA-256", "content": model.sha256}],
         "modelCard": {"modelParameters": {"task": "image classification"}},
@@ -120,10 +120,10 @@ def _photo(sample: Sample) -> dict[str, Any]:
 
 
 def _builders() -> Iterator[dict[str, Any]]:
-    """Yield Python and the packages that this tool asks for, in the versions that are here."""
+    """Yield Python and the packages that toolchain requires, in the installed versions."""
     yield {"type": "platform", "name": "Python", "version": platform.python_version()}
-    # By their markers and not by what can be imported: setuptools brings packages of its own
-    # onto the path once it is imported, and a build that finds all in the cache imports less.
+    # From the declared requirements, not from what can be imported: that differs between builds,
+    # since setuptools adds packages to the path once it is imported.
     try:
         names = {each.name for each in requirements.needed()}
     except PackageNotFoundError:  # run from a checkout
@@ -135,7 +135,7 @@ def _builders() -> Iterator[dict[str, Any]]:
 
 
 def _time() -> dict[str, str]:
-    """Return the time that the build shall have, where it is given one."""
+    """Return the time that SOURCE_DATE_EPOCH sets, or nothing."""
     seconds = os.environ.get("SOURCE_DATE_EPOCH", "")
     if not seconds.isdecimal():
         return {}

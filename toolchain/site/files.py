@@ -1,4 +1,4 @@
-"""Puts files into a site, and says by which address the page finds them."""
+"""Writes files into a site and returns their URLs."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ if TYPE_CHECKING:
 
 
 def write_named(site: Path, path: str, content: bytes) -> str:
-    """Write a file under its content's name and return its URL relative to the page."""
+    """Write a file with its content's hash in its name; return its URL relative to the page."""
     target = site / path
     target = target.with_name(name_after_content(target.name, content))
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_bytes(content)
-    # As requests name it: a user's file may have a space in its name.
+    # Quoted, because a user's file may have a space in its name.
     return quote(target.relative_to(site).as_posix())
 
 
 def copy(source: Path, target: Path) -> None:
-    """Copy a file as it is; the folders above it are made."""
+    """Copy a file; missing parent folders are made."""
     target.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(source, target)

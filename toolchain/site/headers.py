@@ -1,8 +1,8 @@
-"""The one table of HTTP headers: which file is sent with which.
+"""The HTTP headers of each file of a site.
 
-`toolchain serve`, the site's `_headers`, the examples for nginx and Caddy and the uploads to
-a bucket all go by it. Cache-Control follows RFC 9111 and RFC 8246, the policies Content
-Security Policy Level 3 and Permissions Policy.
+`toolchain serve`, the site's `_headers`, the examples for nginx and Caddy and the uploads to a
+bucket all use this table. Cache-Control follows RFC 9111 and RFC 8246, the policies follow
+Content Security Policy Level 3 and Permissions Policy.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from pathlib import PurePosixPath
 from typing import Final
 
 HASHED: Final = r"(?:\.[0-9a-f]{16}|-[A-Za-z0-9_-]{8})\.[A-Za-z0-9]+$"
-"""What the end of a name that holds its content's hash is like, as a regular expression that
-Python, PCRE (nginx) and RE2 (Caddy) read alike: this tool's are 16 hexadecimal digits, Vite's
-8 of base 64."""
+"""A regular expression for the end of a name with its content's hash: 16 hexadecimal digits
+(toolchain) or 8 characters of base 64 (Vite). Python, PCRE (nginx) and RE2 (Caddy) all read it
+alike."""
 
 IMMUTABLE: Final = "public, max-age=31536000, immutable"
 REVALIDATED: Final = "no-cache"
 SERVICE_WORKER: Final = "public, max-age=300"
-"""As long may a visitor who comes back not hear of a new version, and ask for nothing."""
+"""For this long a returning visitor's browser sends no request and may miss a new version."""
 
 CONTENT_TYPES: Final = {
     ".apng": "image/apng",
@@ -62,15 +62,15 @@ CONTENT_TYPES: Final = {
     ".woff2": "font/woff2",
     ".xml": "application/xml",
 }
-"""By the end of the name in lower case: what a build writes, and what templates may bring. Browsers
-run modules and compile WebAssembly as it comes only if the type says so."""
+"""Media types by suffix, in lower case: of files that a build writes or a template may bring.
+Browsers run modules and compile WebAssembly while it downloads only if the type is right."""
 
 PAGES_AND_SCRIPTS: Final = (".html", ".htm", ".js", ".mjs")
-"""The ends of names whose files have the page's policies."""
+"""Suffixes of the files that get the page's policies."""
 
 _POLICY = {
     "default-src": "'none'",
-    # TF.js' kernels are WebAssembly; nothing is evaluated.
+    # TF.js' kernels are WebAssembly; no JavaScript is evaluated from text.
     "script-src": "'self' 'wasm-unsafe-eval'",
     "style-src": "'self'",
     # Photos that the visitor gives are shown from memory.
@@ -85,11 +85,11 @@ _ANYWHERE = "https: http: data:"
 
 
 def content_security_policy(*, photos_by_address: bool = True) -> str:
-    """Return the policy of the page, without what only a header may say.
+    """Return the page's policy, without the directives that work in a header only.
 
     Args:
-        photos_by_address: Whether the page may fetch a photo from an address that its
-            visitor gives, which may be anywhere.
+        photos_by_address: Whether the page may fetch a photo from any address that a visitor
+            enters.
     """
     policy = dict(_POLICY)
     if photos_by_address:
@@ -99,7 +99,7 @@ def content_security_policy(*, photos_by_address: bool = True) -> str:
 
 _OF_EVERY_FILE = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
 _OF_THE_PAGE = {
-    # A page that may do less says so in a meta element, and browsers hold both policies.
+    # A stricter page has a meta element with its own policy; browsers apply both.
     "Content-Security-Policy": f"{content_security_policy()}; frame-ancestors 'self'",
     "Permissions-Policy": "camera=(self), microphone=(), geolocation=()",
 }
@@ -109,10 +109,10 @@ _OF_THE_REPORT = {
 
 
 def cache_control(path: str) -> str:
-    """Return how long a file may be kept.
+    """Return the Cache-Control header of a file.
 
     Args:
-        path: Of the file in the site, such as `assets/page-Cf3xYz01.js`.
+        path: Path of the file in the site, such as `assets/page-Cf3xYz01.js`.
     """
     if re.search(HASHED, path):
         return IMMUTABLE
@@ -125,9 +125,9 @@ def content_type(path: str) -> str:
 
 
 def security(path: str) -> dict[str, str]:
-    """Return what a file's headers say about what it may do.
+    """Return the security headers of a file.
 
-    A worker goes by the policy of its own script, hence scripts have the page's too.
+    Scripts have the page's policy too, because a worker obeys the policy of its own script.
     """
     if path == "report.html":
         return _OF_EVERY_FILE | _OF_THE_REPORT
@@ -137,10 +137,10 @@ def security(path: str) -> dict[str, str]:
 
 
 def headers(path: str) -> dict[str, str]:
-    """Return all headers of a file but those of its length and encoding.
+    """Return all headers of a file except those for its length and encoding.
 
     Args:
-        path: Of the file in the site; that of the page is `index.html`.
+        path: Path of the file in the site; the page's is `index.html`.
     """
     return {
         "Content-Type": content_type(path),

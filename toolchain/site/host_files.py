@@ -1,8 +1,7 @@
-"""What a static host reads of the site itself: `_headers` and `404.html`.
+"""Writes `_headers`, which static hosts such as Netlify and Cloudflare Pages read.
 
-`_headers` is read by Netlify, Cloudflare Pages and others; a rule is a path, or the start of
-one with `*`, and the lines below it. Where two rules hold for a file its headers are joined
-with a comma, so no two rules here meet in one.
+A rule is a path, or the beginning of a path and `*`, followed by lines with headers. If two rules
+match a file, hosts join equal headers with a comma. So here at most one rule matches each file.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ HEADERS_FILE = "_headers"
 
 
 def write(site: Path) -> None:
-    """Write `_headers` into a site of which all other files are there."""
+    """Write `_headers` into a site in which all other files are already there."""
     paths = (file.relative_to(site).as_posix() for file in site.rglob("*") if file.is_file())
     (site / HEADERS_FILE).write_text(headers_file(paths), "utf-8")
 
@@ -30,7 +29,7 @@ def headers_file(paths: Iterable[str]) -> str:
     """Return the content of `_headers`.
 
     Args:
-        paths: Of all files of the site.
+        paths: Paths of all files of the site.
     """
     blocks = (
         "\n".join([pattern, *(f"  {name}: {value}" for name, value in headers.items())])
@@ -40,9 +39,9 @@ def headers_file(paths: Iterable[str]) -> str:
 
 
 def rules(paths: Iterable[str]) -> Mapping[str, Mapping[str, str]]:
-    """Return the headers of each rule by its pattern; of each file at most one holds.
+    """Return the headers of each rule, by its pattern; each file matches at most one.
 
-    A folder that holds nothing but hashed names gets one rule, any other file its own.
+    A folder with nothing but hashed names gets one rule. Any other file gets its own.
     """
     suffixes = tuple(ENCODINGS.values())
     folders: dict[str, list[str]] = defaultdict(list)
@@ -53,7 +52,7 @@ def rules(paths: Iterable[str]) -> Mapping[str, Mapping[str, str]]:
     found: dict[str, Mapping[str, str]] = {}
     for folder, files in folders.items():
         if folder and all(table.cache_control(file) == table.IMMUTABLE for file in files):
-            # Scripts among them want the page's policy, and it does no other file harm.
+            # Scripts among them need the page's policy, which does no harm to other files.
             found[f"/{folder}/*"] = _said(f"{folder}/any.js") | {"Cache-Control": table.IMMUTABLE}
         else:
             found |= {f"/{file}": _said(file) for file in files}
@@ -63,5 +62,5 @@ def rules(paths: Iterable[str]) -> Mapping[str, Mapping[str, str]]:
 
 
 def _said(path: str) -> dict[str, str]:
-    # Hosts know the types of files, and some refuse to be told.
+    # Hosts set the type themselves, and some refuse a rule for it.
     return {name: value for name, value in table.headers(path).items() if name != "Content-Type"}

@@ -1,7 +1,7 @@
-"""What the page and its service worker hold the site's files against before they use them.
+"""Digests with which the page and its service worker check the site's files before use.
 
-As the W3C's Subresource Integrity writes digests: SHA-256 in base 64, of the content without
-any encoding of the transfer.
+They are written as in the W3C's Subresource Integrity: SHA-256 in base 64, of the content without
+any Content-Encoding.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
 
 
 def of_bytes(content: bytes) -> str:
-    """Return the integrity metadata of some content, such as `sha256-47DEQpj8…`."""
+    """Return the digest of some content, such as `sha256-47DEQpj8…`."""
     return _written(digest.of_bytes(content))
 
 
 def of_file(path: Path) -> str:
-    """Return the metadata of a file's content."""
+    """Return the digest of a file's content."""
     return _written(digest.of_file(path))
 
 
 def of_files(site: Path, urls: Iterable[str]) -> dict[str, str]:
-    """Return the metadata of files that are in the site, by their URLs relative to the page."""
+    """Return the digests of files of the site, by their URLs relative to the page."""
     return {url: of_file(site / unquote(url)) for url in urls}
 
 

@@ -1,4 +1,4 @@
-"""The text of `licenses.txt`: whose everything is that a site sends, and under which terms."""
+"""The text of `licenses.txt`: the authors and licences of everything in a site."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ _OWN_FILES = """Files in own/ come with the page's template; ask its author for 
 
 
 def text(bill: BillOfMaterials) -> str:
-    """Return the whole text; the same terms stand in it once."""
+    """Return the whole text; each licence text is in it only once."""
     return "\n\n".join(_paragraphs(bill)) + "\n"
 
 
 def _paragraphs(bill: BillOfMaterials) -> Iterator[str]:
-    yield "What this site is made of, and under which terms"
+    yield "The parts of this site and their licences"
     yield f"The page: toolchain {__version__}, {OWN}"
     for card in bill.cards:
         model = card.provenance
@@ -43,8 +43,8 @@ def _paragraphs(bill: BillOfMaterials) -> Iterator[str]:
         yield f"Photo: {sample.credit}\nLicence: {sample.licence}, {sample.licence_url}"
     if bill.own_files:
         yield _OWN_FILES
-    yield "Fonts: none; the page is set in those of its visitor's system."
-    yield "\n".join(["Scripts and WebAssembly hold code of:", *map(_line, bill.shipped.packages)])
+    yield "Fonts: none; the page uses those of the visitor's system."
+    yield "\n".join(["Scripts and WebAssembly contain:", *map(_line, bill.shipped.packages)])
     for terms, whose in _by_terms(bill).items():
         yield f"{_RULE}\n{', '.join(whose)}\n{_RULE}\n\n{terms}"
 

@@ -1,4 +1,4 @@
-"""Which files of a site its page runs a model with."""
+"""The record of the files with which a page runs a model."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class PageFiles:
-    """Which files of a site a page runs one model with; paths relative to the site."""
+    """The files of a site with which its page runs one model; paths relative to the site."""
 
     worker: str
-    """Its script; what that imports lies beside it."""
+    """The worker's script; the scripts that it imports are beside it."""
     wasm: str
     """The WebAssembly with vector instructions."""
     contract: str

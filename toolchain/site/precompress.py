@@ -1,9 +1,8 @@
-"""Compresses the site's files ahead of time, beside the originals as `.br` and `.gz`.
+"""Compresses the site's files ahead of time, and writes `.br` and `.gz` files beside them.
 
-Brotli, set to make files small, takes seconds a megabyte, so each result is kept in the store
-under its content's digest and the fingerprint of what compresses it. A compressed file that
-saves too little is not written, and one that deflate cannot make smaller, such as packed
-weights, is not even tried.
+Brotli at its highest level takes seconds per megabyte, so each result is cached under the digest
+of the content and the fingerprint of the code. A compressed file that saves too little is not
+written. Files that a quick deflate cannot make smaller, such as packed weights, are not tried.
 """
 
 from __future__ import annotations
@@ -27,12 +26,12 @@ if TYPE_CHECKING:
 
 ENCODINGS = {"br": ".br", "gzip": ".gz"}
 _INCOMPRESSIBLE = frozenset({".jpg", ".jpeg", ".png", ".webp", ".avif", ".woff2", ".br", ".gz"})
-_WORTHWHILE = 0.98  # of the original's size
+_WORTHWHILE = 0.98  # of the original's size; chosen, not measured
 
 
 @dataclass(frozen=True)
 class Sizes:
-    """Bytes of one file as it is and as it travels."""
+    """Bytes of one file, uncompressed and in each encoding."""
 
     raw: int
     gzip: int
@@ -40,11 +39,11 @@ class Sizes:
 
 
 def precompress(site: Path, *, store: Store, progress: Progress) -> Mapping[str, Sizes]:
-    """Write `.br` and `.gz` beside every file that gains by it.
+    """Write `.br` and `.gz` files beside every file that gets smaller by it.
 
     Returns:
-        For every file of the site, by its path, its size plain and in each encoding; the
-        plain size stands where an encoding is not worth its file.
+        The sizes of every file of the site, by its path. Where a compressed file is not worth
+        writing, its size is that of the uncompressed file.
     """
     files = sorted(file for file in site.rglob("*") if file.is_file())
     total = sum(file.stat().st_size for file in files)
@@ -56,7 +55,7 @@ def precompress(site: Path, *, store: Store, progress: Progress) -> Mapping[str,
 
     with (
         progress.track("Compressing", total, "bytes") as tracker,
-        # Both codecs release the interpreter's lock while they work.
+        # Both codecs release the interpreter lock, so threads help.
         ThreadPoolExecutor() as pool,
     ):
         sizes = pool.map(handle, files)
@@ -69,12 +68,12 @@ def _compress(file: Path, store: Store, progress: Progress) -> Sizes:
     content = file.read_bytes()
     if file.suffix in _INCOMPRESSIBLE or not _worthwhile(zlib.compress(content, 1), content):
         return Sizes(len(content), len(content), len(content))
-    # What a file is called says how it is compressed.
+    # The suffix is part of the key, because it decides how a file is compressed.
     key = digest.of_json([digest.of_bytes(content), file.suffix, fingerprint.of(__name__)])
 
     def make(folder: Path) -> None:
         (folder / "br").write_bytes(brotli(file.name, content))
-        # No time stamp: the same content gives the same bytes.
+        # No time stamp, so equal contents give equal bytes.
         (folder / "gzip").write_bytes(gzip.compress(content, 9, mtime=0))
         fingerprint.require_unchanged(__name__)
 

@@ -1,4 +1,4 @@
-"""Puts a finished site in place of the last one, whole or not at all."""
+"""Replaces the last site by a finished new one, completely or not at all."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ _OTHERWISE = "choose another folder with --out"
 
 @contextmanager
 def staged(out: Path, progress: Progress | None = None) -> Iterator[Path]:
-    """Give an empty folder beside `out`; what stands in it when the block ends is the site.
+    """Yield an empty folder beside `out`; when the block ends, its content becomes the site.
 
-    One process at a time does so for one `out`, whatever cache it works with, and sweeps what
-    a killed one has left. Who has to wait for another hears of it by `progress`.
+    A lock admits one process at a time for each `out`, whatever cache it uses; `progress` is told
+    if this process has to wait. The process also removes what killed ones have left behind.
 
     Raises:
-        BadInputError: `out` cannot be written, or holds what this tool did not make.
-        ToolchainError: The disk is full, or another process is at it for a quarter of an hour.
+        BadInputError: `out` cannot be written, or holds files that this tool did not make.
+        ToolchainError: The disk is full, or another process has held the lock for 15 minutes.
     """
-    # Where nothing can be written, some systems would have us wait for the lock.
+    # Check first: on some systems an unwritable folder would make us wait for the lock.
     prepare(out)
     shown, out = out, out.resolve()  # "." has neither a name nor a parent
     with ExitStack() as stack:
@@ -54,13 +54,13 @@ def staged(out: Path, progress: Progress | None = None) -> Iterator[Path]:
 
 @contextmanager
 def _beside(shown: Path, out: Path) -> Iterator[Path]:
-    """Give an empty folder that goes when the block ends; a lock on `out` is held."""
+    """Yield an empty folder that is removed when the block ends; the lock of `out` is held."""
     try:
         for kind in ("building", "probe"):
             for abandoned in out.parent.glob(f"{glob.escape(f'.{out.name}.{kind}-')}*"):
                 shutil.rmtree(abandoned, ignore_errors=True)
         folder = Path(mkdtemp(prefix=f".{out.name}.building-", dir=out.parent))
-        # mkdtemp's folders are private; a web server reads this one.
+        # mkdtemp's folders are private, but a web server has to read this one.
         folder.chmod(0o755)
     except OSError as error:
         raise _unwritable(shown, error) from error
@@ -71,28 +71,28 @@ def _beside(shown: Path, out: Path) -> Iterator[Path]:
 
 
 def prepare(out: Path) -> None:
-    """See early that a site can be put at `out`; its parent folders are made.
+    """Check early that a site can be written to `out`; its parent folders are made.
 
     Raises:
-        BadInputError: As :func:`check`, or nothing can be written beside `out`.
+        BadInputError: As in :func:`check`, or nothing can be written beside `out`.
     """
     check(out)
     parent = out.resolve().parent
     try:
         parent.mkdir(parents=True, exist_ok=True)
         probe = Path(mkdtemp(prefix=f".{out.resolve().name}.probe-", dir=parent))
-        with suppress(FileNotFoundError):  # a build that ends meanwhile sweeps it
+        with suppress(FileNotFoundError):  # another build that just ended has removed it
             probe.rmdir()
     except OSError as error:
         raise _unwritable(out, error) from error
 
 
 def check(out: Path) -> None:
-    """See that `out` may be replaced.
+    """Check that `out` may be replaced.
 
     Raises:
-        BadInputError: It is a file, or a folder that holds what this tool did not make, or
-            it cannot be looked at.
+        BadInputError: It is a file, or a folder with files that this tool did not make, or it
+            cannot be read.
     """
     try:
         no_folder = out.is_symlink() or (out.exists() and not out.is_dir())
@@ -100,7 +100,7 @@ def check(out: Path) -> None:
     except OSError as error:
         raise _unwritable(out, error) from error
     if no_folder:
-        raise BadInputError(f"{out} is no folder; choose another with --out")
+        raise BadInputError(f"{out} is not a folder; choose another with --out")
     if foreign:
         raise BadInputError(
             f"{out} holds files that this tool did not make; empty it or choose another with --out"
@@ -112,7 +112,7 @@ def _unwritable(out: Path, error: OSError) -> BadInputError:
 
 
 def same(one: Path, other: Path) -> bool:
-    """Tell whether two sites are alike but for the report of how they were built."""
+    """Tell whether two sites are equal, apart from their reports."""
     return other.is_dir() and _contents(one) == _contents(other)
 
 
@@ -129,7 +129,7 @@ def _swap(new: Path, out: Path) -> None:
     if not out.exists():
         new.rename(out)
     elif not _exchange(new, out):
-        # No system call for it here: the site is away for an instant between these.
+        # Without a system call for the exchange, the site is missing for an instant.
         away = new.with_name(f"{new.name}-old")
         out.rename(away)
         try:
@@ -141,7 +141,7 @@ def _swap(new: Path, out: Path) -> None:
 
 
 def _exchange(one: Path, other: Path) -> bool:
-    """Exchange two folders in one system call; False where the system has none."""
+    """Exchange two folders in one system call; return False if the system has none."""
     libc = ctypes.CDLL(None, use_errno=True)
     here, there = os.fsencode(one), os.fsencode(other)
     if sys.platform == "linux" and hasattr(libc, "renameat2"):

@@ -1,8 +1,8 @@
 """Renders the site: the runtime, the model, the contract, the photos and the page.
 
-Every file but `index.html` and `sw.js` bears its content's hash in its name, so a host may
-tell browsers to keep all of them for ever, and a page never meets another build's files.
-`sw.js` is the service worker, which keeps them for a second visit without network.
+Every file but `index.html` and `sw.js` has its content's hash in its name. So browsers can cache
+these files for ever, and a page never loads files of another build. `sw.js` is the service worker,
+which caches them for a second visit without network.
 """
 
 from __future__ import annotations
@@ -46,20 +46,19 @@ def render(
     Args:
         model: The converted model.
         site: Where to write.
-        page: What the user says of the page.
-        variants: All the ways in which the model's weights are stored, `model` the first of
-            them; none where there is one way only.
-        preview: The model that answers a first visit until the other one is there, if any.
-        notice: A sentence the visitor should read, if any.
+        page: The user's options for the page.
+        variants: All variants of the model, the first of them `model` itself; empty if there
+            is only one way of storing its weights.
+        preview: The model that answers a first visit until the full one has come, if any.
+        notice: A sentence for the visitor, if any.
 
     Returns:
-        Where the files of each model lie: the model itself, its variants, the preview.
+        The files of each model: the model itself, its variants, the preview.
 
     Raises:
-        BadInputError: The template has a fault; its place is named. Or a graph has an
-            operation that TF.js has not, the samples cannot be used, or there are no texts in
-            the language.
-        TemplateError: The user's template has a fault; its place is named.
+        BadInputError: The page's template has a fault, a graph has an operation that TF.js does
+            not have, the samples cannot be used, or there are no texts in the language.
+        TemplateError: The user's template has a fault; the message names the place.
         MissingToolError: The page's runtime is not built.
     """
     models = [model, *(each.model for each in variants[1:]), *([preview] if preview else ())]
@@ -110,7 +109,7 @@ def render(
     context["version"] = digest.of_bytes(html.encode())[:HASH_DIGITS]
     context["later_html"] = index(None) if small else None
     context["assets"] = assets.urls if assets else []
-    # What the service worker keeps besides.
+    # The other files that the service worker caches.
     photos = [str(sample["url"]) for sample in context["samples"]]
     of_models = [url for files in (own, *others) for url in _loaded(files)]
     context["integrity"] |= integrity.of_files(site, [*of_models, *photos, *context["assets"]])
@@ -128,7 +127,7 @@ def render(
 
 
 def texts_of(page: PageOptions) -> strings.Strings:
-    """Read the texts of the page's language, which a user's folder may have too.
+    """Read the texts of the page's language, from the user's template folder if it has them.
 
     Raises:
         BadInputError: There are none, or they have a fault.
@@ -137,11 +136,11 @@ def texts_of(page: PageOptions) -> strings.Strings:
 
 
 def check(page: PageOptions) -> None:
-    """See early, before anything is fetched, that what the user says of the page can be used.
+    """Check the user's options for the page early, before anything is fetched.
 
     Raises:
-        BadInputError: The samples, the template or the language are not there, or the samples
-            are no photos.
+        BadInputError: The samples, the template or the language do not exist, or a sample is not
+            a photo.
         TemplateError: The template cannot be read.
     """
     texts_of(page)
@@ -152,7 +151,7 @@ def check(page: PageOptions) -> None:
 
 
 def _model(model: TfjsModel, site: Path, folder: str, contract: str) -> dict[str, Any]:
-    """Write a model's files into the site, and return what the template says of it."""
+    """Write a model's files into the site, and return its variables for the template."""
     artifacts = model.converted.artifacts
     for file in (artifacts.model_json, *artifacts.shards):
         copy(model.folder / file, site / folder / file)
@@ -168,14 +167,14 @@ def _model(model: TfjsModel, site: Path, folder: str, contract: str) -> dict[str
 
 
 def _loaded(files: dict[str, Any]) -> list[str]:
-    """Return the URLs of what a page loads of a model, as :func:`_model` has written it."""
+    """Return the URLs that a page loads for a model; `files` is from :func:`_model`."""
     return [files["contract"], *files["weight_urls"]]
 
 
 def _checked(
     site: Path, runtime: web_bundle.Runtime, models: Sequence[dict[str, Any]]
 ) -> dict[str, dict[str, str]]:
-    """Return the digests of what the page checks itself; read by `web/src/page/site-digests.ts`."""
+    """Return the digests that the page's code checks; `web/src/page/site-digests.ts` reads them."""
     loaded = [runtime.wasm.simd, runtime.wasm.plain, *chain.from_iterable(map(_loaded, models))]
     return {
         "worker": integrity.of_files(site, runtime.worker),
@@ -185,14 +184,14 @@ def _checked(
 
 
 def _accent(page: PageOptions, site: Path) -> list[str]:
-    """Write the style sheet of the accent, where there is one, and return its URL."""
+    """Write the style sheet of the accent, if there is one, and return its URL."""
     if page.colours is None:
         return []
     return [write_named(site, "assets/accent.css", page.colours.stylesheet().encode())]
 
 
 def _early(model: TfjsModel) -> Iterator[str]:
-    """Name the first files of weights as far as they are small enough to be asked for early."""
+    """Yield the first weight files, as long as they are small enough to be fetched early."""
     total = 0
     for shard in model.converted.artifacts.shards:
         total += (model.folder / shard).stat().st_size
@@ -202,7 +201,7 @@ def _early(model: TfjsModel) -> Iterator[str]:
 
 
 def _samples(folder: Path | None, site: Path) -> list[dict[str, object]]:
-    """Write the sample photos into the site, and return what the template says of them."""
+    """Write the sample photos into the site, and return their variables for the template."""
     shown: list[dict[str, object]] = []
     if folder is None:
         return shown

@@ -1,7 +1,7 @@
-"""What the page's code looks up in the page: a template of one's own has to keep it.
+"""The elements that the page's code needs, and that a user's template therefore has to keep.
 
-Without one of these elements the page would stop in the visitor's browser with an error, so
-the build looks for them in what a user's template makes.
+Without one of them the page would stop in the visitor's browser with an error. So the build
+checks the page that a user's template makes.
 """
 
 from __future__ import annotations
@@ -80,15 +80,16 @@ ELEMENTS = (
     "#copied",
     "textarea#report-text",
 )
-"""As CSS selectors: of web/src/page, each of its calls of `element`, and of `siteFiles`.
+"""CSS selectors of the elements: one for each call of `element` in web/src/page, and those that
+`siteFiles` reads.
 
-Rows of a preview, what a site with variants has, and the field for addresses are left out: the
-page's code asks for them only where they are.
+The rows of a preview, the elements of a site with variants, and the field for addresses are left
+out, because the page's code does not need them.
 """
 
 
 def missing(html: str, script: str) -> Iterator[str]:
-    """Yield the selectors of what the page's code needs and a page has not.
+    """Yield the selectors of required elements that a page lacks.
 
     Args:
         html: The page.
@@ -98,7 +99,7 @@ def missing(html: str, script: str) -> Iterator[str]:
 
     page = BeautifulSoup(html, "html.parser")
     for template in page.select("template"):
-        template.clear()  # what it holds is not in the page
+        template.clear()  # its content is not part of the page
     for selector in (*ELEMENTS, f'script[src="{script}"]'):
         if page.select_one(selector) is None:
             yield selector

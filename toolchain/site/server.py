@@ -22,9 +22,9 @@ HOST = "127.0.0.1"
 def application(site: Path) -> Wsgi:
     """Return a WSGI application that serves a site as a good static host would.
 
-    Compressed neighbours (`.br`, `.gz`) go to whoever accepts them; hashed names may be
-    kept for ever, `index.html` is asked for anew each time. So is `sw.js`, by which browsers
-    learn of a new version, but not within minutes: a visit soon after another asks nothing.
+    It sends the compressed files (`.br`, `.gz`) to browsers that accept them. Browsers may cache
+    hashed names for ever and revalidate `index.html` each time. `sw.js`, by which browsers learn
+    of a new version, may be cached for some minutes.
 
     Raises:
         BadInputError: There is no site at that path.
@@ -45,7 +45,7 @@ def application(site: Path) -> Wsgi:
     )
 
     def without_hidden(environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
-        # A deploy into a folder keeps its history there.
+        # A deploy into a folder stores its history in hidden files.
         hidden = "/." in str(environ["PATH_INFO"])
         return (_not_found if hidden else served)(environ, start)
 
@@ -65,7 +65,7 @@ def serve(site: Path, port: int, *, ready: Callable[[str], None]) -> None:
     """
     from waitress.server import create_server
 
-    # A visitor's browser asks for many files at once; that they wait in turn is no news.
+    # A browser requests many files at once; warnings about queued requests would be noise.
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
     app = application(site)
     try:
@@ -83,9 +83,9 @@ def serve(site: Path, port: int, *, ready: Callable[[str], None]) -> None:
 
 @contextmanager
 def beside(app: Wsgi) -> Iterator[str]:
-    """Serve an application on a free loopback port while something else is done; gives its URL.
+    """Serve an application on a free loopback port while the block runs; yield its URL.
 
-    At the end connections that browsers keep open are cut.
+    At the end, connections that browsers keep open are closed.
     """
     from waitress import wasyncore
     from waitress.server import create_server
@@ -97,7 +97,7 @@ def beside(app: Wsgi) -> Iterator[str]:
     try:
         yield f"http://{HOST}:{server.effective_port}/"
     finally:
-        # In the server's own thread, which ends when it has no sockets left.
+        # Close them in the server's thread, which ends when no sockets are left.
         server.trigger.pull_trigger(lambda: wasyncore.close_all(sockets, ignore_all=True))
         thread.join()
         server.task_dispatcher.shutdown()

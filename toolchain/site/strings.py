@@ -1,8 +1,8 @@
 """The page's texts: one JSON file for each language, `strings/LANGUAGE.json`.
 
-Group `page` is what the template shows, group `script` what the page's code does. English,
-`templates/strings/en.json`, says which texts there are and which `{placeholders}` each has;
-the types of the page's code follow from it.
+The template shows the texts of group `page`, the page's code those of group `script`. English,
+`templates/strings/en.json`, defines which texts there are and which `{placeholders}` each has.
+The types of the page's code are made from it.
 """
 
 from __future__ import annotations
@@ -36,22 +36,22 @@ class Strings:
     page: Texts
     script: Texts
     missing: tuple[str, ...] = field(default=())
-    """Texts that the language's file lacks and that are English instead."""
+    """Texts that the language's file lacks; the English ones are the fallback."""
 
 
 def load(language: str, folders: Sequence[Path] = ()) -> Strings:
     """Read the texts of a language.
 
     Args:
-        language: A language tag; its file is named by it, or by its part before the hyphen.
-        folders: Where to look for `LANGUAGE.json` before the tool's own languages.
+        language: A language tag. Its file is named after it, or after its part before the hyphen.
+        folders: Where to look for `LANGUAGE.json` before toolchain's own languages.
 
     Raises:
-        BadInputError: There is no such file, or it is not of the form of the English one.
+        BadInputError: There is no such file, or it does not have the form of the English one.
     """
     own = web_bundle.templates_dir() / "strings"
     english = _groups(own / f"{ENGLISH}.json")
-    # A regional language is read from its own file, or else from that of the language.
+    # The fallback of a regional language, such as de-AT, is the language itself.
     names = dict.fromkeys((language, language.partition("-")[0]))
     candidates = [folder / f"{name}.json" for folder in (*folders, own) for name in names]
     path = next((each for each in candidates if each.is_file()), None)
@@ -71,7 +71,7 @@ def load(language: str, folders: Sequence[Path] = ()) -> Strings:
 
 
 def filled(text: str, **values: object) -> str:
-    """Fill in a text's placeholders; one that nothing is given for stays as it is."""
+    """Fill in a text's placeholders; those without a value stay as they are."""
     return _PLACEHOLDER.sub(lambda match: str(values.get(match[1], match[0])), text)
 
 
@@ -90,7 +90,7 @@ def _groups(path: Path) -> dict[str, Texts]:
 
 
 def _check(path: Path, group: str, texts: Mapping[str, str], english: Mapping[str, str]) -> None:
-    """See that every text is one that the page shows, with the placeholders that it has."""
+    """Check that the page has every one of these texts, and their placeholders."""
     for name, text in texts.items():
         if name not in english:
             near = difflib.get_close_matches(name, english, 1)
@@ -99,6 +99,6 @@ def _check(path: Path, group: str, texts: Mapping[str, str], english: Mapping[st
         strange = set(_PLACEHOLDER.findall(text)) - set(_PLACEHOLDER.findall(english[name]))
         if strange:
             raise BadInputError(
-                f"{path}: {group}.{name} has the placeholder {{{min(strange)}}}, for which the "
-                "page gives nothing; see the English text for those it has"
+                f"{path}: {group}.{name} has the placeholder {{{min(strange)}}}, which the page "
+                "does not fill in; see the English text for its placeholders"
             )

@@ -1,4 +1,4 @@
-"""Fills in templates: the tool's own, and a user's that extends or replaces that of the page."""
+"""Fills in templates: toolchain's own, and a user's that extends or replaces the page's."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 PAGE = "index.html.j2"
 OWN = "toolchain"
-"""What users' templates call the folder of the tool's own: `toolchain/index.html.j2`."""
+"""Prefix of toolchain's own templates in a user's template: `toolchain/index.html.j2`."""
 
 
 class TemplateError(ToolchainError):
@@ -27,10 +27,10 @@ class TemplateError(ToolchainError):
 
 
 def rendered(template: str, context: Mapping[str, object]) -> str:
-    """Fill in a template of `templates/`; what is put in is escaped.
+    """Fill in a template of `templates/`; values are escaped.
 
     Raises:
-        BadInputError: The template has a fault; its place is named.
+        BadInputError: The template has a fault; the message names the place.
     """
     import jinja2
 
@@ -39,10 +39,10 @@ def rendered(template: str, context: Mapping[str, object]) -> str:
         return environment.get_template(template).render(context)
     except jinja2.TemplateSyntaxError as error:
         raise BadInputError(
-            f"{error.filename}, line {error.lineno}: {error.message}; mend the template"
+            f"{error.filename}, line {error.lineno}: {error.message}; fix the template"
         ) from error
     except Exception as error:
-        # A template computes, so it raises whatever Python does.
+        # A template runs code, so it may raise any exception.
         raise BadInputError(f"the page's template cannot be rendered: {error}") from error
 
 
@@ -50,14 +50,14 @@ def rendered_page(folder: Path, context: Mapping[str, object], assets: Assets, s
     """Fill in the page's template of a user's folder.
 
     Args:
-        folder: The user's, see :func:`check`.
+        folder: The user's folder, see :func:`check`.
         context: The variables of `templates/index.html.j2`.
-        assets: What the template's function `asset` takes files from.
+        assets: The files for the template's function `asset`.
         script: Address of the page's code.
 
     Raises:
-        TemplateError: The template has a fault, asks for a file that is not there, or makes
-            a page without an element that the page's code needs.
+        TemplateError: The template has a fault, asks for a missing file, or makes a page
+            without an element that the page's code needs.
     """
     environment = _environment_of(folder)
     environment.globals["asset"] = assets.url
@@ -69,20 +69,20 @@ def rendered_page(folder: Path, context: Mapping[str, object], assets: Assets, s
     if lacking is not None:
         raise TemplateError(
             f"{folder / PAGE} makes a page without {lacking}, which the page's code needs; keep "
-            "this element, hidden if need be, as the tool's own template has it"
+            "this element of toolchain's own template, hidden if you like"
         )
     return html
 
 
 def check(folder: Path) -> None:
-    """See early that a folder has a template for the page, and that all of its can be read.
+    """Check early that a folder has a template for the page, and that its templates can be read.
 
     Raises:
-        BadInputError: It is no such folder.
+        BadInputError: It is not a folder, or has no template for the page.
         TemplateError: A template cannot be read.
     """
     if not (folder / PAGE).is_file():
-        what = f"has no {PAGE}" if folder.is_dir() else "is no folder"
+        what = f"has no {PAGE}" if folder.is_dir() else "is not a folder"
         raise BadInputError(
             f"the template {folder} {what}; put one there that begins with "
             f'{{% extends "{OWN}/{PAGE}" %}}'
@@ -118,14 +118,14 @@ def _environment_of(folder: Path) -> jinja2.Environment:
 
 
 def _fault(error: Exception, folder: Path) -> TemplateError:
-    """Say in one sentence what went wrong, and where in the user's templates."""
+    """Return the error with its place in the user's templates."""
     import jinja2
 
     place: Path | str
     if isinstance(error, jinja2.TemplateSyntaxError):
         place, line = error.filename or folder / PAGE, error.lineno
     else:
-        # Jinja's frames stand for lines of templates.
+        # In Jinja's frames, file and line are those of templates.
         frames = [
             frame
             for frame in traceback.extract_tb(error.__traceback__)
@@ -138,6 +138,6 @@ def _fault(error: Exception, folder: Path) -> TemplateError:
     if isinstance(error, jinja2.TemplateNotFound):
         text = f"there is no template {error.name}"
     text = " ".join(text.split()).removesuffix(".") or type(error).__name__
-    # Of a file that is missing the way out is said already.
-    way_out = "" if isinstance(error, AssetError) else "; mend the template"
+    # An AssetError already says what to do.
+    way_out = "" if isinstance(error, AssetError) else "; fix the template"
     return TemplateError(f"{place}, line {line}: {text}{way_out}")

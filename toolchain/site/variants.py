@@ -1,7 +1,7 @@
-"""A model whose weights the site stores in several ways, among which the visitor chooses.
+"""Variants: the same model with its weights stored in several ways, for the visitor to choose.
 
-The first lies where a site's model lies and is the one that the page begins with; each other
-one lies in `variants/NAME/`, with a contract of its own.
+The first variant is where a site's model is, and the page begins with it. Each of the others is
+in `variants/NAME/`, with its own contract.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ class Variant:
     """One way in which the weights are stored."""
 
     name: str
-    """The word that asks for it, on the command line and in the page's address."""
+    """Its name on the command line and in the page's address."""
     model: TfjsModel
     drop: Drop | Expected | None
-    """What it loses against the model that the site was built from; None: not judged."""
+    """Its drop against the model that the site was built from; None if it was not judged."""
 
 
 def described(variant: Variant, files: dict[str, Any]) -> dict[str, object]:
-    """Return what the page is told of a variant; `web/src/page/site-files.ts` reads it.
+    """Return a variant's data for the page; `web/src/page/site-files.ts` reads it.
 
     Args:
         variant: The variant.
-        files: Where its files are, as the template has them.
+        files: Its files, as the template gets them.
     """
     drop = variant.drop
     return {

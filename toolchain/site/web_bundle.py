@@ -1,6 +1,6 @@
-"""Where the page's own parts lie: the built runtimes, the templates, the sample photos.
+"""Finds the page's own parts: the built runtimes, the templates, the sample photos.
 
-An installed package carries them inside; a checkout has them beside the package.
+They are inside an installed package, and beside the package in a checkout.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _CHECKOUT = _PACKAGE.parents[1]
 
 
 class WasmFiles(BaseModel):
-    """The WebAssembly binaries of TF.js, by what the browser can run."""
+    """The WebAssembly binaries of TF.js, with and without vector instructions."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -33,27 +33,27 @@ class WasmFiles(BaseModel):
 
 
 class Runtime(BaseModel):
-    """The page's code with TF.js, for graphs of some operations; paths relative to the site."""
+    """The page's code and TF.js with a set of operations; paths are relative to the site."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
     ops: frozenset[str]
-    """TensorFlow's operations that it runs."""
+    """The TensorFlow operations that it can run."""
     entry: str
     imports: tuple[str, ...]
-    """What the entry imports."""
+    """Scripts that the entry imports."""
     worker: tuple[str, ...]
-    """The worker's script, and what that imports."""
+    """The worker's script, and the scripts that it imports."""
     styles: tuple[str, ...]
     wasm: WasmFiles
     features: tuple[str, ...]
-    """Parts of the page that load when a visitor asks for what they do."""
+    """Scripts of features that load only when a visitor uses them."""
     files: tuple[str, ...]
 
 
 class _Manifest(BaseModel):
-    """What the web build says it made, `runtime.json`."""
+    """The web build's list of runtimes, `runtime.json`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -63,35 +63,35 @@ class _Manifest(BaseModel):
 
 
 class Package(BaseModel):
-    """Code of others in a runtime, and its terms."""
+    """A third party's code in a runtime, and its licence."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
     version: str | None = None
-    """None for what is compiled into another package's binary."""
+    """None for code that is compiled into another package's binary."""
     licence: str
     """An SPDX expression."""
     integrity: str | None = None
-    """As package-lock.json has it: `sha512-` and a digest of the package's archive in base 64."""
+    """From package-lock.json: `sha512-` and the digest of the package's archive in base 64."""
     within: str | None = None
-    """The package that holds it."""
+    """The package that it is compiled into."""
     text: str
 
 
 class Shipped(BaseModel):
-    """Whose code is in a runtime, `packages-NAME.json`."""
+    """The packages in a runtime, `packages-NAME.json`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     schema_: Literal[1]
     own: str
-    """The terms of this project."""
+    """The text of this project's licence."""
     packages: tuple[Package, ...]
 
 
 class Sample(BaseModel):
-    """One sample photo with what its licence asks to be said."""
+    """One sample photo, with the credit that its licence asks for."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -132,7 +132,7 @@ def runtime_dir() -> Path:
 
 
 def worker_host() -> Path:
-    """Return the program by which Node runs a site's worker (`web/src/node/worker-host.ts`).
+    """Return the program with which Node runs a site's worker (`web/src/node/worker-host.ts`).
 
     Raises:
         MissingToolError: It is not built.
@@ -144,7 +144,7 @@ def worker_host() -> Path:
 
 
 def load_runtimes() -> tuple[Runtime, ...]:
-    """Read which runtimes there are, from the smallest up.
+    """Read the list of runtimes, the smallest first.
 
     Raises:
         MissingToolError: They are not built, or by another version of this tool.
@@ -160,7 +160,7 @@ def load_runtimes() -> tuple[Runtime, ...]:
 
 
 def shipped_in(runtime: Runtime) -> Shipped:
-    """Read whose code is in a runtime.
+    """Read which packages are in a runtime.
 
     Raises:
         MissingToolError: It was built by another version of this tool.
@@ -180,7 +180,7 @@ def runtime_for(ops: Iterable[str]) -> Runtime:
     """Return the smallest runtime that has all these operations.
 
     Raises:
-        BadInputError: None has them.
+        BadInputError: No runtime has all of them.
         MissingToolError: They are not built, or by another version of this tool.
     """
     wanted = frozenset(ops)
@@ -199,7 +199,7 @@ def load_samples(folder: Path) -> tuple[Sample, ...]:
     """Read `samples.toml` of a folder of sample photos.
 
     Raises:
-        BadInputError: It cannot be read, or names a file that is not there or no photo.
+        BadInputError: It cannot be read, or names a file that is missing or not a photo.
     """
     path = folder / "samples.toml"
     if not path.is_file():
@@ -222,7 +222,7 @@ def size_of(photo: Path) -> tuple[int, int]:
     """Return the width and height of a photo as browsers show it, in pixels.
 
     Raises:
-        BadInputError: It is no photo.
+        BadInputError: It is not a photo.
     """
     try:
         return pictures.read(photo).size
