@@ -121,7 +121,7 @@ def test_the_file_of_the_folder_is_read_and_flags_hold_over_it(tmp_path: Path) -
         ),
         ('[page]\naccent = "reddish"', "page.accent: 'reddish' is not a colour; write it like"),
         ('[page]\naccent = "#ff000080"', "page.accent: '#ff000080' is transparent"),
-        ('[page]\naccent_dark = "red"', "page: accent_dark needs accent beside it"),
+        ('[page]\naccent_dark = "red"', "page: accent_dark needs accent as well"),
         ("[page]\nsamples = true", "page.samples: true is not a folder; write its name in quotes"),
         ('[page]\nsamples = ["a.jpg"]', "page.samples: ['a.jpg'] is not a folder"),
         ("[page]\ntemplate = 1", "page.template: 1 is not a text; write it in quotes"),

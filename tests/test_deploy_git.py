@@ -278,7 +278,7 @@ def test_a_commit_that_somebody_else_pushes_meanwhile_stays(
     mine.mkdir()
     (mine / "mine.txt").write_text("mine", "utf-8")
     target = Meanwhile(repository, lambda: commit(repository, clean, mine, "gh-pages"))
-    with pytest.raises(ToolchainError, match="somebody else has pushed to it meanwhile"):
+    with pytest.raises(ToolchainError, match="someone else has pushed to it in the meantime"):
         stage.deploy(site_of(tmp_path / "site", "one"), target, progress=Silent())
     assert set(stored(repository, clean)) == {"mine.txt"}
 
@@ -325,7 +325,7 @@ def test_blobs_that_are_not_what_was_built_are_not_pushed(
         return add(self, tmp_path / "altered")
 
     monkeypatch.setattr(git.Repository, "add", altered)
-    with pytest.raises(ToolchainError, match=r"did not come to branch gh-pages .* as it was sent"):
+    with pytest.raises(ToolchainError, match=r"did not arrive at branch gh-pages .* unchanged"):
         stage.deploy(two, BranchTarget(str(repository)), progress=Silent())
     assert stored(repository, clean) == before
 
@@ -333,7 +333,7 @@ def test_blobs_that_are_not_what_was_built_are_not_pushed(
 @pytest.mark.parametrize("name", ["a..b", "-f", "a b", "x.lock"])
 def test_a_name_that_git_gives_no_branch_is_refused(repository: Path, name: str) -> None:
     with (
-        pytest.raises(BadInputError, match="git lets no branch be named"),
+        pytest.raises(BadInputError, match="git allows no branch named"),
         BranchTarget(str(repository), name),
     ):
         pass

@@ -121,7 +121,7 @@ def test_a_server_that_refuses_is_a_sentence(
     ssh_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RSYNC_RSH", f"{ssh_server} -l nobody-at-all")
-    with pytest.raises(ToolchainError, match=r"cannot be deployed to: .*; mend that"):
+    with pytest.raises(ToolchainError, match=r"cannot be deployed to: .*; fix that"):
         deploy(make_site(tmp_path / "site", "one"), RemoteTarget("127.0.0.1:/srv"))
 
 

@@ -128,7 +128,7 @@ def test_what_a_tool_has_not_brought_counts_as_not_sent(
     one, two = make_site(tmp_path / "a", "one"), make_site(tmp_path / "b", "two")
     deploy(one, word)
     (host.home / fault).write_text("Error: the line is dead.\n", "utf-8")
-    with pytest.raises(ToolchainError, match=r"could not deploy to .*: the line is dead; mend"):
+    with pytest.raises(ToolchainError, match=r"could not deploy to .*: the line is dead; fix"):
         deploy(two, word)
     if fault == "fails":
         assert shown(host.shown) == published(one)
@@ -149,7 +149,7 @@ def test_a_rollback_that_fails_can_be_done_again(host: StandIn, tmp_path: Path) 
     for site in one, two:
         deploy(site, word)
     (host.home / "fails").write_text("no\n", "utf-8")
-    with pytest.raises(ToolchainError, match=": no; mend"):
+    with pytest.raises(ToolchainError, match=": no; fix"):
         rollback(word)
     assert shown(host.shown)["index.html"] == "<!doctype html>two"
     (host.home / "fails").unlink()
@@ -163,7 +163,7 @@ def test_a_killed_deploy_leaves_nothing_that_counts(host: StandIn, tmp_path: Pat
     deploy(one, word)
     killed = Mirror(("cloudflare-pages", "flowers"))
     (killed.begin() / "site" / "index.html").write_text("half", "utf-8")
-    with pytest.raises(ToolchainError, match="another deploy from here to flowers is under way"):
+    with pytest.raises(ToolchainError, match="another deploy from here to flowers is running"):
         deploy(two, word)
     killed._lock.release()  # as the system does
     deploy(two, word)
@@ -222,7 +222,7 @@ def test_no_secret_is_ever_shown(
 ) -> None:
     monkeypatch.setenv("TOOLCHAIN_DEBUG", "1")
     (host.home / "fails").write_text(f"\x1b[31mError:\x1b[0m {TOKEN} is refused\n", "utf-8")
-    with pytest.raises(ToolchainError, match=r": \*\*\* is refused; mend"):
+    with pytest.raises(ToolchainError, match=r": \*\*\* is refused; fix"):
         deploy(make_site(tmp_path / "site", "one"), "netlify:flowers")
     assert capfd.readouterr().err.split("\n")[:2] == ["token ***", "Error: *** is refused"]
 

@@ -117,9 +117,9 @@ def packed_unsaid(www: Path) -> None:
         (cut, rf"{WEIGHTS}: is cut: 2 bytes instead of 3"),
         (stale, rf"{WEIGHTS}: is of another build"),
         (stale_page, r"index\.html: is (of another build|cut)"),
-        (damaged_encoding, rf"{SCRIPT}: came damaged: .*Content-Encoding gzip"),
+        (damaged_encoding, rf"{SCRIPT}: is damaged: .*Content-Encoding, gzip"),
         (packed_twice, rf"{SCRIPT}: is compressed twice, by gzip too"),
-        (packed_unsaid, rf"{SCRIPT}: is compressed by br and no Content-Encoding says so"),
+        (packed_unsaid, rf"{SCRIPT}: is compressed by br without a Content-Encoding"),
     ],
 )
 def test_a_file_that_is_not_as_it_was_built_is_named(
@@ -162,7 +162,7 @@ KEPT_TOO_LONG = Misconfigured(
 START_PAGE = Misconfigured(
     ("error_page 404 /404.html;", "error_page 404 =200 /index.html;"),
     ("    file_server {\n", "    try_files {path} /index.html\n    file_server {\n"),
-    r"answers with status 200 for files that are not there",
+    r"answers with status 200 for files that do not exist",
 )
 NO_POLICY = Misconfigured(
     ("add_header Content-Security-Policy $toolchain_policy;", ""),
@@ -238,7 +238,7 @@ def test_a_cache_before_the_host_that_has_old_objects_is_named(
         after = check(url, site).all_faults
     assert before == [f"{WEIGHTS}: is of another build; deploy again, or empty the CDN's cache"]
     assert after == [
-        f"{WEIGHTS}: is of another build, and comes from a cache before the host; empty that cache"
+        f"{WEIGHTS}: is of another build, from a cache in front of the host; empty that cache"
     ]
 
 
@@ -251,7 +251,7 @@ def test_a_length_that_is_not_kept_is_named(site: Path) -> None:
     with plain_host(site, Lying) as url:
         faults = check(url, site, custom_headers=False).all_faults
     (said,) = [fault for fault in faults if fault.startswith(WEIGHTS)]
-    assert said.startswith(f"{WEIGHTS}: breaks off after 3 bytes where the host announces 10; mend")
+    assert said.startswith(f"{WEIGHTS}: breaks off after 3 bytes where the host announces 10; fix")
 
 
 def test_a_web_page_in_place_of_a_file_is_named(site: Path, tmp_path: Path) -> None:
@@ -284,13 +284,13 @@ def test_headers_are_not_asked_of_hosts_that_let_nobody_set_them(site: Path) -> 
 
 def test_without_build_info_somebody_has_to_say_what_should_be_there(site: Path) -> None:
     (site / build_info.NAME).unlink()
-    with toolchain_serve(site) as url, pytest.raises(BadInputError, match="by --site"):
+    with toolchain_serve(site) as url, pytest.raises(BadInputError, match="with --site"):
         check(url)
 
 
 @pytest.mark.parametrize("url", ["example", "ftp://example.org/"])
 def test_what_is_no_address_is_a_sentence(url: str) -> None:
-    with pytest.raises(BadInputError, match="is no address of a site"):
+    with pytest.raises(BadInputError, match="is not a site's address"):
         check(url)
 
 

@@ -1,4 +1,4 @@
-"""What a user calls a place to deploy to."""
+"""Parses the user's word for a deploy target."""
 
 from __future__ import annotations
 
@@ -24,24 +24,24 @@ _REMOTE = re.compile(r"(?:rsync://\S+|(?:[^\s/@]+@)?[^\s/:@]{2,}::?\S*)")
 
 
 def parse(word: str, *, endpoint: str | None = None, encoding: Encoding = "gzip") -> Target:
-    """Return the place that is meant.
+    """Return the target that a word names.
 
     Args:
-        word: `s3://bucket/folder`; `gh-pages`, a branch of the repository whose `origin` this
-            folder has; `git:REPOSITORY#branch`; `cloudflare-pages:PROJECT`, `#branch` behind it
-            for a preview; `netlify:SITE`; a word of a plugin's; what rsync takes; or a folder.
-        endpoint: For a bucket: the service's address, where it is not AWS.
-        encoding: For a bucket: how what gains by it is put.
+        word: `s3://bucket/folder`; `gh-pages`, that branch of this checkout's `origin`;
+            `git:REPOSITORY#branch`; `cloudflare-pages:PROJECT`, with `#branch` for a preview;
+            `netlify:SITE`; a plugin's word; an address for rsync; or a folder.
+        endpoint: For a bucket: the service's address, if it is not AWS.
+        encoding: For a bucket: how to compress files that get smaller by it.
 
     Raises:
-        BadInputError: It is no place.
-        PluginError: A plugin answers for it and fails.
+        BadInputError: It names no target.
+        PluginError: The plugin for this word fails.
     """
     try:
         return _parse(word, endpoint, encoding)
-    except (OSError, ValueError) as error:  # a name that is too long, an address that is none
+    except (OSError, ValueError) as error:  # a name that is too long, or an invalid address
         raise BadInputError(
-            f"{word} is no place to deploy to ({error}); give {EXAMPLES}"
+            f"{word} is not a place to deploy to ({error}); give {EXAMPLES}"
         ) from error
 
 
@@ -49,7 +49,7 @@ def _parse(word: str, endpoint: str | None, encoding: Encoding) -> Target:
     if word.startswith("s3://"):
         return _bucket(word, endpoint, encoding)
     if endpoint is not None:
-        raise BadInputError(f"--endpoint is for buckets, and {word} is none; leave it out")
+        raise BadInputError(f"--endpoint is for buckets, and {word} is not one; leave it out")
     if word == "gh-pages" or word.startswith("git:"):
         return _branch(word)
     if word.startswith(("cloudflare-pages:", "netlify:")):
@@ -59,7 +59,7 @@ def _parse(word: str, endpoint: str | None, encoding: Encoding) -> Target:
 
         return PluginTarget(plugin, word)
     if "://" in word and not word.startswith("rsync://"):
-        raise BadInputError(f"{word} is no place this tool can deploy to; give {EXAMPLES}")
+        raise BadInputError(f"{word} is not a place to deploy to; give {EXAMPLES}")
     if _REMOTE.fullmatch(word):
         from toolchain.deployment.remote import RemoteTarget
 

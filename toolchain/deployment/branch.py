@@ -1,8 +1,8 @@
-"""A branch of a git repository that a host publishes, such as `gh-pages`.
+"""Deploys to a branch of a git repository that a host publishes, such as `gh-pages`.
 
-The release is one commit, pushed at the end, so the host shows the old site or the new one.
-The commit is made of blobs, in a repository of its own: there is no checkout that attributes,
-filters or hooks could change, and no checkout of the user's is touched.
+A release is one commit, pushed at the end, so the host shows either the old site or the new one.
+The commit is made from blobs in a temporary repository. There is no checkout that attributes,
+filters or hooks could change, and the user's checkouts are not touched.
 """
 
 from __future__ import annotations
@@ -28,21 +28,21 @@ if TYPE_CHECKING:
 
 BRANCH = "gh-pages"
 _BESIDE_THE_SITE = {
-    # Else GitHub Pages runs Jekyll, which leaves out what begins with an underscore or a dot.
+    # Without it GitHub Pages runs Jekyll, which leaves out names with a leading underscore or dot.
     ".nojekyll": b"",
-    # A host that checks the branch out gets these bytes whatever its own git is set to.
+    # With it a checkout on the host has the same bytes, whatever the host's git settings are.
     ".gitattributes": b"* -text -ident -filter !working-tree-encoding\n",
 }
-"""Files that are put into the branch where it has none of that name."""
+"""Files that are added to the branch unless it already has them."""
 _SHA256_DIGITS = 64
 
 
 class BranchTarget(Target):
-    """Deploys to a branch; what others have committed there stays.
+    """Deploys to a branch; other files of the branch stay.
 
     Args:
-        repository: Whatever `git clone` takes.
-        branch: Made, without the history of others, where there is none.
+        repository: Anything that `git clone` accepts.
+        branch: Name of the branch. If there is none, it is made, with no history.
     """
 
     host = GITHUB_PAGES
@@ -62,13 +62,13 @@ class BranchTarget(Target):
         """Fetch the branch's newest commit.
 
         Raises:
-            BadInputError: Git lets no branch have this name.
+            BadInputError: Git does not allow a branch of this name.
             MissingToolError: There is no git.
             ToolchainError: The repository cannot be reached.
         """
         if not git.is_branch_name(self._branch):
             raise BadInputError(
-                f"git lets no branch be named {self._branch}; name another behind the #"
+                f"git allows no branch named {self._branch}; give another name after the #"
             )
         self._folder = Path(mkdtemp(prefix="toolchain-git-"))
         try:
@@ -92,11 +92,11 @@ class BranchTarget(Target):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Remove the repository of our own."""
+        """Remove the temporary repository."""
         self._close()
 
     def read(self, path: str) -> bytes | None:
-        """Return a file's content, or None where there is none."""
+        """Return a file's content, or None if there is no such file."""
         entry = self._entries.get(path)
         if entry is None or entry.mode != git.FILE_MODE:
             return None
@@ -104,12 +104,12 @@ class BranchTarget(Target):
             return self._repository.content(entry.oid)
 
     def differing(self, items: Sequence[Item]) -> frozenset[str]:
-        """Return the paths at which there is no file or another one, by the blobs' content."""
+        """Return the paths whose file is missing or differs, by the blobs' content."""
         wanted = {item.path: (item.size, item.sha256) for item in items}
         return self._differing(wanted, self._entries)
 
     def put(self, items: Sequence[Item], sent: Callable[[int], None]) -> None:
-        """Store files as blobs for the coming commit."""
+        """Store files as blobs for the next commit."""
         for item in items:
             if item.source is None:
                 continue
@@ -119,15 +119,16 @@ class BranchTarget(Target):
             sent(item.size)
 
     def remove(self, paths: Sequence[str]) -> None:
-        """Leave files out of the coming commit."""
+        """Leave files out of the next commit."""
         for path in paths:
             self._entries.pop(path, None)
 
     def finish(self, message: str, shown: Mapping[str, FileFact]) -> None:
-        """Commit, see that the commit holds what was built, and push.
+        """Commit, check that the commit holds what was built, and push.
 
         Raises:
-            ToolchainError: It does not, somebody else has pushed meanwhile, or one may not push.
+            ToolchainError: The commit holds something else, someone else has pushed in the
+                meantime, or the user has no permission to push.
         """
         with self._said():
             for path, content in _BESIDE_THE_SITE.items():
@@ -140,7 +141,7 @@ class BranchTarget(Target):
             wanted = {path: (fact.size, fact.sha256) for path, fact in shown.items()}
             if wrong := self._differing(wanted, committed):
                 raise ToolchainError(
-                    f"git has {min(wrong)} otherwise than it was built, so nothing was pushed to "
+                    f"git stored {min(wrong)} with another content, so nothing was pushed to "
                     f"{self.name}; deploy again"
                 )
             self._repository.push(self._address, commit, self._ref)
@@ -170,12 +171,12 @@ class BranchTarget(Target):
 
     @contextmanager
     def _said(self) -> Iterator[None]:
-        """Let a failure of git be said of this branch."""
+        """Turn a failure of git into an error that names this branch."""
         try:
             yield
         except git.GitError as error:
             raise ToolchainError(
-                f"git could not deploy to {self.name}: {error}; the site there is as it was"
+                f"git could not deploy to {self.name}: {error}; the site there has not changed"
             ) from error
 
     def _close(self) -> None:
@@ -186,10 +187,10 @@ class BranchTarget(Target):
 
 
 def origin() -> str:
-    """Return the repository that this folder's checkout came from.
+    """Return the address of the remote `origin` of this folder's checkout.
 
     Raises:
-        BadInputError: This folder is in no checkout, or that has no `origin`.
+        BadInputError: This folder is not in a checkout, or the checkout has no `origin`.
         MissingToolError: There is no git.
     """
     found = git.origin()

@@ -1,7 +1,7 @@
-"""A bucket with S3's interface: AWS, R2, MinIO, Google Cloud Storage's S3 door.
+"""Deploys to a bucket with S3's interface: AWS, R2, MinIO, or Google Cloud Storage by S3.
 
-A bucket sends every object as it was put, with the headers it was put with, so what gains by
-it is put compressed, with its Content-Encoding.
+A bucket sends every object unchanged, with the headers that were uploaded with it. So files that
+get smaller by it are uploaded compressed, with their Content-Encoding.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _NOT_FOUND = frozenset({"404", "NoSuchKey", "NotFound"})
 class _Body:
     content: bytes
     headers: dict[str, str]
-    """By the names that boto3 has for them."""
+    """Headers by boto3's names for them."""
     metadata: dict[str, str]
 
 
@@ -44,11 +44,12 @@ class BucketTarget(Target):
 
     Args:
         bucket: Its name.
-        prefix: Under which the site lies, without slashes around it; empty for the root.
-        endpoint: Address of the service, where it is not AWS.
-        encoding: How what gains by it is put. Browsers read `br` over HTTPS only.
+        prefix: Folder of the site in the bucket, without outer slashes; empty for the root.
+        endpoint: Address of the service, if it is not AWS.
+        encoding: How to compress files that get smaller by it. Browsers accept `br` over HTTPS
+            only.
 
-    Who one is, boto3 finds out: from the environment, its configuration, or the machine's role.
+    boto3 finds the credentials: in the environment, its configuration, or the machine's role.
     """
 
     host = BUCKET
@@ -76,8 +77,8 @@ class BucketTarget(Target):
             raise MissingToolError(
                 f"deploying to {self.name} needs boto3; `pip install 'toolchain[s3]'`"
             ) from error
-        # Services other than AWS refuse the checksums that boto3 adds by itself; each body is
-        # sent with its MD5, which all of them check.
+        # Services other than AWS refuse the checksums that boto3 adds by default. Each body is
+        # sent with its MD5 instead, which all of them check.
         config = Config(
             request_checksum_calculation="when_required",
             response_checksum_validation="when_required",
@@ -96,7 +97,7 @@ class BucketTarget(Target):
             self._client.close()
 
     def read(self, path: str) -> bytes | None:
-        """Return an object's content as it was before it was compressed, or None."""
+        """Return an object's uncompressed content, or None if there is no such object."""
         answer = self._ask("get_object", path)
         if answer is None:
             return None
@@ -110,11 +111,11 @@ class BucketTarget(Target):
         return content
 
     def differing(self, items: Sequence[Item]) -> frozenset[str]:
-        """Return the paths at which there is no object, or one with other content or headers."""
+        """Return the paths whose object is missing, or has other content or headers."""
         return frozenset(item.path for item in items if not self._has(item))
 
     def put(self, items: Sequence[Item], sent: Callable[[int], None]) -> None:
-        """Put objects; the service refuses a body that did not come whole."""
+        """Upload objects; the service refuses a body that arrives damaged."""
         for item in items:
             if item.source is None:
                 continue
@@ -131,7 +132,7 @@ class BucketTarget(Target):
             sent(item.size)
 
     def remove(self, paths: Sequence[str]) -> None:
-        """Delete objects one by one, for not every service can delete many at once."""
+        """Delete objects one by one: not every service can delete many at once."""
         for path in paths:
             self._ask("delete_object", path)
 
@@ -162,7 +163,7 @@ class BucketTarget(Target):
         return _Body(content, headers, {"sha256": item.sha256})
 
     def _ask(self, operation: str, path: str, **arguments: Any) -> Any:
-        """Return the service's answer, or None where there is no such object."""
+        """Return the service's answer, or None if there is no such object."""
         from botocore.exceptions import BotoCoreError, ClientError
 
         place = {"Bucket": self._bucket, "Key": self._prefix + path}
@@ -178,6 +179,6 @@ class BucketTarget(Target):
 
     def _fault(self, cause: str) -> ToolchainError:
         return ToolchainError(
-            f"{self.name} cannot be deployed to: {cause.strip().rstrip('.')}; mend that and deploy "
-            "again, what was shown until now still stands"
+            f"{self.name} cannot be deployed to: {cause.strip().rstrip('.')}; fix that and deploy "
+            "again; visitors still get the former site"
         )

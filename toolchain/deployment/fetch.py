@@ -1,4 +1,4 @@
-"""Fetches files of a deployed site as a browser would, and tells what really travelled."""
+"""Fetches files of a deployed site as a browser would, and records what the host sent."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 _SECONDS = 30.0
-_MOST_BYTES = 1 << 30  # that an answer may unpack to
+_MOST_BYTES = 1 << 30  # largest unpacked size of an answer
 _ACCEPTED = "gzip, deflate, br"
 _REDIRECTS = 5
 _TRIES = 2
@@ -30,13 +30,13 @@ class Answer:
     """After redirects."""
     status: int
     headers: Mapping[str, str]
-    """By names in lower case."""
+    """Headers by name, in lower case."""
     wire_bytes: int
-    """Of the body, as it travelled."""
+    """Bytes of the body as transferred, before unpacking."""
     content: bytes | None
-    """Unpacked; None where it could not be."""
+    """The unpacked body; None if it cannot be unpacked."""
     cut: bool = False
-    """Whether the connection ended amid the body."""
+    """Whether the connection ended before the end of the body."""
 
     @property
     def media_type(self) -> str:
@@ -45,14 +45,14 @@ class Answer:
 
     @property
     def encoding(self) -> str:
-        """How the body was compressed; empty where it was not."""
+        """How the body was compressed; empty if it was not."""
         return self.headers.get("content-encoding", "")
 
     @property
     def from_cache(self) -> bool:
-        """Whether something between the host and here says that it had the file already."""
+        """Whether the headers say that the file came from a cache in front of the host."""
         age = self.headers.get("age", "0").strip()
-        # Such as X-Cache: HIT from edge, cf-cache-status: STALE; RFC 9211 has Cache-Status.
+        # For example X-Cache: HIT from edge, or cf-cache-status: STALE; RFC 9211: Cache-Status.
         said = (value.lower() for name, value in self.headers.items() if "cache" in name)
         return (age.isdigit() and int(age) > 0) or any(
             re.search(r"\b(hit|stale)\b", value) for value in said
@@ -60,7 +60,7 @@ class Answer:
 
 
 class Fetcher:
-    """Asks one host for files, over connections that stay open."""
+    """Fetches files from one host, over connections that stay open."""
 
     def __init__(self, base: str, pool: Any) -> None:
         self._base = base
@@ -73,7 +73,7 @@ class Fetcher:
             path: Below the site's address; empty for the page.
 
         Raises:
-            ToolchainError: Nothing answered.
+            ToolchainError: The host did not answer.
         """
         import urllib3
 
@@ -86,8 +86,8 @@ class Fetcher:
         except urllib3.exceptions.HTTPError as error:
             cause = getattr(error, "reason", None) or error
             raise ToolchainError(
-                f"{url} could not be fetched ({type(cause).__name__}); see that the address is "
-                "right and the host is up"
+                f"{url} could not be fetched ({type(cause).__name__}); check that the address is "
+                "right and that the host is running"
             ) from error
         return answer
 
@@ -97,7 +97,7 @@ class Fetcher:
         answer = self._pool.request(
             "GET",
             url,
-            # As a visitor who was never here: what a cache on the way has is what they get.
+            # No cache headers, like a first visitor, who gets what a cache on the way has.
             headers={"Accept-Encoding": _ACCEPTED},
             preload_content=False,
             timeout=_SECONDS,
@@ -126,21 +126,21 @@ class Fetcher:
 
 @contextmanager
 def fetching(address: str) -> Iterator[Fetcher]:
-    """Give what fetches from the folder of a page's address.
+    """Yield a fetcher for paths relative to a page's address.
 
     Raises:
-        BadInputError: It is no address of HTTP.
+        BadInputError: It is not an HTTP address.
     """
     import urllib3
 
     if urlsplit(address).scheme not in ("http", "https") or not urlsplit(address).netloc:
-        raise BadInputError(f"{address} is no address of a site; write it like https://host/path/")
+        raise BadInputError(f"{address} is not a site's address; write it like https://host/path/")
     with urllib3.PoolManager() as pool:
         yield Fetcher(address, pool)
 
 
 def unpacked(body: bytes, encoding: str) -> bytes | None:
-    """Undo what a Content-Encoding names (RFC 9110, 8.4); None where the body is not that."""
+    """Decode a body by its Content-Encoding (RFC 9110, 8.4); None if it cannot be decoded."""
     import brotli
 
     for name in reversed([part.strip().lower() for part in encoding.split(",")]):
@@ -148,7 +148,8 @@ def unpacked(body: bytes, encoding: str) -> bytes | None:
             if name in ("gzip", "x-gzip"):
                 body = gzip.decompress(body)
             elif name == "br":
-                # What is fetched here is compared with a digest, so a bomb is no more than a wait.
+                # The result is only compared with a digest, so a decompression bomb costs time
+                # and memory, but does no other harm.
                 body = bytes(brotli.decompress(body))
             elif name not in ("", "identity"):
                 return None

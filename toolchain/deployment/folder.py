@@ -1,4 +1,4 @@
-"""A folder of this machine, such as one that a web server serves."""
+"""Deploys to a folder of this machine, such as one that a web server serves."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
     from toolchain.site.build_info import FileFact
 
-_MODE = 0o644  # a web server reads them
+_MODE = 0o644  # so that a web server can read the files
 _PART = ".toolchain-part-"
 
 
 class FolderTarget(Target):
-    """Deploys into a folder; what this tool did not put there stays."""
+    """Deploys into a folder; files that this tool did not put there stay."""
 
     def __init__(self, root: Path, host: Host = FOLDER) -> None:
         self.host = host
@@ -31,7 +31,7 @@ class FolderTarget(Target):
         self._root = root
 
     def read(self, path: str) -> bytes | None:
-        """Return a file's content, or None where there is none."""
+        """Return a file's content, or None if there is no such file."""
         try:
             return self._at(path).read_bytes()
         except FileNotFoundError:
@@ -40,11 +40,11 @@ class FolderTarget(Target):
             raise self._fault(path, error) from error
 
     def differing(self, items: Sequence[Item]) -> frozenset[str]:
-        """Return the paths at which there is no file or another one."""
+        """Return the paths whose file is missing or differs."""
         return frozenset(item.path for item in items if not self._has(item))
 
     def put(self, items: Sequence[Item], sent: Callable[[int], None]) -> None:
-        """Copy files, each under another name that is then changed."""
+        """Copy files, each under a temporary name that is then changed to its own."""
         for item in items:
             if item.source is None:
                 continue
@@ -67,7 +67,7 @@ class FolderTarget(Target):
             sent(item.size)
 
     def remove(self, paths: Sequence[str]) -> None:
-        """Remove files, and folders that this leaves empty."""
+        """Remove files, and folders that become empty by it."""
         for path in paths:
             target = self._at(path)
             target.unlink(missing_ok=True)
@@ -77,7 +77,7 @@ class FolderTarget(Target):
                 folder.rmdir()
 
     def finish(self, message: str, shown: Mapping[str, FileFact]) -> None:  # noqa: ARG002 - all is there already
-        """Sweep what a killed deploy has left half written."""
+        """Remove temporary files that a killed deploy has left."""
         for part in self._root.rglob(f"{_PART}*"):
             part.unlink(missing_ok=True)
 
@@ -97,6 +97,6 @@ class FolderTarget(Target):
 
     def _fault(self, path: str, error: OSError) -> ToolchainError:
         return ToolchainError(
-            f"{self._at(path)} cannot be used: {error.strerror}; mend that and deploy again, "
-            "what was shown until now still stands"
+            f"{self._at(path)} cannot be used: {error.strerror}; fix that and deploy again; "
+            "visitors still get the former site"
         )

@@ -1,9 +1,9 @@
-"""Git, called so that no setting of the user can change what is stored.
+"""Calls git so that no setting of the user can change what is stored.
 
-Commands on objects run without any configuration: no attribute, filter, hook or signature has
-a say. Commands that reach another repository need the user's configuration, for it says how
-to log in, which proxy to use and which addresses stand for others; of that configuration, what
-would run hooks, sign or send more than was asked for is switched off.
+Commands on objects run without any configuration, so no attribute, filter, hook or signature has
+an effect. Commands that reach another repository need the user's configuration: credentials,
+proxies and rewritten addresses. Settings that would run hooks, sign, or send more than was asked
+for are switched off.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _CHUNK = 1 << 20
-# What git sets for its hooks, and what else would lead it to another repository than ours.
+# Environment variables that would make git use another repository; git sets some for its hooks.
 _OF_ANOTHER_REPOSITORY = frozenset(
     {
         "GIT_ALTERNATE_OBJECT_DIRECTORIES",
@@ -57,27 +57,27 @@ _NO_CAUSE = ("hint:", "warning:", "Warning:", "To ", "remote:")
 
 
 class GitError(Exception):
-    """A git command failed; the message is the cause, without a full stop."""
+    """A git command failed; the message is the cause, without a period at its end."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """What a commit has at a path."""
+    """One entry of a commit's tree."""
 
     mode: str
-    """As git writes it: 100644 is a file, 100755 a program, 120000 a link, 160000 a submodule."""
+    """Git's mode: 100644 is a file, 100755 a program, 120000 a link, 160000 a submodule."""
     oid: str
-    """The object's name: the hash that git gives it."""
+    """The object's name, which is its hash."""
 
 
 FILE_MODE = "100644"
 
 
 class Repository:
-    """A bare repository of our own, in which commits are made without a checkout.
+    """A temporary bare repository, in which commits are made without a checkout.
 
     Args:
-        folder: Empty, or not there yet.
+        folder: Where to make it; empty, or not yet there.
         object_format: The hash that names objects, `sha1` or `sha256`.
 
     Raises:
@@ -87,23 +87,23 @@ class Repository:
 
     def __init__(self, folder: Path, object_format: str = "sha1") -> None:
         self._repository = folder / "repository.git"
-        # Where git looks for a home, and for hooks: it finds nothing.
+        # An empty folder as git's home and hooks folder, so it finds no settings and no hooks.
         self._empty = folder / "empty"
         self._empty.mkdir(parents=True, exist_ok=True)
-        # The option came later than the hash that it names by default.
+        # Older versions of git lack the option, and need none for sha1.
         hashed = [] if object_format == "sha1" else [f"--object-format={object_format}"]
         self._plain("init", "--quiet", "--bare", "--template=", *hashed, str(self._repository))
 
     def head(self, repository: str, ref: str) -> str | None:
-        """Return the commit that another repository has at a ref, or None where it has none.
+        """Return the commit at a ref of another repository, or None if it has no such ref.
 
         Args:
-            repository: Whatever `git clone` takes.
-            ref: In full, such as `refs/heads/main`.
+            repository: Anything that `git clone` accepts.
+            ref: The full name, such as `refs/heads/main`.
         """
         for line in self._remote("ls-remote", "--", repository, ref).decode().splitlines():
             oid, _, name = line.partition("\t")
-            if name == ref:  # and not refs/heads/other/refs/heads/main
+            if name == ref:  # the pattern also matches refs/heads/other/refs/heads/main
                 return oid
         return None
 
@@ -116,14 +116,14 @@ class Repository:
         return self._local("rev-parse", "--verify", "refs/fetched^{commit}").decode().strip()
 
     def push(self, repository: str, commit: str, ref: str) -> None:
-        """Push a commit to a ref that is not there, or still has the commit's parent."""
+        """Push a commit to a ref that does not exist, or still is at the commit's parent."""
         self._remote(
             *("push", "--quiet", "--no-verify", "--no-signed", "--no-follow-tags"),
             *("--recurse-submodules=no", "--", repository, f"{commit}:{ref}"),
         )
 
     def tree(self, commit: str) -> dict[str, Entry]:
-        """Return what a commit or a tree has, by its paths."""
+        """Return the entries of a commit or a tree, by path."""
         listed = self._local("ls-tree", "-r", "-z", "--full-tree", commit)
         found = {}
         for line in filter(None, listed.split(b"\0")):
@@ -137,7 +137,7 @@ class Repository:
         return self._local("cat-file", "blob", oid)
 
     def facts(self, oids: Iterable[str]) -> dict[str, FileFact]:
-        """Return the size and the SHA-256 of each blob's content, as it is read back."""
+        """Read blobs back and return the size and the SHA-256 of each one's content."""
         names = sorted(set(oids))
         with subprocess.Popen(  # noqa: S603 - the user's git
             [_git(), "--git-dir", str(self._repository), "cat-file", "--batch"],
@@ -159,12 +159,12 @@ class Repository:
                 while left and (chunk := process.stdout.read(min(left, _CHUNK))):
                     state.update(chunk)
                     left -= len(chunk)
-                process.stdout.read(1)  # the end of a line
+                process.stdout.read(1)  # the line break after the content
                 found[name] = FileFact(size=size - left, sha256=state.hexdigest())
         return found
 
     def add(self, source: Path) -> str:
-        """Store a file's content as it is, and return the blob's name."""
+        """Store a file's content unchanged, and return the blob's name."""
         with source.open("rb") as file:
             stored = _call(
                 [*self._here(), "hash-object", "-w", "--stdin", "--no-filters"],
@@ -174,12 +174,12 @@ class Repository:
         return stored.decode().strip()
 
     def add_bytes(self, content: bytes) -> str:
-        """Store some content as it is, and return the blob's name."""
+        """Store some content unchanged, and return the blob's name."""
         words = ("hash-object", "-w", "--stdin", "--no-filters")
         return self._local(*words, given=content).decode().strip()
 
     def add_tree(self, entries: Mapping[str, Entry]) -> str:
-        """Store a tree of these entries by their paths, and return its name."""
+        """Store a tree of these entries, by path, and return its name."""
         lines = b"".join(
             f"{entry.mode} {entry.oid}\t".encode() + os.fsencode(path) + b"\0"
             for path, entry in sorted(entries.items())
@@ -189,7 +189,7 @@ class Repository:
         return self._local("write-tree").decode().strip()
 
     def add_commit(self, tree: str, parent: str | None, message: str) -> str:
-        """Store an unsigned commit of this tool's, and return its name."""
+        """Store an unsigned commit with toolchain as its author, and return its name."""
         parents = [] if parent is None else ["-p", parent]
         words = ("commit-tree", "--no-gpg-sign", *parents, "-m", message, tree)
         return self._local(*words).decode().strip()
@@ -198,7 +198,7 @@ class Repository:
         return ["--git-dir", str(self._repository)]
 
     def _own_environment(self) -> dict[str, str]:
-        """Return an environment in which git reads no configuration but the repository's."""
+        """Return an environment in which git reads only the repository's own configuration."""
         kept = {
             name: value
             for name, value in os.environ.items()
@@ -209,7 +209,7 @@ class Repository:
             "GIT_ATTR_NOSYSTEM": "1",
             "GIT_CONFIG_NOSYSTEM": "1",
             "GIT_CONFIG_GLOBAL": os.devnull,
-            # Git before 2.32 does not know the name above, and looks here.
+            # Git before 2.32 ignores GIT_CONFIG_GLOBAL and looks here.
             "HOME": str(self._empty),
             "XDG_CONFIG_HOME": str(self._empty),
             "LC_ALL": "C",
@@ -224,12 +224,12 @@ class Repository:
             **{f"color.{part}": "false" for part in ("advice", "push", "remote", "transport")},
             "fetch.writeCommitGraph": "false",
             "push.gpgSign": "false",
-            # Nothing shall work on in the background while the folder is removed.
+            # No background process may still run when the folder is removed.
             "gc.auto": "0",
             "maintenance.auto": "false",
         }
         options = (word for name, value in settings.items() for word in ("-c", f"{name}={value}"))
-        # What git says is read, hence its language.
+        # Git's messages are parsed below, so they must be in English.
         return _call([*self._here(), *options, *words], kept | {"LC_ALL": "C"})
 
     def _local(self, *words: str, given: bytes = b"") -> bytes:
@@ -240,7 +240,7 @@ class Repository:
 
 
 def is_branch_name(name: str) -> bool:
-    """Tell whether git lets a branch have this name.
+    """Tell whether git allows a branch of this name.
 
     Raises:
         MissingToolError: There is no git.
@@ -277,12 +277,12 @@ def _call(
     *,
     given: bytes | int = b"",
 ) -> bytes:
-    """Return what git answers.
+    """Run git and return its output.
 
     Args:
-        words: Behind `git`.
-        environment: The whole of it.
-        given: What it reads: bytes, or the descriptor of a file.
+        words: Arguments of `git`.
+        environment: The complete environment.
+        given: Its standard input: bytes, or the descriptor of a file.
 
     Raises:
         MissingToolError: There is no git.
@@ -299,10 +299,10 @@ def _call(
 
 
 def _cause(said: str) -> str:
-    """Return in one line why git failed."""
+    """Return the cause of git's failure, in one line."""
     if found := _REJECTED.search(said):
         if found["by"] == "rejected":
-            return "somebody else has pushed to it meanwhile, so deploy again"
+            return "someone else has pushed to it in the meantime, so deploy again"
         more = _SAID_THERE.search(said)
         return f"the repository refused it: {more['said'] if more else found['why']}".rstrip(".")
     lines = [line.strip() for line in said.splitlines() if not line.startswith(_NO_CAUSE)]

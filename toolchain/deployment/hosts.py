@@ -1,6 +1,6 @@
-"""What kinds of hosts can and cannot do.
+"""The limits and features of each kind of host.
 
-The figures are the hosts' own, as they publish them for their free plans.
+The figures are those that the hosts publish for their free plans.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ class Host:
 
     name: str
     negotiates: bool = False
-    """Whether it sends `.br` and `.gz` neighbours to whoever accepts them."""
+    """Whether it sends the `.br` and `.gz` files to browsers that accept them."""
     reads_headers_file: bool = False
-    """Whether it goes by `_headers`."""
+    """Whether it reads `_headers`."""
     file_bytes: int | None = None
     site_bytes: int | None = None
     files: int | None = None
     header_rules: int | None = None
     header_line: int | None = None
-    """Characters that a line of `_headers` may have."""
+    """Largest number of characters in a line of `_headers`."""
 
 
 FOLDER = Host("a web server's folder", negotiates=True)

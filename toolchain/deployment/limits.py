@@ -1,4 +1,4 @@
-"""Whether a release fits a host."""
+"""Checks a release against the limits of a host."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
 
 def check(host: Host, release: Release) -> None:
-    """See that a host takes a release, before anything is sent.
+    """Check before anything is sent that a release keeps the host's limits.
 
     Args:
-        host: Where it is to go.
-        release: What is to go.
+        host: The kind of host.
+        release: The release to send.
 
     Raises:
-        BadInputError: It does not; the sentence names the limit and the way round it.
+        BadInputError: It does not; the message names the limit and what to do.
     """
     for path, fact in release.files.items():
         if host.file_bytes is not None and fact.size > host.file_bytes:

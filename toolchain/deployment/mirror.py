@@ -1,7 +1,7 @@
-"""What this machine knows of a host that cannot be asked: a copy of all that it was handed.
+"""Keeps a copy of everything that was uploaded to a host whose files cannot be listed.
 
-Work is done in a draft of the copy; the draft takes the copy's place once the host has all of
-it. What fails in between leaves the copy as it was, and it never claims what was not handed over.
+A deploy works on a draft, and the draft replaces the copy once the host has everything. A failed
+deploy leaves the copy unchanged, so it never holds anything that was not uploaded.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ _LIVE = "live"
 
 
 def state_folder() -> Path:
-    """Return where such copies are kept: `$TOOLCHAIN_STATE`, or the platform's state folder.
+    """Return the folder of these copies: `$TOOLCHAIN_STATE`, or the platform's state folder.
 
-    They are no cache: the history of a host's releases is nowhere else.
+    It is not a cache: the history of a host's releases is stored nowhere else.
     """
     if configured := os.environ.get("TOOLCHAIN_STATE"):
         return Path(configured)
@@ -39,7 +39,7 @@ class Mirror:
     """The copy of one host's site.
 
     Args:
-        names: Of the host and what is there, below the state folder; each the name of a folder.
+        names: Folder names below the state folder, for the host and the project.
     """
 
     def __init__(self, names: Sequence[str]) -> None:
@@ -48,10 +48,10 @@ class Mirror:
         self._draft: Path | None = None
 
     def begin(self) -> Path:
-        """Return the folder of a new draft, which holds what the host was last handed.
+        """Return the folder of a new draft, a copy of what was last uploaded.
 
         Raises:
-            ToolchainError: Another deploy has one, or the state folder cannot be written.
+            ToolchainError: Another deploy is running, or the state folder cannot be written.
         """
         live = self._home / _LIVE
         try:
@@ -63,34 +63,34 @@ class Mirror:
                 shutil.copytree(live, self._draft, dirs_exist_ok=True)
         except Timeout as error:
             raise ToolchainError(
-                f"another deploy from here to {self._home.name} is under way; wait for its end"
+                f"another deploy from here to {self._home.name} is running; wait until it ends"
             ) from error
         except OSError as error:
             self.end()
             raise ToolchainError(
                 f"{self._home} cannot be written: {error.strerror}; set TOOLCHAIN_STATE to a "
-                "folder of yours"
+                "folder that you can write to"
             ) from error
         return self._draft
 
     def keep(self) -> None:
-        """Let the draft be the copy: the host has it."""
+        """Make the draft the copy, once the host has it."""
         if self._draft is None:
             raise RuntimeError("no draft was begun")
-        # A link is changed at once, where a folder would be away for an instant.
+        # A symbolic link can be replaced in one step; a folder would be missing for an instant.
         link = self._home / f"{self._draft.name}.link"
         link.symlink_to(self._draft.name)
         link.replace(self._home / _LIVE)
 
     def end(self) -> None:
-        """Let go of the draft."""
+        """Give up the draft and release the lock."""
         self._draft = None
         if self._lock.is_locked:
             self._sweep()
             self._lock.release()
 
     def _sweep(self) -> None:
-        """Remove all drafts but the one that the copy is; the lock is held."""
+        """Remove all drafts but the one that is the copy; the lock is held."""
         live = (self._home / _LIVE).resolve()
         for path in self._home.glob(f"{_DRAFT}*"):
             if path.is_symlink():

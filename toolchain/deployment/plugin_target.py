@@ -1,4 +1,4 @@
-"""Targets of plugins: whatever goes wrong in their code names the plugin."""
+"""Targets of plugins: any error in a plugin's code names the plugin."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ if TYPE_CHECKING:
 
 
 class TargetFactory(Protocol):
-    """What an entry point of the group `toolchain.deploy_targets` names; a Target class, say."""
+    """An entry point of the group `toolchain.deploy_targets`, such as a subclass of `Target`."""
 
     def __call__(self, word: str, /) -> Target:
-        """Return the place that a word means, prefix included.
+        """Return the target for the user's word, prefix included.
 
         Raises:
-            BadInputError: It means none; one sentence for the user.
+            BadInputError: The word is not valid; the message is one sentence for the user.
         """
 
 
 class PluginTarget(Target):
-    """The place that a plugin's word means; calls the plugin's own target for everything.
+    """Wraps the target of a plugin and passes every call on to it.
 
     Raises:
-        PluginError: The plugin cannot be loaded, or does not return a target; and, from every
-            method, its code raised something else than a ToolchainError.
+        PluginError: The plugin cannot be loaded or does not return a target. Every method also
+            raises it if the plugin's code raises anything but a ToolchainError.
     """
 
     def __init__(self, plugin: Plugin, word: str) -> None:
@@ -63,26 +63,26 @@ class PluginTarget(Target):
             self._own.__exit__(kind, error, traceback)
 
     def read(self, path: str) -> bytes | None:
-        """Return a small file's content, or None where there is none."""
+        """Return a small file's content, or None if there is no such file."""
         with self._running(f"read {path}"):
             return self._own.read(path)
 
     def differing(self, items: Sequence[Item]) -> frozenset[str]:
-        """Return the paths at which the place has no file or another one."""
+        """Return the paths whose file is missing or differs at the target."""
         with self._running(f"compare {self.name}"):
             return self._own.differing(items)
 
     def put(self, items: Sequence[Item], sent: Callable[[int], None]) -> None:
-        """Bring files there, each whole or not at all."""
+        """Send files, each completely or not at all."""
         with self._running(f"send to {self.name}"):
             self._own.put(items, sent)
 
     def remove(self, paths: Sequence[str]) -> None:
-        """Take files away; those that are not there are passed over."""
+        """Remove files; missing ones are skipped."""
         with self._running(f"remove from {self.name}"):
             self._own.remove(paths)
 
     def finish(self, message: str, shown: Mapping[str, FileFact]) -> None:
-        """Make what was done take effect, where it has not already."""
+        """Make the changes take effect, if they have not already."""
         with self._running(f"finish {self.name}"):
             self._own.finish(message, shown)

@@ -1,7 +1,7 @@
-"""What is sent to a host, and what a host is known to have had.
+"""The records of a release, and of the releases that a host has had.
 
-A host keeps its own history beside the site, in `.toolchain/`: which files each release had,
-and copies of those whose names stay the same from one release to the next.
+A host keeps its history beside the site, in `.toolchain/`: the list of each release's files, and
+copies of the files whose names stay the same from one release to the next.
 """
 
 from __future__ import annotations
@@ -47,27 +47,27 @@ class Shipped(_Part):
     at: datetime
     """When it was deployed."""
     until: datetime | None = None
-    """When another took its place."""
+    """When another release replaced it; None if none has."""
     files: dict[str, FileFact]
 
 
 class History(_Part):
-    """What a host has had; the last release is the one that is shown."""
+    """The releases of a host; visitors get the last one."""
 
     schema_version: Literal[1, 2] = 2
-    """The first had no `abandoned`."""
+    """Version 1 had no `abandoned`."""
     releases: tuple[Shipped, ...] = ()
     coming: Shipped | None = None
-    """One that was being deployed; if it still stands here the deploy was interrupted."""
+    """The release being deployed. If no deploy is running, that deploy was interrupted."""
     abandoned: tuple[Shipped, ...] = ()
-    """Those whose deploy was interrupted, until another release was deployed in their stead."""
+    """Releases whose deploy was interrupted and which another release then replaced."""
 
 
 def read_history(content: bytes | None) -> History:
-    """Read what a deploy has written; none is an empty history.
+    """Read a history file; None stands for an empty history.
 
     Raises:
-        BadInputError: It is not of this form.
+        BadInputError: It is not a history of this version.
     """
     if content is None:
         return History()
@@ -76,43 +76,43 @@ def read_history(content: bytes | None) -> History:
     except ValidationError as error:
         raise BadInputError(
             f"{HISTORY} on the host is not of this version ({first_fault(error)}); deploy with "
-            "the version of this tool that wrote it, or remove the file to begin anew"
+            "the version of toolchain that wrote it, or remove the file to start afresh"
         ) from error
 
 
 @dataclass(frozen=True)
 class Release:
-    """A built site as one host gets it."""
+    """The files of a built site that go to one kind of host."""
 
     site: Path
     version: str
-    """Another for other content."""
+    """A digest of the content."""
     files: Mapping[str, FileFact]
-    """By their paths in the site."""
+    """Files by their paths in the site."""
 
     @property
     def lasting(self) -> list[str]:
-        """Paths that name their content; they never change and go first."""
+        """Paths with a hash of the content in their name; they never change and are sent first."""
         return [path for path in self.files if is_lasting(path)]
 
     @property
     def entries(self) -> list[str]:
-        """Paths whose content changes from release to release, but for the page's."""
+        """Paths whose content changes from release to release, without those of the page."""
         return [path for path in self.files if not is_lasting(path) and not is_page(path)]
 
     @property
     def page(self) -> list[str]:
-        """Paths of `index.html` and its encodings: with them the release is shown."""
+        """Paths of `index.html` and its encodings; once they are sent, visitors get the release."""
         return [path for path in self.files if is_page(path)]
 
 
 def is_lasting(path: str) -> bool:
-    """Tell whether a path names its content, in whatever encoding."""
+    """Tell whether a path, of any encoding, has a hash of its content in its name."""
     return re.search(table.HASHED, _plain(path)) is not None
 
 
 def is_page(path: str) -> bool:
-    """Tell whether a path is that of the page, in whatever encoding."""
+    """Tell whether a path is the page's, in any encoding."""
     return _plain(path) == PAGE
 
 
@@ -123,16 +123,16 @@ def _plain(path: str) -> str:
 
 
 def of_site(site: Path, host: Host, *, with_report: bool = False) -> Release:
-    """Read which files of a site go to a host.
+    """Select the files of a site that go to a host.
 
     Args:
         site: The built site.
-        host: Compressed neighbours and `_headers` go only to those that use them.
-        with_report: Whether `report.json` and `report.html` go too, which name the photos
+        host: The kind of host; `.br`, `.gz` and `_headers` go only to hosts that use them.
+        with_report: Whether to include `report.json` and `report.html`. They name the photos
             that the model was judged on and show some of them.
 
     Raises:
-        BadInputError: It is no site of this tool, holds a link, or is not what was built.
+        BadInputError: It is not a built site, holds a link, or has changed since it was built.
     """
     if not (site / PAGE).is_file() or not (site / "report.json").is_file():
         raise BadInputError(f"there is no site at {site}; build one with `toolchain build`")
@@ -141,8 +141,8 @@ def of_site(site: Path, host: Host, *, with_report: bool = False) -> Release:
         path = file.relative_to(site).as_posix()
         if file.is_symlink():
             raise BadInputError(
-                f"{path} in {site} is a link, which could lead out of the site; put the file "
-                "itself in its place, or build the site again"
+                f"{path} in {site} is a link, which could lead out of the site; replace it by the "
+                "file itself, or build the site again"
             )
         if file.is_file() and _goes(path, host, with_report=with_report):
             files[path] = FileFact(size=file.stat().st_size, sha256=digest.of_file(file))
@@ -152,10 +152,10 @@ def of_site(site: Path, host: Host, *, with_report: bool = False) -> Release:
 
 
 def _check_built(site: Path) -> None:
-    """See that a site's files are what the build wrote, and compressed neighbours hold the same.
+    """Check that a site's files, and their `.br` and `.gz` files, are what the build wrote.
 
     Raises:
-        BadInputError: One is another, or is missing.
+        BadInputError: A file differs or is missing.
     """
     record = site / build_info.NAME
     if not record.is_file():
@@ -164,7 +164,7 @@ def _check_built(site: Path) -> None:
         file = site / path
         if not file.is_file():
             raise BadInputError(
-                f"{path} is missing from {site}, and {build_info.NAME} lists it; build the site "
+                f"{path} is missing from {site}, but {build_info.NAME} lists it; build the site "
                 "again"
             )
         contents = {path: file.read_bytes()}
@@ -189,5 +189,5 @@ def _goes(path: str, host: Host, *, with_report: bool) -> bool:
 
 
 def kept_copy(version: str, path: str) -> str:
-    """Return where a host keeps a release's copy of an entry."""
+    """Return the path on the host of a release's copy of a file."""
     return f"{PRIVATE}/releases/{version}/{path}"

@@ -1,4 +1,4 @@
-"""A folder of another machine, by rsync over SSH or from an rsync daemon."""
+"""Deploys to a folder of another machine, by rsync over SSH or to an rsync daemon."""
 
 from __future__ import annotations
 
@@ -22,12 +22,13 @@ if TYPE_CHECKING:
     from toolchain.site.build_info import FileFact
 
 
-_SECONDS = 60  # that rsync may hear nothing
-_NO_SUCH_FILE = 23  # rsync's exit status where a source is missing
-# What rsync leaves when it is killed: folders of files whose updates were delayed, and the file
-# that it was just writing. Only of names that hold this tool's digests that is sure to be one.
+_SECONDS = 60  # time-out of rsync's connection
+_NO_SUCH_FILE = 23  # rsync's exit status if a source is missing
+# What a killed rsync leaves: folders of delayed updates, and the temporary file of the file that it
+# was writing. Temporary files are recognised only by names with toolchain's digests, so that other
+# files are safe.
 _LEFT = re.compile(r"(?:^|/)(?:\.~tmp~|\.[^/]+\.[0-9a-f]{16}\.[A-Za-z0-9]+\.[A-Za-z0-9]{6})$")
-# What the user's shell may set for other uses: names in another encoding, weaker checksums.
+# Settings that the user's shell may have for other uses: names in another encoding, weak checksums.
 _IGNORED = frozenset({"RSYNC_CHECKSUM_LIST", "RSYNC_ICONV", "RSYNC_PARTIAL_DIR"})
 
 
@@ -35,8 +36,8 @@ class RemoteTarget(Target):
     """Deploys by rsync.
 
     Args:
-        address: What rsync takes: `user@host:/path`, `host::module/path` or `rsync://…`. How
-            to log in is for ssh's own configuration, or rsync's `RSYNC_RSH`.
+        address: An address for rsync: `user@host:/path`, `host::module/path` or `rsync://…`.
+            Credentials come from ssh's configuration, or rsync's `RSYNC_RSH`.
     """
 
     host = FOLDER
@@ -46,17 +47,17 @@ class RemoteTarget(Target):
         self._root = address.rstrip("/")
 
     def __enter__(self) -> Self:
-        """See that there is an rsync.
+        """Check that rsync is installed.
 
         Raises:
-            MissingToolError: There is none.
+            MissingToolError: It is not.
         """
         if shutil.which("rsync") is None:
             raise MissingToolError(f"deploying to {self.name} needs rsync; install it")
         return self
 
     def read(self, path: str) -> bytes | None:
-        """Return a small file's content, or None where there is none."""
+        """Return a small file's content, or None if there is no such file."""
         with TemporaryDirectory(prefix="toolchain-") as scratch:
             target = Path(scratch) / "file"
             done = self._rsync("--", f"{self._root}/{path}", str(target))
@@ -66,9 +67,9 @@ class RemoteTarget(Target):
             return target.read_bytes()
 
     def differing(self, items: Sequence[Item]) -> frozenset[str]:
-        """Return the paths at which there is no file or another one, by rsync's checksums.
+        """Return the paths whose file is missing or differs, by rsync's checksums.
 
-        Of files that are not here there is no checksum; those are compared by size.
+        Files that are not on this machine have no checksum, and are compared by size.
         """
         elsewhere = {item.path: item.size for item in items if item.source is None}
         sizes = self._sizes(elsewhere) if elsewhere else {}
@@ -85,21 +86,21 @@ class RemoteTarget(Target):
         return frozenset(differing)
 
     def _sizes(self, paths: Iterable[str]) -> dict[str, int]:
-        """Return the size of each of these files that is there."""
+        """Return the sizes of those of these files that exist there."""
         known = dict(self._listed())
         return {path: known[path] for path in paths if path in known}
 
     def _listed(self) -> Iterator[tuple[str, int]]:
-        """Give path and size of what is there."""
+        """Yield path and size of each file there."""
         done = self._rsync("--list-only", "--recursive", "--", f"{self._root}/")
         self._check(done)
         for line in done.stdout.splitlines():
-            # Mode, size, date, time and name, of which only the name may hold spaces.
+            # Mode, size, date, time and name; only the name may contain spaces.
             _, size, _, _, name = line.split(maxsplit=4)
             yield name, int(size.replace(",", ""))
 
     def put(self, items: Sequence[Item], sent: Callable[[int], None]) -> None:
-        """Send files; each appears there when all have come."""
+        """Send files; they appear there once all have arrived."""
         if not items:
             return
         with TemporaryDirectory(prefix="toolchain-") as scratch:
@@ -112,32 +113,32 @@ class RemoteTarget(Target):
         sent(sum(item.size for item in items))
 
     def remove(self, paths: Sequence[str]) -> None:
-        """Remove files; those that are not there are passed over."""
+        """Remove files; missing ones are skipped."""
         self._delete(paths)
 
     def _delete(self, paths: Sequence[str], *options: str) -> None:
         if not paths:
             return
         with TemporaryDirectory(prefix="toolchain-") as scratch:
-            # No file lies here: rsync takes away there what is named and missing.
+            # The folder is empty: rsync deletes files that are named but missing here.
             for path in paths:
                 (Path(scratch) / path).parent.mkdir(parents=True, exist_ok=True)
             done = self._rsync(
                 *("--delete-missing-args", "--from0", "--files-from=-", *options),
                 *("--", f"{scratch}/", f"{self._root}/"),
-                # What begins with # or ; would be a comment.
+                # "./" because a line that begins with # or ; would be a comment.
                 text="".join(f"./{path}\0" for path in paths),
             )
             self._check(done)
 
     def finish(self, message: str, shown: Mapping[str, FileFact]) -> None:  # noqa: ARG002 - all is there already
-        """Remove what a killed rsync has written and not put in its place."""
+        """Remove temporary files that a killed rsync has left."""
         left = {PurePosixPath(path) for path, _ in self._listed() if _LEFT.search(path)}
         outermost = [str(path) for path in left if left.isdisjoint(path.parents)]
-        self._delete(outermost, "--force")  # folders with what is in them
+        self._delete(outermost, "--force")  # folders with their content
 
     def _rsync(self, *arguments: str, text: str = "") -> subprocess.CompletedProcess[str]:
-        # Names go as they are, whatever the locale can print.
+        # Names are passed on byte by byte, whatever the locale can print.
         return subprocess.run(  # noqa: S603
             ["rsync", f"--timeout={_SECONDS}", "--8-bit-output", *arguments],  # noqa: S607
             input=text,
@@ -151,15 +152,15 @@ class RemoteTarget(Target):
     def _check(self, done: subprocess.CompletedProcess[str]) -> None:
         if done.returncode != 0:
             said = [line for line in done.stderr.splitlines() if line.strip()]
-            cause = said[0] if said else f"rsync left with status {done.returncode}"
+            cause = said[0] if said else f"rsync ended with status {done.returncode}"
             raise ToolchainError(
-                f"{self.name} cannot be deployed to: {cause}; mend that and deploy again, "
-                "what was shown until now still stands"
+                f"{self.name} cannot be deployed to: {cause}; fix that and deploy again; "
+                "visitors still get the former site"
             )
 
 
 def _lay_out(items: Iterable[Item], folder: Path) -> None:
-    """Lay links to files out as they shall lie there."""
+    """Make a tree of links to the files, in the layout that they get there."""
     for item in items:
         if item.source is not None:
             link = folder / item.path

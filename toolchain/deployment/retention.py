@@ -1,8 +1,8 @@
-"""What a place's history becomes with a deploy, and which files may go with the time.
+"""How a deploy changes a host's history, and which old files may be removed.
 
-Files go when all releases that have them are outdated. That holds for releases that were never
-shown as well: a deploy that was interrupted has left files, and if another release takes its
-place they are known by the history's `coming`, and later by its `abandoned`.
+A file may be removed when all releases that have it are outdated. Releases whose deploy was
+interrupted count too, because they have left files: the history keeps them in `coming`, and in
+`abandoned` once another release has been deployed instead.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def not_before(history: History, now: datetime) -> datetime:
-    """Return the time, or the last known one where the clock has gone backwards."""
+    """Return `now`, or the latest time in the history if the clock has gone backwards."""
     known = [
         moment
         for each in (*history.releases, *history.abandoned)
@@ -30,18 +30,18 @@ def not_before(history: History, now: datetime) -> datetime:
 
 
 def begun(history: History, release: Release | Shipped, moment: datetime) -> History:
-    """Return the history while a release is being deployed, before anything of it is sent.
+    """Return the history to write before anything of a release is sent.
 
-    A release whose deploy was interrupted is kept as abandoned, unless it is this one.
+    An earlier release whose deploy was interrupted becomes abandoned, unless it is this one.
     """
     coming = Shipped(version=release.version, at=moment, files=dict(release.files))
     before = history.coming
     releases, abandoned = history.releases, history.abandoned
     if before is not None and before.version != release.version:
-        # Visitors may have seen a part of it until now.
+        # Visitors may have seen parts of it until now.
         ended = before.model_copy(update={"until": moment})
         if any(each.version == before.version for each in releases):
-            # It was shown some time before: its copies stay for a rollback.
+            # It was shown at an earlier time, so its copies stay for a rollback.
             releases = tuple(
                 each.model_copy(update={"until": moment})
                 if each.version == before.version and each.until is not None
@@ -54,7 +54,7 @@ def begun(history: History, release: Release | Shipped, moment: datetime) -> His
 
 
 def shown(history: History, moment: datetime) -> History:
-    """Return the history once the release that is coming is shown; none stands there twice."""
+    """Return the history once visitors get the release in `coming`; no release is in it twice."""
     if history.coming is None:
         raise RuntimeError("no release is coming")
     former = list(_but(history.releases, history.coming.version))
@@ -64,7 +64,7 @@ def shown(history: History, moment: datetime) -> History:
 
 
 def outdated(history: History, moment: datetime, grace: timedelta) -> list[Shipped]:
-    """Return the releases that may go: never the one that is shown nor the one before it."""
+    """Return the releases that may be removed: never the present one nor the one before it."""
     return [
         each
         for each in (*history.releases[:-2], *history.abandoned)
@@ -73,16 +73,16 @@ def outdated(history: History, moment: datetime, grace: timedelta) -> list[Shipp
 
 
 def stale(history: History, gone: Sequence[Shipped]) -> set[str]:
-    """Return the files that only outdated releases have; what others put there is not known."""
+    """Return the files that only outdated releases have, without other people's files."""
     staying = [each for each in (*history.releases, *history.abandoned) if each not in gone]
     return (_paths(gone) | _copies(gone)) - _paths(staying) - _copies(staying)
 
 
 def doubtful(history: History, paths: Iterable[str]) -> list[dict[str, FileFact]]:
-    """Return which of these paths may be somebody else's files, and what this tool's would be.
+    """Return those of these paths that may be other people's files, with the facts of our own.
 
-    An interrupted deploy may not have come to a file whose name does not tell its content, so
-    what stands there is this tool's only if it is what that deploy was to bring: one of these.
+    An interrupted deploy may not have sent a file whose name has no hash of its content. Then the
+    file there is ours only if it has the size and digest that this deploy would have sent.
     """
     wanted = set(paths) - _paths(history.releases)
     return [
@@ -92,7 +92,7 @@ def doubtful(history: History, paths: Iterable[str]) -> list[dict[str, FileFact]
 
 
 def without(history: History, gone: Sequence[Shipped]) -> History:
-    """Return the history without releases whose files have gone."""
+    """Return the history without the releases whose files were removed."""
     return History(
         releases=tuple(each for each in history.releases if each not in gone),
         abandoned=tuple(each for each in history.abandoned if each not in gone),

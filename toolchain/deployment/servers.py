@@ -1,4 +1,4 @@
-"""Configuration for web servers of one's own, by the site's table of headers."""
+"""Writes configuration for the user's own web server, from the site's table of headers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from toolchain.site import headers as table
 Server = Literal["nginx", "caddy"]
 SERVERS: tuple[Server, ...] = get_args(Server)
 
-# A file of each sort that the table tells apart.
+# One file of each kind in the table.
 _PAGE, _SCRIPT, _OTHER, _REPORT = "index.html", "any.js", "any.bin", "report.html"
 
 
@@ -17,10 +17,10 @@ def configuration(server: Server, *, root: str, address: str, brotli: bool = Tru
     """Return a configuration that serves a site as `toolchain serve` does.
 
     Args:
-        server: Whose.
+        server: The kind of server.
         root: The site's folder on the server.
-        address: nginx: what `listen` takes; Caddy: the site's address, as in `example.org`,
-            or `:8080` for plain HTTP.
+        address: For nginx, the value of `listen`; for Caddy, the site's address, such as
+            `example.org`, or `:8080` for plain HTTP.
         brotli: Whether the server can send `.br` files; nginx needs the module
             `brotli_static` for it.
     """
@@ -28,8 +28,8 @@ def configuration(server: Server, *, root: str, address: str, brotli: bool = Tru
 
 
 def _nginx(root: str, address: str, *, brotli: bool) -> str:
-    """For nginx' `http` block, as in /etc/nginx/conf.d/site.conf."""
-    # A location with headers of its own would lose those of the server, hence the maps.
+    """Return lines for nginx' `http` block, for a file such as /etc/nginx/conf.d/site.conf."""
+    # Maps, because a location with its own headers would lose those of the server.
     varying = ("Cache-Control", "Content-Security-Policy", "Permissions-Policy")
     always = {name: value for name, value in table.security(_OTHER).items() if name not in varying}
     types = "\n".join(
@@ -82,19 +82,19 @@ def _nginx(root: str, address: str, *, brotli: bool) -> str:
 
 
 def _nginx_quoted(pattern: str) -> str:
-    # Inside quotes nginx reads a backslash before anything but a quote as itself.
+    # Inside quotes nginx takes a backslash literally, except before a quote.
     return pattern.replace('"', r"\"")
 
 
 def _caddy(root: str, address: str) -> str:
-    """For a Caddyfile, version 2."""
+    """Return lines for a Caddyfile of Caddy 2."""
     always = table.security(_OTHER)
     page = {name: value for name, value in table.security(_SCRIPT).items() if name not in always}
     report = table.security(_REPORT)["Content-Security-Policy"]
     lines = [
         f"{address} {{",
         f'    root * "{root}"',
-        # Deferred: the file server says nothing of types and encodings it does not know.
+        # Deferred, so that these headers replace those that the file server sets.
         *(
             f"    @{suffix.removeprefix('.')} path *{suffix}\n"
             + _deferred(f"@{suffix.removeprefix('.')}", "Content-Type", kind)

@@ -1,8 +1,8 @@
-"""Brings a site to a host, and back to what it was.
+"""Deploys a site to a host, and rolls it back.
 
-Files that name their content go first, the page last; what a host already has is not sent
-again. Between the two all that was sent is checked. An interrupted deploy therefore leaves
-the old site whole, and deploying again goes on where it stopped.
+Files with a hash of their content in the name are sent first, the page last. Files that the host
+already has are not sent. Everything sent is checked before the page is sent. So an interrupted
+deploy leaves the old site whole, and deploying again continues where it stopped.
 """
 
 from __future__ import annotations
@@ -36,18 +36,18 @@ if TYPE_CHECKING:
     from toolchain.progress import Progress
 
 GRACE: timedelta = timedelta(days=7)
-"""How long files of a release stay after another has taken its place."""
+"""How long files of a release stay after another release has replaced it."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a deploy did, or would do."""
+    """The result of a deploy, or of a dry run."""
 
     version: str
     sent: Mapping[str, int]
     """Bytes of each file that was sent, by its path."""
     kept: Mapping[str, int]
-    """Those of each that was there already."""
+    """Bytes of each file that was already there, by its path."""
     removed: Sequence[str]
 
 
@@ -61,20 +61,20 @@ def deploy(
     grace: timedelta = GRACE,
     now: datetime | None = None,
 ) -> Outcome:
-    """Bring a site to a place.
+    """Deploy a site to a target.
 
     Args:
         site: The built site.
-        target: The place.
-        progress: Hears of the bytes.
-        dry_run: Whether to change nothing and only say what would be done.
-        with_report: Whether `report.json` and `report.html` go too.
+        target: The target.
+        progress: Advances with each byte sent.
+        dry_run: Whether to change nothing and only return what would be done.
+        with_report: Whether to include `report.json` and `report.html`.
         grace: How long files of releases before the former one stay.
         now: Time of the deploy; by default the machine's.
 
     Raises:
         BadInputError: There is no site, or it exceeds a limit of the host.
-        ToolchainError: The place cannot be used; what it shows is whole, the old or the new.
+        ToolchainError: The target cannot be used. Visitors get a whole site, old or new.
     """
     release = of_site(site, target.host, with_report=with_report)
     limits.check(target.host, release)
@@ -106,8 +106,8 @@ def deploy(
                 [items[path] for path in paths if path in differing]
                 for paths in (release.lasting, release.entries, release.page)
             )
-            # What the history does not name would never be removed: it names a release before
-            # the first file of it is sent, and until the last one is gone.
+            # Files that the history does not list would never be removed. So it lists a release
+            # before its first file is sent, and until its last file is removed.
             mover.write(during)
             mover.bring(lasting)
             mover.bring(
@@ -127,11 +127,11 @@ def deploy(
 def rollback(
     target: Target, *, progress: Progress, dry_run: bool = False, now: datetime | None = None
 ) -> Outcome:
-    """Bring back the release that was shown before the present one.
+    """Restore the release before the present one.
 
     Raises:
-        BadInputError: There is none.
-        ToolchainError: Files of it are gone, or the place cannot be used.
+        BadInputError: There is no former release.
+        ToolchainError: Files of it are gone, or the target cannot be used.
     """
     with target:
         history = read_history(target.read(HISTORY))
@@ -174,7 +174,7 @@ def rollback(
 
 
 class _Mover:
-    """Brings files to a place and sees that they came."""
+    """Sends files to a target and checks that they arrived."""
 
     def __init__(self, target: Target, scratch: Path, sent: Callable[[int], None]) -> None:
         self._target = target
@@ -182,15 +182,15 @@ class _Mover:
         self._sent = sent
 
     def bring(self, items: Sequence[Item], *, counted: bool = True) -> None:
-        """Send files, in any order, and see that all of them are there."""
+        """Send files, in any order, and check that all of them arrived."""
         self._target.put(items, self._sent if counted else lambda _: None)
         if missing := self._target.differing(items):
             raise ToolchainError(
-                f"{min(missing)} did not come to {self._target.name} as it was sent; deploy again"
+                f"{min(missing)} did not arrive at {self._target.name} unchanged; deploy again"
             )
 
     def write(self, history: History) -> None:
-        """Write the place's history."""
+        """Write the target's history."""
         content = history.model_dump_json(indent=1).encode()
         file = self._scratch / "history.json"
         file.write_bytes(content)
@@ -198,7 +198,7 @@ class _Mover:
         self._target.put([item], lambda _: None)
 
     def fetched(self, release: Shipped, path: str) -> Item:
-        """Return a file of a former release, as the place has kept it."""
+        """Return a file of a former release from the target's copy."""
         content = self._target.read(kept_copy(release.version, path))
         fact = release.files[path]
         if content is None or digest.of_bytes(content) != fact.sha256:
@@ -218,18 +218,18 @@ def _item(release: Release, path: str) -> Item:
 
 
 def _copy(item: Item, release: Release) -> Item:
-    """Return the copy of a file that the place keeps for a rollback."""
+    """Return the copy of a file that the target keeps for a rollback."""
     return replace(item, path=kept_copy(release.version, item.path))
 
 
 def _expected(release: Shipped, path: str) -> Item:
-    """Return a file that should be at the place and is not here."""
+    """Return a file that should be at the target but is not on this machine."""
     fact = release.files[path]
     return Item(path, None, fact.size, fact.sha256)
 
 
 def _removable(target: Target, history: History, stale: set[str]) -> list[str]:
-    """Return the stale files without those that an interrupted deploy did not bring."""
+    """Return the stale files, without other people's files that only bear the same names."""
     ours: set[str] = set()
     unknown: set[str] = set()
     for files in retention.doubtful(history, stale):

@@ -1,4 +1,4 @@
-"""What a place must be able to do so that a site can be deployed to it."""
+"""The interface of a place that a site can be deployed to."""
 
 from __future__ import annotations
 
@@ -19,69 +19,69 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Item:
-    """One file that is to be at a place."""
+    """One file that a target should have."""
 
     path: str
-    """There, below the site's root."""
+    """Its path at the target, below the site's root."""
     source: Path | None
-    """Here; None for one that should be there and is not here."""
+    """The file on this machine; None if there is none, and the target should have it already."""
     size: int
     sha256: str
 
 
 class Target(ABC):
-    """A place that a site is deployed to; used as a context."""
+    """A place that a site is deployed to; used as a context manager."""
 
     host: Host
     name: str
-    """For people."""
+    """Its name in messages."""
     certain: bool = True
-    """Whether what is read here is what visitors get, and not only what was last sent."""
+    """Whether :meth:`read` returns what visitors get, not just what was last sent."""
 
     def __enter__(self) -> Self:
-        """Get ready; most places need nothing.
+        """Prepare the target; most targets need nothing.
 
         Raises:
-            ToolchainError: The place cannot be reached.
+            ToolchainError: The target cannot be reached.
         """
         return self
 
-    def __exit__(  # noqa: B027 - most places have nothing to let go of
+    def __exit__(  # noqa: B027 - most targets have nothing to release
         self,
         kind: type[BaseException] | None,
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Let go; without :meth:`finish` before it, nothing more is done."""
+        """Release resources. Without a call of :meth:`finish`, nothing takes effect here."""
 
     @abstractmethod
     def read(self, path: str) -> bytes | None:
-        """Return a small file's content, or None where there is none."""
+        """Return a small file's content, or None if there is no such file."""
 
     @abstractmethod
     def differing(self, items: Sequence[Item]) -> frozenset[str]:
-        """Return the paths at which the place has no file or another one."""
+        """Return the paths whose file is missing or differs at the target."""
 
     @abstractmethod
     def put(self, items: Sequence[Item], sent: Callable[[int], None]) -> None:
-        """Bring files there, each whole or not at all.
+        """Send files, each completely or not at all.
 
         Args:
-            items: In any order.
-            sent: Called with the bytes of what has been brought.
+            items: The files, in any order.
+            sent: Called with the bytes that have been sent.
         """
 
     @abstractmethod
     def remove(self, paths: Sequence[str]) -> None:
-        """Take files away; those that are not there are passed over."""
+        """Remove files; missing ones are skipped."""
 
-    def finish(  # noqa: B027 - in most places it has already
+    def finish(  # noqa: B027 - most targets have nothing left to do
         self, message: str, shown: Mapping[str, FileFact]
     ) -> None:
-        """Make what was done take effect, where it has not already.
+        """Make the changes take effect, if they have not already.
 
         Args:
-            message: What was done, for a log.
-            shown: What the whole release is, by its paths. A place that takes effect only now
-                compares all of it, also what was there before this deploy.
+            message: Describes the deploy, for a log.
+            shown: All files of the release, by path. A target whose changes take effect only now
+                checks all of them, including those that were there before.
         """

@@ -1,8 +1,8 @@
-"""Hosts that are deployed to by a command line of their own: Cloudflare Pages, Netlify.
+"""Deploys by the host's own command line: Cloudflare Pages, Netlify.
 
-Both take a whole folder, ask for what they have not got, and show it at once when all has come.
-So a release is made in a copy of the site on this machine, as in any folder, and handed over at
-the end. What this tool keeps for itself lies beside that folder and is not handed over.
+Both commands take a whole folder, upload what the host lacks, and publish it once everything has
+arrived. So a release is prepared in a copy of the site on this machine, like in any folder, and
+uploaded at the end. Toolchain's own files are kept beside that folder and are not uploaded.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 _PUBLIC = "site"
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
-# How the tools mark the line that says what went wrong; two blanks before the next go on with it.
+# How the commands mark the line with the cause; a line after it with two blanks continues it.
 _CAUSE = re.compile(r"(?:\[ERROR\]|\b\w*Error:)\s+(?P<said>\S.*)")
 _GOES_ON = "  "
 _SECRET = re.compile(r"TOKEN|SECRET|PASSWORD|KEY")
@@ -44,20 +44,20 @@ _SHORTEST_SECRET = 8
 
 
 class OwnToolTarget(FolderTarget):
-    """Deploys by handing a folder to the host's own command line.
+    """Deploys by passing a folder to the host's own command.
 
     Args:
         host: The kind of host.
-        name: What the user calls the place.
-        folder: Names of the folder of this machine's copy.
+        name: The user's word for the target.
+        folder: Folder names for this machine's copy.
 
-    Who one is, the tool finds out: from its environment variables, or from its own login.
+    The command finds its credentials itself: in environment variables, or from its own login.
     """
 
     certain = False
     tool: str
     package: str
-    """Of npm, that has the tool."""
+    """The npm package with the command."""
 
     def __init__(self, host: Host, name: str, folder: Sequence[str]) -> None:
         super().__init__(Path(), host)
@@ -65,11 +65,11 @@ class OwnToolTarget(FolderTarget):
         self._mirror = Mirror(folder)
 
     def __enter__(self) -> Self:
-        """Begin a draft of what the host was last handed.
+        """Begin a draft, a copy of what was last uploaded.
 
         Raises:
-            MissingToolError: The host's tool is not there.
-            ToolchainError: Another deploy is under way.
+            MissingToolError: The host's command is not installed.
+            ToolchainError: Another deploy is running.
         """
         self._command()
         self._root = self._mirror.begin()
@@ -81,22 +81,22 @@ class OwnToolTarget(FolderTarget):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Let go of the draft."""
+        """Give up the draft."""
         self._mirror.end()
 
     def finish(self, message: str, shown: Mapping[str, FileFact]) -> None:
-        """See that the folder holds what was built, and hand it over.
+        """Check that the folder holds what was built, and upload it.
 
         Raises:
-            BadInputError: The releases that are kept there are too many files together.
-            ToolchainError: A file is not what was built, or the tool has failed.
+            BadInputError: Together with the former releases there are too many files.
+            ToolchainError: A file is not what was built, or the command failed.
         """
         super().finish(message, shown)
         items = [Item(path, None, fact.size, fact.sha256) for path, fact in shown.items()]
         if wrong := self.differing(items):
             raise ToolchainError(
                 f"{min(wrong)} in the copy for {self.name} is not what was built, so nothing was "
-                "handed over; deploy again"
+                "uploaded; deploy again"
             )
         public = self._root / _PUBLIC
         files = sum(path.is_file() for path in public.rglob("*"))
@@ -110,7 +110,7 @@ class OwnToolTarget(FolderTarget):
 
     @abstractmethod
     def _arguments(self, folder: Path, message: str) -> list[str]:
-        """Return what the tool is told."""
+        """Return the arguments of the command."""
 
     def _at(self, path: str) -> Path:
         private = path.split("/", 1)[0] == PRIVATE
@@ -125,7 +125,7 @@ class OwnToolTarget(FolderTarget):
         return command
 
     def _run(self, arguments: Sequence[str]) -> None:
-        # The tools look for projects and repositories around them; here are none.
+        # The commands look for projects and repositories in parent folders; here they find none.
         with TemporaryDirectory(prefix="toolchain-") as empty:
             environment = {
                 **os.environ,
@@ -149,8 +149,8 @@ class OwnToolTarget(FolderTarget):
                         sys.stderr.write(said[-1])
         if process.returncode != 0:
             raise ToolchainError(
-                f"{self.tool} could not deploy to {self.name}: {_cause(said)}; mend that and "
-                "deploy again, visitors have a whole site until then (--debug shows all it says)"
+                f"{self.tool} could not deploy to {self.name}: {_cause(said)}; fix that and "
+                "deploy again; visitors still get a whole site (--debug shows the whole output)"
             )
 
 
@@ -159,7 +159,7 @@ class CloudflarePagesTarget(OwnToolTarget):
 
     Args:
         project: Its name.
-        branch: Of which it is a preview; empty for the project's own address.
+        branch: Branch of a preview; empty for the project's own address.
     """
 
     tool = "wrangler"
@@ -184,7 +184,7 @@ class NetlifyTarget(OwnToolTarget):
     """Deploys to a site of Netlify.
 
     Args:
-        site: Its name or its number.
+        site: Its name or its id.
     """
 
     tool = "netlify"
@@ -202,7 +202,7 @@ class NetlifyTarget(OwnToolTarget):
 
 
 def _cause(said: Sequence[str]) -> str:
-    """Return what the tool says of the fault; behind it come hints and where its logs are."""
+    """Return the cause from the command's output, without the hints and log files after it."""
     lines = [line.rstrip() for line in said if line.strip()]
     for line, following in zip(lines, [*lines[1:], ""], strict=True):
         if match := _CAUSE.search(line):

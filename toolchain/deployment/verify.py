@@ -1,4 +1,4 @@
-"""Compares what a host sends with what was built: is the site there, whole, and well served?"""
+"""Compares what a host sends with what was built: every file, its content and its headers."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _ISOLATION = {
     "cross-origin-embedder-policy": "require-corp",
 }
 _FOR_TOOLS = (".map",)
-# Types by which browsers take a file for the same thing.
+# Media types that browsers treat alike.
 _ALIKE = {
     "application/javascript": "text/javascript",
     "image/x-icon": "image/vnd.microsoft.icon",
@@ -48,44 +48,44 @@ class _Part(BaseModel):
 
 
 class Checked(_Part):
-    """What was found of one file."""
+    """The result for one file."""
 
     path: str
     wire_bytes: int
     encoding: str
     faults: tuple[str, ...]
-    """What is wrong, each with its cause."""
+    """What is wrong with it, each with its cause."""
 
 
 class FaultyDeploymentError(ToolchainError):
-    """A host does not send what was built, or not as it should."""
+    """A host does not send what was built, or sends it with wrong headers."""
 
 
 class Verification(_Part):
-    """What was found of a deployed site."""
+    """The result for a deployed site."""
 
     url: str
     files: tuple[Checked, ...]
     policy: str | None
-    """The Content-Security-Policy that came with the page, in a header or in it."""
+    """The Content-Security-Policy of the page, from a header or its meta element."""
     isolated: bool
-    """Whether the page is cross-origin isolated; this page does not need it."""
+    """Whether the page is cross-origin isolated, which it does not need."""
     faults: tuple[str, ...]
-    """Of the site as a whole."""
+    """What is wrong with the site as a whole."""
 
     @property
     def all_faults(self) -> list[str]:
-        """Every fault, with the file it is of."""
+        """Every fault, those of files with their paths."""
         return [
             *self.faults,
             *(f"{each.path}: {fault}" for each in self.files for fault in each.faults),
         ]
 
     def enforce(self) -> None:
-        """Raise where something is off.
+        """Raise an error if there are faults.
 
         Raises:
-            FaultyDeploymentError: With the first fault, and how many more there are.
+            FaultyDeploymentError: Its message has the first fault and the number of the others.
         """
         if self.all_faults:
             first, *others = self.all_faults
@@ -94,7 +94,7 @@ class Verification(_Part):
 
     @property
     def wire_bytes(self) -> int:
-        """Bytes of all bodies as they travelled."""
+        """Bytes of all bodies as transferred."""
         return sum(each.wire_bytes for each in self.files)
 
 
@@ -105,11 +105,10 @@ def verify(
 
     Args:
         url: The page's address.
-        progress: Hears of the files.
-        site: The site as it was built; without it the host's own `build-info.json` says what
-            should be there.
-        custom_headers: Whether the host lets its users set headers; where it does not, those
-            of caching and policy are not asked for.
+        progress: Advances with each file.
+        site: The site as it was built; None to compare with the host's own `build-info.json`.
+        custom_headers: Whether users can set headers at the host. If not, headers for caching
+            and policy are not checked.
 
     Raises:
         BadInputError: There is no such site here or there.
@@ -136,8 +135,8 @@ def verify(
         faults.append("the page has no Content-Security-Policy, in a header or in itself")
     if nowhere.status == HTTPStatus.OK:
         faults.append(
-            "the host answers with status 200 for files that are not there, so that a missing "
-            "file goes unnoticed; deploy 404.html, or switch its fallback page off"
+            "the host answers with status 200 for files that do not exist, so a missing file goes "
+            "unnoticed; deploy 404.html, or switch the host's fallback page off"
         )
     return Verification(
         url=page.url,
@@ -159,8 +158,8 @@ def _expected(fetcher: Fetcher, site: Path | None) -> BuildInfo:
     answer = fetcher.get(build_info.NAME)
     if answer.status != HTTPStatus.OK or answer.content is None:
         raise BadInputError(
-            f"{answer.url} answers with status {answer.status}, so nobody knows what should be "
-            "there; name the site as it was built by --site"
+            f"{answer.url} answers with status {answer.status}, so it is unknown what should be "
+            "there; name the built site with --site"
         )
     return build_info.read(answer.content, answer.url)
 
@@ -184,37 +183,37 @@ def _content_fault(path: str, fact: FileFact, answer: Answer) -> str | None:
     if answer.cut:
         said = answer.headers.get("content-length", "more")
         return (
-            f"breaks off after {answer.wire_bytes:,} bytes where the host announces {said}; mend "
-            "what sets Content-Length, or deploy again"
+            f"breaks off after {answer.wire_bytes:,} bytes where the host announces {said}; fix "
+            "the host's Content-Length, or deploy again"
         )
     if answer.content is None:
-        return f"came damaged: it is not what Content-Encoding {answer.encoding} says"
+        return f"is damaged: it cannot be unpacked by its Content-Encoding, {answer.encoding}"
     if digest.of_bytes(answer.content) == fact.sha256:
         return None
     return _packed_fault(fact, answer.content, answer.encoding) or _other_fault(path, fact, answer)
 
 
 def _other_fault(path: str, fact: FileFact, answer: Answer) -> str:
-    """Say what a body is that came whole and is not the file."""
+    """Describe a body that arrived completely but is not the file."""
     content = answer.content or b""
     page = answer.media_type == "text/html" or content.lstrip()[:14].lower() == b"<!doctype html"
     if page and not path.endswith(".html"):
         return "is not there: the host sent a web page in its place; deploy again"
     if answer.from_cache:
-        return "is of another build, and comes from a cache before the host; empty that cache"
+        return "is of another build, from a cache in front of the host; empty that cache"
     if len(content) < fact.size:
         return f"is cut: {len(content):,} bytes instead of {fact.size:,}; deploy again"
     return "is of another build; deploy again, or empty the CDN's cache"
 
 
 def _packed_fault(fact: FileFact, content: bytes, encoding: str) -> str | None:
-    """Say how a file is compressed other than its Content-Encoding says, where it is."""
+    """Describe a file whose compression differs from its Content-Encoding; None if it does not."""
     for name in ENCODINGS:
         inner = unpacked(content, name)
         if inner is not None and digest.of_bytes(inner) == fact.sha256:
             if encoding:
                 return f"is compressed twice, by {name} too; switch one of the two off at the host"
-            return f"is compressed by {name} and no Content-Encoding says so; mend that at the host"
+            return f"is compressed by {name} without a Content-Encoding; fix that at the host"
     return None
 
 
@@ -222,10 +221,10 @@ def _header_faults(path: str, answer: Answer, *, custom_headers: bool) -> list[s
     faults = []
     wanted = table.content_type(path).partition(";")[0]
     found = _ALIKE.get(answer.media_type, answer.media_type)
-    # Any type does for what is only ever fetched, but a browser refuses the rest.
+    # For files that are only fetched any type will do; others a browser refuses.
     matters = wanted != "application/octet-stream" and not path.endswith(_FOR_TOOLS)
     if matters and wanted != found:
-        faults.append(f"has the type {answer.media_type or 'of nothing'} instead of {wanted}")
+        faults.append(f"has the type {answer.media_type or '(none)'} instead of {wanted}")
     if custom_headers:
         cache = answer.headers.get("cache-control", "")
         if not _keeps_well(path, cache):
@@ -236,7 +235,7 @@ def _header_faults(path: str, answer: Answer, *, custom_headers: bool) -> list[s
 
 
 def _keeps_well(path: str, cache: str) -> bool:
-    """Tell whether a file is kept as long as its name allows, and no longer."""
+    """Tell whether a file is cached for as long as its name allows, and no longer."""
     directives = {each.strip().lower() for each in cache.split(",")}
     ages = [int(match[1]) for each in directives if (match := re.fullmatch(r"max-age=(\d+)", each))]
     if table.cache_control(path) == table.IMMUTABLE:
