@@ -176,7 +176,7 @@ def test_a_measured_site_says_so_in_its_report(built: Path) -> None:
     keep(built, before, newer)
     assert build_report.read(built).measurements == (unthrottled, newer)
     rebuilt = before.model_copy(update={"files": before.files[1:]})
-    with pytest.raises(ToolchainError, match="built anew while it was examined"):
+    with pytest.raises(ToolchainError, match="rebuilt while it was examined"):
         keep(built, rebuilt, newer)
 
 

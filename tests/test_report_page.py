@@ -280,10 +280,10 @@ def test_findings_of_another_site_or_model_are_refused(
     shutil.copytree(site, out)
     before = {path: path.read_bytes() for path in out.glob("report.*")}
     other = reports.front(bare).model_copy(update={"sha256": "0" * 64})
-    with pytest.raises(BadInputError, match="another model than"):
+    with pytest.raises(BadInputError, match=r"was built from .*, not from"):
         report_files.keep_front(out, bare, other)
     rebuilt = bare.model_copy(update={"files": bare.files[1:]})
-    with pytest.raises(ToolchainError, match="built anew while it was examined"):
+    with pytest.raises(ToolchainError, match="rebuilt while it was examined"):
         report_files.keep_evaluation(out, rebuilt, reports.evaluation(bare))
     assert {path: path.read_bytes() for path in out.glob("report.*")} == before
 

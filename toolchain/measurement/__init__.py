@@ -1,1 +1,1 @@
-"""What a visit to a built site costs in a real browser."""
+"""Measures visits to a built site in a real browser."""

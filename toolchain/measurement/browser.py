@@ -1,4 +1,4 @@
-"""Finds and starts the Chromium that measures."""
+"""Finds and starts the Chromium to measure with."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 _FEATURES_OFF = (
-    # Each new window loads the address bar's suggestions as pages of their own: over a second
-    # of CPU, while the page that is measured loads.
+    # Each new window loads pages for the address bar's suggestions: over a second of CPU time
+    # while the measured page loads.
     "WebUIOmniboxAimPopup",
     "WebUIOmniboxFullPopup",
     "WebUIOmniboxPopup",
-    # Those that Playwright turns off: of two such lists Chromium takes the last.
+    # Playwright turns these off, and of two such lists Chromium takes only the last.
     "AimEnabled",
     "AvoidCorsURLLoaderRestartOnRedirect",
     "AvoidUnnecessaryBeforeUnloadCheckSync",
@@ -49,25 +49,25 @@ QUIET = (
     "--disable-quic",
     "--disable-sync",
 )
-"""Flags that keep Chromium from what it does for itself: it would take part of link and CPU."""
+"""Flags that stop Chromium's background work, which would take bandwidth and CPU time."""
 
 
 def find(named: Path | None) -> Path:
-    """Return the Chromium to use: the one that was named, `$CHROMIUM`, or the first on the path.
+    """Return the Chromium to use: `named`, `$CHROMIUM`, or the first on PATH.
 
     Raises:
         MissingToolError: There is none.
     """
     if named is not None:
         if not named.is_file():
-            raise MissingToolError(f"there is no Chromium at {named}; give another by --chromium")
+            raise MissingToolError(f"there is no Chromium at {named}; give another with --chromium")
         return named
     candidates = [os.environ.get("CHROMIUM"), *map(shutil.which, _NAMES)]
     found = next((path for path in candidates if path), None)
     if found is None:
         raise MissingToolError(
             "measuring needs Chromium and there is none; install your system's `chromium` "
-            "package, or name one by --chromium"
+            "package, or name one with --chromium"
         )
     return Path(found)
 
@@ -88,7 +88,7 @@ def started(chromium: Path | None) -> Iterator[Browser]:
             "run `pip install 'toolchain[measure]'`"
         ) from error
     path = find(chromium)
-    # Chromium refuses to run as root with its sandbox.
+    # Run by root, Chromium refuses to start with its sandbox.
     flags = ("--no-sandbox", *QUIET) if getattr(os, "geteuid", lambda: 1)() == 0 else QUIET
     with sync_playwright() as playwright:
         try:
@@ -96,7 +96,7 @@ def started(chromium: Path | None) -> Iterator[Browser]:
         except Error as error:
             raise ToolchainError(
                 f"{path} does not start ({error.message.splitlines()[0]}); "
-                "name another Chromium by --chromium"
+                "name another Chromium with --chromium"
             ) from error
         try:
             yield browser

@@ -1,4 +1,4 @@
-"""Speaks the DevTools protocol to a page and to the workers that it starts."""
+"""Uses the DevTools protocol on a page and the workers that it starts."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _STEP_MS = 20
 
 
 class DevTools:
-    """One page's session, and those of its workers below it.
+    """The DevTools sessions of one page and its workers.
 
-    A page's dedicated workers share its link, but a service worker has a link of its own,
-    which is throttled as soon as there is one. The two do not slow each other down.
+    A page's dedicated workers share its throttled connection. A service worker has its own, which
+    is throttled as soon as the worker exists; the two do not slow each other down.
     """
 
     def __init__(self, page: Page, network: Link) -> None:
@@ -34,14 +34,14 @@ class DevTools:
         self._session.on("Target.receivedMessageFromTarget", self._heard)
         if self._conditions:
             self._session.send("Network.emulateNetworkConditions", self._conditions)
-        # Flat sessions would be simpler, but Playwright gives no way to speak to them.
+        # Flat sessions would be simpler, but Playwright offers no way to use them.
         self._session.send(
             "Target.setAutoAttach",
             {"autoAttach": True, "waitForDebuggerOnStart": False, "flatten": False},
         )
 
     def heap(self) -> tuple[int, int]:
-        """Return bytes of live JavaScript objects, and of the buffers and WebAssembly memories.
+        """Return the bytes of live JavaScript objects, and those of buffers and WebAssembly memory.
 
         Both are sums over the page and its dedicated workers.
         """
@@ -77,7 +77,7 @@ class DevTools:
                 "Target.sendMessageToTarget", {"sessionId": session, "message": message}
             )
         except Error:
-            # The worker has ended meanwhile.
+            # The worker has ended in the meantime.
             self._answers[serial] = {}
         return serial
 

@@ -1,4 +1,4 @@
-"""Serves a site to the browser that measures it, and counts what left."""
+"""Serves a site to the measuring browser, and counts the bytes sent."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Served:
 
     url: str = ""
     answers: list[tuple[str, int]] = field(default_factory=list)
-    """Path and length of the body of every answer so far, in their order."""
+    """Path and body length of every answer so far, in order."""
 
 
 @contextmanager
@@ -34,7 +34,7 @@ def serving(site: Path, host: Host) -> Iterator[Served]:
 
     Args:
         site: A folder with an `index.html`.
-        host: `toolchain` as `toolchain serve` does, with encodings; `plain` without any.
+        host: `toolchain` serves like `toolchain serve`, with compression; `plain` without.
 
     Raises:
         BadInputError: There is no site at that path.
@@ -55,7 +55,7 @@ def _counted(app: Wsgi, served: Served, *, encodings: bool, policy: bool) -> Wsg
             lengths = [int(value) for name, value in headers if name.lower() == "content-length"]
             served.answers.append((str(environ["PATH_INFO"]).lstrip("/"), sum(lengths)))
             if not policy:
-                # A page of somebody else's may need what this tool's pages forbid themselves.
+                # Pages of other authors may need what the policy of toolchain's pages forbids.
                 headers = [each for each in headers if each[0].lower() != _POLICY]
             return start_response(status, headers, *rest)
 

@@ -1,10 +1,14 @@
-"""What is asked of a page, in its own language.
+"""The JavaScript that runs in a measured page.
 
-A page can be measured if it shows the tags of a photo as `#tags li`, has the inference's
-milliseconds in the list's `data-inference-ms` until another photo is asked for, and tags
-a sample when its `button[data-sample]` is pressed. What else it says is taken if it is
-there: `data-model=preview` at the list while its tags are a small model's and others are to
-come, `data-backend`, stages with `data-end-ms` and `data-start-ms`, and what went wrong in a
+A page can be measured if it
+
+- shows the tags of a photo as `#tags li`,
+- sets the list's `data-inference-ms` to the milliseconds of the inference, until another photo is
+  requested, and
+- tags a sample when its `button[data-sample]` is pressed.
+
+Further data is optional: `data-model=preview` on the list while its tags come from a preview,
+`data-backend`, stages with `data-end-ms` and `data-start-ms`, and an error message in a
 `[role=alert] p` under `html[data-state=failed]`.
 """
 
@@ -35,7 +39,7 @@ WATCH = """
   });
 })();
 """
-"""Runs before the page's own scripts: notes the first tags and the main thread's long tasks."""
+"""Runs before the page's own scripts; records the first tags and the main thread's long tasks."""
 
 FIRST_TAGS = """
 async (deadlineMs) => {
@@ -46,7 +50,7 @@ async (deadlineMs) => {
   return { firstTagMs, fullTagMs, fault };
 }
 """
-"""Waits for the first tag that is no preview's, or for what went wrong."""
+"""Waits for the first tag of the full model, or for an error message."""
 
 SERVICE_WORKER = """
 async () => {
@@ -65,7 +69,7 @@ async () => {
   });
 }
 """
-"""Waits until a service worker that is being installed has what it wants."""
+"""Waits until a service worker that is being installed is activated."""
 
 TRANSFERS = """
 () => ['navigation', 'resource']
@@ -80,8 +84,8 @@ TRANSFERS = """
 """
 """Lists the finished requests of a page or a worker, in milliseconds since the epoch.
 
-`transferSize` is the body as it travelled and 300 for the headers, 0 where a cache of
-the browser answered (Resource Timing, W3C).
+`transferSize` is the size of the body as transferred plus 300 for the headers, or 0 if a cache
+of the browser answered (Resource Timing, W3C).
 """
 
 FACTS = """
@@ -98,7 +102,7 @@ FACTS = """
   ]),
 })
 """
-"""What the page tells of itself."""
+"""Returns the page's data about itself."""
 
 TAG_AGAIN = """
 async (times) => {
@@ -122,4 +126,4 @@ async (times) => {
   return found;
 }
 """
-"""Tags the first sample again and again, and returns the milliseconds of each inference."""
+"""Tags the first sample repeatedly, and returns the milliseconds of each inference."""

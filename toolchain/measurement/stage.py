@@ -1,4 +1,4 @@
-"""Measures a site: first and repeated visits, and what they cost."""
+"""Measures first and repeated visits to a site."""
 
 from __future__ import annotations
 
@@ -41,16 +41,16 @@ class MeasureOptions:
     network: Link
     backend: Backend = "auto"
     host: visit_figures.Host = "toolchain"
-    """Who serves a folder."""
+    """How a folder is served."""
     runs: int = 5
-    """How many first visits, each with a repeated one."""
+    """Number of first visits, each followed by a repeated one."""
     timeout: float = 300.0
-    """Seconds until a visit's first tag has to be there."""
+    """Seconds to wait for a visit's first tag."""
     chromium: Path | None = None
 
     @property
     def is_address(self) -> bool:
-        """Whether the site is somebody else's, known by its address alone."""
+        """Whether the site is given by an address instead of a folder."""
         return self.site.startswith(("http://", "https://"))
 
 
@@ -63,12 +63,12 @@ class Run:
 
 
 def measure(options: MeasureOptions, *, progress: Progress) -> visit_figures.Measurement:
-    """Visit a site in Chromium, and tell what it cost.
+    """Measure visits to a site in Chromium.
 
     Raises:
-        BadInputError: There is no site of this tool at that path.
+        BadInputError: There is no built site at that path.
         MissingToolError: Playwright or Chromium is not installed.
-        ToolchainError: The page showed no tag, or ran on another backend than asked for.
+        ToolchainError: The page showed no tag, or ran on another backend than requested.
     """
     if options.is_address:
         return _measured(options, Served(options.site), None, progress)
@@ -84,7 +84,7 @@ def run_once(
     tags: int = TAGS,
     timeout: float = 300.0,
 ) -> Run:
-    """Visit a page as a new visitor, and once more as the same one.
+    """Visit a page as a new visitor, and then again as the same visitor.
 
     Raises:
         ToolchainError: The page showed no tag.
@@ -108,7 +108,7 @@ def summarise(
     host: visit_figures.Host | None,
     name: str,
 ) -> visit_figures.Measurement:
-    """Make a record of at least one run; `name` is the browser's."""
+    """Summarise at least one run in a record; `name` is the browser's."""
     steady = [run.first.inference_ms for run in runs if run.first.inference_ms]
     firsts, repeats = [run.first for run in runs], [run.repeat for run in runs]
     return visit_figures.Measurement(
@@ -130,11 +130,11 @@ def summarise(
 
 
 def with_backend(url: str, backend: Backend) -> str:
-    """Return a page's address that asks for a backend, in place of another one.
+    """Return a page's address with a backend in its query.
 
     Args:
-        url: It may have a query of its own, and a fragment, which is last in an address.
-        backend: Any but `auto`, for which the page needs no word.
+        url: The address; it may already have a query, even with a backend, and a fragment.
+        backend: Any but `auto`, which is the page's default.
     """
     parts = urlsplit(url)
     others = [each for each in parts.query.split("&") if each.partition("=")[0] != "backend"]
@@ -169,7 +169,7 @@ def _check_backend(seen: Visit, options: MeasureOptions) -> None:
 
 
 def _with_all_served(seen: Visit, served: Served, begun: int) -> Visit:
-    """Add what left the host but is in no page's book: a service worker's own script."""
+    """Add the answers that no page lists, such as a service worker's own script."""
     known = Counter(path_of(transfer, served.url) for transfer in seen.transfers if transfer.bytes)
     rest = []
     for path, length in served.answers[begun:]:

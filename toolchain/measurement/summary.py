@@ -1,4 +1,4 @@
-"""Makes figures of visits: medians with their spread, and the wire's limit beside them."""
+"""Summarises visits: medians with their spread, and the limit that the connection sets."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def spread(values: Iterable[float]) -> Spread:
-    """Return the median of at least one value, the least and the greatest."""
+    """Return the median, the least and the greatest of at least one value."""
     known = sorted(values)
     return Spread(median=statistics.median(known), low=known[0], high=known[-1])
 
@@ -31,12 +31,12 @@ def p90(values: Sequence[float]) -> float:
 
 
 def figures(visits: Sequence[Visit], url: str, network: Link) -> VisitFigures:
-    """Summarise visits of one sort.
+    """Summarise first visits, or repeated ones.
 
     Args:
-        visits: At least one.
-        url: The page's address; what kind a file is follows from its path below it.
-        network: What the visits were throttled to.
+        visits: At least one visit.
+        url: The page's address; a file's path relative to it tells its kind.
+        network: The network that the visits were throttled to.
     """
     traffic = {kind: _traffic(visits, url, kind) for kind in KINDS}
     limits = [limit_ms(network, _bytes_by_first_tag(visit)) for visit in visits]
@@ -61,7 +61,7 @@ def figures(visits: Sequence[Visit], url: str, network: Link) -> VisitFigures:
 
 
 def path_of(transfer: Transfer, url: str) -> str:
-    """Return the path of a file below its page, empty for the page itself."""
+    """Return the path of a file relative to the page; empty for the page itself."""
     folder = urlsplit(urljoin(url, ".")).path
     return urlsplit(urljoin(url, transfer.url)).path.removeprefix(folder)
 
@@ -88,8 +88,8 @@ def _bytes_by_first_tag(visit: Visit) -> int:
 
 
 def _spans(visit: Visit, url: str) -> dict[str, tuple[float, float]]:
-    """Return from when to when each kind of file came by the first tag, and each stage took."""
-    # The preview's stage is the first tag; its name here is that of its files.
+    """Return begin and end of each stage, and of each kind of file loaded before the first tag."""
+    # The stage "preview" is the first tag; here that name belongs to the preview's files.
     spans = {stage: span for stage, span in visit.stages_ms.items() if stage != "preview"}
     for transfer in visit.transfers:
         if transfer.end_ms > visit.first_tag_ms:
@@ -102,7 +102,7 @@ def _spans(visit: Visit, url: str) -> dict[str, tuple[float, float]]:
 
 
 def _in_order(spans: Sequence[dict[str, tuple[float, float]]], side: int) -> dict[str, Spread]:
-    """Return one side of the spans over all visits, by their names, in the order of medians."""
+    """Return the begins or the ends of the spans over all visits, by name, sorted by median."""
     times: dict[str, list[float]] = {}
     for of_visit in spans:
         for name, span in of_visit.items():

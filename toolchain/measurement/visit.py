@@ -1,4 +1,4 @@
-"""One visit to a page, from navigation to the first tag and a little further."""
+"""Makes one visit to a page, from navigation to the first tag and a little longer."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
     from toolchain.throttling import Link
 
-# A browser looks a second after a page has loaded whether its service worker is still the
-# newest; a visit is over only then.
+# A second after a page has loaded, the browser checks for a new service worker. The visit lasts
+# until then.
 _SETTLED_MS = 1500
 _HEADER_BYTES = 300
-"""What Resource Timing puts for the headers of one answer."""
+"""The size that Resource Timing assumes for the headers of an answer."""
 
 
 @dataclass(frozen=True)
@@ -29,22 +29,22 @@ class Transfer:
     start_ms: float
     end_ms: float
     bytes: int
-    """On the wire with its headers; 0 where a cache of the browser answered."""
+    """Bytes transferred, headers included; 0 if a cache of the browser answered."""
 
     @property
     def body_bytes(self) -> int:
-        """Length of what came without its headers."""
+        """Bytes of the body, as transferred."""
         return max(0, self.bytes - _HEADER_BYTES)
 
 
 @dataclass(frozen=True)
 class Visit:
-    """What one visit cost; milliseconds are from navigation."""
+    """The figures of one visit; milliseconds are from navigation."""
 
     first_tag_ms: float
     transfers: tuple[Transfer, ...]
     stages_ms: dict[str, tuple[float, float]]
-    """When the stages that the page tells of began and ended."""
+    """Begin and end of the page's stages."""
     long_tasks_ms: tuple[float, ...]
     backend: str | None
     inference_ms: tuple[float, ...]
@@ -52,18 +52,18 @@ class Visit:
     buffer_bytes: int
     tensors: int | None
     full_tag_ms: float | None = None
-    """Until the first tag of the full model, where a preview's tag was the first."""
+    """Time until the first tag of the full model, if a preview's tag came before it."""
 
 
 def visit(context: BrowserContext, url: str, network: Link, *, tags: int, timeout: float) -> Visit:
-    """Open a page, wait for its first tag, and tag its first sample some times more.
+    """Open a page, wait for its first tag, and tag its first sample a few more times.
 
     Args:
-        context: The browser's profile; what it holds decides whether this is a first visit.
+        context: The browser's profile; an empty one makes this a first visit.
         url: The page.
-        network: What to slow its link down to.
+        network: The network to throttle to.
         tags: How many photos to tag after the first.
-        timeout: Seconds until the first tag has to be there, and again until the link is idle.
+        timeout: Seconds to wait for the first tag, and again until the network is idle.
 
     Raises:
         ToolchainError: The page cannot be opened, failed, or showed no tag in time.
@@ -94,22 +94,22 @@ def visit(context: BrowserContext, url: str, network: Link, *, tags: int, timeou
         )
     except Error as error:
         raise ToolchainError(
-            f"{url} cannot be measured: {error.message.splitlines()[0]}; look at it with a browser"
+            f"{url} cannot be measured: {error.message.splitlines()[0]}; open it in a browser"
         ) from error
     finally:
         page.close()
 
 
 def from_host(path: str, body_bytes: int) -> Transfer:
-    """Return a transfer that only the host knows of, such as a service worker's script.
+    """Return a transfer that only the host has seen, such as a service worker's script.
 
-    It is counted, but nobody knows when it came: not by the first tag.
+    Its time is unknown, so it counts as later than the first tag.
     """
     return Transfer(path, float("inf"), float("inf"), body_bytes + _HEADER_BYTES)
 
 
 def _first_tags(page: Page, url: str, timeout: float) -> tuple[float, float | None]:
-    """Wait for the full model's first tag; return the first of either, and that one if later."""
+    """Wait for the full model's first tag; return the first tag's time, and its own if later."""
     page.goto(url, wait_until="commit", timeout=timeout * 1000)
     seen: dict[str, Any] = page.evaluate(probes.FIRST_TAGS, timeout * 1000)
     first, full = seen["firstTagMs"], seen["fullTagMs"]
@@ -117,26 +117,26 @@ def _first_tags(page: Page, url: str, timeout: float) -> tuple[float, float | No
         fault = " ".join(seen["fault"].split()) or f"there was no tag within {timeout:g} s"
         done = "tagged nothing" if first is None else "tagged by its preview only"
         raise ToolchainError(
-            f"{url} {done}: {fault}; look at it with a browser, or give it longer by --timeout"
+            f"{url} {done}: {fault}; open it in a browser, or allow more time with --timeout"
         )
     return float(first), float(full) if full > first else None
 
 
 def _settle(page: Page) -> None:
-    """Wait until the visit needs nothing more of the network."""
+    """Wait until the visit no longer uses the network."""
     page.wait_for_load_state("networkidle")
     page.evaluate(probes.SERVICE_WORKER)
     page.wait_for_timeout(_SETTLED_MS)
 
 
 def _transfers(page: Page, origin: float) -> tuple[Transfer, ...]:
-    """List what came in this visit, by whichever of its threads it was asked for."""
+    """List the transfers of this visit, by the page and all its workers."""
     listed: list[dict[str, Any]] = page.evaluate(probes.TRANSFERS)
     for worker in (*page.workers, *page.context.service_workers):
         listed += worker.evaluate(probes.TRANSFERS)
     return tuple(
         Transfer(entry["url"], entry["start"] - origin, entry["end"] - origin, int(entry["bytes"]))
         for entry in listed
-        # A service worker outlives a visit, and so does its list.
+        # A service worker's list also holds transfers of earlier visits.
         if entry["start"] >= origin - 1
     )

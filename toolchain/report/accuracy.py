@@ -1,4 +1,4 @@
-"""What a report knows of its model's accuracy, and in which words."""
+"""The verdicts in a report on its model's accuracy, and sentences about them."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Judgement:
-    """A verdict, and what it stands on."""
+    """A verdict, and the photos that it is based on."""
 
     verdict: Verdict
     by: str
-    """`250 photos, when it was built`."""
+    """The photos in words: `250 photos, when it was built`."""
 
 
 def judgements(report: Report) -> tuple[Judgement, ...]:
-    """Return all that compare the model with the one it was built from, the last one first."""
+    """Return all comparisons of the model with its source, the latest first."""
     found = []
     evaluation = report.evaluation
     if evaluation is not None and evaluation.reference is not None:
@@ -35,12 +35,12 @@ def judgements(report: Report) -> tuple[Judgement, ...]:
 
 
 def measured_drop(report: Report) -> Judgement | None:
-    """Return the last judgement by photos whose right labels are known; None: there is none."""
+    """Return the latest judgement on labelled photos, or None if there is none."""
     return next((one for one in judgements(report) if one.verdict.drop is not None), None)
 
 
 def words(verdict: Verdict) -> str:
-    """Say what a model lost against another, with the 95 % interval."""
+    """Describe a model's drop against another, with the 95 % interval."""
     if (drop := verdict.drop) is not None and verdict.score_change is None:
         return f"drop of top-1 {drop.points:.1f} points ({drop.low:.1f} … {drop.high:.1f})"
     found = []

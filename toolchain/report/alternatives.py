@@ -1,4 +1,4 @@
-"""What else the visitor could have been given: the converter's weights, and VGG16."""
+"""Alternatives to compare a site's model with: the converter's own weights, and VGG16."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ if TYPE_CHECKING:
     from toolchain.records.build_report import Report, Variant
     from toolchain.records.pareto import Point
 
-_WIDTHS = {"float16": 2, "uint8": 1}  # bytes of one weight as the converter stores it
+_WIDTHS = {"float16": 2, "uint8": 1}  # bytes that the converter stores per weight
 
 
 @dataclass(frozen=True)
 class Alternative:
-    """One way to bring a classifier into a page."""
+    """One classifier that a page could use."""
 
     name: str
     bytes: int
     counted: str
     """How the bytes were counted."""
     accuracy: str | None
-    """None: not known."""
+    """None if it is unknown."""
 
 
 def alternatives(report: Report) -> tuple[Alternative, ...]:
-    """Return the site's own model first, then what it stands beside."""
+    """Return the site's own model first, then its alternatives."""
     judged = accuracy.judgements(report)
     own = Alternative(
         "This site's model",

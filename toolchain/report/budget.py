@@ -1,4 +1,4 @@
-"""A budget that a site has to keep, from a TOML file, and whether it does.
+"""Reads a budget from a TOML file and checks a site against it.
 
 ```toml
 [bytes]              # after Brotli, by kind of file
@@ -71,26 +71,26 @@ class _File(_Part):
 
 
 class OverBudgetError(ToolchainError):
-    """A site has more of something than its budget allows."""
+    """A site exceeds its budget."""
 
 
 @dataclass(frozen=True)
 class Budget:
-    """What a file of limits says."""
+    """A file of limits."""
 
     path: Path
     limits: _File
     lines: dict[tuple[str, str], int]
-    """Where each limit stands, from 1, by its table and key; those found."""
+    """The line of each limit, from 1, by its table and key, as far as it was found."""
 
 
 class Check(_Part):
-    """One limit, and what the site has."""
+    """One limit, and the site's figure."""
 
     limit: str
-    """As `bytes.model`."""
+    """Its name, such as `bytes.model`."""
     line: int | None
-    """Of the file; None where it is written in an unusual way."""
+    """Its line in the file; None if it is written in an unusual way."""
     unit: Literal["bytes", "ms", "points"]
     allowed: float
     found: float
@@ -105,7 +105,7 @@ def read(path: Path) -> Budget:
     """Read a file of limits.
 
     Raises:
-        BadInputError: It cannot be read, holds what is no limit, or no limit at all.
+        BadInputError: It cannot be read, or holds something that is not a limit, or no limit.
     """
     content = toml.read(path)
     try:
@@ -121,12 +121,12 @@ def check(report: Report, budget: Budget, site: Path) -> tuple[Check, ...]:
     """Compare a report with every limit of a budget.
 
     Args:
-        report: The site's.
+        report: The site's report.
         budget: The limits.
-        site: Where the site is, for what is said of it.
+        site: The site's folder, for messages.
 
     Raises:
-        BadInputError: What a limit is for was not measured; the command that does is named.
+        BadInputError: A figure was not measured; the message names the command that does.
     """
     return tuple(_checks(report, budget, site))
 
@@ -152,7 +152,7 @@ def _checks(report: Report, budget: Budget, site: Path) -> Iterator[Check]:
         time = _first_tag(report, network)
         if time is None:
             raise BadInputError(
-                f"{_place(budget, 'first_tag', network)} cannot be checked, for nothing was "
+                f"{_place(budget, 'first_tag', network)} cannot be checked, because nothing was "
                 "measured on that network; run `toolchain measure "
                 f"{shlex.quote(str(site))} --network {shlex.quote(network)}`"
             )
@@ -161,15 +161,15 @@ def _checks(report: Report, budget: Budget, site: Path) -> Iterator[Check]:
         judged = accuracy.measured_drop(report)
         if judged is None or judged.verdict.drop is None:
             raise BadInputError(
-                f"{_place(budget, 'accuracy', 'drop')} cannot be checked, for no drop was measured "
-                "by photos with known labels; run `toolchain evaluate "
-                f"{shlex.quote(str(site))} PHOTOS` with photos in a folder a class"
+                f"{_place(budget, 'accuracy', 'drop')} cannot be checked, because no drop was "
+                "measured with labelled photos; run `toolchain evaluate "
+                f"{shlex.quote(str(site))} PHOTOS` with one folder of photos per class"
             )
         yield made("accuracy", "drop", "points", limits.accuracy.drop, judged.verdict.drop.points)
 
 
 def _first_tag(report: Report, network: str) -> float | None:
-    """Return the first visit's time as `toolchain measure` takes it where it is told no more."""
+    """Return the first visit's time as measured with the default options."""
     for one in report.measurements:
         if (one.network.name, one.host, one.backend) == (network, "toolchain", "auto"):
             return one.first.first_tag_ms.median
@@ -182,10 +182,10 @@ def _place(budget: Budget, table: str, key: str) -> str:
 
 
 def enforce(checks: tuple[Check, ...], budget: Budget) -> None:
-    """See that every limit is kept.
+    """Check that every limit is kept.
 
     Raises:
-        OverBudgetError: Some are not; each is named with the line of the file that sets it.
+        OverBudgetError: Some are not; the message names each of them and its line in the file.
     """
     if broken := [_sentence(one, budget) for one in checks if one.over]:
         raise OverBudgetError("; ".join(broken))
@@ -210,7 +210,7 @@ _WRITE: dict[str, Callable[[float], str]] = {
 
 
 def _lines(text: str) -> dict[tuple[str, str], int]:
-    """Return in which line each key of each table is set, where they are written as usual."""
+    """Return the line of each key of each table, if it is written in the usual way."""
     found = {}
     table = ""
     for number, line in enumerate(text.splitlines(), start=1):

@@ -1,4 +1,4 @@
-"""The report's charts, each drawn twice: for a wide window, and for a narrow one."""
+"""Draws the report's charts, each one twice: for a wide and for a narrow window."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 
     from markupsafe import Markup
 
-_WIDE, _NARROW = 920, 400  # units of the drawing, in which a text is 14 high
-_ROW = 20  # of one bar
-_GROUP = 10  # between the bars of one row of the table and the next
-_AXIS = 30
-_BEYOND = 1.02  # of the largest value, so that its line is not the edge
+_WIDE, _NARROW = 920, 400  # widths, in units in which text is 14 high
+_ROW = 20  # height of a bar
+_GROUP = 10  # gap between rows
+_AXIS = 30  # height of the axis
+_BEYOND = 1.02  # upper end of the axis over the largest value, so that its line is visible
 
 
 @dataclass(frozen=True)
@@ -25,11 +25,11 @@ class Mark:
 
     value: float
     label: str
-    """The text beside it; empty: none. Of several lines only those that have room."""
+    """The text beside it, or empty. Of several lines only those that fit are drawn."""
     said: str
-    """What is said of it when it is pointed at."""
+    """Its tooltip."""
     start: float = 0.0
-    """Where its bar begins."""
+    """The value at which its bar begins."""
 
 
 @dataclass(frozen=True)
@@ -41,11 +41,11 @@ class Chart:
 
 
 def treemap(groups: Mapping[str, Sequence[Mark]], described: str) -> Chart:
-    """Draw areas for values, those of a group side by side and of one colour.
+    """Draw values as areas; those of a group are side by side and have one colour.
 
     Args:
-        groups: At least one value above zero, by the class of its group.
-        described: What it shows, in words.
+        groups: Values by the CSS class of their group; at least one value is above zero.
+        described: A description of the chart, for screen readers.
     """
     order = sorted(groups, key=lambda name: -sum(mark.value for mark in groups[name]))
 
@@ -64,20 +64,20 @@ def bars(
     described: str,
     write: Callable[[float], str],
 ) -> Chart:
-    """Draw horizontal bars, for each row one of each series.
+    """Draw horizontal bars: in each row one bar of each series.
 
     Args:
-        rows: What each row is.
-        series: By their class, with a value for each row.
-        described: What it shows, in words.
-        write: Makes text of a value on the axis.
+        rows: The rows' labels.
+        series: Series by CSS class, each with a value per row.
+        described: A description of the chart, for screen readers.
+        write: Formats a value on the axis.
     """
     largest = max(mark.value for marks in series.values() for mark in marks)
     height = len(rows) * (len(series) * _ROW + _GROUP) + _AXIS
     label = max(len(mark.label) for marks in series.values() for mark in marks)
 
     def drawn(width: int) -> Markup:
-        # pygal counts rows from below, and keeps no room for what stands after a bar.
+        # pygal counts rows from below, and leaves no space for labels after bars.
         room = 0.62 * svg.TEXT * (max(map(len, rows)) + label) + 3 * svg.TEXT
         free = max(0.3, 1 - 0.62 * svg.TEXT * label / (width - room + 0.62 * svg.TEXT * label))
         settings = {
@@ -96,12 +96,12 @@ def bars(
 
 
 def columns(marks: Sequence[Mark], described: str, write: Callable[[float], str]) -> Chart:
-    """Draw many thin columns of one series.
+    """Draw one series as many thin columns.
 
     Args:
-        marks: In their order.
-        described: What it shows, in words.
-        write: Makes text of a value on the axis.
+        marks: The values, in order.
+        described: A description of the chart, for screen readers.
+        write: Formats a value on the axis.
     """
 
     def drawn(width: int, height: int) -> Markup:
@@ -120,11 +120,11 @@ def columns(marks: Sequence[Mark], described: str, write: Callable[[float], str]
 
 @dataclass(frozen=True)
 class Place:
-    """One dot of a chart of two axes."""
+    """One dot of a chart with two axes."""
 
     x: float
     mark: Mark
-    """Its value is the height."""
+    """The dot's mark; its value is y."""
 
 
 def dots(
@@ -135,14 +135,14 @@ def dots(
     write_x: Callable[[float], str],
     write_y: Callable[[float], str],
 ) -> Chart:
-    """Draw dots in a plane.
+    """Draw a scatter chart.
 
     Args:
-        series: By their class; none is empty.
-        lines: Those whose dots a line joins.
-        described: What it shows, in words.
-        write_x: Makes text of a value on the axis below.
-        write_y: Likewise, on the axis at the left.
+        series: Dots by the CSS class of their series; none is empty.
+        lines: Series whose dots are joined by a line.
+        described: A description of the chart, for screen readers.
+        write_x: Formats a value on the x axis.
+        write_y: Formats a value on the y axis.
     """
     places = [place for some in series.values() for place in some]
     least, most = min(place.x for place in places), max(place.x for place in places)
@@ -152,7 +152,7 @@ def dots(
     def drawn(width: int) -> Markup:
         settings = {
             "xrange": (least - margin, most + margin),
-            # Room for the text over the highest dot.
+            # Space for the label above the highest dot.
             "range": (min(0, *(place.mark.value for place in places)), 1.12 * highest or 1),
             "min_scale": 3,
             "max_scale": 4 if width == _NARROW else 6,

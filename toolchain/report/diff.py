@@ -1,4 +1,4 @@
-"""What is different from one report to another: bytes, times, accuracy, the plan."""
+"""Compares two reports: bytes, times, accuracy, the plan."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class _Record(BaseModel):
 
 
 class Difference(_Record):
-    """One figure of two reports; None where a report does not have it."""
+    """One figure of two reports; None if a report does not have it."""
 
     group: Group
     name: str
@@ -32,19 +32,19 @@ class Difference(_Record):
     old: float | str | None
     new: float | str | None
     change: float | None
-    """What the new figure is above the old; None where one is missing or is words."""
+    """The new figure minus the old; None if one is missing or is text."""
     percent: float | None
-    """The change in terms of the old figure; None where there is none, or that is 0."""
+    """The change in percent of the old figure; None if there is no change, or the old is 0."""
 
 
 class Comparison(_Record):
-    """Two reports beside each other; `toolchain report diff --json` prints it."""
+    """The comparison of two reports; `toolchain report diff --json` prints it."""
 
     old: str
     """Name of the model."""
     new: str
     differences: tuple[Difference, ...]
-    """All figures that either has, those that stayed too."""
+    """All figures of either report, unchanged ones included."""
 
 
 class _Key(NamedTuple):
@@ -59,7 +59,7 @@ _GROUPS: tuple[Group, ...] = ("bytes", "first tag", "accuracy", "plan")
 def compare(old: Report, new: Report) -> Comparison:
     """Compare two reports; bytes are those after Brotli."""
     before, after = dict(_figures(old)), dict(_figures(new))
-    # A dict keeps the order of those in both; sorting is stable.
+    # In the order of the reports within each group: dicts keep it, and sorting is stable.
     keys = sorted({**after, **before}, key=lambda key: _GROUPS.index(key.group))
     return Comparison(
         old=old.card.provenance.name,

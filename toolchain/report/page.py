@@ -1,7 +1,7 @@
-"""Renders `report.html`: one file that shows a report, with nothing to load and no script.
+"""Renders `report.html`: one file that shows a report, without scripts or other files to load.
 
-All figures come from the record. The style sheet is that of the site's own page and a few
-rules more; the page's Content-Security-Policy allows it by its hash and nothing else.
+All figures come from the record. The style sheet is that of the site's page and a few more rules.
+The Content-Security-Policy allows this style sheet, by its hash, and nothing else.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ def render(report: Report) -> str:
     """Return the HTML of a report.
 
     Raises:
-        BadInputError: The template has a fault; its place is named.
-        MissingToolError: The page's runtime, whose style it has, is not built.
+        BadInputError: The template has a fault; the message names the place.
+        MissingToolError: The page's runtime, which has the style sheet, is not built.
     """
     style = _style()
     plan = report.plan if report.plan and report.plan.tensors else None

@@ -1,9 +1,9 @@
-"""What of a report is for visitors: `report.networks.json`, what a visit costs by network.
+"""The part of a report for visitors: `report.networks.json`, the cost of a visit by network.
 
-The report itself names photos and shows some, so it may be left out of what is published.
-The page reads this file (`web/src/page/network-table.ts`) when a visitor asks for it.
-`docs/report.networks.schema.json` is generated from these classes; a change that breaks
-readers raises `SCHEMA`.
+The report itself names photos and shows some, so it need not be published. The page reads this
+file (`web/src/page/network-table.ts`) when a visitor asks for it.
+`docs/report.networks.schema.json` is generated from these classes; a change that breaks readers
+raises `SCHEMA`.
 """
 
 from __future__ import annotations
@@ -27,27 +27,27 @@ class SlowLink(Link):
     """A link that is slower than the machine."""
 
     down_bits: float
-    """Bits a second towards the visitor."""
+    """Bits per second to the visitor."""
 
 
 class Visits(Part):
-    """Visits of one sort, medians."""
+    """First visits, or second ones; medians."""
 
     first_tag_ms: float
-    """From the click until tags of the first photo stand in the page, by whichever model."""
+    """Time from the click until the page shows tags of the first photo, by either model."""
     full_tag_ms: float | None
-    """Until those of the full model do; None where no small one answered before it."""
+    """Time until the page shows tags by the full model; None if no preview answered first."""
     wire_bytes: int
 
 
 class Profile(Part):
-    """What visits cost on one network, by one host and on one backend."""
+    """The cost of visits on one network, with one host and one backend."""
 
     network: str
     """The name of one of `networks`."""
     host: Host | None
     backend: str
-    """The one that was asked for."""
+    """The backend that was requested."""
     ran_on: str
     browser: str
     runs: int
@@ -60,10 +60,10 @@ class Networks(Part):
 
     schema_: Annotated[Literal[1], Field(alias="schema")] = SCHEMA
     networks: tuple[SlowLink, ...]
-    """The presets that are slower than the machine, and what else was measured on; from the
-    slowest to the fastest."""
+    """The throttled presets and all other networks that were measured; from the slowest to the
+    fastest."""
     measured: tuple[Profile, ...]
-    """By `toolchain measure`, in the order of `networks`."""
+    """Measurements by `toolchain measure`, in the order of `networks`."""
 
     def to_json(self) -> str:
         """Return the text of `report.networks.json`."""
@@ -71,7 +71,7 @@ class Networks(Part):
 
 
 def networks(report: Report) -> Networks:
-    """Take from a report what visits cost by network."""
+    """Extract the cost of visits by network from a report."""
     measured_on = (one.network for one in report.measurements)
     by_name = LINKS | {network.name: network for network in measured_on}
     throttled = (each for each in by_name.values() if each.down_bits is not None)

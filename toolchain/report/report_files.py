@@ -1,7 +1,7 @@
-"""Writes a site's report, and amends it when more is known of the site.
+"""Writes a site's report, and adds later findings to it.
 
-`report.json` is the record, `report.html` shows it, and `report.networks.json` is what of it
-the page shows to its visitors; all are written together.
+`report.json` is the record, `report.html` shows it, and `report.networks.json` is the part that
+the page shows to its visitors. All are written together.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ NETWORKS = "report.networks.json"
 
 
 def write(site: Path, report: build_report.Report) -> None:
-    """Write a report and what is made of it into a site, in place of what is there.
+    """Write a report's three files into a site, replacing those that are there.
 
     Raises:
         ToolchainError: The folder cannot be written.
     """
     try:
-        # The record first: nothing that is wrong with the page may cost what was found.
+        # The record first, so that it is kept if rendering the page fails.
         for name, text in (
             (RECORD, report.to_json),
             (PAGE, lambda: page.render(report)),
@@ -57,34 +57,34 @@ def amend(
     """Change a site's report.
 
     Args:
-        site: The site that something was found out of.
-        before: Its report as it was then.
-        change: Puts in what was found.
+        site: The site.
+        before: Its report when the examination began.
+        change: Adds the findings to a report.
 
     Raises:
-        BadInputError: The report has gone.
-        ToolchainError: The site was built anew meanwhile, or cannot be written.
+        BadInputError: The report is gone.
+        ToolchainError: The site was rebuilt in the meantime, or cannot be written.
     """
     with ExitStack() as stack:
-        # What another process finds out of the same site meanwhile is not to be lost. Where
-        # nothing can be written beside the site there is no lock, and no other way to share one.
+        # The lock keeps the findings of other processes. If nothing can be written beside the
+        # site, there is no lock, and no other way to share one.
         with suppress(OSError):
             stack.enter_context(lock.beside(site))
         report = build_report.read(site)
         if report.files != before.files:
             raise ToolchainError(
-                f"{site} was built anew while it was examined, so its report stays; do the same "
-                "again"
+                f"{site} was rebuilt while it was examined, so its report was not changed; run "
+                "this again"
             )
         write(site, change(report))
 
 
 def keep_evaluation(site: Path, before: build_report.Report, found: Evaluation) -> None:
-    """Put an evaluation into a site's report, in place of the last one, with its photos.
+    """Put an evaluation, with thumbnails, into a site's report, replacing the last one.
 
     Raises:
-        BadInputError: The report has gone.
-        ToolchainError: The site was built anew meanwhile, or cannot be written.
+        BadInputError: The report is gone.
+        ToolchainError: The site was rebuilt in the meantime, or cannot be written.
     """
     pictures = thumbnails.of(Path(found.folder), (change.photo for change in found.changed))
     new = {"evaluation": found, "thumbnails": pictures}
@@ -92,39 +92,39 @@ def keep_evaluation(site: Path, before: build_report.Report, found: Evaluation) 
 
 
 def require_same_model(site: Path, report: build_report.Report, model: Provenance) -> None:
-    """Require that a site was built from a model.
+    """Check that a site was built from a model.
 
     Raises:
         BadInputError: It was built from another one.
     """
     if report.card.provenance.sha256 != model.sha256:
         raise BadInputError(
-            f"{site} was built from {report.card.provenance.name}, another model than "
-            f"{model.name}; give a site of the same one"
+            f"{site} was built from {report.card.provenance.name}, not from {model.name}; give a "
+            "site of the same model"
         )
 
 
 def keep_front(site: Path, before: build_report.Report, found: ParetoFront) -> None:
-    """Put the Pareto front of a site's model into its report, in place of the last one.
+    """Put the Pareto front of a site's model into its report, replacing the last one.
 
     Raises:
-        BadInputError: The report has gone.
-        ToolchainError: The site was built anew meanwhile, or cannot be written.
+        BadInputError: The report is gone.
+        ToolchainError: The site was rebuilt in the meantime, or cannot be written.
     """
     amend(site, before, lambda report: report.model_copy(update={"front": found}))
 
 
 def with_what_was_found(new: build_report.Report, site: Path) -> build_report.Report:
-    """Return a build's report with what was found out of the same site before.
+    """Return a build's report with the earlier findings about the same site.
 
     Args:
-        new: The report of a build that ended.
-        site: Where it put the site; one that is the same keeps its own report.
+        new: The report of the finished build.
+        site: The built site; if the build did not change it, it still has its former report.
     """
     try:
         kept = build_report.read(site)
     except BadInputError:
-        # Another version of this tool wrote it, of a site that is the same.
+        # The site is the same, but another version of toolchain wrote its report.
         write(site, new)
         return new
     found = ("measurements", "evaluation", "thumbnails", "front")

@@ -1,4 +1,4 @@
-"""The charts of a report, made from its record alone."""
+"""Makes the charts of a report from its record."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from toolchain.report.charts import Chart
 
 _HASH = re.compile(r"\.[0-9a-f]{16}(?=\.)|-[\w-]{8}(?=\.\w+$)")
-_PARTS = 3  # of a layer's path at most
-# Operations and variables, which say nothing of which layer it is.
+_PARTS = 3  # of a layer's path in its short name, at most
+# Names of operations and variables, which do not identify a layer.
 _OF_TENSORFLOW = re.compile(
     r"(?:StatefulPartitionedCall|ReadVariableOp|Conv2D|MatMul|depthwise|weights|kernel|_|\d)*"
 )
@@ -38,7 +38,7 @@ def kinds(report: Report) -> Chart:
 
 
 def layers(plan: Plan) -> Chart:
-    """Draw the bytes that each layer's weights take, by kind of layer."""
+    """Draw the bytes of each layer's weights, by kind of layer."""
     groups = defaultdict(list)
     names = layer_names(plan)
     for tensor in plan.tensors:
@@ -50,7 +50,7 @@ def layers(plan: Plan) -> Chart:
 
 
 def layer_names(plan: Plan) -> dict[str, str]:
-    """Return for each tensor a short name of its layer, as long as it takes to tell them apart."""
+    """Return a short name of each tensor's layer, just long enough to tell them apart."""
     parts = {
         tensor.name: [part for part in tensor.name.split("/") if not _OF_TENSORFLOW.fullmatch(part)]
         or [tensor.name]
@@ -85,7 +85,7 @@ def errors(plan: Plan) -> Chart:
 
 
 def front(report: Report) -> Chart | None:
-    """Draw the front of bytes against accuracy; None where none was computed."""
+    """Draw the Pareto front; None if none was computed."""
     found = report.front
     if found is None or not found.points:
         return None
@@ -95,7 +95,7 @@ def front(report: Report) -> Chart | None:
         mark = Mark(point.drop, f"{point.bits:g} bits", said)
         series["best" if place in found.pareto else "beaten"].append(Place(point.bytes, mark))
         if place == found.chosen:
-            chosen = Mark(point.drop, "", f"{said}; what auto takes of these")
+            chosen = Mark(point.drop, "", f"{said}; the one that auto takes")
             series["chosen"].append(Place(point.bytes, chosen))
     return charts.dots(
         dict(series),
@@ -107,7 +107,7 @@ def front(report: Report) -> Chart | None:
 
 
 def load_times(measured: tuple[Measurement, ...]) -> Chart | None:
-    """Draw the first tag's time on each network; None where nothing was measured."""
+    """Draw the first tag's time on each network; None if nothing was measured."""
     if not measured:
         return None
     series: dict[str, list[Mark]] = {"first": [], "second": []}
@@ -122,11 +122,11 @@ def load_times(measured: tuple[Measurement, ...]) -> Chart | None:
 
 
 def waterfall(measured: Measurement) -> Chart:
-    """Draw from when to when each thing came or took, on the first visit and on the second."""
+    """Draw when each file was loaded and each stage ran, on the first and the second visit."""
     first, second = measured.first, measured.repeat
     found = {**second.milestones_ms, **first.milestones_ms}
     began = {**second.begun_ms, **first.begun_ms}
-    # As they began, which draws a fall; older reports know only when they ended.
+    # Sorted by their begin, as in a waterfall; older reports have only their ends.
     names = sorted(
         found, key=lambda name: (began.get(name, found[name]).median, found[name].median)
     )
@@ -134,12 +134,12 @@ def waterfall(measured: Measurement) -> Chart:
         kind: [_stretch(name, kind, visits) for name in names]
         for kind, visits in (("first", first), ("second", second))
     }
-    described = f"From when to when each part came and each stage took, {setting(measured)}"
+    described = f"When each file was loaded and each stage ran, {setting(measured)}"
     return charts.bars(names, series, described, duration)
 
 
 def _stretch(name: str, kind: str, visits: VisitFigures) -> Mark:
-    """Return the bar of one thing in one sort of visits."""
+    """Return the bar of one file or stage, for the first or the second visits."""
     end, start = visits.milestones_ms.get(name), visits.begun_ms.get(name)
     if end is None:
         return Mark(0, "", f"{name}: not in the {kind} visit")
@@ -147,7 +147,7 @@ def _stretch(name: str, kind: str, visits: VisitFigures) -> Mark:
     if start is None:
         return Mark(end.median, by, f"{name}, {kind} visit: by {by}")
     said = f"{name}, {kind} visit: {duration(start.median)} … {by}"
-    # Medians of several visits.
+    # Both are medians over visits, so the start may be after the end.
     return Mark(end.median, by, said, min(start.median, end.median))
 
 
@@ -161,12 +161,12 @@ def sizes(report: Report) -> Chart:
 
 
 def setting(measured: Measurement) -> str:
-    """Say under which conditions visits were measured, in a few words."""
+    """Name the conditions of a measurement in a few words."""
     host = {"toolchain": "", "plain": ", plain host", None: ", own host"}[measured.host]
     backend = "" if measured.backend == "auto" else f", {measured.backend}"
     return f"{measured.network.name}{backend}{host}"
 
 
 def _short(path: str) -> str:
-    """Return a file's name without folder and hash, be it ours or Vite's."""
+    """Return a file's name without its folder and its hash (toolchain's or Vite's)."""
     return _HASH.sub("", PurePosixPath(path).name)

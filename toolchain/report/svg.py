@@ -1,8 +1,8 @@
-"""Makes plain SVG of pygal's charts: no script, no style, no comment, nothing to load.
+"""Turns pygal's charts into plain SVG: no script, no style, no comment, nothing to load.
 
-pygal computes where everything stands; the page's own style sheet says what it looks like,
-by classes. What pygal keeps for its script's tooltips becomes a `<title>`, which every
-browser shows, and a text beside the mark where there is room.
+pygal computes the layout; the page's style sheet sets the looks, by CSS classes. pygal's data for
+tooltips, which needs its script, becomes a `<title>`, which every browser shows, and a label
+beside the mark if there is room.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 Placing = Literal["inside", "after", "above"]
-"""Where a mark's text stands: in it, to the right of it, or over it."""
+"""Where a mark's label is: inside, to the right, or above."""
 
 TEXT = 14.0
 """Size of all text, in the units of the drawing."""
 _SVG = "{http://www.w3.org/2000/svg}"
 EMPTY_SHARE = "empty-share"
-"""A mark's attribute for the caller: the part of its bar, from the left, that is not drawn."""
-_LETTER = 0.6  # mean width of one, of the text's size
-_LINE = 1.35  # from one line to the next, likewise
-_FEWEST = 6  # letters of a name that still tell something
+"""An attribute that callers may set on a mark: the share of its bar, from the left, not to draw."""
+_LETTER = 0.6  # mean width of a letter, relative to the text's size
+_LINE = 1.35  # line height, relative to the text's size
+_FEWEST = 6  # a name is not cut to fewer letters
 _PADDING = 7.0
-# What pygal lets its script fill, and what it says of its own.
+# Classes of elements that pygal's script would fill, and of pygal's own titles.
 _EMPTY = ("titles", "tooltip-overlay", "text-overlay")
 
 
@@ -37,12 +37,12 @@ def draw(
     """Draw a chart.
 
     Args:
-        chart: Of pygal. Each value is a dict with `value`, with `label`, the text beside its
-            mark, and with `formatter`, which gives what is said of it when it is pointed at.
-        described: What it shows, for those who do not see it.
-        classes: Of its series, in their order.
-        placing: Where the labels stand.
-        tight: Whether to cut off all around the marks.
+        chart: A pygal chart. Each value is a dict with `value`; `label`, the text beside its
+            mark; and `formatter`, which returns its tooltip.
+        described: A description of the chart, for screen readers.
+        classes: CSS classes of its series, in order.
+        placing: Where the labels are.
+        tight: Whether to crop the drawing to its marks.
     """
     root = ET.fromstring(chart.render())  # noqa: S314 - it is our own
     box = _box(root) if tight else (0.0, 0.0, float(chart.config.width), float(chart.config.height))
@@ -59,7 +59,7 @@ def draw(
 
 
 def _doomed(root: ET.Element) -> Iterator[tuple[ET.Element, ET.Element]]:
-    """Give what has no place in the page, with what it stands in."""
+    """Yield each element to be removed, with its parent."""
     for parent in list(root.iter()):
         for child in list(parent):
             name, kind = child.tag.removeprefix(_SVG), child.get("class", "")
@@ -69,7 +69,7 @@ def _doomed(root: ET.Element) -> Iterator[tuple[ET.Element, ET.Element]]:
 
 
 def _dress(group: ET.Element, classes: Sequence[str], placing: Placing) -> None:
-    """Give a group its series' class, or a mark its texts."""
+    """Set the class of a series' group, or the label and the tooltip of a mark."""
     words = group.get("class", "").split()
     if words[:1] == ["series"]:
         group.set("class", f"series {classes[int(words[1].removeprefix('serie-'))]}")
@@ -83,7 +83,7 @@ def _dress(group: ET.Element, classes: Sequence[str], placing: Placing) -> None:
     if shape is None or "value" not in said:
         return
     if share := float(shape.attrib.pop(EMPTY_SHARE, 0)):
-        # pygal's bars all begin at zero.
+        # pygal draws all bars from zero.
         x, _, width, _ = _rectangle(shape)
         shape.set("x", f"{x + share * width:.2f}")
         shape.set("width", f"{(1 - share) * width:.2f}")
@@ -93,7 +93,7 @@ def _dress(group: ET.Element, classes: Sequence[str], placing: Placing) -> None:
 
 
 def _write(group: ET.Element, shape: ET.Element, label: str, placing: Placing) -> None:
-    """Write a mark's label where it belongs, line by line; what has no room is left out."""
+    """Write a mark's label, line by line; lines that do not fit are left out."""
     if placing == "above":
         x, y = float(shape.get("cx", 0)), float(shape.get("cy", 0)) - 0.9 * TEXT
         _text(group, x, y, label, "middle")
@@ -124,7 +124,7 @@ def _rectangle(shape: ET.Element) -> tuple[float, float, float, float]:
 
 
 def _box(root: ET.Element) -> tuple[float, float, float, float]:
-    """Return the least rectangle that holds all marks."""
+    """Return the smallest rectangle that holds all marks."""
     marks = [
         _rectangle(shape)
         for shape in root.iter(f"{_SVG}rect")

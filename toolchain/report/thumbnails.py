@@ -1,4 +1,4 @@
-"""Small pictures of photos, as text that stands in the report itself."""
+"""Makes thumbnails of photos, as text inside the report."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-_SIDE = 128  # pixels at most: sharp enough at half of it
+_SIDE = 128  # pixels at most; shown at half that size, so that they look sharp
 _QUALITY = 70
 
 
 def of(folder: Path, photos: Iterable[str]) -> dict[str, str]:
     """Return photos, by their paths in a folder, as `data:` URLs of small upright JPEGs.
 
-    One that cannot be read any more is left out. Nothing of a photo but its pixels is kept:
-    no place, no time, no camera.
+    Photos that can no longer be read are left out. Only the pixels of a photo are kept: no place,
+    time or camera.
     """
     from PIL import Image
 
