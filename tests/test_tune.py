@@ -126,7 +126,7 @@ def test_the_same_input_gives_the_same_front_again(
     again = Hearing()
     assert tune.tune(options, store=Store(untuned), progress=again) == front
     assert again.computed == 0
-    assert again.said == ["6 of 6 points were kept from an earlier run"]
+    assert again.said == ["6 of 6 points were cached by an earlier run"]
 
 
 def test_another_photo_makes_every_point_anew(
@@ -190,7 +190,7 @@ def test_a_run_that_was_killed_goes_on_where_it_stopped(
     progress = Hearing()
     levels = tune.levels(2.0, 6.0, 5)
     again = tune.tune(replace(options, bits=levels), store=Store(untuned), progress=progress)
-    assert progress.said[0] == f"{kept} of 7 points were kept from an earlier run"
+    assert progress.said[0] == f"{kept} of 7 points were cached by an earlier run"
     assert progress.computed == 7 - kept
     shared = {point.bits: point for point in again.points}
     assert all(shared[point.bits] == point for point in front.points if point.bits in shared)

@@ -1,1 +1,1 @@
-"""From a source to a site on disk: every stage in its order."""
+"""Runs the stages in order, for each command: from a source to a site on disk."""

@@ -1,4 +1,4 @@
-"""The build: one stage after another, from a source to a site on disk."""
+"""`toolchain build`: runs one stage after another, from a source to a site on disk."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from toolchain.pipeline.build_options import BuildOptions
     from toolchain.tfjs.stage import TfjsModel
 
-_SMALL = 0.5  # of the model's weights; a larger preview hardly answers sooner
+_SMALL = 0.5  # of the model's weights; larger previews bring a warning. Chosen, not measured
 
 
 def build(
@@ -29,22 +29,22 @@ def build(
 ) -> build_report.Report:
     """Build a site and put it in place of the one at `options.out`.
 
-    Until the last step nothing at `options.out` changes, whatever fails. Where the new
-    site is the same as the old, the old one stays untouched.
+    Nothing at `options.out` changes before the last step, whatever fails. If the new site equals
+    the old one, the old one is not touched.
 
     Args:
         options: What to build, and where.
-        store: The cache; None: the user's.
-        progress: Hears of what is done.
+        store: The cache; None for the user's.
+        progress: Shows each stage.
 
     Returns:
-        The report that was written into the site as `report.json`, with what is known of the
-        same site from before.
+        The report that was written into the site as `report.json`, with earlier findings about
+        the same site.
 
     Raises:
-        BadInputError: The preview has other labels than the model, or what the page is to
-            have cannot be used.
-        ToolchainError: A stage failed; the old site is as it was.
+        BadInputError: The preview has other labels than the model, or an option for the page
+            cannot be used.
+        ToolchainError: A stage failed; the old site has not changed.
     """
     store = store or Store.default()
     try:
@@ -59,7 +59,7 @@ def build(
         if not store.lost(error):
             raise
         raise ToolchainError(
-            f"the cache {store.root} is being emptied while it is used; build when that is done"
+            f"the cache {store.root} is being emptied while it is used; build again afterwards"
         ) from error
 
 
@@ -127,14 +127,14 @@ def _build(options: BuildOptions, store: Store, progress: Progress) -> build_rep
 
 
 def _variant(made: site_models.Made) -> Variant:
-    """Return what the page has to know of a variant."""
+    """Return the page's data about a variant."""
     verdict = made.verdict
     drop = None if verdict is None else verdict.expected_drop or verdict.drop
     return Variant(made.name, made.model, drop)
 
 
 def _warn(model: TfjsModel, preview: TfjsModel | None, progress: Progress) -> None:
-    """Say what was assumed, and where a preview is hardly worth its bytes."""
+    """Warn of assumptions, and of a preview that is too large to help."""
     for assumption in model.converted.assumptions:
         progress.warn(assumption)
     if preview is None:
@@ -146,12 +146,12 @@ def _warn(model: TfjsModel, preview: TfjsModel | None, progress: Progress) -> No
     if small >= _SMALL * full:
         progress.warn(
             f"the preview {name} has {small:,} bytes of weights and the model {full:,}; "
-            "one of less than half would answer sooner"
+            "a preview of less than half of that would answer sooner"
         )
 
 
 def _built(*models: site_models.Made) -> tuple[build_info.Built, ...]:
-    """Say of each model where it came from and how its weights are stored."""
+    """Return the entries of `build-info.json` for the models."""
     return tuple(
         build_info.Built(
             **made.model.converted.card.provenance.model_dump(),
@@ -166,7 +166,7 @@ def _built(*models: site_models.Made) -> tuple[build_info.Built, ...]:
 
 
 def _inputs(options: BuildOptions) -> build_info.Inputs:
-    """Say what the page was made of; folders by their content, not by their place."""
+    """Return digests of the page's inputs; those of folders are of their content."""
     page = options.page
     samples, template = page.samples_folder, page.template
     return build_info.Inputs(

@@ -1,4 +1,4 @@
-"""What to build."""
+"""The options of a build."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ Weights: TypeAlias = "Stored | QuantizeSettings"
 
 @dataclass(frozen=True)
 class BuildOptions:
-    """What to build and where to."""
+    """What to build, and where."""
 
     request: Request
     out: Path
     weights: Weights = field(default_factory=Stored)
-    """How to store them in the variant that the page begins with."""
+    """How to store the weights of the variant that the page begins with."""
     variants: tuple[Weights, ...] = ()
-    """Other ways to store them, of other names, for the visitor to choose."""
+    """Other ways to store the weights, with other names, for the visitor to choose."""
     declared: Declared = field(default_factory=Declared)
-    """What the user says of the model; it holds over what its source says."""
+    """What the user says of the model; it overrides what its source says."""
     preview: Request | None = None
-    """A small model with the same labels, to answer first visits until the other one is there.
-    What is declared holds for it too, but for the size and the licence."""
+    """A small model with the same labels, to answer first visits until the full one has come.
+    Except for size and licence, `declared` applies to it too."""
     fallback: bool = True
-    """Build the embedded model where the hosts of a catalogue model are out of reach, and no
-    preview where those of the preview are."""
+    """Whether to build the embedded model if the hosts of a catalogue model cannot be reached,
+    and to leave out the preview if its hosts cannot."""
     page: PageOptions = field(default_factory=PageOptions)

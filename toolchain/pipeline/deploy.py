@@ -1,4 +1,4 @@
-"""`toolchain deploy` and `toolchain rollback`: bring a site to a host, and back."""
+"""`toolchain deploy` and `toolchain rollback`: deploy a site to a host, and undo it."""
 
 from __future__ import annotations
 
@@ -25,22 +25,22 @@ def deploy(
     grace: timedelta = stage.GRACE,
     progress: Progress = SILENT,
 ) -> stage.Outcome:
-    """Bring a built site to a host: names with a hash first, `index.html` last.
+    """Deploy a built site to a host: files with a hash in the name first, `index.html` last.
 
     Args:
         site: The built site.
         target: A folder, `user@host:/folder`, `s3://bucket/folder`, `gh-pages`,
             `git:REPOSITORY#branch`, `cloudflare-pages:PROJECT` or `netlify:SITE`.
-        endpoint: Address of a bucket's service, where it is not AWS.
+        endpoint: Address of a bucket's service, if it is not AWS.
         encoding: How a bucket's objects are compressed.
-        dry_run: Whether to change nothing and only say what would be done.
-        with_report: Whether `report.json` and `report.html` go too.
+        dry_run: Whether to change nothing and only return what would be done.
+        with_report: Whether to include `report.json` and `report.html`.
         grace: How long files of replaced releases stay.
-        progress: Hears of the bytes.
+        progress: Advances with each byte sent.
 
     Raises:
-        BadInputError: There is no site, the target names none, or a limit of it is exceeded.
-        ToolchainError: The host cannot be used; it shows the old site or the new, whole.
+        BadInputError: There is no site, the target is not valid, or the site exceeds a limit.
+        ToolchainError: The host cannot be used. Visitors get a whole site, old or new.
     """
     return stage.deploy(
         site,
@@ -60,17 +60,17 @@ def rollback(
     dry_run: bool = False,
     progress: Progress = SILENT,
 ) -> stage.Outcome:
-    """Bring back the site that a host showed before the present one.
+    """Restore the release that a host had before the present one.
 
     Args:
-        target: As of :func:`deploy`.
-        endpoint: Likewise.
-        encoding: Likewise.
-        dry_run: Likewise.
-        progress: Likewise.
+        target: As in :func:`deploy`.
+        endpoint: As in :func:`deploy`.
+        encoding: As in :func:`deploy`.
+        dry_run: As in :func:`deploy`.
+        progress: Advances with each file.
 
     Raises:
-        ToolchainError: The host cannot be used, or keeps no earlier site.
+        ToolchainError: The host cannot be used, or has no earlier release.
     """
     where = address.parse(target, endpoint=endpoint, encoding=encoding)
     return stage.rollback(where, progress=progress, dry_run=dry_run)

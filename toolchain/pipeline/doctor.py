@@ -1,4 +1,4 @@
-"""Checks what the tool stands on, and says how to mend what is missing."""
+"""`toolchain doctor`: checks what toolchain needs, and says how to fix what is missing."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at."""
+    """The result of one check."""
 
     subject: str
     good: bool
     found: str
     mend: str = ""
-    """What to do where it is not good."""
+    """What to do if it is not good."""
     needed: bool = True
     """Whether building a site fails without it."""
 
 
 def examine(store: Store, policy: retries.NetworkPolicy) -> Iterator[Finding]:
-    """Look at everything, one finding after another."""
+    """Run all checks, and yield each finding."""
     yield from _packages()
     yield _runtime()
     yield _node()
@@ -49,19 +49,19 @@ def examine(store: Store, policy: retries.NetworkPolicy) -> Iterator[Finding]:
 
 
 def _packages() -> Iterator[Finding]:
-    """Compare Python and the packages with what this package says that it needs.
+    """Compare Python and the installed packages with this package's requirements.
 
-    Those that are held to one version, or below one, are told one by one, and of the others
-    those that are wrong.
+    Packages pinned to a version, or to versions below one, are listed one by one. Others are
+    listed only if they are wrong.
     """
     from packaging.specifiers import SpecifierSet
 
     try:
         said = metadata.metadata(requirements.PACKAGE)
     except metadata.PackageNotFoundError:
-        mend = "install it with `make` in its checkout, or by `pip install` of its wheel"
+        mend = "install it with `make` in its checkout, or with `pip install` of its wheel"
         yield Finding(
-            requirements.PACKAGE, False, "not installed, so it cannot say what it needs", mend
+            requirements.PACKAGE, False, "not installed, so its requirements are unknown", mend
         )
         return
     wanted = SpecifierSet(said["Requires-Python"] or "")
@@ -70,7 +70,7 @@ def _packages() -> Iterator[Finding]:
         "Python",
         wanted.contains(python),
         python,
-        f"use a Python that is {wanted}: TensorFlow is made for those",
+        f"use a Python that is {wanted}: TensorFlow supports those",
     )
     others = 0
     for requirement in sorted(requirements.needed(), key=str):
@@ -81,7 +81,7 @@ def _packages() -> Iterator[Finding]:
             continue
         mend = requirements.command(requirement)
         yield Finding(requirement.name, good, found or "missing", mend)
-    yield Finding("other packages", True, f"{others} as they are needed")
+    yield Finding("other packages", True, f"{others} in the right versions")
 
 
 def _installed(package: str) -> str | None:
@@ -118,7 +118,7 @@ def _node() -> Finding:
 
 
 def _engine() -> str:
-    """Return which Node the page's code is built with; empty where its source is not here."""
+    """Return the Node versions that build the page's code; empty without its source."""
     try:
         content = json.loads((Path(__file__).parents[2] / "web" / "package.json").read_text())
         return str(content["engines"]["node"])
@@ -158,12 +158,12 @@ def _cache(store: Store) -> Finding:
 
 
 def _plugins() -> Iterator[Finding]:
-    """Load every plugin, for a broken one is told here and nowhere else unasked."""
+    """Load every plugin: elsewhere a broken one shows only when it is used."""
     for kind, group in (("source", plugins.SOURCES), ("target", plugins.TARGETS)):
         for plugin in plugins.installed(group):
             subject = f"{kind} {plugin.prefix}:"
             try:
-                plugins.answering(group, f"{plugin.prefix}:")  # raises where two do
+                plugins.answering(group, f"{plugin.prefix}:")  # raises if two plugins do
                 plugin.load()
                 yield Finding(subject, True, plugin.distribution, needed=False)
             except plugins.PluginError as error:
@@ -179,4 +179,4 @@ def _network(policy: retries.NetworkPolicy) -> Iterator[Finding]:
         except retries.AttemptError as error:
             yield Finding(subject, error.status is not None, error.cause, mend, needed=False)
         except ToolchainError as error:
-            yield Finding(subject, False, "wrongly configured", str(error), needed=False)
+            yield Finding(subject, False, "configured wrongly", str(error), needed=False)

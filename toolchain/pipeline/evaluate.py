@@ -1,4 +1,4 @@
-"""`toolchain evaluate`: judges a model on photos, and keeps the result in a site's report."""
+"""`toolchain evaluate`: judges a model on photos, and adds the result to a site's report."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ def evaluate(
 ) -> Evaluation:
     """Judge a site or a model on photos, and write the result into a site's report.
 
-    The report has room for the evaluation of a site's first variant; those of the others are
-    only returned.
+    The report holds only the evaluation of a site's first variant. Those of other variants are
+    returned but not written.
 
     Args:
         options: What to judge, and by which photos.
-        store: The cache; None: the user's.
-        progress: Hears of what is done.
+        store: The cache; None for the user's.
+        progress: Shows each step.
 
     Raises:
         BadInputError: The photos, the model or the reference cannot be used.

@@ -1,4 +1,4 @@
-"""What a model or a built site consists of, for `toolchain inspect`."""
+"""`toolchain inspect`: the parts of a model or of a built site."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Inspection:
-    """The size of a model, as it lies in a SavedModel or in a site."""
+    """The figures of a model, as a SavedModel or in a site."""
 
     card: ModelCard
     form: str
-    """What was looked at: `SavedModel`, or `TF.js graph model, float16`."""
+    """Its form: `SavedModel`, or `TF.js graph model, float16`."""
     parameters: int
     multiply_adds: int
-    """For one image."""
+    """Multiplications with additions for one image."""
     file_bytes: int
     memory_bytes: int
-    """Of the weights while the graph runs."""
+    """Bytes of the weights while the graph runs."""
     ops: dict[str, int]
     dtypes: dict[str, int]
     preview: Inspection | None = None
-    """Of a site: the small model that answers first, if it has one."""
+    """For a site: its preview, if it has one."""
 
 
 def inspect(
@@ -43,16 +43,16 @@ def inspect(
     store: Store | None = None,
     progress: Progress = SILENT,
 ) -> Inspection:
-    """Look at a built site, or fetch a model and look at its graph.
+    """Inspect a built site, or fetch a model and inspect its graph.
 
     Args:
-        request: What to look at.
-        declared: What the user says of a model; it holds over what its source says.
-        store: The cache; None: the user's.
-        progress: Hears of what is done.
+        request: The site or the model.
+        declared: What the user says of a model; it overrides what its source says.
+        store: The cache; None for the user's.
+        progress: Shows fetching.
 
     Raises:
-        ToolchainError: It cannot be fetched or read.
+        ToolchainError: The model cannot be fetched or read.
     """
     if (site := request.site) is not None:
         report = build_report.read(site)
@@ -87,7 +87,7 @@ def _of_site(
     kind: site_files.Kind,
     preview: Inspection | None = None,
 ) -> Inspection:
-    """Look at one of a site's models, whose files are of a kind."""
+    """Inspect one of a site's models; its files are of one kind."""
     return Inspection(
         card=model.card,
         form=f"TF.js graph model, {model.quantization}",

@@ -1,4 +1,4 @@
-"""`toolchain measure`: visits a site, and puts what they cost into its report."""
+"""`toolchain measure`: measures visits to a site, and adds the figures to its report."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 
 def measure(options: stage.MeasureOptions, *, progress: Progress = SILENT) -> Measurement:
-    """Visit a site in Chromium, and write what it cost into the report of a folder.
+    """Measure visits to a site in Chromium; if it is a folder, add the figures to its report.
 
     Raises:
-        BadInputError: There is no site of this tool at that path.
+        BadInputError: There is no built site at that path.
         MissingToolError: Playwright or Chromium is not installed.
-        ToolchainError: The page showed no tag, or ran on another backend than asked for.
+        ToolchainError: The page showed no tag, or ran on another backend than requested.
     """
     if options.is_address:
         return stage.measure(options, progress=progress)
@@ -32,15 +32,15 @@ def measure(options: stage.MeasureOptions, *, progress: Progress = SILENT) -> Me
 
 
 def keep(site: Path, before: build_report.Report, measurement: Measurement) -> None:
-    """Put a measurement into a site's report, in place of the last one of its sort.
+    """Put a measurement into a site's report, replacing that of the same network and backend.
 
     Args:
         site: The site that was measured.
-        before: Its report as it was then.
-        measurement: What was found.
+        before: Its report when the measurement began.
+        measurement: The measurement.
 
     Raises:
-        ToolchainError: The site was built anew meanwhile.
+        ToolchainError: The site was rebuilt in the meantime.
     """
 
     def sort(one: Measurement) -> tuple[str, str | None, str]:

@@ -1,4 +1,4 @@
-"""Lets labelled photos say how a model is fed, where neither it nor anybody else does."""
+"""Converts a model; if nothing states its pixel values, finds them with labelled photos."""
 
 from __future__ import annotations
 
@@ -51,14 +51,14 @@ def convert(
 
     Args:
         fetched: The model.
-        weights: How the converter stores them.
-        photos: A folder of photos that may have a folder a class; None: there are none.
-        offered: The operations that the page's largest runtime offers.
-        store: Keeps conversions, and what photos have shown.
-        progress: Hears of each photo.
+        weights: How the converter stores the weights.
+        photos: A folder of photos, perhaps in class folders; None if there are none.
+        offered: The operations of the page's largest runtime.
+        store: The cache, for conversions and for the results on photos.
+        progress: Advances with each photo.
 
     Raises:
-        BadInputError: The model cannot be used, or nothing says how it is fed, photos neither.
+        BadInputError: The model cannot be used, or its pixel values cannot be found.
     """
 
     def run(model: Fetched) -> TfjsModel:
@@ -82,7 +82,7 @@ def convert(
         found = _trial(fetched, labelled, store, progress)
         if not found.is_clear:
             raise UnknownRangeError(
-                f"{error}; of those of {photos} none is clearly the best ({found.best.reason})"
+                f"{error}; on the photos in {photos} none is clearly the best ({found.best.reason})"
             ) from error
         return run(replace(fetched, range_found=found.best))
     found = _trial(fetched, labelled, store, progress)

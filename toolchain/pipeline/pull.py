@@ -14,16 +14,16 @@ if TYPE_CHECKING:
 
 
 def pull(request: Request, *, store: Store | None = None, progress: Progress = SILENT) -> Fetched:
-    """Fetch a model into the cache, unless a whole copy is kept there, and pin its digest.
+    """Fetch a model into the cache, unless it is there already, and pin its digest.
 
     Args:
-        request: The model, and how to ask for it.
-        store: The cache; None: the user's.
-        progress: Hears of what is done.
+        request: The model, and how to fetch it.
+        store: The cache; None for the user's.
+        progress: Shows fetching.
 
     Raises:
-        BadInputError: The word names no model, or a local model cannot be read.
-        UnreachableError: No host that has it answered.
-        SourceError: It was refused, or what came is no model, or not the pinned one.
+        BadInputError: The handle names no model, or a local model cannot be read.
+        UnreachableError: None of the model's hosts answered.
+        SourceError: The host refused, or sent something that is not a model, or not the pinned one.
     """
     return resolve.fetch(request, store=store or Store.default(), progress=progress)

@@ -1,4 +1,4 @@
-"""Makes the models of a site: the stages that a model passes on its way there, timed."""
+"""Makes the models of a site: runs a model's stages and times them."""
 
 from __future__ import annotations
 
@@ -36,47 +36,47 @@ if TYPE_CHECKING:
     from toolchain.tfjs.stage import TfjsModel
 
 _SHOWN = 2  # photos, in the smoke test
-_PREVIEW = "preview: "  # before the names of its stages, as a variant's name is before its
+_PREVIEW = "preview: "  # prefix of its stages' names, like a variant's name for its stages
 
 
 @dataclass(frozen=True)
 class Made:
-    """A model as the site gets it, and how compressing it went."""
+    """A finished model for a site, and how it was quantised."""
 
     name: str
-    """Of its weights."""
+    """Name of its weights."""
     model: TfjsModel
     plan: Plan | None = None
     verdict: Verdict | None = None
     photos: Mapping[str, str | None] = field(default_factory=dict)
-    """Digests of those that it was compressed by."""
+    """Digests of the photos that it was quantised by."""
 
 
 @dataclass(frozen=True)
 class Models:
-    """All that a site has."""
+    """All models of a site."""
 
     first: Made
-    """The one that the page begins with."""
+    """The model that the page begins with."""
     variants: tuple[Made, ...]
-    """The same with its weights stored in other ways."""
+    """Its variants: the same model with its weights stored in other ways."""
     preview: Made | None
     notice: str | None
-    """Why it is another model than was asked for."""
+    """Why it is another model than the requested one, if it is."""
 
     @property
     def offered(self) -> tuple[Made, ...]:
-        """Those that visitors may choose from; none where there is but one."""
+        """The variants that visitors choose from, the first included; empty without a choice."""
         return (self.first, *self.variants) if self.variants else ()
 
     @property
     def all(self) -> tuple[Made, ...]:
-        """Every one of them."""
+        """The first model, its variants, the preview."""
         return (self.first, *self.variants, *([self.preview] if self.preview else ()))
 
 
 class Stages:
-    """Runs the stages that models pass, and times them."""
+    """Runs stages for models, and records their times."""
 
     def __init__(self, options: BuildOptions, store: Store, progress: Progress) -> None:
         self.done: list[build_report.Stage] = []
@@ -87,7 +87,7 @@ class Stages:
 
     @contextmanager
     def timed(self, name: str) -> Iterator[None]:
-        """Time what is done inside as the stage of this name."""
+        """Record the time of the block as a stage of this name."""
         self._reused = False
         begun = time.perf_counter()
         yield
@@ -95,7 +95,7 @@ class Stages:
         self.done.append(build_report.Stage(name=name, seconds=seconds, reused=self._reused))
 
     def source(self) -> resolve.Outcome:
-        """Fetch the model, or the embedded one in its place."""
+        """Fetch the model, or the embedded one as its fallback."""
         options = self._options
         with self.timed("source"):
             if options.fallback:
@@ -109,7 +109,7 @@ class Stages:
         return replace(outcome, fetched=_declare(outcome.fetched, options.declared))
 
     def preview_source(self, request: Request) -> Fetched | None:
-        """Fetch the preview; None where its hosts are out of reach and that is no error."""
+        """Fetch the preview; None if its hosts cannot be reached and that is not an error."""
         with self.timed(f"{_PREVIEW}source"):
             try:
                 fetched = resolve.fetch(request, store=self._store, progress=self._progress)
@@ -122,16 +122,16 @@ class Stages:
                     "--no-fallback makes this an error"
                 )
                 return None
-        # Its licence and the size of its input are its own.
+        # Licence and input size are declared for the model, not for its preview.
         own = {"licence": None, "height": None, "width": None}
         return _declare(fetched, self._options.declared.model_copy(update=own))
 
     def convert(self, fetched: Fetched, weights: Weights, prefix: str = "") -> TfjsModel:
-        """Convert a model to TF.js, with its weights as they shall be or as compression wants."""
+        """Convert a model to TF.js, with its final weights, or with float32 ones to quantise."""
         with self.timed(f"{prefix}convert"):
             model = pixel_values.convert(
                 fetched,
-                # Quantising starts from the weights as they are.
+                # Quantising starts from the model's own weights.
                 weights if isinstance(weights, Stored) else Stored("none", weights.shard_bytes),
                 None if isinstance(weights, Stored) else weights.evaluation,
                 offered=web_bundle.load_runtimes()[-1].ops,
@@ -142,7 +142,7 @@ class Stages:
         return model
 
     def quantize(self, model: TfjsModel, weights: Weights, prefix: str = "") -> Made:
-        """Compress a model's weights, unless they are to stay as the converter stored them."""
+        """Quantise a model's weights, unless they stay as the converter stored them."""
         if isinstance(weights, Stored):
             return Made(weights.name, model)
         with self.timed(f"{prefix}quantize"):
@@ -153,7 +153,7 @@ class Stages:
     def smoke_test(
         self, site: Path, models: Models, files: Sequence[PageFiles]
     ) -> tuple[SmokeTest, ...]:
-        """Run every model of a rendered site as its page does, and compare it with its source."""
+        """Run every model of a rendered site like its page, and compare it with its source."""
         with self.timed("smoke test"):
             photos = self._some_photos()
             subjects = [
@@ -172,7 +172,7 @@ class Stages:
         return found
 
     def _some_photos(self) -> tuple[Path, ...]:
-        """Return a few of the photos that were given to compress by."""
+        """Return a few of the user's photos for quantisation."""
         weights = self._options.weights
         if isinstance(weights, Stored):
             return ()
@@ -183,7 +183,7 @@ class Stages:
 def make(options: BuildOptions, stages: Stages) -> Models:
     """Make the models of a site.
 
-    What can be wrong with the preview shows before anything is compressed, which takes longest.
+    Faults of the preview show before anything is quantised, which takes longest.
 
     Raises:
         BadInputError: The preview has other labels than the model, or the page's template
@@ -202,7 +202,7 @@ def make(options: BuildOptions, stages: Stages) -> Models:
         )
     made = stages.quantize(model, options.weights)
     variants = _variants(outcome.fetched, model, options, stages)
-    # The bytes that are asked for are those of the model itself.
+    # `max_bytes` applies to the model itself, not to its preview.
     weights = options.weights
     if isinstance(weights, QuantizeSettings):
         weights = replace(weights, max_bytes=None)
@@ -213,7 +213,7 @@ def make(options: BuildOptions, stages: Stages) -> Models:
 def _variants(
     fetched: Fetched, model: TfjsModel, options: BuildOptions, stages: Stages
 ) -> tuple[Made, ...]:
-    """Make the model's other variants; those that are compressed share one conversion."""
+    """Make the model's other variants; quantised ones share one conversion."""
     plain = None if isinstance(options.weights, Stored) else model
     made = []
     for weights in options.variants:
@@ -227,12 +227,12 @@ def _variants(
 
 
 def _rehearse(model: TfjsModel, options: BuildOptions) -> None:
-    """Make the page once before the model is compressed, where its template may have a fault."""
+    """Render the page once before the model is quantised, to find a template's faults early."""
     if options.page.template and not isinstance(options.weights, Stored):
         with TemporaryDirectory(prefix="toolchain-") as folder:
             render.render(model, Path(folder), page=options.page)
 
 
 def _declare(fetched: Fetched, declared: Declared) -> Fetched:
-    """Let what the user says of a model hold over what its source says."""
+    """Override what a model's source says by what the user says."""
     return replace(fetched, declared=declared.over(fetched.declared))

@@ -1,7 +1,7 @@
-"""The Pareto front of bytes against accuracy: one plan for each level of bits.
+"""`toolchain tune`: the Pareto front of bytes and drop, one plan for each level of bits.
 
-Each point is a task of its own behind an executor, and is kept in the store as soon as it
-is there, so that a run that was interrupted goes on where it stopped.
+Each point is one task for an executor, and is cached as soon as it is computed. So an
+interrupted run continues where it stopped.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ if TYPE_CHECKING:
     from toolchain.tfjs.convert import Quantization
     from toolchain.tfjs.stage import TfjsModel
 
-# What the converter makes of the same network, to compare with, and its bits a weight.
+# The converter's own forms of the same network, to compare with, and their bits a weight.
 _CONVERTED: dict[Quantization, float] = {"float16": 16.0, "uint8": 8.0}
-_PROCESSES = 1  # of this machine: each takes nearly 4 GB for MobileNetV2
-_DIGITS = 4  # of bits a weight
+_PROCESSES = 1  # on this machine: each takes nearly 4 GB for MobileNetV2
+_DIGITS = 4  # decimals of bits a weight
 
 
 @dataclass(frozen=True)
@@ -54,18 +54,18 @@ class TuneOptions:
     declared: Declared = field(default_factory=Declared)
     """What the user says of the model."""
     workers: int | None = None
-    """Processes on this machine; None: one, for the memory's sake."""
+    """Processes on this machine; None for one, because each takes gigabytes."""
     engine: str | None = None
     """Address of a Dask scheduler that does the work."""
     site: Path | None = None
-    """A built site of the same model, whose report gets the front; None: none."""
+    """A built site of the same model, to whose report the front is added."""
 
 
 def levels(first: float, last: float, count: int) -> tuple[float, ...]:
-    """Return so many levels of bits a weight, evenly spaced from `first` to `last`.
+    """Return `count` levels of bits a weight, evenly spaced from `first` to `last`.
 
     Raises:
-        BadInputError: The last is not above the first.
+        BadInputError: `last` is not above `first`.
     """
     if count == 1:
         return (first,)
@@ -82,13 +82,13 @@ def tune(
 ) -> ParetoFront:
     """Compute the Pareto front of one model, and write it into the report of a site.
 
-    The result does not depend on where and by how many workers it was computed, nor on how
-    much of it was kept from an earlier run.
+    The result does not depend on where, or by how many workers, it was computed, nor on how much
+    of it was in the cache.
 
     Args:
-        options: Of which model, by which photos, at which levels.
-        store: The cache; None: the user's.
-        progress: Hears of what is done.
+        options: The model, the photos and the levels.
+        store: The cache; None for the user's.
+        progress: Advances with each point.
 
     Raises:
         BadInputError: The photos, the model or the site cannot be used.
@@ -97,7 +97,7 @@ def tune(
     use_one_thread()
     before = None if options.site is None else build_report.read(options.site)
     blind = select(options.settings).is_blind
-    # Workers may stand in another folder, so every path that they get is a whole one.
+    # Workers may run in another folder, so they need absolute paths.
     settings = _with_whole_paths(options.settings)
     store = store or Store.default()
     store = Store(store.root.resolve(), store.limit)
@@ -147,7 +147,7 @@ def tune(
 
 
 def _with_whole_paths(options: QuantizeSettings) -> QuantizeSettings:
-    """Return options that mean the same in another folder."""
+    """Return the settings with absolute paths."""
     calibration, evaluation = options.calibration, options.evaluation
     return replace(
         options,
@@ -159,10 +159,10 @@ def _with_whole_paths(options: QuantizeSettings) -> QuantizeSettings:
 def _compute(
     tasks: Sequence[Task], options: TuneOptions, store: Store, progress: Progress
 ) -> dict[Task, Point]:
-    """Take from the store what is there and compute the rest, keeping each point as it comes."""
+    """Take points from the cache and compute the rest, caching each one at once."""
     found = {task: point for task in tasks if (point := points.kept(task, store)) is not None}
     if found:
-        progress.say(f"{len(found)} of {len(tasks)} points were kept from an earlier run")
+        progress.say(f"{len(found)} of {len(tasks)} points were cached by an earlier run")
     missing = [task for task in tasks if task not in found]
     if not missing:
         return found
