@@ -101,7 +101,7 @@ def assert_a_sentence(err: str, *parts: str) -> None:
     """Check that the last line is one message for the user, without a traceback."""
     last = err.splitlines()[-1]
     assert last.startswith("toolchain: ")
-    assert "something unforeseen" not in last
+    assert "unexpected error" not in last
     assert "Traceback" not in err
     for part in parts:
         assert part in last

@@ -162,7 +162,7 @@ FAULTS = [
     ),
     (
         "{% block footer %}{{ asset('index.html.j2') }}{% endblock %}",
-        ", line 2: index.html.j2 is not published",
+        ", line 2: index.html.j2 is a template or a hidden file",
     ),
     (
         "{% block footer %}{{ asset('broken.css') }}{% endblock %}",

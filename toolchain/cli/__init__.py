@@ -1,4 +1,4 @@
-"""The command line: parses, calls one stage or the build, prints. Nothing is decided here."""
+"""The command line: parses options, calls the pipeline, and prints the result."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 
 def main() -> None:
-    """Run the command line and leave with its exit code.
+    """Run the command line and exit with its exit code.
 
-    A :class:`~toolchain.errors.ToolchainError` is one line on standard error and its
-    exit code; anything else unforeseen is one line too, with the traceback by `--debug`.
-    SIGTERM ends it as Ctrl-C does, so that nothing half-made is left: with exit code 143.
-    Afterwards the process is as it was: its words, its environment and its handler of SIGTERM.
+    A :class:`~toolchain.errors.ToolchainError` is printed as one line on standard error, and sets
+    the exit code. Any other error is one line too; `--debug` shows the traceback. SIGTERM ends the
+    command like Ctrl-C, so that nothing unfinished is left, with exit code 143. Afterwards the
+    process is as before: its arguments, its environment and its handler of SIGTERM.
     """
     debug = "--debug" in sys.argv
     with ExitStack() as stack:
@@ -33,10 +33,10 @@ def main() -> None:
             sys.argv = [word for word in sys.argv if word != "--debug"]
             stack.callback(_set_verbose, os.environ.get(VERBOSE))
             _set_verbose("1")
-        # Only a process's main thread hears of signals.
+        # Only a process's main thread receives signals.
         if threading.current_thread() is threading.main_thread():
             before = signal.signal(signal.SIGTERM, _end)
-            # None is a handler that was not set from Python, and cannot be set again.
+            # None is a handler that was not set from Python; it cannot be restored.
             stack.callback(
                 signal.signal, signal.SIGTERM, signal.SIG_DFL if before is None else before
             )
@@ -62,9 +62,9 @@ def _run(*, debug: bool) -> None:
         if isinstance(error, OSError) and (refusal := _refusal(error)) is not None:
             _fail(refusal)
         sys.stderr.write(
-            "toolchain: something unforeseen happened "
+            "toolchain: an unexpected error occurred "
             f"({type(error).__name__}: {printable(str(error))}); "
-            "run the same with --debug to see where, and report it\n"
+            "run the same command with --debug to see where, and report it\n"
         )
         sys.exit(1)
 
@@ -86,11 +86,11 @@ def _end(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001 - a 
 
 
 def _refusal(error: OSError) -> ToolchainError | None:
-    """Return a sentence for what a disk refused, be it that which standard output goes to."""
+    """Return an error for a full or failing disk, also if standard output is written to it."""
     from toolchain import disk
 
     if error.filename is None:
-        # A stream: the one that all commands write to refuses one more line, too.
+        # The error came from a stream. If it was standard output, one more line fails too.
         try:
             os.write(sys.stdout.fileno(), b"\n")
         except OSError as refused:

@@ -1,6 +1,6 @@
-"""The application: its commands in the order of its help, and the options that all share.
+"""The application: its commands, in the order of the help, and the options that all share.
 
-What is slow to import is imported by the command that runs.
+Slow imports happen inside the command that runs.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def toolchain(
     ] = False,
     debug: Annotated[
         bool,
-        typer.Option("--debug", help="Show tracebacks, and what TensorFlow and hosts' tools say."),
+        typer.Option("--debug", help="Show tracebacks, and messages of TensorFlow and host tools."),
     ] = False,
 ) -> None:
     """Take the options that all commands share."""

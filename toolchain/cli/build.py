@@ -36,15 +36,15 @@ def build(
     config: Annotated[
         Path | None,
         typer.Option(
-            help="TOML file that says of the page what these four do, and more; by default "
+            help="TOML file with these four options for the page, and more; by default "
             "toolchain.toml of this folder, if there is one."
         ),
     ] = None,
     fallback: Annotated[
         bool,
         typer.Option(
-            help="Build the embedded model when the model's hosts are out of reach, and no preview "
-            "when the preview's are."
+            help="Build the embedded model if the model's hosts cannot be reached, and leave out "
+            "the preview if its hosts cannot."
         ),
     ] = True,
     licence: Licence = None,

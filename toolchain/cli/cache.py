@@ -1,4 +1,4 @@
-"""The commands of `toolchain cache`: see what is kept, and remove it."""
+"""The commands of `toolchain cache`: show what is in the cache, and remove it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 app = typer.Typer(
-    help="Show what is kept of earlier work, or remove it.",
+    help="Show what is in the cache of earlier work, or remove it.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -17,7 +17,7 @@ app = typer.Typer(
 def info(
     as_json: Annotated[bool, typer.Option("--json", help="Print the record as JSON.")] = False,
 ) -> None:
-    """Print where the cache is, what lies in it, when it was last used, and its bound."""
+    """Print where the cache is, what is in it, when it was last used, and its size limit."""
     from toolchain.cache import inventory
     from toolchain.cache.store import Store
     from toolchain.cli import cache_tables
@@ -36,11 +36,11 @@ def prune(
         str,
         typer.Option(
             metavar="AGE",
-            help="Remove what was not used for so long: hours, days or weeks, as 12h, 30d or 2w.",
+            help="Remove what was not used for this long: hours, days or weeks, like 12h, 30d, 2w.",
         ),
     ],
 ) -> None:
-    """Remove what was not used for some time; what a running command uses stays."""
+    """Remove entries that were not used for some time, except those in use."""
     from toolchain import units
     from toolchain.cache import inventory
     from toolchain.cache.store import Store
@@ -57,7 +57,7 @@ def prune(
 
 @app.command()
 def clear() -> None:
-    """Remove all that is kept; what a running command uses stays."""
+    """Remove all entries, except those in use."""
     from toolchain.cache import inventory
     from toolchain.cache.store import Store
     from toolchain.cli import cache_tables

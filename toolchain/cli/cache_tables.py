@@ -22,14 +22,14 @@ _WHAT = {
     "tfhub": "models from TF Hub",
     "kaggle": "models from Kaggle",
     "tfjs": "converted models",
-    "compressed": "compressed models",
+    "compressed": "quantised models",
     "tuned": "points of tune",
     "encoded": "files of sites after Brotli and gzip",
 }
 
 
 def print_survey(survey: Survey) -> None:
-    """Print what the cache holds, a line a kind."""
+    """Print the cache's contents, one line per kind."""
     console = standard_output()
     console.print(
         f"{survey.folder} holds {size(survey.bytes)} in {_counted(survey.entries)}, "
@@ -70,8 +70,8 @@ def print_removal(root: Path, removal: Removal) -> None:
         console.print(f"{_counted(removal.in_use)} stayed: a running command uses {them}")
     if removal.refused:
         console.print(
-            f"{_counted(removal.refused)} could not be removed; check who owns them, and that "
-            "the disk can be written to",
+            f"{_counted(removal.refused)} could not be removed; check their owner, and that "
+            "the disk is writable",
             soft_wrap=True,
         )
 
@@ -82,7 +82,7 @@ def _counted(count: int) -> str:
 
 def _date(seconds: float | None) -> str:
     moment = _moment(seconds)
-    return "not known" if moment is None else moment.astimezone().strftime("%Y-%m-%d %H:%M")
+    return "unknown" if moment is None else moment.astimezone().strftime("%Y-%m-%d %H:%M")
 
 
 def _moment(seconds: float | None) -> datetime | None:

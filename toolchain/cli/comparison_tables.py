@@ -45,7 +45,7 @@ def markdown_of_comparison(found: Comparison) -> str:
 
 
 def print_checks(checks: Sequence[Check]) -> None:
-    """Print every limit with what the site has."""
+    """Print every limit and the site's figure."""
     table = new_table(*_CHECKED, numbers=3)
     for one in checks:
         table.add_row(*_checked(one))
@@ -67,7 +67,7 @@ def json_of_checks(checks: Sequence[Check]) -> str:
 
 
 def summarise(markdown: str) -> None:
-    """Add Markdown to the summary of a GitHub job; where there is none, print it.
+    """Append Markdown to the summary of a GitHub job, or print it if there is no job.
 
     Raises:
         ToolchainError: The summary cannot be written.
@@ -77,7 +77,7 @@ def summarise(markdown: str) -> None:
         typer.echo(markdown)
         return
     try:
-        # Earlier steps may have written to it.
+        # Append, because earlier steps may have written to it.
         with Path(path).open("a", encoding="utf-8") as summary:
             summary.write(f"{markdown}\n")
     except OSError as error:
@@ -123,5 +123,5 @@ def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def _escaped(text: str) -> str:
-    """Return a text that Markdown shows as it is, also where it is hostile."""
+    """Escape a text, even a hostile one, so that Markdown shows it literally."""
     return " ".join(text.translate(_SIGNS).split())

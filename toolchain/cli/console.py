@@ -1,4 +1,4 @@
-"""Progress for a person: bars on a terminal, plain lines anywhere else; on standard error."""
+"""Shows progress on standard error: bars on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ if TYPE_CHECKING:
 
 
 class PlainConsole(Console):
-    """A console on which texts do nothing but stand there, whoever wrote them."""
+    """A console that prints texts literally, so that a hostile text cannot control the terminal."""
 
     def render_str(self, text: str, **options: Any) -> Text:
-        """Return a text as it is printed, a cell of a table too."""
+        """Return a text, or a cell of a table, without control characters."""
         return super().render_str("\n".join(map(printable, text.split("\n"))), **options)
 
 
@@ -56,27 +56,27 @@ class _Count:
 
 
 class _RateColumn(ProgressColumn):
-    """How fast it goes: `12.3 photos/s`, or `2.5 s/photo`."""
+    """The rate: `12.3 photos/s`, or `2.5 s/photo`."""
 
     def __init__(self, unit: Unit) -> None:
         super().__init__()
         self._unit: Unit = unit
 
     def render(self, task: Task) -> Text:
-        """Return the rate, as far as one is known."""
+        """Return the rate, or an empty text if it is unknown."""
         speed = task.finished_speed or task.speed
         return Text(_rate(speed, self._unit) if speed else "", style="progress.data.speed")
 
 
 def _rate(speed: float, unit: Unit) -> str:
-    """Write down units a second, the other way round where that is below one."""
+    """Format units per second, or seconds per unit if that is below one."""
     if unit == "bytes":
         return f"{speed / 1e6:.1f} MB/s"
     return f"{speed:.1f} {unit}/s" if speed >= 1 else f"{1 / speed:.1f} s/{unit[:-1]}"
 
 
 class Terminal:
-    """A :class:`toolchain.progress.Progress` that writes for a person.
+    """A :class:`toolchain.progress.Progress` that writes to standard error.
 
     Args:
         quiet: Whether to write warnings only.
@@ -84,7 +84,7 @@ class Terminal:
 
     def __init__(self, *, quiet: bool = False) -> None:
         self._quiet = quiet
-        # A descriptor of its own: the usual one is diverted while TensorFlow runs.
+        # Its own descriptor, because the usual one is redirected while TensorFlow runs.
         stream = os.fdopen(os.dup(sys.stderr.fileno()), "w", encoding="utf-8")
         self._console = PlainConsole(file=stream, highlight=False, soft_wrap=True)
 
@@ -94,7 +94,7 @@ class Terminal:
             self._console.print(message, markup=False)
 
     def warn(self, message: str) -> None:
-        """Print one line that stands out."""
+        """Print one line in a warning's style."""
         self._console.print(f"warning: {message}", markup=False, style="yellow")
 
     @contextmanager

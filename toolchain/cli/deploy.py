@@ -21,15 +21,15 @@ TargetWord = Annotated[
     ),
 ]
 Endpoint = Annotated[
-    str | None, typer.Option(help="Address of a bucket's service, where it is not AWS.")
+    str | None, typer.Option(help="Address of a bucket's service, if it is not AWS.")
 ]
 ObjectEncoding = Annotated[
     str,
     typer.Option(
-        metavar="br|gzip|none", help="How a bucket's objects are compressed; br wants HTTPS."
+        metavar="br|gzip|none", help="How a bucket's objects are compressed; br needs HTTPS."
     ),
 ]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would change.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only print what would change.")]
 
 
 def deploy(
@@ -39,16 +39,16 @@ def deploy(
     with_report: Annotated[
         bool,
         typer.Option(
-            "--with-report", help="Send report.json and report.html too, which show photos."
+            "--with-report", help="Also send report.json and report.html, which show photos."
         ),
     ] = False,
     grace: Annotated[
-        float, typer.Option(min=0, help="Days that files of replaced releases stay.")
+        float, typer.Option(min=0, help="Days to keep files of replaced releases.")
     ] = 7.0,
     endpoint: Endpoint = None,
     encoding: ObjectEncoding = "gzip",
 ) -> None:
-    """Bring a site to a host: hashed names first, index.html last, nothing twice."""
+    """Deploy a site to a host: hashed names first, index.html last, only what has changed."""
     from datetime import timedelta
 
     from toolchain.cli import deploy_tables
@@ -74,7 +74,7 @@ def rollback(
     endpoint: Endpoint = None,
     encoding: ObjectEncoding = "gzip",
 ) -> None:
-    """Bring back the site that a host showed before the present one."""
+    """Restore the release that a host had before the present one."""
     from toolchain.cli import deploy_tables
     from toolchain.cli.console import Terminal
     from toolchain.pipeline import deploy as pipeline
@@ -93,11 +93,11 @@ def verify(
     url: Annotated[str, typer.Argument(metavar="URL", help="Address of the deployed page.")],
     site: Annotated[
         Path | None,
-        typer.Option(help="The site as it was built; else its own build-info.json is believed."),
+        typer.Option(help="The built site; by default the host's own build-info.json is trusted."),
     ] = None,
     custom_headers: Annotated[
         bool,
-        typer.Option(help="Whether the host lets its users set headers; GitHub Pages does not."),
+        typer.Option(help="Whether the host lets users set headers; GitHub Pages does not."),
     ] = True,
     visit: Annotated[
         bool, typer.Option(help="Also open the page in Chromium and time its first tag.")
@@ -105,7 +105,7 @@ def verify(
     network: Network = "none",
     as_json: Annotated[bool, typer.Option("--json", help="Print the record as JSON.")] = False,
 ) -> None:
-    """Fetch every file of a deployed site and say what is off; then visit it."""
+    """Fetch every file of a deployed site and print what is wrong; then visit it."""
     from toolchain import throttling
     from toolchain.cli import deploy_tables, measure_tables
     from toolchain.cli.console import Terminal
@@ -128,17 +128,17 @@ def verify(
 
 
 def server_config(
-    server: Annotated[str, typer.Argument(metavar="nginx|caddy", help="Whose configuration.")],
+    server: Annotated[str, typer.Argument(metavar="nginx|caddy", help="The kind of server.")],
     root: Annotated[str, typer.Option(help="The site's folder on the server.")] = "/var/www/site",
     address: Annotated[
         str | None,
-        typer.Option(help="nginx: what `listen` takes; Caddy: the site's address."),
+        typer.Option(help="nginx: the value of `listen`; Caddy: the site's address."),
     ] = None,
     brotli: Annotated[
-        bool, typer.Option(help="nginx: whether it has the module brotli_static.")
+        bool, typer.Option(help="nginx: whether the module brotli_static is installed.")
     ] = True,
 ) -> None:
-    """Print a configuration by which nginx or Caddy serve a site with the right headers."""
+    """Print a configuration with which nginx or Caddy serves a site with the right headers."""
     from toolchain.deployment import servers
 
     wanted = one_of("server", server, servers.SERVERS)

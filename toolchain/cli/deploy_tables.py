@@ -1,4 +1,4 @@
-"""Prints what a deploy did, and what a host was found to send."""
+"""Prints the results of a deploy and of a verification."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def print_outcome(outcome: Outcome, target: str, *, dry_run: bool) -> None:
-    """Print the files that went and those that stayed, and one line that sums them up."""
+    """Print a summary in one line; for a dry run also each file to send or to remove."""
     if dry_run:
         for path, length in outcome.sent.items():
             typer.echo(f"+ {path}  {size(length)}")
@@ -30,11 +30,11 @@ def print_outcome(outcome: Outcome, target: str, *, dry_run: bool) -> None:
 
 
 def print_verification(found: Verification) -> None:
-    """Print a line for each file with what travelled, and what was found of the whole."""
+    """Print one line for each file with its transferred bytes, and a summary."""
     width = max((len(each.path) for each in found.files), default=0)
     for each in found.files:
         mark = "!" if each.faults else " "
-        encoding = each.encoding or "as it is"
+        encoding = each.encoding or "uncompressed"
         typer.echo(f"{mark} {each.path:<{width}}  {size(each.wire_bytes):>8}  {encoding}")
     typer.echo(
         f"{found.url}: {len(found.files)} files, {size(found.wire_bytes)} on the wire; policy: "

@@ -1,4 +1,4 @@
-"""The command that looks whether this machine has what the others need."""
+"""The command that checks whether this machine has what the other commands need."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import typer
 
 
 def doctor() -> None:
-    """Check versions, Node, Chromium, the cache and the network, and say how to mend each."""
+    """Check versions, Node, Chromium, the cache and the network, and say how to fix them."""
     from toolchain.cache.store import Store
     from toolchain.cli import tables
     from toolchain.pipeline import doctor as checks

@@ -26,13 +26,13 @@ def evaluate(
     photo_labels: Annotated[
         Path | None,
         typer.Option(
-            help="CSV that says which labels each photo has: lines like `photo.jpg,cat;dog`, or "
-            "a column of 0 and 1 for each label. By default labels.csv among the photos."
+            help="CSV with the labels of each photo: lines like `photo.jpg,cat;dog`, or a column "
+            "of 0 and 1 for each label. By default labels.csv among the photos."
         ),
     ] = None,
     variant: Annotated[
         str | None,
-        typer.Option(help="Which of a site's variants; any but the first is only printed."),
+        typer.Option(help="Which of a site's variants; only the first's result is kept in it."),
     ] = None,
     reference: Annotated[
         str | None,
@@ -40,17 +40,17 @@ def evaluate(
     ] = None,
     engine: Engine = None,
     workers: Annotated[
-        int | None, typer.Option(min=1, help="Processes; by default as many as are worth it.")
+        int | None, typer.Option(min=1, help="Processes; by default chosen by number of photos.")
     ] = None,
     limit: Annotated[
-        int | None, typer.Option(min=1, help="Use only so many photos, evenly spread.")
+        int | None, typer.Option(min=1, help="Use only this many photos, evenly spread.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the record as JSON.")] = False,
     *,
     said: Said,
     fetching: Fetching,
 ) -> None:
-    """Judge a site or a model on photos: top-1 or mAP, and how far it strays from its source."""
+    """Judge a site or a model on photos: top-1 or mAP, and its difference from its source."""
     from toolchain.cli import tables
     from toolchain.cli.console import Terminal
     from toolchain.evaluation.stage import EvaluationOptions

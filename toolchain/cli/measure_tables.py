@@ -1,4 +1,4 @@
-"""What `measure` prints: first and repeated visits side by side."""
+"""Prints measurements: first and repeated visits side by side."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 
 def print_measurement(found: Measurement) -> None:
-    """Print what visits cost; medians, with the least and the greatest of the first tag."""
-    # The table just fits a terminal of 80 columns.
+    """Print the figures of visits: medians, and for the first tag also the least and greatest."""
+    # The table just fits into a terminal of 80 columns.
     console = standard_output()
     served = {"toolchain": "toolchain serve", "plain": "a plain host", None: "its own host"}
     console.print(

@@ -1,4 +1,4 @@
-"""The options that say which model is meant, how it is fetched, and what it is."""
+"""The options for the model: which one, how to fetch it, and what is declared of it."""
 
 from __future__ import annotations
 
@@ -25,23 +25,23 @@ Model = Annotated[
 Preview = Annotated[
     str | None,
     typer.Option(
-        help="A small model with the same labels, named as by --model, that answers until the "
-        "other one is there. What is said of labels, pixels and crop holds for it too, "
+        help="A small model with the same labels that answers a first visit until the full one "
+        "has come; a handle like --model. Options for labels, pixels and crop apply to it too, "
         "--input-size does not."
     ),
 ]
 Sha256 = Annotated[str | None, typer.Option(help="The digest that the model must have.")]
-UpdatePin = Annotated[bool, typer.Option("--update-pin", help="Pin the digest that comes now.")]
+UpdatePin = Annotated[bool, typer.Option("--update-pin", help="Pin the digest of this download.")]
 Licence = Annotated[str | None, typer.Option(help="The model's licence, shown on the page.")]
 Trust = Annotated[
     bool,
     typer.Option(
         "--trust",
-        help="Load a model that runs code of its author's: Lambda layers, operations on files.",
+        help="Load a model that runs its author's code: Lambda layers, operations on files.",
     ),
 ]
 Labels = Annotated[
-    Path | None, typer.Option(help="File of class names: one a line, CSV, JSON or pbtxt.")
+    Path | None, typer.Option(help="File of class names: one per line, CSV, JSON or pbtxt.")
 ]
 LabelOffset = Annotated[
     int | None, typer.Option(min=0, help="Outputs before the first label (background: 1).")
@@ -57,22 +57,21 @@ Mean = Annotated[
     ),
 ]
 Std = Annotated[
-    str | None, typer.Option(help="What the rest is divided by, likewise: 0.229,0.224,0.225.")
+    str | None,
+    typer.Option(help="Divides the result, in the same units: 0.229,0.224,0.225."),
 ]
 ChannelOrder = Annotated[
     str | None,
-    typer.Option("--channels", help="The order in which the model wants the colours: rgb or bgr."),
+    typer.Option("--channels", help="The order of the model's colour channels: rgb or bgr."),
 ]
 TaskOption = Annotated[
     str | None,
-    typer.Option(
-        "--task", help="single-label, or multi-label: every label with a score of its own."
-    ),
+    typer.Option("--task", help="single-label, or multi-label: each label has its own score."),
 ]
 Threshold = Annotated[
     float | None,
     typer.Option(
-        help="Score from which on a multi-label model's label is a tag.", show_default="0.5"
+        help="Least score at which a multi-label model's label is a tag.", show_default="0.5"
     ),
 ]
 CropFraction = Annotated[
@@ -83,12 +82,12 @@ Mirror = Annotated[
     typer.Option(envvar="TOOLCHAIN_TFHUB_MIRROR", help="Base URL to use for https://tfhub.dev."),
 ]
 Timeout = Annotated[float, typer.Option(min=1, help="Seconds that one download may take.")]
-LockFile = Annotated[Path, typer.Option(help="Where the digests of fetched models are pinned.")]
+LockFile = Annotated[Path, typer.Option(help="File with the pinned digests of fetched models.")]
 
 
 @dataclass(frozen=True)
 class Fetching:
-    """How models are fetched, whichever they are."""
+    """The options for fetching any model."""
 
     mirror: Mirror = None
     timeout: Timeout = 600.0
@@ -103,7 +102,7 @@ class Fetching:
         update_pin: bool = False,
         patient: bool = True,
     ) -> Request:
-        """Return how to ask for a model."""
+        """Return the request for a model."""
         from toolchain.sources.request import Request
         from toolchain.sources.retries import NetworkPolicy
 
@@ -121,7 +120,7 @@ class Fetching:
 
 @dataclass(frozen=True)
 class Said:
-    """What the user says of a model, as it was typed."""
+    """The options that declare facts about a model, as typed."""
 
     labels: Labels = None
     label_offset: LabelOffset = None
@@ -135,10 +134,10 @@ class Said:
     crop_fraction: CropFraction = None
 
     def declared(self, licence: str | None = None) -> Declared:
-        """Read it.
+        """Parse the options.
 
         Raises:
-            BadInputError: A text cannot be read as what it should be.
+            BadInputError: An option cannot be parsed, or the options do not fit together.
         """
         from pydantic import ValidationError
 
@@ -179,7 +178,7 @@ def _size(text: str | None) -> tuple[int, int] | tuple[None, None]:
     match = re.fullmatch(r"(\d+)(?:x(\d+))?", text)
     if not match:
         raise BadInputError(
-            f"--input-size {text} is no size; write 224, or height x width as 192x256"
+            f"--input-size {text} is not a size; write 224, or height x width like 192x256"
         )
     return int(match[1]), int(match[2] or match[1])
 

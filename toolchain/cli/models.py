@@ -1,4 +1,4 @@
-"""The commands about models: which there are, fetch one, look into one."""
+"""The commands for models: list the catalogue, fetch a model, inspect a model."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def pull(
     *,
     fetching: Fetching,
 ) -> None:
-    """Fetch a model into the cache, pin its digest, and print where it lies."""
+    """Fetch a model into the cache, pin its digest, and print where it is."""
     from toolchain.cli.console import Terminal
     from toolchain.pipeline import pull as pipeline
     from toolchain.text import printable
@@ -34,7 +34,7 @@ def pull(
 
 
 def models() -> None:
-    """List the models that have a name here."""
+    """List the models of the catalogue."""
     from toolchain.cli import tables
 
     tables.print_catalogue()

@@ -1,4 +1,4 @@
-"""Options of several commands, and how their texts are read."""
+"""Options of several commands, and how to parse their values."""
 
 from __future__ import annotations
 
@@ -11,23 +11,21 @@ Word = TypeVar("Word", bound=str)
 
 # Typer reads these at run time on Python 3.10 too, hence Optional.
 Engine = Annotated[
-    str | None, typer.Option(help="Dask scheduler that does the work, as tcp://host:8786.")
+    str | None, typer.Option(help="Dask scheduler that does the work, like tcp://host:8786.")
 ]
 Budget = Annotated[
     Path | None,
-    typer.Option(help="TOML file of limits; a site over them stays, but the command fails."),
+    typer.Option(help="TOML file of limits; over them the command fails, but the site stays."),
 ]
 Network = Annotated[
     str,
     typer.Option(
-        help="slow-3g, fast-3g, 4g, cable, none, or rate and round trip like 9mbit,170ms."
+        help="slow-3g, fast-3g, 4g, cable, none, or bandwidth and round trip like 9mbit,170ms."
     ),
 ]
-Backend = Annotated[
-    str, typer.Option(help="What the page shall run on: auto, wasm, webgl, webgpu or cpu.")
-]
+Backend = Annotated[str, typer.Option(help="The page's backend: auto, wasm, webgl, webgpu or cpu.")]
 Host = Annotated[
-    str, typer.Option(help="Who serves a folder: toolchain, or plain, which sends no encodings.")
+    str, typer.Option(help="How to serve a folder: toolchain, or plain, without compression.")
 ]
 
 
@@ -35,7 +33,7 @@ def bytes_of(option: str, text: str) -> int:
     """Read a size such as `4MiB`, `500kB`, `1.5MB` or `4194304` as bytes.
 
     Raises:
-        BadInputError: It is no size; the option is named.
+        BadInputError: It is not a size; the message names the option.
     """
     from toolchain import units
     from toolchain.errors import BadInputError
@@ -47,10 +45,10 @@ def bytes_of(option: str, text: str) -> int:
 
 
 def one_of(option: str, text: str, known: tuple[Word, ...]) -> Word:
-    """Return the word that was given, if it is one of these.
+    """Return the user's word if it is one of the known ones.
 
     Raises:
-        BadInputError: It is none; the option is named.
+        BadInputError: It is not; the message names the option.
     """
     from toolchain.errors import BadInputError
 

@@ -1,4 +1,4 @@
-"""What `tune` prints: the table of points, and the front as a plot."""
+"""Prints the Pareto front that `tune` computes: a table and a plot."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _STYLES = {_CHOSEN: "bold green", _BEST: "green", _BEATEN: "yellow"}
 
 
 def print_front(front: ParetoFront) -> None:
-    """Print the points below the converter's, and the plot; plain where it is no terminal."""
+    """Print the converter's figures, the points and a plot; without colours off a terminal."""
     console = standard_output()
     console.print(f"{front.name} from {front.source}, sha256 {front.sha256}", soft_wrap=True)
     first = front.points[0].verdict
     judged = "changed scores" if first.score_change else "expected top-1"
-    # As it is, it just fits a terminal of 80 columns.
+    # The table just fits into a terminal of 80 columns.
     table = new_table(
         "weights", "", "bits", "brotli", "ratio", "drop", "95 % limits", "agree", numbers=6
     )
@@ -43,7 +43,7 @@ def print_front(front: ParetoFront) -> None:
 
 
 def _figures(front: ParetoFront, point: Point) -> tuple[str, ...]:
-    """Return what a row says in figures, the drop in points."""
+    """Return the figures of a row; the drop is in points."""
     agreement = point.verdict.agreement
     lost = point.verdict.score_change or point.verdict.expected_drop
     float16 = front.converted[0]
@@ -67,7 +67,7 @@ def _marks(front: ParetoFront, place: int) -> str:
 
 
 def _notes(front: ParetoFront, judged: str) -> tuple[str, ...]:
-    """Say what the figures are, by what they were judged, and what `auto` would take of it."""
+    """Explain the figures, what they were judged by, and which point `auto` would take."""
     first = front.points[0]
     by = "the upper limit" if first.verdict.drop is None else "the drop"
     pictures = "generated pictures" if front.blind else "photos it was not rounded by"
@@ -78,20 +78,20 @@ def _notes(front: ParetoFront, judged: str) -> tuple[str, ...]:
         chosen = f"None of these keeps {limits}."
     else:
         point = front.points[front.chosen]
-        chosen = f"Of these, auto with {limits} takes the one of {point.bits:.2f} bits."
+        chosen = f"Of these, auto with {limits} takes the one with {point.bits:.2f} bits."
     return (
-        f"Bits are for each weight, drops in points of {judged}; auto goes by {by}.",
+        f"Bits are per weight, drops in points of {judged}; auto decides by {by}.",
         f"Rounded by {first.rounded_by}, judged on {first.verdict.photos} {pictures}.",
         chosen,
     )
 
 
 def _plot(front: ParetoFront, judged: str, width: int) -> str:
-    """Draw bytes from left to right and drop upwards; the converter's would be far off."""
+    """Plot drop against bytes, without the converter's points, which would be far away."""
     import plotext
 
     plotext.clear_figure()
-    plotext.limit_size(False, False)  # to what it takes for the terminal's size
+    plotext.limit_size(False, False)  # it would cut the plot to its guess of the terminal's size
     plotext.plot_size(width, _HEIGHT)
     plotext.title(f"{_CHOSEN} auto   {_BEST} on the front   {_BEATEN} beaten by another")
     plotext.xlabel("kB after Brotli")

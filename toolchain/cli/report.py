@@ -1,4 +1,4 @@
-"""The commands of `toolchain report`: compare two reports, hold one to a budget."""
+"""The commands of `toolchain report`: compare two reports, check one against a budget."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 app = typer.Typer(
-    help="Compare the reports of two sites, or hold a site to a budget.",
+    help="Compare the reports of two sites, or check a site against a budget.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -18,7 +18,7 @@ _Summary = Annotated[
     bool,
     typer.Option(
         "--github-summary",
-        help="Add Markdown to the file that $GITHUB_STEP_SUMMARY names; without one, print it.",
+        help="Append Markdown to the file that $GITHUB_STEP_SUMMARY names; without one, print it.",
     ),
 ]
 
@@ -26,11 +26,11 @@ _Summary = Annotated[
 @app.command()
 def diff(
     old: Annotated[Path, typer.Argument(help="A built site, or its report.json.")],
-    new: Annotated[Path, typer.Argument(help="The one to compare with it.")],
+    new: Annotated[Path, typer.Argument(help="The site or report to compare with it.")],
     as_json: _Json = False,
     github_summary: _Summary = False,
 ) -> None:
-    """Print what is different: bytes by kind, times to the first tag, accuracy, the plan."""
+    """Print the differences: bytes by kind, times to the first tag, accuracy, the plan."""
     from toolchain.cli import comparison_tables
     from toolchain.records import build_report
     from toolchain.report import diff as differences
@@ -51,7 +51,7 @@ def check(
     as_json: _Json = False,
     github_summary: _Summary = False,
 ) -> None:
-    """Hold a site to a budget; leave with 1 where it has more than is allowed."""
+    """Check a site against a budget; exit with 1 if it is over a limit."""
     from toolchain.cli import comparison_tables
     from toolchain.records import build_report
     from toolchain.report import budget as budgets

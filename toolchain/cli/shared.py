@@ -1,4 +1,4 @@
-"""Lets several commands share a group of options that is written once, as a dataclass."""
+"""Lets several commands share a group of options, which is written once as a dataclass."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def grouped(command: Callable[..., Result]) -> Callable[..., Result]:
             dataclass whose fields are annotated as options.
 
     Returns:
-        A command whose signature has those fields in place of the parameter, which is how Typer
-        sees them. The function gets an instance that is made of them.
+        A command whose signature has these fields instead of the parameter, so that Typer sees
+        them as options. The function receives an instance with their values.
     """
     hints = get_type_hints(command, include_extras=True)
     groups: dict[str, Callable[..., Any]] = {}
@@ -53,5 +53,5 @@ def _options(group: Any) -> list[inspect.Parameter]:
 
 
 def _option(parameter: inspect.Parameter, annotation: Any) -> inspect.Parameter:
-    # Those without a default may come after those with one only where all go by their names.
+    # Keyword-only, because parameters without a default may then follow those with one.
     return parameter.replace(annotation=annotation, kind=inspect.Parameter.KEYWORD_ONLY)

@@ -1,4 +1,4 @@
-"""The commands for a built site: serve it, measure what a visit costs."""
+"""The commands for a built site: serve it, measure visits to it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from toolchain.cli.options import (
 
 def serve(
     site: Annotated[Path, typer.Argument(help="The built site.")] = Path("dist"),
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8000,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")] = 8000,
 ) -> None:
     """Serve a built site on 127.0.0.1 until interrupted."""
     from toolchain.site import server
@@ -35,7 +35,7 @@ def measure(
     network: Network = "4g",
     backend: Backend = "auto",
     host: Host = "toolchain",
-    runs: Annotated[int, typer.Option(min=1, help="First visits, each with a second one.")] = 5,
+    runs: Annotated[int, typer.Option(min=1, help="First visits, each followed by a second.")] = 5,
     as_json: Annotated[bool, typer.Option("--json", help="Print the record as JSON.")] = False,
     chromium: Annotated[
         Path | None, typer.Option(help="The Chromium to use; by default the system's.")
@@ -44,7 +44,7 @@ def measure(
         float, typer.Option(min=1, help="Seconds that a visit's first tag may take.")
     ] = 300.0,
 ) -> None:
-    """Visit a site in Chromium: bytes, time to the first tag, memory; into its report.json."""
+    """Measure visits in Chromium: bytes, time to the first tag, memory; adds them to the report."""
     from toolchain import throttling
     from toolchain.cli import measure_tables
     from toolchain.cli.console import Terminal

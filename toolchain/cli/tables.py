@@ -1,4 +1,4 @@
-"""What commands print on standard output when they are done."""
+"""Prints the results of commands on standard output."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
     from toolchain.records.site_files import FileSize
     from toolchain.records.verdict import Drop, Share
 
-_PLAIN_WIDTH = 120  # columns, where the output is no terminal
+_PLAIN_WIDTH = 120  # columns, if the output is not a terminal
 
 
 def standard_output() -> Console:
-    """Return the console that commands print on."""
+    """Return the console for standard output."""
     console = PlainConsole(highlight=False, markup=False, soft_wrap=False)
     if not console.is_terminal:
         console.width = _PLAIN_WIDTH
@@ -38,7 +38,7 @@ def standard_output() -> Console:
 
 
 def new_table(*columns: str, numbers: int) -> Table:
-    """Make a table whose last `numbers` columns stand flush right."""
+    """Make a table whose last `numbers` columns are aligned to the right."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for index, column in enumerate(columns):
         flush_right = index >= len(columns) - numbers
@@ -47,7 +47,7 @@ def new_table(*columns: str, numbers: int) -> Table:
 
 
 def warn_of_quantization(weights: Weights, progress: Progress) -> None:
-    """Say what `uint8` costs before it is paid."""
+    """Warn of the accuracy that `uint8` costs, before the build."""
     from toolchain.tfjs.convert import UINT8_WARNING
 
     if weights.name == "uint8":
@@ -55,7 +55,7 @@ def warn_of_quantization(weights: Weights, progress: Progress) -> None:
 
 
 def print_report(report: Report, out: Path) -> None:
-    """Print what was built from what, where the time went, the bytes, and what to do next."""
+    """Print the model and its source, the stages' times, the bytes, and the next step."""
     console = standard_output()
     provenance = report.card.provenance
     console.print(f"{provenance.name} from {provenance.source}, {provenance.licence}")
@@ -66,7 +66,7 @@ def print_report(report: Report, out: Path) -> None:
         small = report.preview.card.provenance
         console.print(f"preview {small.name} from {small.source}, {small.licence}")
     stages = [
-        f"{stage.name} {stage.seconds:.2f}{' (kept)' if stage.reused else ''}"
+        f"{stage.name} {stage.seconds:.2f}{' (cached)' if stage.reused else ''}"
         for stage in report.stages
     ]
     seconds = sum(stage.seconds for stage in report.stages)
@@ -94,7 +94,7 @@ def print_report(report: Report, out: Path) -> None:
 
 
 def _print_plan(report: Report | Preview, console: Console, what: str = "Weights") -> None:
-    """Print what compression did to a model's bytes and tags."""
+    """Print what quantisation did to a model's bytes and tags."""
     plan, verdict = report.plan, report.verdict
     if plan is None:
         return
@@ -128,7 +128,7 @@ def _print_plan(report: Report | Preview, console: Console, what: str = "Weights
 
 
 def _print_variant(variant: Variant, console: Console) -> None:
-    """Print what another way of storing the weights takes and loses."""
+    """Print a variant's bytes and drop."""
     from toolchain.report import accuracy
 
     said = f"Variant {variant.name}: {size(variant.bytes)} after Brotli"
@@ -181,9 +181,9 @@ def print_catalogue() -> None:
 
 
 def _pixels(card: ModelCard) -> str:
-    """Say which values pixels are fed as, and how that is known."""
+    """Describe the model's pixel values, and how they are known."""
     if card.range_source == "unknown":
-        return "not known; say it with --value-range"
+        return "unknown; give them with --value-range"
     spec = card.input
     low, high = spec.value_range
     parts = [f"{low:g}…{high:g}"]
@@ -199,7 +199,7 @@ def _pixels(card: ModelCard) -> str:
 
 
 def print_inspection(found: Inspection) -> None:
-    """Print what a model consists of."""
+    """Print the figures of a model."""
     console = standard_output()
     provenance = found.card.provenance
     spec = found.card.input
@@ -230,7 +230,7 @@ def print_inspection(found: Inspection) -> None:
 
 
 def print_evaluation(found: Evaluation) -> None:
-    """Print what was judged, with its 95 % intervals, and which photos were left out."""
+    """Print the figures with their 95 % intervals, and which photos were left out."""
     console = standard_output()
     verdict = found.verdict
     console.print(f"{found.model.name} ({found.model.form})", soft_wrap=True)
@@ -263,7 +263,7 @@ def print_evaluation(found: Evaluation) -> None:
         more = ", …" if found.broken > len(found.broken_photos) else ""
         named = ", ".join(found.broken_photos) + more
         console.print(
-            f"Left out, for they cannot be read as pictures: {found.broken} ({named})",
+            f"Left out, because they cannot be read as pictures: {found.broken} ({named})",
             soft_wrap=True,
         )
     if found.note:
@@ -271,7 +271,7 @@ def print_evaluation(found: Evaluation) -> None:
 
 
 def _add_multi_label(table: Table, found: MultiLabel) -> None:
-    """Add rows of how well the labels of photos were found."""
+    """Add the rows for a multi-label model."""
     photos = str(found.photos)
     for name, figure in (
         (f"mAP of {found.labels} labels", found.mean_average_precision),
@@ -286,7 +286,7 @@ def _add_multi_label(table: Table, found: MultiLabel) -> None:
 
 
 def _judged(judged: Share | Drop) -> tuple[str, str, str]:
-    """Return the value, the interval and the photos of one row."""
+    """Return value, interval and photos of one row."""
     from toolchain.records.verdict import Share
 
     if isinstance(judged, Share):
@@ -297,7 +297,7 @@ def _judged(judged: Share | Drop) -> tuple[str, str, str]:
 
 
 def print_finding(finding: Finding) -> None:
-    """Print one line of the doctor's, and how to mend it."""
+    """Print one finding of `toolchain doctor`, and how to fix it."""
     console = standard_output()
     mark = "ok " if finding.good else "BAD" if finding.needed else "-- "
     console.print(f"{mark} {finding.subject}: {finding.found}", soft_wrap=True)

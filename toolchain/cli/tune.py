@@ -1,4 +1,4 @@
-"""The command that computes bytes against accuracy at many levels of bits."""
+"""The command that computes the Pareto front of bytes and drop."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ def tune(
     engine: Engine = None,
     workers: Annotated[
         int | None,
-        typer.Option(min=1, help="Processes; by default one, for each takes gigabytes."),
+        typer.Option(min=1, help="Processes; by default one, because each takes gigabytes."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the record as JSON.")] = False,
     site: Annotated[
         Path | None,
-        typer.Option(help="Site of the same model whose report gets the Pareto front."),
+        typer.Option(help="Site of the same model; the Pareto front is added to its report."),
     ] = None,
     *,
     recipes: RecipeOptions,
     said: Said,
     fetching: Fetching,
 ) -> None:
-    """Compute bytes against accuracy at many levels of bits; what was computed is kept."""
+    """Compute the Pareto front: bytes and drop at many levels of bits; points are cached."""
     from toolchain.cli import pareto_tables
     from toolchain.cli.console import Terminal
     from toolchain.pipeline import tune as pipeline

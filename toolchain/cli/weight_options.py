@@ -1,4 +1,4 @@
-"""The options that say how a model's weights are stored."""
+"""The options for storing a model's weights."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ Quantize = Annotated[
     typer.Option(
         "--quantize",
         "-q",
-        help="Weights by a recipe, auto, int8, mixed or tiny, or as the converter's none, float16, "
-        "uint16 or uint8.",
+        help="How to store the weights: by a recipe, auto, int8, mixed or tiny, or as the "
+        "converter does, none, float16, uint16 or uint8.",
         show_default="auto",
     ),
 ]
@@ -27,34 +27,30 @@ Variants = Annotated[
     typer.Option(
         "--variant",
         metavar="WORD",
-        help="Weights as --quantize takes them; given several times, the page begins with the "
-        "first, and the visitor can choose another or compare them.",
+        help="A word for --quantize; given several times, the page begins with the first, and the "
+        "visitor can choose another or compare them.",
     ),
 ]
 Form = Annotated[
     str,
     typer.Option(
-        "--format", help="A recipe's weights packed for this page, or stock for any TF.js."
+        "--format", help="A recipe's form: packed, for this page, or stock, for any TF.js."
     ),
 ]
 Calibration = Annotated[
     Path | None,
-    typer.Option(
-        help="Folder of photos that recipes round by; in a folder a class, their labels count too."
-    ),
+    typer.Option(help="Folder of photos to round by; labels of class folders are used too."),
 ]
 EvaluationPhotos = Annotated[
     Path | None,
     typer.Option(
-        "--evaluation", help="Folder of photos, a folder a class, that plans are judged by."
+        "--evaluation", help="Folder of photos to judge plans by, with one folder per class."
     ),
 ]
 MaxDrop = Annotated[float, typer.Option(min=0, max=100, help="Points of top-1 that auto may lose.")]
 MaxBytes = Annotated[
     str | None,
-    typer.Option(
-        help="Bytes that auto's model.json and weights may take together after Brotli: 2MB."
-    ),
+    typer.Option(help="Most bytes of auto's model.json and weights together, after Brotli: 2MB."),
 ]
 ShardSize = Annotated[str, typer.Option(help="Largest size of one weight file, like 4MiB.")]
 
@@ -64,7 +60,7 @@ _SMALLEST_SHARD = 64 << 10
 
 @dataclass(frozen=True)
 class RecipeOptions:
-    """What the options say of recipes, whichever is chosen."""
+    """The options that apply to all recipes."""
 
     form: Form = "packed"
     calibration: Calibration = None
@@ -74,10 +70,10 @@ class RecipeOptions:
     shard_size: ShardSize = "4MiB"
 
     def settings(self, recipe: Recipe) -> QuantizeSettings:
-        """Return how to quantise by a recipe.
+        """Return the settings for a recipe.
 
         Raises:
-            BadInputError: The form is not known, or a size is none.
+            BadInputError: The form is unknown, or a size cannot be parsed.
         """
         from toolchain.cli.options import bytes_of, one_of
         from toolchain.quantize.settings import QuantizeSettings
@@ -94,10 +90,11 @@ class RecipeOptions:
         )
 
     def weights(self, word: str, option: str) -> Weights:
-        """Read how the weights are to be stored: by the converter, or by a recipe.
+        """Parse a word for storing the weights: one of the converter's, or a recipe.
 
         Raises:
-            BadInputError: The word is not known, the option is named; or a size is none.
+            BadInputError: The word is unknown (the message names the option), or a size cannot
+                be parsed.
         """
         from toolchain.errors import BadInputError
         from toolchain.quantize.settings import RECIPES
@@ -115,10 +112,10 @@ class RecipeOptions:
 
 
 def words_of(quantize: str | None, variants: list[str] | None) -> list[str]:
-    """Return how the weights are asked for: of the first variant, and of the others.
+    """Return the words for the first variant and for the others.
 
     Raises:
-        BadInputError: They are asked for in both ways, or one of them twice.
+        BadInputError: Both options are given, or one word twice.
     """
     from toolchain.errors import BadInputError
 
@@ -127,7 +124,7 @@ def words_of(quantize: str | None, variants: list[str] | None) -> list[str]:
     if quantize is not None:
         raise BadInputError(
             "--quantize and --variant both say how to store the weights; "
-            f"write --variant {quantize} for one variant more"
+            f"write --variant {quantize} for one more variant"
         )
     for place, word in enumerate(variants):
         if word in variants[:place]:
@@ -141,5 +138,5 @@ def _shard_bytes(text: str) -> int:
 
     size = bytes_of("--shard-size", text)
     if size < _SMALLEST_SHARD:
-        raise BadInputError(f"--shard-size {text} is too small; 64KiB is the least")
+        raise BadInputError(f"--shard-size {text} is too small; give at least 64KiB")
     return size
