@@ -315,7 +315,9 @@ def test_blobs_that_are_not_what_was_built_are_not_pushed(
             self.remove([])
             super().finish(message, shown)  # type: ignore[arg-type]
 
-    with pytest.raises(ToolchainError, match=r"has assets/shared\S+ otherwise .* nothing was push"):
+    with pytest.raises(
+        ToolchainError, match=r"stored assets/shared\S+ with another content.* nothing was push"
+    ):
         stage.deploy(two, Swapping(str(repository)), progress=Silent())
 
     add = git.Repository.add

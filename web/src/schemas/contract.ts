@@ -2,7 +2,7 @@
 
 import { check, isList, isNumber, isObject, isText, isWhole, object } from './checks';
 
-/** Which model it is and where it lies. */
+/** Which model it is and where its files are. */
 export interface ContractModel {
   readonly name: string;
   readonly source: string;

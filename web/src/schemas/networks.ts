@@ -2,7 +2,7 @@
 
 import { check, isNumber, isText, isWhole, list, nullable, object } from './checks';
 
-/** Visits of one sort, medians. */
+/** First visits, or second ones; medians. */
 export interface Visits {
   readonly first_tag_ms: number;
   readonly full_tag_ms: number | null;
@@ -15,7 +15,7 @@ export const checkVisits = object<Visits>({
   wire_bytes: check(isWhole, 'a whole number'),
 });
 
-/** What visits cost on one network, by one host and on one backend. */
+/** The cost of visits on one network, with one host and one backend. */
 export interface Profile {
   readonly network: string;
   readonly host: 'toolchain' | 'plain' | null;
