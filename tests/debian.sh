@@ -1,15 +1,15 @@
 #!/bin/sh
 # Installs Debian packages for the tests: sh tests/debian.sh [--known] PACKAGE...
 #
-# With --known, packages that this release of the system does not have are left out, with a line:
-# the tests that need them are skipped with a reason.
+# With --known, packages that this release of the system does not have are left out, with a message.
+# The tests that need them are skipped, with the reason.
 #
-# Another apt may be at work for a moment, as on a machine that has just started and updates itself.
-# apt-get waits for one of its three locks at most (DPkg::Lock::Timeout, not those of its lists and
-# of its downloads), so this tries again until all are free.
+# Another apt may be running, as on a machine that has just started and updates itself. apt-get waits
+# for one of its three locks only (DPkg::Lock::Timeout; not for those of its lists and downloads), so
+# this script retries until all are free.
 set -eu
 export DEBIAN_FRONTEND=noninteractive LC_ALL=C
-HANG_S=600 # as in tests/watchdog.py: whoever holds a lock for so long has hung
+HANG_S=600 # as in tests/watchdog.py: a process that holds a lock for that long has hung
 
 apt() {
     begun=$(date +%s)
