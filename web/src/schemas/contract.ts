@@ -58,9 +58,9 @@ export const checkContractOutput = object<ContractOutput>({
 /**
  * How a photo becomes the input tensor, float32 `[1, height, width, 3]`.
  *
- * Pixels 0…255 map linearly onto `value_range`; then `mean` is subtracted and the rest divided
- * by `std`, channel by channel; then the channels are put into the order of `channels`.
- * `crop_fraction` is the part of the shorter side that the centred square crop keeps.
+ * Pixel values 0…255 are mapped linearly onto `value_range`. Then, for each channel, `mean` is
+ * subtracted and the result divided by `std`. Then the channels are put into the order of
+ * `channels`. `crop_fraction` is the part of the shorter side that the centred square crop keeps.
  */
 export interface InputSpec {
   readonly height: number;
