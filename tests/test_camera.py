@@ -196,7 +196,7 @@ def test_a_camera_that_nobody_sees_stops_and_says_so(page: Page, url: str) -> No
     keep_track(page)
     page.evaluate(HIDE)
     assert track_state(page) == "ended"
-    assert "nobody saw this page" in page.inner_text("#camera-note")
+    assert "this page was hidden" in page.inner_text("#camera-note")
     assert tagged_anew(page)
     assert page.inner_text("#camera") == "Camera"
 

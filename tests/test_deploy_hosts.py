@@ -312,7 +312,7 @@ def test_a_place_is_known_by_its_name(word: str, kind: type, name: str) -> None:
 @pytest.mark.parametrize(
     ("word", "options", "sentence"),
     [
-        ("ftp://host/x", {}, "no place this tool can deploy to; give a folder"),
+        ("ftp://host/x", {}, "not a place to deploy to; give a folder"),
         ("s3://", {}, "names no bucket"),
         ("git:#x", {}, "names no repository"),
         ("folder", {"endpoint": "http://x"}, "--endpoint is for buckets"),

@@ -154,7 +154,7 @@ def test_a_copy_that_is_not_what_was_built_is_not_handed_over(
             super().finish(message, shown)
 
     stage.deploy(make_site(tmp_path / "a", "one"), kind("flowers"), progress=Silent())
-    with pytest.raises(ToolchainError, match=rf"{SHARED} in the copy for .* nothing was handed"):
+    with pytest.raises(ToolchainError, match=rf"{SHARED} in the copy for .* nothing was uploaded"):
         stage.deploy(make_site(tmp_path / "b", "two"), Altering("flowers"), progress=Silent())
     assert len(host.calls) == 1
     # The copy of what was handed over is whole, so the next deploy succeeds.

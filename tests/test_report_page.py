@@ -93,7 +93,7 @@ def test_labels_that_were_found_in_photos_are_counted(bare: build_report.Report)
     found = multi_label.judge(scores, truth, 1 - scores, threshold=0.5)
     judged = reports.evaluation(bare, ("a", "b")).model_copy(update={"multi_label": found})
     shown = page.render(bare.model_copy(update={"evaluation": judged}))
-    assert "Of the labels of 2 photos it finds: mAP 100.0 % (" in shown
+    assert "On the labels of 2 photos: mAP 100.0 % (" in shown
     assert "drop -50.0 points (" in shown
     assert "F1, micro 80.0 % (" in shown
     assert "Of the labels of" not in page.render(bare)

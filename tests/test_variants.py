@@ -230,7 +230,7 @@ def test_a_comparison_shows_every_variant_s_own_tags(
     # The page's own tags stay, and another photo's comparison is yet to be made.
     assert_same(shown(opened.locator("#tags li")), tags[FIRST])
     opened.click("button[data-sample*=espresso]")
-    assert "of the photo before" in opened.inner_text("#comparison-status")
+    assert "of the previous photo" in opened.inner_text("#comparison-status")
 
 
 def test_axe_finds_nothing_in_a_comparison(context: BrowserContext, url: str, photo: Path) -> None:
