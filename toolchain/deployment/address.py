@@ -53,7 +53,7 @@ def _parse(word: str, endpoint: str | None, encoding: Encoding) -> Target:
     if word == "gh-pages" or word.startswith("git:"):
         return _branch(word)
     if word.startswith(("cloudflare-pages:", "netlify:")):
-        return _own_tool(word)
+        return _vendor_cli(word)
     if plugin := plugins.answering(plugins.TARGETS, word):
         from toolchain.deployment.plugin_target import PluginTarget
 
@@ -89,7 +89,7 @@ def _branch(word: str) -> Target:
     return BranchTarget(repository, branch or BRANCH)
 
 
-def _own_tool(word: str) -> Target:
+def _vendor_cli(word: str) -> Target:
     from toolchain.deployment.vendor_cli import CloudflarePagesTarget, NetlifyTarget
 
     service, _, place = word.partition(":")

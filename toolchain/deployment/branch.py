@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from toolchain.site.build_info import FileFact
 
 BRANCH = "gh-pages"
-_BESIDE_THE_SITE = {
+_ADDED_FILES = {
     # Without it GitHub Pages runs Jekyll, which leaves out names with a leading underscore or dot.
     ".nojekyll": b"",
     # With it a checkout on the host has the same bytes, whatever the host's git settings are.
@@ -72,7 +72,7 @@ class BranchTarget(Target):
             )
         self._folder = Path(mkdtemp(prefix="toolchain-git-"))
         try:
-            with self._said():
+            with self._errors_name_branch():
                 repository = git.Repository(self._folder / "sha1")
                 head = repository.head(self._address, self._ref)
                 if head is not None and len(head) == _SHA256_DIGITS:
@@ -100,7 +100,7 @@ class BranchTarget(Target):
         entry = self._entries.get(path)
         if entry is None or entry.mode != git.FILE_MODE:
             return None
-        with self._said():
+        with self._errors_name_branch():
             return self._repository.content(entry.oid)
 
     def differing(self, items: Sequence[Item]) -> frozenset[str]:
@@ -113,7 +113,7 @@ class BranchTarget(Target):
         for item in items:
             if item.source is None:
                 continue
-            with self._said():
+            with self._errors_name_branch():
                 oid = self._repository.add(item.source)
             self._entries[item.path] = git.Entry(git.FILE_MODE, oid)
             sent(item.size)
@@ -130,8 +130,8 @@ class BranchTarget(Target):
             ToolchainError: The commit holds something else, someone else has pushed in the
                 meantime, or the user has no permission to push.
         """
-        with self._said():
-            for path, content in _BESIDE_THE_SITE.items():
+        with self._errors_name_branch():
+            for path, content in _ADDED_FILES.items():
                 if path not in self._entries:
                     oid = self._repository.add_bytes(content)
                     self._entries[path] = git.Entry(git.FILE_MODE, oid)
@@ -160,7 +160,7 @@ class BranchTarget(Target):
             for path in wanted
             if path in entries and entries[path].mode == git.FILE_MODE
         }
-        with self._said():
+        with self._errors_name_branch():
             facts = self._repository.facts(known.values())
         return frozenset(
             path
@@ -170,7 +170,7 @@ class BranchTarget(Target):
         )
 
     @contextmanager
-    def _said(self) -> Iterator[None]:
+    def _errors_name_branch(self) -> Iterator[None]:
         """Turn a failure of git into an error that names this branch."""
         try:
             yield

@@ -98,7 +98,7 @@ class BucketTarget(Target):
 
     def read(self, path: str) -> bytes | None:
         """Return an object's uncompressed content, or None if there is no such object."""
-        answer = self._ask("get_object", path)
+        answer = self._call("get_object", path)
         if answer is None:
             return None
         content: bytes = answer["Body"].read()
@@ -121,7 +121,7 @@ class BucketTarget(Target):
                 continue
             body = self._body(item, item.source)
             digest = hashlib.md5(body.content, usedforsecurity=False).digest()
-            self._ask(
+            self._call(
                 "put_object",
                 item.path,
                 Body=body.content,
@@ -134,10 +134,10 @@ class BucketTarget(Target):
     def remove(self, paths: Sequence[str]) -> None:
         """Delete objects one by one: not every service can delete many at once."""
         for path in paths:
-            self._ask("delete_object", path)
+            self._call("delete_object", path)
 
     def _has(self, item: Item) -> bool:
-        answer = self._ask("head_object", item.path)
+        answer = self._call("head_object", item.path)
         if answer is None:
             return False
         if item.source is None:
@@ -162,7 +162,7 @@ class BucketTarget(Target):
                 headers["ContentEncoding"] = self._encoding
         return _Body(content, headers, {"sha256": item.sha256})
 
-    def _ask(self, operation: str, path: str, **arguments: Any) -> Any:
+    def _call(self, operation: str, path: str, **arguments: Any) -> Any:
         """Return the service's answer, or None if there is no such object."""
         from botocore.exceptions import BotoCoreError, ClientError
 

@@ -108,15 +108,15 @@ class Release:
 
 def is_lasting(path: str) -> bool:
     """Tell whether a path, of any encoding, has a hash of its content in its name."""
-    return re.search(table.HASHED, _plain(path)) is not None
+    return re.search(table.HASHED, _without_encoding(path)) is not None
 
 
 def is_page(path: str) -> bool:
     """Tell whether a path is the page's, in any encoding."""
-    return _plain(path) == PAGE
+    return _without_encoding(path) == PAGE
 
 
-def _plain(path: str) -> str:
+def _without_encoding(path: str) -> str:
     for suffix in ENCODINGS.values():
         path = path.removesuffix(suffix)
     return path
@@ -144,7 +144,7 @@ def of_site(site: Path, host: Host, *, with_report: bool = False) -> Release:
                 f"{path} in {site} is a link, which could lead out of the site; replace it by the "
                 "file itself, or build the site again"
             )
-        if file.is_file() and _goes(path, host, with_report=with_report):
+        if file.is_file() and _is_sent(path, host, with_report=with_report):
             files[path] = FileFact(size=file.stat().st_size, sha256=digest.of_file(file))
     _check_built(site)
     version = digest.of_json({path: fact.sha256 for path, fact in files.items()})
@@ -179,8 +179,8 @@ def _check_built(site: Path) -> None:
                 )
 
 
-def _goes(path: str, host: Host, *, with_report: bool) -> bool:
-    plain = _plain(path)
+def _is_sent(path: str, host: Host, *, with_report: bool) -> bool:
+    plain = _without_encoding(path)
     if plain in _REPORT:
         return with_report and (plain == path or host.negotiates)
     if path == HEADERS_FILE:

@@ -49,15 +49,17 @@ def begun(history: History, release: Release | Shipped, moment: datetime) -> His
                 for each in releases
             )
         else:
-            abandoned = (*_but(abandoned, before.version), ended)
-    return History(releases=releases, coming=coming, abandoned=_but(abandoned, release.version))
+            abandoned = (*_without_version(abandoned, before.version), ended)
+    return History(
+        releases=releases, coming=coming, abandoned=_without_version(abandoned, release.version)
+    )
 
 
 def shown(history: History, moment: datetime) -> History:
     """Return the history once visitors get the release in `coming`; no release is in it twice."""
     if history.coming is None:
         raise RuntimeError("no release is coming")
-    former = list(_but(history.releases, history.coming.version))
+    former = list(_without_version(history.releases, history.coming.version))
     if former and former[-1].until is None:
         former[-1] = former[-1].model_copy(update={"until": moment})
     return History(releases=(*former, history.coming), abandoned=history.abandoned)
@@ -99,7 +101,7 @@ def without(history: History, gone: Sequence[Shipped]) -> History:
     )
 
 
-def _but(releases: Iterable[Shipped], version: str) -> tuple[Shipped, ...]:
+def _without_version(releases: Iterable[Shipped], version: str) -> tuple[Shipped, ...]:
     return tuple(each for each in releases if each.version != version)
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from toolchain.site.build_info import BuildInfo, FileFact
 
 PAGE = "index.html"
-_NOWHERE = "model/there-is-no-such-file.0000000000000000.bin"
+_MISSING_FILE = "model/there-is-no-such-file.0000000000000000.bin"
 _MONTH = 30 * 24 * 3600
 _ISOLATION = {
     "cross-origin-opener-policy": "same-origin",
@@ -128,7 +128,7 @@ def verify(
                 answer = page if path == PAGE else fetcher.get(path)
                 files.append(_check(path, fact, answer, custom_headers=custom_headers))
                 tracker.advance(1)
-        nowhere = fetcher.get(_NOWHERE)
+        nowhere = fetcher.get(_MISSING_FILE)
     policy = _policy(page)
     faults = []
     if policy is None:

@@ -193,7 +193,7 @@ def make(options: BuildOptions, stages: Stages) -> Models:
     outcome = stages.source()
     small = stages.preview_source(options.preview) if options.preview else None
     model = stages.convert(outcome.fetched, options.weights)
-    _rehearse(model, options)
+    _render_early(model, options)
     converted = stages.convert(small, options.weights, _PREVIEW) if small else None
     if converted and converted.converted.card.labels != model.converted.card.labels:
         raise BadInputError(
@@ -226,7 +226,7 @@ def _variants(
     return tuple(made)
 
 
-def _rehearse(model: TfjsModel, options: BuildOptions) -> None:
+def _render_early(model: TfjsModel, options: BuildOptions) -> None:
     """Render the page once before the model is quantised, to find a template's faults early."""
     if options.page.template and not isinstance(options.weights, Stored):
         with TemporaryDirectory(prefix="toolchain-") as folder:

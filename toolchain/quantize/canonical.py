@@ -104,14 +104,14 @@ def _layers(network: LayerGraph) -> Iterator[Layer]:
 
 def _make_canonical(network: LayerGraph) -> None:
     """Make a network canonical, in place. It computes the same as before."""
-    _turn_kernels(network)
+    _transpose_kernels(network)
     _separate_kinds(network)
     _fold_factors(network)
     _give_biases(network)
     _fold_sums(network)
 
 
-def _turn_kernels(network: LayerGraph) -> None:
+def _transpose_kernels(network: LayerGraph) -> None:
     """Transpose the kernels of dense layers with `transpose_b`, and clear that attribute."""
     for name in network.order():
         node = network.nodes[name]
@@ -194,7 +194,7 @@ def _fold_sums(network: LayerGraph) -> None:
     for name in network.order():
         node = network.nodes[name]
         rest, term = _split(network, node) if node.op in ("AddV2", "Add") else (None, "")
-        if rest is not None and _absorb(network, rest, network.weights[term], reader=name):
+        if rest is not None and _add_to_biases(network, rest, network.weights[term], reader=name):
             _bypass(network, name, rest)
 
 
@@ -215,7 +215,7 @@ def _is_by_channel(network: LayerGraph, layer: str, constant: Array) -> bool:
     return constant.dtype == np.float32 and by_channel(constant.shape, channels, rank)
 
 
-def _absorb(network: LayerGraph, name: str, term: Array, reader: str) -> bool:
+def _add_to_biases(network: LayerGraph, name: str, term: Array, reader: str) -> bool:
     """Add a constant to the bias of a layer that `name` is a sum with.
 
     Where the term keeps the shape of one of the summed, it may be added to that one first.
@@ -232,7 +232,7 @@ def _absorb(network: LayerGraph, name: str, term: Array, reader: str) -> bool:
         network.weights[bias] = (network.weights[bias] + term.reshape(-1)).astype(np.float32)
         return True
     return node.op in _SUMS and any(
-        _absorb(network, source, term, reader=name) for source in sources(node)
+        _add_to_biases(network, source, term, reader=name) for source in sources(node)
     )
 
 

@@ -42,7 +42,7 @@ BLIND = (
 # These six counts were chosen, not measured.
 _GENERATED = 64  # pictures to round by
 _JUDGED = 256  # images to judge by; generated pictures make up for missing photos
-_FEW = 128  # with fewer photos, generated pictures are judged by too
+_FEW_PHOTOS = 128  # with fewer photos, generated pictures are judged by too
 _SENSITIVITY = 64  # images to measure sensitivities with
 _SEEN = 128  # photos rounded by that the judge uses as further samples of errors
 _ROOM = 2_000_000_000  # bytes of activations and photos while rounding
@@ -184,7 +184,7 @@ def prepare(source: TfjsModel, options: QuantizeSettings, progress: Progress) ->
         held = held_out(len(photos.images)) if selection.holds_out else 0
         images = photos.images[: len(photos.images) - held]
         described = f"{len(images)} photos"
-    felt = sensitivity.measure(
+    sensitivities = sensitivity.measure(
         network,
         images[:_SENSITIVITY],
         converted.artifacts.activation,
@@ -194,7 +194,7 @@ def prepare(source: TfjsModel, options: QuantizeSettings, progress: Progress) ->
 
     def quantiser_by(images: Array) -> Quantizer:
         return quantizer.Quantizer(
-            network, images, felt, known=known, seed=options.seed, progress=progress
+            network, images, sensitivities, known=known, seed=options.seed, progress=progress
         )
 
     def whole() -> tuple[Quantizer, str]:
@@ -299,7 +299,7 @@ def _judge(
     parts = [] if judged is None else [judged.images]
     known = sum(len(inputs.images) for inputs in (judged, seen) if inputs is not None)
     generated = 0
-    if options.recipe == "auto" and (judged is None or known < _FEW):
+    if options.recipe == "auto" and (judged is None or known < _FEW_PHOTOS):
         if judged is None:
             progress.warn(BLIND)
         generated = _JUDGED - (0 if judged is None else len(judged.images))

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
-_FEW = 4.0
+_FINER = 4.0
 """Kernels with few inputs get steps finer by this factor. They take few bytes.
 
 The factor was chosen; without it MobileNetV1 0.25 is expected to drop 0.86 points instead of 0.78
@@ -131,8 +131,8 @@ class Quantizer:
         self._float = network
         self._images = images
         self._sensitivities = sensitivities
-        means = [felt.mean() for felt in sensitivities.values()]
-        self._least_felt = _LEAST_LAYER * float(np.mean(means)) or 1.0
+        means = [each.mean() for each in sensitivities.values()]
+        self._least_sensitivity = _LEAST_LAYER * float(np.mean(means)) or 1.0
         self._methods = methods or Methods()
         self._seed = seed
         walk = Walk(network, images)
@@ -219,11 +219,12 @@ class Quantizer:
 
     def _unit(self, layer: Layer, decomposed: rounding.Decomposed) -> Array:
         """Return the step of each channel at which its weighted error is one unit."""
-        felt = self._sensitivities[layer.name]
-        felt = np.maximum(felt, _LEAST * felt.mean() + self._least_felt)
+        sensitivity = self._sensitivities[layer.name]
+        least = _LEAST * sensitivity.mean() + self._least_sensitivity
         small = len(decomposed.order) <= _FEW_INPUTS and self._methods.finer_small_kernels
-        unit: Array = rounding.unit_steps(decomposed) / np.sqrt(felt)
-        return unit / _FEW if small else unit
+        sensitivity = np.maximum(sensitivity, least)
+        unit: Array = rounding.unit_steps(decomposed) / np.sqrt(sensitivity)
+        return unit / _FINER if small else unit
 
     def _round_by(
         self, rows: Array, layer: Layer, weights: Array, reference: Array, steps: Array

@@ -81,16 +81,16 @@ def find(
     while bits is not None and len(tried) < _RUNS:
         tried.append(attempt(planning, judge_by, bits, progress))
         levelled = without_contradictions(tried)
-        _tell(tried, levelled, progress)
+        _report(tried, levelled, progress)
         room = None if max_bytes is None else _room(planning, max_bytes, tried[-1])
         bits = next_bits(
             {one.bits: one.drop for one in levelled},
             max_drop=max_drop,
-            found=any(_keeps(one, max_drop, max_bytes) for one in levelled),
+            found=any(_is_within_limits(one, max_drop, max_bytes) for one in levelled),
             room=room,
             least=planning.least_bits,
         )
-    kept = [one for one in levelled if _keeps(one, max_drop, max_bytes)]
+    kept = [one for one in levelled if _is_within_limits(one, max_drop, max_bytes)]
     if kept:
         best = min(kept, key=lambda one: one.bytes)
         if best.bits <= planning.least_bits:
@@ -134,7 +134,7 @@ def without_contradictions(tried: Sequence[Candidate]) -> list[Candidate]:
     ]
 
 
-def _tell(tried: Sequence[Candidate], levelled: Sequence[Candidate], progress: Progress) -> None:
+def _report(tried: Sequence[Candidate], levelled: Sequence[Candidate], progress: Progress) -> None:
     last = tried[-1]
     progress.say(
         f"Plan {len(tried)}: {_megabytes(last.bytes)} after Brotli, {last.bits:.2f} bits a "
@@ -227,7 +227,7 @@ def _room(planning: Planning, max_bytes: int, last: Candidate | None) -> float:
     return 8 * (_AIM * max_bytes - beyond) / planning.weights
 
 
-def _keeps(candidate: Candidate, max_drop: float, max_bytes: int | None) -> bool:
+def _is_within_limits(candidate: Candidate, max_drop: float, max_bytes: int | None) -> bool:
     return candidate.drop <= max_drop and (max_bytes is None or candidate.bytes <= max_bytes)
 
 

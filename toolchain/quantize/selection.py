@@ -58,21 +58,21 @@ def select(options: QuantizeSettings, most: int | None = None) -> Selection:
     if options.calibration is not None:
         photos = find(options.calibration)
         order = np.random.default_rng(options.seed).permutation(len(photos.paths)).tolist()
-        rounding, left = _some(photos, order[:most]), order[len(order[:most]) :]
+        rounding, left = _subset(photos, order[:most]), order[len(order[:most]) :]
         if len(left) >= _HELD_OUT:
-            judging = _some(photos, left[:_JUDGED])
+            judging = _subset(photos, left[:_JUDGED])
     if options.evaluation is not None:
         photos = find(options.evaluation)
         drawn = set() if rounding is None else set(rounding.paths)
         rest = [place for place, path in enumerate(photos.paths) if path not in drawn]
         # If most of them are already rounded by, the user gave the same photos twice.
         if rounding is None or len(rest) >= min(_HELD_OUT, len(photos.paths) / 2):
-            judging = _some(photos, rest).limited(_JUDGED)
+            judging = _subset(photos, rest).limited(_JUDGED)
     holds_out = judging is None and rounding is not None and len(rounding.paths) > 1
     return Selection(rounding, judging, holds_out, len(left))
 
 
-def _some(photos: Photos, places: list[int]) -> Photos:
+def _subset(photos: Photos, places: list[int]) -> Photos:
     classes = photos.classes
     return Photos(
         photos.folder,

@@ -46,10 +46,10 @@ def draw(
     """
     root = ET.fromstring(chart.render())  # noqa: S314 - it is our own
     box = _box(root) if tight else (0.0, 0.0, float(chart.config.width), float(chart.config.height))
-    for parent, child in _doomed(root):
+    for parent, child in _unwanted(root):
         parent.remove(child)
     for group in root.iter(f"{_SVG}g"):
-        _dress(group, classes, placing)
+        _mark_up(group, classes, placing)
     root.attrib.pop("id", None)
     root.set("viewBox", " ".join(f"{number:.1f}" for number in box))
     root.set("role", "img")
@@ -58,7 +58,7 @@ def draw(
     return Markup(ET.tostring(root, encoding="unicode"))  # noqa: S704 - ElementTree escapes
 
 
-def _doomed(root: ET.Element) -> Iterator[tuple[ET.Element, ET.Element]]:
+def _unwanted(root: ET.Element) -> Iterator[tuple[ET.Element, ET.Element]]:
     """Yield each element to be removed, with its parent."""
     for parent in list(root.iter()):
         for child in list(parent):
@@ -68,7 +68,7 @@ def _doomed(root: ET.Element) -> Iterator[tuple[ET.Element, ET.Element]]:
                 yield parent, child
 
 
-def _dress(group: ET.Element, classes: Sequence[str], placing: Placing) -> None:
+def _mark_up(group: ET.Element, classes: Sequence[str], placing: Placing) -> None:
     """Set the class of a series' group, or the label and the tooltip of a mark."""
     words = group.get("class", "").split()
     if words[:1] == ["series"]:

@@ -53,14 +53,16 @@ def rules(paths: Iterable[str]) -> Mapping[str, Mapping[str, str]]:
     for folder, files in folders.items():
         if folder and all(table.cache_control(file) == table.IMMUTABLE for file in files):
             # Scripts among them need the page's policy, which does no harm to other files.
-            found[f"/{folder}/*"] = _said(f"{folder}/any.js") | {"Cache-Control": table.IMMUTABLE}
+            found[f"/{folder}/*"] = _headers_of(f"{folder}/any.js") | {
+                "Cache-Control": table.IMMUTABLE
+            }
         else:
-            found |= {f"/{file}": _said(file) for file in files}
+            found |= {f"/{file}": _headers_of(file) for file in files}
     if "/index.html" in found:
         found["/"] = found["/index.html"]
     return found
 
 
-def _said(path: str) -> dict[str, str]:
+def _headers_of(path: str) -> dict[str, str]:
     # Hosts set the type themselves, and some refuse a rule for it.
     return {name: value for name, value in table.headers(path).items() if name != "Content-Type"}

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from toolchain.progress import Progress
 
 
-_OTHERWISE = "choose another folder with --out"
+_WAY_OUT = "choose another folder with --out"
 
 
 @contextmanager
@@ -45,7 +45,7 @@ def staged(out: Path, progress: Progress | None = None) -> Iterator[Path]:
             stack.enter_context(lock.beside(shown, progress))
         except OSError as error:
             raise _unwritable(shown, error) from error
-        stack.enter_context(disk.writing(shown, _OTHERWISE))
+        stack.enter_context(disk.writing(shown, _WAY_OUT))
         folder = stack.enter_context(_beside(shown, out))
         yield folder
         if not same(folder, out):
@@ -108,7 +108,7 @@ def check(out: Path) -> None:
 
 
 def _unwritable(out: Path, error: OSError) -> BadInputError:
-    return BadInputError(disk.sentence(out, error, _OTHERWISE))
+    return BadInputError(disk.sentence(out, error, _WAY_OUT))
 
 
 def same(one: Path, other: Path) -> bool:

@@ -41,7 +41,7 @@ def application(site: Path) -> Wsgi:
         mimetypes=table.CONTENT_TYPES,
         charset="utf-8",
         allow_all_origins=False,
-        add_headers_function=_say,
+        add_headers_function=_add_headers,
     )
 
     def without_hidden(environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
@@ -103,7 +103,7 @@ def beside(app: Wsgi) -> Iterator[str]:
         server.task_dispatcher.shutdown()
 
 
-def _say(headers: Any, _path: str, url: str) -> None:
+def _add_headers(headers: Any, _path: str, url: str) -> None:
     for name, value in table.headers(url.removeprefix("/") or "index.html").items():
         headers[name] = value
 
