@@ -259,7 +259,7 @@ def test_another_digest_than_expected_is_one_sentence(
     code, _, err = toolchain("pull", tiny, "--sha256", "0" * 64)
     assert code == 1
     (said,) = err.splitlines()
-    assert said.startswith(f"toolchain: {tiny} has the SHA-256 ")
+    assert said.startswith(f"toolchain: checksum mismatch: {tiny} has the SHA-256 ")
     assert "0" * 64 in said
 
 

@@ -279,9 +279,9 @@ def test_findings_of_another_site_or_model_are_refused(
     out = tmp_path / "site"
     shutil.copytree(site, out)
     before = {path: path.read_bytes() for path in out.glob("report.*")}
-    other = reports.front(bare).model_copy(update={"sha256": "0" * 64})
+    other = bare.card.provenance.model_copy(update={"sha256": "0" * 64})
     with pytest.raises(BadInputError, match=r"was built from .*, not from"):
-        report_files.keep_front(out, bare, other)
+        report_files.require_same_model(out, bare, other)
     rebuilt = bare.model_copy(update={"files": bare.files[1:]})
     with pytest.raises(ToolchainError, match="rebuilt while it was examined"):
         report_files.keep_evaluation(out, rebuilt, reports.evaluation(bare))

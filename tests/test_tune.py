@@ -328,7 +328,9 @@ def test_without_photos_it_warns_and_judges_by_generated_pictures(
     words = ("tune", model, "--points", "1", "--format", "stock")
     code, out, err = run(monkeypatch, capfd, *words)
     assert code == 0, err
-    assert "warning: no photos to judge by: drops are what the float network's scores" in err
+    assert (
+        "warning: no photos to judge by: drops are expected from the float network's scores" in err
+    )
     assert "Rounded by 64 generated pictures, judged on 256 generated pictures." in out
     assert "drops in points of expected top-1; auto decides by the upper limit" in out
     assert " stock " in out

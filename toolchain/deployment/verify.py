@@ -111,7 +111,7 @@ def verify(
             and policy are not checked.
 
     Raises:
-        BadInputError: There is no such site here or there.
+        BadInputError: There is no site at `url`, or none at `site`.
         ToolchainError: The host does not answer.
     """
     address = url if url.endswith(("/", ".html")) else f"{url}/"

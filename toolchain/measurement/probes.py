@@ -96,7 +96,7 @@ FACTS = """
   origin: performance.timeOrigin,
   stages: [...document.querySelectorAll('[data-stage][data-end-ms]')].map(({ dataset }) => [
     dataset.stage,
-    // A stage of which only the end is told is an instant.
+    // A stage without a start counts as an instant.
     Number(dataset.startMs ?? dataset.endMs),
     Number(dataset.endMs),
   ]),

@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
 
 BLIND = (
-    "no photos to judge by: drops are what the float network's scores of generated pictures "
-    "let expect, which photos may contradict; give some with --calibration or --evaluation"
+    "no photos to judge by: drops are expected from the float network's scores of generated "
+    "pictures, and may differ on photos; give some with --calibration or --evaluation"
 )
 # These six counts were chosen, not measured.
 _GENERATED = 64  # pictures to round by
@@ -167,12 +167,15 @@ def prepare(source: TfjsModel, options: QuantizeSettings, progress: Progress) ->
     known = photos = None
     held = 0
     if selection.rounding is None:
-        progress.say("No calibration photos: rounding is judged by generated pictures")
+        progress.say("No calibration photos: rounding by generated pictures")
         images = calibration.generated(converted.card.input, count=_GENERATED, seed=options.seed)
         described = f"{_GENERATED} generated pictures"
         normalised = () if source.statistics is None else batchnorm.load(source.statistics)
         known = statistics.of_inputs(network, normalised)
-        progress.say(f"BatchNorm tells what {len(known)} of {len(network.layers)} layers read")
+        progress.say(
+            f"BatchNorm's statistics cover the inputs of {len(known)} of "
+            f"{len(network.layers)} layers"
+        )
     else:
         if selection.left_out:
             progress.warn(
