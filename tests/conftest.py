@@ -11,6 +11,7 @@ import pytest
 from filelock import FileLock
 from hypothesis import HealthCheck, settings
 
+from tests import light
 from toolchain import tf as tensorflow
 from toolchain.cache.store import Store
 from toolchain.sources.request import Request
@@ -27,6 +28,18 @@ settings.register_profile(
     "repeatable", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("repeatable")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Hold the mark `light` to the truth where light tests run alone: in `make check`."""
+    if config.option.markexpr == "light":
+        light.guard()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what needs neither TensorFlow nor a browser nor a server, before `-m` selects."""
+    light.mark(items)
 
 
 @pytest.fixture(scope="session")

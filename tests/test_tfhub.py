@@ -26,7 +26,7 @@ from toolchain.sources.lockfile import Lockfile
 from toolchain.sources.retries import NetworkPolicy
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from toolchain.sources.saved_model import Fetched
 
@@ -205,22 +205,25 @@ def test_a_drip_in_the_middle_ends_the_download(mirror: Mirror, store: Store) ->
     ("archive", "cause"),
     [
         (
-            hub.pack({"readme.txt": b"holidays"}),
+            lambda: hub.pack({"readme.txt": b"holidays"}),
             r"not a whole SavedModel: saved_model\.pb is missing",
         ),
         (
-            hub.pack({"a/b": b"c"}, folders=False),
+            lambda: hub.pack({"a/b": b"c"}, folders=False),
             r"not a whole SavedModel: saved_model\.pb is missing",
         ),
-        (hub.archive()[:-9], r"what came cannot be unpacked as a \.tar\.gz: "),
-        (hub.pack({"../a": b"b"}), r"what came is not unpacked: its entry '\./\.\.' points out"),
+        (lambda: hub.archive()[:-9], r"what came cannot be unpacked as a \.tar\.gz: "),
+        (
+            lambda: hub.pack({"../a": b"b"}),
+            r"what came is not unpacked: its entry '\./\.\.' points out",
+        ),
     ],
     ids=["photos", "no folders", "cut before it was sent", "outside"],
 )
 def test_what_is_no_model_is_not_kept(
-    mirror: Mirror, store: Store, archive: bytes, cause: str
+    mirror: Mirror, store: Store, archive: Callable[[], bytes], cause: str
 ) -> None:
-    url = mirror.serve(f"/odd/{len(archive)}", Reply(archive))
+    url = mirror.serve(f"/odd/{len(archive())}", Reply(archive()))
     with pytest.raises(SourceError, match=cause):
         tfhub.fetch(url, store=store, policy=POLICY, progress=Silent())
     assert not store.has("tfhub", digest.of_bytes(url.encode()))

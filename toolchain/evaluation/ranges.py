@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.stats import binomtest
 
 from toolchain.errors import BadInputError
 from toolchain.labels import imagenet
@@ -104,6 +103,8 @@ def find(fetched: Fetched, photos: Photos, *, progress: Progress) -> Trial:
 
 def _is_clear(one: list[bool], other: list[bool]) -> bool:
     """Tell whether one way is significantly better than another, by a sign test of the pairs."""
+    from scipy.stats import binomtest
+
     won = sum(a and not b for a, b in zip(one, other, strict=True))
     lost = sum(b and not a for a, b in zip(one, other, strict=True))
     return won > lost and binomtest(won, won + lost).pvalue < _SURE
