@@ -51,7 +51,7 @@ WEB_SOURCES := $(shell find web templates -type f -not -path '*/node_modules/*' 
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help build-web serve test check test-python test-web lint lint-python lint-web format bench bench-size bench-ablation bench-load bench-serve bench-stock bench-applications bench-lighthouse lock wheel test-wheel test-minimum release web docs chromium servers clean
+.PHONY: help build-web serve test check test-python test-light test-web lint lint-python lint-web format bench bench-size bench-ablation bench-load bench-serve bench-stock bench-applications bench-lighthouse lock wheel test-wheel test-minimum release web docs chromium servers clean
 
 help: ## Print this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -68,13 +68,18 @@ test: ## Run all checks and tests, in a real Chromium too.
 	@$(MAKE) --no-print-directory --jobs=2 lint test-web web
 	@$(MAKE) --no-print-directory test-python
 
-check: lint test-web ## Run in a minute what needs no TensorFlow, browser or server.
+check: ## Run in a minute what needs no TensorFlow, browser or server.
+	@$(MAKE) --no-print-directory --jobs=2 test-light test-web lint
 
 test-python: .make/venv web/dist/runtime.json chromium servers
 	$(BIN)/pytest -n 2 --dist loadgroup
 
+# What tests/light.py marks; it takes one core, and the other checks take the other one.
+test-light: .make/venv web/dist/runtime.json
+	$(BIN)/pytest -q -m light
+
 test-web: .make/node
-	cd web && npm run --silent test
+	cd web && npm run --silent coverage
 
 lint: lint-python lint-web ## Check format, style, types and imports.
 

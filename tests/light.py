@@ -1,10 +1,10 @@
 """Marks the tests of `make check`: those that need no TensorFlow, browser, server or command.
 
-No test says by hand that it is light. The code that a test and its fixtures can reach is searched
-for what is heavy: its names are looked up in the tests and in the package, function by function.
-A name may be one that is never used, so a light test may be taken for a heavy one. What the search
-cannot see, a guard notices: in a run of the light tests alone, a heavy import, a listening socket
-or a start of the command fails the test that did it. Such a test asks for the fixture `heavy`.
+No test is marked by hand. The search starts at a test and its fixtures and follows the names that
+their code holds, function by function, through the tests and the package. A name may belong to
+code that this test never runs, so some light tests are not marked. What the search misses, a guard
+reports: where the light tests run alone, a heavy import, a bound socket or a start of the command
+fails the test. Add the name that leads there to the sets below.
 """
 
 from __future__ import annotations
@@ -42,17 +42,17 @@ NAMES = {
     "listen",
     "sync_playwright",
 }
-"""Names of what listens for connections or starts a browser."""
+"""Names of whatever listens for connections or starts a browser."""
 MODULES = {"tests.command_line", "tests.web_servers", "toolchain.smoke_test.node"}
-"""Modules of ours that run other programs for seconds: the command, servers, Node."""
+"""Our modules that run other programs for seconds: the command, servers, Node."""
 PROGRAMS = {"caddy", "nginx", "run-driver", "serve", "sshd", "toolchain"}
-"""Words of commands that the guard knows; Playwright's own one is called run-driver."""
+"""Words that the guard looks for in commands; `run-driver` starts Playwright."""
 OURS = ("tests", "toolchain")
 
 
 def mark(items: Iterable[pytest.Item]) -> None:
     """Mark each test that reaches nothing heavy as `light`."""
-    search = _Search()
+    search = Search()
     for item in items:
         if isinstance(item, pytest.Function) and not search.is_heavy(list(_roots(item))):
             item.add_marker(pytest.mark.light)
@@ -67,7 +67,7 @@ def _roots(item: pytest.Function) -> Iterator[Any]:
     yield from callspec.params.values() if callspec else ()
 
 
-class _Search:
+class Search:
     """Walks from functions to what they name, and remembers where it has been."""
 
     def __init__(self) -> None:
@@ -192,7 +192,7 @@ def _parts(value: Any) -> Iterable[Any]:
 
 def guard() -> None:
     """Fail whatever test of this process does something heavy from now on."""
-    # Failed is no Exception: no code that is tried out catches it.
+    # pytest's Failed is a BaseException, so the code under test does not catch it.
     sys.addaudithook(_refuse)
 
 
@@ -205,7 +205,7 @@ def _refuse(event: str, args: tuple[Any, ...]) -> None:
         what = f"starts {found.pop()}"
     else:
         return
-    pytest.fail(f"a test that is marked light {what}: let it ask for the fixture `heavy`")
+    pytest.fail(f"a test that is marked light {what}, which tests/light.py did not find")
 
 
 def _words(command: Any) -> set[str]:

@@ -153,7 +153,7 @@ def test_faults_that_pass_are_tried_again(mirror: Mirror, store: Store) -> None:
         pytest.param(Reply(status=404), "no such model .404 Not Found", id="404"),
         pytest.param(hub.html(), "web page", id="html"),
         pytest.param(Reply(b""), "empty file", id="empty"),
-        pytest.param(Reply(b'{"error": "no"}'), "no archive", id="json"),
+        pytest.param(Reply(b'{"error": "no"}'), "not an archive", id="json"),
     ],
 )
 def test_faults_that_stay_end_at_once(
