@@ -170,7 +170,7 @@ REFUSED: dict[str, tuple[Callable[[Any], classifiers.Made], Declared, str]] = {
     "values that nothing tells": (
         lambda library: classifiers.Made(classifiers.model(library)),
         Declared(labels=names(5)),
-        r"nothing says which pixel values mine\.keras was trained on; .*--value-range=0,1",
+        r"nothing tells which pixel values mine\.keras was trained on; .*--value-range=0,1",
     ),
     "fewer labels than outputs": (
         classifiers.rescaled,
@@ -185,7 +185,7 @@ REFUSED: dict[str, tuple[Callable[[Any], classifiers.Made], Declared, str]] = {
     "several labels of a softmax": (
         classifiers.ending_in_softmax,
         Declared(labels=names(5), task="multi-label"),
-        r"ends with a softmax, by which its labels exclude each other",
+        r"ends with a softmax, so its labels exclude each other",
     ),
 }
 

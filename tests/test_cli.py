@@ -183,12 +183,12 @@ def progress_and_sentence(code: int, err: str) -> str:
             lambda path: tiny_models.saved_model(path, dtype="uint8"),
             "takes bytes, 0…255, and scales them itself; leave out --value-range",
         ),
-        (tiny_models.with_a_map_for_output, "rank 4; a classifier gives [n, classes]"),
+        (tiny_models.with_a_map_for_output, "rank 4; a classifier returns [n, classes]"),
         (tiny_models.with_an_operation_tfjs_lacks, "TF.js lacks: Svd"),
         (lambda path: tiny_models.saved_model(path, 4), "4 classes but there are 5 labels after"),
         (
             lambda path: tiny_models.saved_model(path, shape=(None, None, None, 3)),
-            "any height; say which to use with --input-size",
+            "any height; choose one with --input-size",
         ),
     ],
     ids=[

@@ -97,7 +97,7 @@ def assert_is_the_users(error: BadInputError, name: str, said: str, store: Store
     sentence = str(error)
     assert sentence.startswith(f"{name} cannot be run: TensorFlow says ")
     assert said in sentence
-    assert "mend the model and save it again" in sentence
+    assert "fix the model and save it again" in sentence
     assert error.exit_code == 2
     assert "\n" not in sentence
     assert str(store.root) not in sentence

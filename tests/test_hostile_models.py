@@ -132,7 +132,7 @@ def test_what_both_libraries_export_reaches_nowhere(tmp_path: Path, library: str
 @pytest.mark.parametrize(
     ("shape", "said"),
     [
-        ((None, 100_000, 100_000, 3), "height 100000, and this tool feeds 1 to 4096"),
+        ((None, 100_000, 100_000, 3), "height 100000, but this tool supports 1 to 4096"),
         ((1, 0, 0, 3), "height 0"),
     ],
 )

@@ -101,7 +101,7 @@ def test_a_build_takes_what_labelled_photos_show_and_says_that_it_is_a_guess(
     assert card.input.value_range == (-1.0, 1.0)
     assert card.range_source == "guessed"
     (sentence,) = made.converted.assumptions
-    assert "are a guess: fed as -1…1, since of 24 labelled photos it names 24 rightly" in sentence
+    assert "are a guess: -1…1, because with them 24 of 24 labelled photos get the right" in sentence
     assert convert(model, tmp_path / "photos", store).reused
 
 

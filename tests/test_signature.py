@@ -49,10 +49,13 @@ def test_a_classifier_is_understood(tiny: Path) -> None:
         (tiny_models.without_signature, r"no signature to call; save the model with one"),
         (
             lambda folder: tiny_models.saved_model(folder, signatures=("embed", "classify")),
-            r"has the signatures classify, embed and none is serving_default; save the one",
+            r"has the signatures classify, embed but none is named serving_default; save the one",
         ),
         (tiny_models.with_two_inputs, r"takes 2 inputs \(image, mask\); .* takes one, the photo"),
-        (tiny_models.with_two_outputs, r"gives 2 outputs \(features, scores\); .* one, the scores"),
+        (
+            tiny_models.with_two_outputs,
+            r"returns 2 outputs \(features, scores\); .* one, the scores",
+        ),
         (
             lambda folder: tiny_models.of_input_shape(folder, (None, 32, 32)),
             r"takes image of rank 3; an image batch has rank 4: \[n, height, width, 3\]",
@@ -75,19 +78,19 @@ def test_a_classifier_is_understood(tiny: Path) -> None:
         ),
         (
             lambda folder: tiny_models.saved_model(folder, dtype="int16"),
-            r"takes int16 in image; only images of floats or of bytes \(uint8\) can be fed",
+            r"takes int16 in image; only images of floats or of bytes \(uint8\) are supported",
         ),
         (
             lambda folder: tiny_models.of_input_shape(folder, (8, 32, 32, 3)),
-            r"takes batches of exactly 8; the page gives one photo at a time",
+            r"takes batches of exactly 8; the page passes one photo at a time",
         ),
         (
             tiny_models.with_a_map_for_output,
-            r"gives mask of rank 4; a classifier gives \[n, classes\]",
+            r"returns mask of rank 4; a classifier returns \[n, classes\]",
         ),
         (
             tiny_models.with_indices_for_output,
-            r"gives int32 in best; a classifier gives scores, as floats",
+            r"returns int32 in best; a classifier returns scores, as floats",
         ),
     ],
     ids=[
@@ -165,7 +168,7 @@ def test_a_size_that_the_graph_cannot_take_is_refused_in_a_sentence(folder: Path
     [
         (Declared(height=64), "images of height 32, not 64; leave --input-size out"),
         (Declared(width=64), "images of width 32, not 64; leave --input-size out"),
-        (Declared(), "5 classes and nothing says what they are; .* --labels FILE"),
+        (Declared(), "5 classes, and nothing tells what they are; .* --labels FILE"),
         (
             Declared(labels=tiny_models.names(3)),
             "gives 5 classes but there are 3 labels; give one label for each class with --labels",

@@ -35,16 +35,19 @@ if TYPE_CHECKING:
         ("mobilenet-v2-100-225", "did you mean mobilenet-v2-100-224 or "),
         ("EfficientNet_Lite0", "did you mean efficientnet-lite0?"),
         ("efficientnetlite", "did you mean efficientnet-lite0?"),
-        ("resnet50", "bring this one as a file: `keras.applications.ResNet50().save('resnet50.ker"),
+        (
+            "resnet50",
+            "save this model to a file: `keras.applications.ResNet50().save('resnet50.ker",
+        ),
         ("ResNet-50", "`keras.applications.ResNet50().save('resnet50.keras')` in Python, then"),
         ("EfficientNetB0", "`keras.applications.EfficientNetB0().save('efficientnetb0.keras')`"),
         ("keras.applications.Xception", "`keras.applications.Xception().save('xception.keras')`"),
         (
             "yolov8n",
-            "`toolchain models` lists what has a name here; any other is given by the path",
+            "`toolchain models` lists the known names; for any other model, give the path",
         ),
-        ("m", "`toolchain models` lists what has a name here"),
-        ("é" * 300, "`toolchain models` lists what has a name here"),
+        ("m", "`toolchain models` lists the known names"),
+        ("é" * 300, "`toolchain models` lists the known names"),
     ],
 )
 def test_a_word_that_is_no_name_gets_the_near_ones_or_the_way_to_bring_a_model(

@@ -322,7 +322,7 @@ def test_one_model_has_one_handle(written: str, meant: str) -> None:
     ],
 )
 def test_what_is_no_handle_is_refused(handle: str) -> None:
-    with pytest.raises(BadInputError, match="no TF Hub handle"):
+    with pytest.raises(BadInputError, match="not a TF Hub handle"):
         tfhub.canonical(handle)
 
 
@@ -335,5 +335,5 @@ def test_a_password_in_a_handle_is_refused_and_not_repeated() -> None:
 def test_a_mirror_stands_for_tf_hub_alone(store: Store) -> None:
     assert tfhub.origin_of(HANDLE, "http://127.0.0.1:8000/hub") == "http://127.0.0.1:8000"
     assert tfhub.origin_of("https://h.example/m", "http://127.0.0.1:8000") == "https://h.example"
-    with pytest.raises(BadInputError, match="no base URL"):
+    with pytest.raises(BadInputError, match="not a base URL"):
         tfhub.fetch(HANDLE, store=store, policy=POLICY, progress=Silent(), mirror="mirror")

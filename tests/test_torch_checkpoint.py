@@ -258,7 +258,7 @@ WHOLE = tensor(Storage("0", NUMBERS), 0, (24,), (1,))
         (holding(WHOLE, keys=["0", "0"]), "no state dict with its storages"),
         (holding(WHOLE, keys=5), "no readable"),
         (holding(state=[WHOLE], storages=[Storage("0", NUMBERS)]), "no state dict"),
-        (holding(state={"a": 1.0}, storages=[]), "something that is no tensor"),
+        (holding(state={"a": 1.0}, storages=[]), "something that is not a tensor"),
         (holding(state={"a": tensor("0", 0, (), ())}, storages=[]), "no readable"),
         (holding(WHOLE, magic=1), "does not begin as a legacy checkpoint"),
         (holding(WHOLE, protocol=1002), "does not begin as a legacy checkpoint"),
@@ -269,7 +269,7 @@ WHOLE = tensor(Storage("0", NUMBERS), 0, (24,), (1,))
 def test_what_makes_no_sense_is_refused(path: Path, checkpoint: Checkpoint, fault: str) -> None:
     with pytest.raises(BadInputError, match=fault) as raised:
         torch_checkpoint.read(checkpoint.write(path))
-    assert str(raised.value).startswith("model.pth is no readable PyTorch checkpoint: ")
+    assert str(raised.value).startswith("model.pth is not a readable PyTorch checkpoint: ")
     assert "\n" not in str(raised.value)
 
 

@@ -91,8 +91,8 @@ def find(fetched: Fetched, photos: Photos, *, progress: Progress) -> Trial:
     return Trial(
         best=ways[first].model_copy(
             update={
-                "reason": f"of {len(hits[0])} labelled photos it names {counts[first]} rightly so, "
-                f"and {counts[second]} in the next best way"
+                "reason": f"with them {counts[first]} of {len(hits[0])} labelled photos get the "
+                f"right label, and {counts[second]} with the next best ones"
             }
         ),
         right=counts[first],

@@ -1,1 +1,1 @@
-"""What a SavedModel's graph is: how it is called, fed, and what it consists of."""
+"""Reads a SavedModel's graph: how to call it, what input it takes, and what it consists of."""

@@ -1,10 +1,10 @@
-"""Reads what BatchNorm knows of a network's activations, before the converter folds it away.
+"""Reads activation statistics from BatchNorm layers, before the converter folds them away.
 
-A BatchNorm layer holds the mean and the variance that its input had in training, so behind
-it a channel has the mean beta and the standard deviation |gamma|. These are the only trace of
-the training photos in a model, and what compression without photos stands on (Nagel et al.
-2019, arXiv:1906.04721, § 4.2). Two forms are read: the operation `FusedBatchNormV3`, and
-the products and sums that Keras 3 exports.
+A BatchNorm layer holds the mean and variance that its input had in training. So each channel of
+its output has the mean beta and the standard deviation |gamma|. These are the only traces of the
+training photos in a model, and quantisation without photos is based on them (Nagel et al. 2019,
+arXiv:1906.04721, § 4.2). Two forms are read: the operation `FusedBatchNormV3`, and the products
+and sums that Keras 3 exports.
 """
 
 from __future__ import annotations
@@ -32,24 +32,24 @@ _SUMS = frozenset({"Add", "AddV2"})
 
 @dataclass(frozen=True)
 class Normalised:
-    """One layer with a BatchNorm behind it.
+    """A layer that is followed by a BatchNorm.
 
-    The converter renames the layers, so what identifies one is its kernel: its shape and,
+    The converter renames layers, so a layer is identified by its kernel: the kernel's shape and,
     for each output channel, the norm of its weights after folding.
     """
 
     shape: tuple[int, ...]
-    """Of the kernel."""
+    """Shape of the kernel."""
     norms: Array
-    """float32 `[channels]`."""
+    """Norms of each output channel's weights after folding, float32 `[channels]`."""
     means: Array
-    """Of the output behind BatchNorm, float32 `[channels]`."""
+    """Means of BatchNorm's output, float32 `[channels]`."""
     deviations: Array
-    """Likewise, float32 `[channels]`."""
+    """Standard deviations of BatchNorm's output, float32 `[channels]`."""
 
 
 def read(frozen: Frozen) -> tuple[Normalised, ...]:
-    """Return the layers that have a BatchNorm right behind them.
+    """Return the layers that are directly followed by a BatchNorm.
 
     Args:
         frozen: The signature's graph.
@@ -58,13 +58,13 @@ def read(frozen: Frozen) -> tuple[Normalised, ...]:
 
 
 def save(layers: Sequence[Normalised], path: Path) -> None:
-    """Write them as an `.npz` file."""
+    """Write layers as an `.npz` file."""
     arrays = {
         f"{place}/{field}": np.asarray(getattr(layer, field))
         for place, layer in enumerate(layers)
         for field in ("shape", "norms", "means", "deviations")
     }
-    # Made in memory: what numpy has begun on a full disk it complains of once more at its end.
+    # In memory first: on a full disk, NumPy would raise a second error when it closes its file.
     buffer = io.BytesIO()
     np.savez(buffer, **arrays)
     path.write_bytes(buffer.getvalue())
@@ -89,7 +89,7 @@ def norms(kernel: Array, channels: int) -> Array:
 
 
 class _Graph:
-    """A frozen graph, looked at past the nodes that only hand a tensor on."""
+    """A frozen graph, without the nodes that only pass a tensor on."""
 
     def __init__(self, definition: Any) -> None:
         self._nodes = {node.name: node for node in definition.node}
@@ -108,7 +108,7 @@ class _Graph:
             if kernel is None or found is None:
                 continue
             gamma, beta, variance, epsilon = found
-            # Only a BatchNorm with one entry a channel of the layer is one to fold.
+            # Only a BatchNorm with one entry for each channel of the layer can be folded.
             if not beta.size == gamma.size == variance.size:
                 continue
             channels = beta.size

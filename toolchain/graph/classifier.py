@@ -1,4 +1,4 @@
-"""A SavedModel as a classifier of photos: its graph as it is to be converted, and its card."""
+"""Reads a SavedModel as a classifier of photos: the graph to convert, and the model's card."""
 
 from __future__ import annotations
 
@@ -25,39 +25,40 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
-_PROBES = 2  # pictures, in each plausible range of values
-_UNSTABLE = 1e-4  # of scores from call to call; sums in another order differ by less
+_PROBES = 2  # pictures for each plausible range
+# Scores may differ by so much from call to call; another order of sums makes a smaller difference.
+_UNSTABLE = 1e-4
 
 
 @dataclass(frozen=True)
 class Classifier:
-    """What is known of a model once its graph was read and run."""
+    """What is known about a model after its graph was read and run."""
 
     card: ModelCard
     assumptions: tuple[str, ...]
-    """What nobody declared and the card had to assume, for the user to read."""
+    """Sentences for the user: what was not declared and had to be assumed."""
     signature: Signature
     loaded: Any
-    """TensorFlow's loaded object; kept while its functions are used."""
+    """TensorFlow's loaded object; its functions work only while it exists."""
     source: Frozen
-    """The graph as the source has it, without variables."""
+    """The source's graph, without variables."""
     converted: Frozen
     """The graph to convert: without a trailing activation, and with an output for each label."""
     ending: Ending
 
 
 def read(fetched: Fetched, *, ask: bool = True) -> Classifier:
-    """Load a model, and find how it is fed and how its outputs are read.
+    """Load a model, and find out what input it takes and how to read its outputs.
 
     Args:
-        fetched: A SavedModel that was looked at (`sources/operations.py`), and what was
-            declared of it.
-        ask: Whether a model of unknown pixel values is refused.
+        fetched: A SavedModel that passed the check of `sources/operations.py`, and what was
+            declared about it.
+        ask: Whether to refuse a model of unknown range.
 
     Raises:
-        BadInputError: It is no image classifier, contradicts what was declared, or changes
-            its answer from call to call.
-        UnknownRangeError: Nothing says which pixel values it was trained on.
+        BadInputError: It is not an image classifier, contradicts what was declared, or gives
+            different answers to the same photo.
+        UnknownRangeError: Nothing tells which pixel values it was trained on.
     """
     declared, name = fetched.declared, fetched.source
     found, loaded = signature.read(fetched.path, name)
@@ -112,14 +113,14 @@ def read(fetched: Fetched, *, ask: bool = True) -> Classifier:
 
 
 def source_scores(classifier: Classifier, images: Array) -> Array:
-    """Return what the source model itself says of images, by its own signature.
+    """Return the source model's scores for images, from its own signature.
 
     Args:
-        classifier: Which model.
-        images: float32 `[n, height, width, 3]`, as it is fed.
+        classifier: The model.
+        images: Input tensors, float32 `[n, height, width, 3]`.
 
     Returns:
-        float64 `[n, classes]`, scores in 0…1 with those before the first label.
+        Scores in 0…1, float64 `[n, classes]`, including those before the first label.
     """
     name = classifier.card.provenance.source
     outputs = _source_outputs(classifier.loaded, classifier.signature, images, name)
@@ -127,11 +128,11 @@ def source_scores(classifier: Classifier, images: Array) -> Array:
 
 
 def read_outputs(outputs: Array, ending: Ending) -> Array:
-    """Return the scores that a source's outputs stand for, float64 `[n, classes]`.
+    """Return the scores for a source model's outputs, float64 `[n, classes]`.
 
     Args:
-        outputs: Float `[n, classes]`, or `[n, 1]` of a binary model.
-        ending: How they are read.
+        outputs: Float `[n, classes]`, or `[n, 1]` for a binary model.
+        ending: How to read them.
     """
     if ending.is_binary:
         return scores_of(endings.of_two(outputs, ending.source), ending.source)
@@ -144,7 +145,7 @@ def call(loaded: Any, found: Signature, images: Array) -> Array:
     Args:
         loaded: TensorFlow's loaded object.
         found: Its signature.
-        images: float32 `[n, height, width, 3]`; rounded where bytes are wanted.
+        images: float32 `[n, height, width, 3]`; rounded if the model takes bytes.
     """
     tf = tensorflow.load()
     fed = tf.constant(np.rint(images).clip(0, 255) if found.dtype == "uint8" else images)
@@ -154,10 +155,10 @@ def call(loaded: Any, found: Signature, images: Array) -> Array:
 
 
 def _expect_to_fit(whole: Frozen, height: int, width: int, name: str) -> None:
-    """See that every operation takes pictures of this size.
+    """Check that every operation can handle images of this size.
 
     Raises:
-        BadInputError: One does not.
+        BadInputError: One cannot.
     """
     try:
         function_of(whole.graph_def, whole.input, whole.output)
@@ -169,7 +170,7 @@ def _expect_to_fit(whole: Frozen, height: int, width: int, name: str) -> None:
 
 
 def _guesses(fetched: Fetched, found: Signature) -> tuple[PixelRange | None, PixelRange | None]:
-    """Return what photos have shown, and what the model's source lets expect."""
+    """Return the guesses of the range: by labelled photos, and by the model's source."""
     return fetched.range_found, fetched.range_guess or _by_names(found)
 
 
@@ -178,7 +179,7 @@ def _by_names(found: Signature) -> PixelRange | None:
         return PixelRange(
             value_range=(0.0, 1.0),
             source="guessed",
-            reason="its signature is named as TF Hub's image models are, which take 0…1",
+            reason="its signature has the names of TF Hub's image models, which take 0…1",
         )
     return None
 
@@ -191,10 +192,11 @@ def _probe(height: int, width: int) -> Array:
 
 
 def _source_outputs(loaded: Any, found: Signature, images: Array, name: str) -> Array:
-    """Return the outputs for each image by itself, float32 `[n, classes]`.
+    """Return the outputs, running the model on one image at a time, float32 `[n, classes]`.
 
     Raises:
-        BadInputError: The model fails, gives no row of scores, or changes its answer.
+        BadInputError: The model fails, does not return a row of scores, or gives different
+            answers to the same image.
     """
     with faults.of_model(name):
         rows = [call(loaded, found, image[None]) for image in images]
@@ -202,13 +204,13 @@ def _source_outputs(loaded: Any, found: Signature, images: Array, name: str) -> 
     outputs = np.concatenate(rows)
     if outputs.ndim != len("nc") or 0 in outputs.shape:
         raise BadInputError(
-            f"{name} gives outputs of shape {list(rows[0].shape)} for one photo; a classifier "
-            "gives [1, classes]"
+            f"{name} returns outputs of shape {list(rows[0].shape)} for one photo; a classifier "
+            "returns [1, classes]"
         )
     if np.abs(outputs[:1] - again).max() > _UNSTABLE * max(1.0, float(np.abs(again).max())):
         raise BadInputError(
-            f"{name} gives the same photo other scores from call to call: it was exported in "
-            "training mode; export it with training=False, or build from the Keras file itself"
+            f"{name} returns different scores for the same photo: it was exported in training "
+            "mode; export it with training=False, or build from the Keras file itself"
         )
     return outputs
 
@@ -217,23 +219,23 @@ def _range_sentence(pixels: PixelRange) -> str | None:
     if pixels.source != "guessed":
         return None
     low, high = pixels.value_range
-    more = " less a mean" if any(pixels.mean) else ""
+    more = " minus a mean" if any(pixels.mean) else ""
     order = " as BGR" if pixels.channels == "bgr" else ""
     return (
-        f"the pixel values are a guess: fed as {low:g}…{high:g}{more}{order}, since "
-        f"{pixels.reason}; --value-range, --mean, --std and --channels say otherwise"
+        f"the pixel values are a guess: {low:g}…{high:g}{more}{order}, because "
+        f"{pixels.reason}; override it with --value-range, --mean, --std and --channels"
     )
 
 
 def _task_sentence(ending: Ending, card: ModelCard, declared: Declared) -> str | None:
     if ending.is_binary:
         return (
-            f"it gives one number for two labels, taken as the score of the second, "
-            f"{card.labels[1]}; turn the labels round if it is that of {card.labels[0]}"
+            f"its one output is taken as the score of the second label, {card.labels[1]}; "
+            f"swap the labels if it is the score of {card.labels[0]}"
         )
     if ending.task == "multi-label" and declared.task is None:
         return (
-            "its scores do not exclude each other, so every label over "
+            "its labels do not exclude each other, so every label over "
             f"{card.threshold:.0%} is shown; --task single-label shows the best ones instead"
         )
     return None

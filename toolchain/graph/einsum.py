@@ -1,7 +1,7 @@
-"""Rewrites `Einsum`, which TF.js' WebAssembly backend lacks, as products of matrices.
+"""Rewrites `Einsum`, which TF.js' WebAssembly backend lacks, as matrix products.
 
-Attention layers of Keras are written with it. A product of two tensors sums over the labels that
-both have and the result has not; the rest is put in order by transposes and reshapes:
+Keras' attention layers use it. A product of two tensors sums over the letters that both have and
+the result lacks. Transposes and reshapes bring the axes into the order that a matrix product needs:
 `[batch…, left…, summed…] · [batch…, summed…, right…] → [batch…, left…, right…]`.
 """
 
@@ -18,7 +18,7 @@ from toolchain.graph.running import OPEN, shapes_of
 
 @dataclass(frozen=True)
 class _Product:
-    """The labels of a product, each a letter, by what becomes of them."""
+    """The letters of an equation: those of both inputs and of the result."""
 
     left: str
     right: str
@@ -42,10 +42,10 @@ class _Product:
 
 
 def rewrite(graph_def: Any) -> None:
-    """Replace every `Einsum` of two tensors in a graph by products of matrices, in place.
+    """Replace every `Einsum` of two tensors in a graph with matrix products, in place.
 
-    One that repeats a label, sums over a label of one tensor alone, or has more than one side of
-    unknown size is left as it is; the build finds out whether that can run.
+    It is left as it is if it repeats a letter, sums over a letter of only one tensor, or has more
+    than one axis of unknown size. The build checks later whether it can run.
     """
     found = [node for node in graph_def.node if node.op == "Einsum"]
     if not found:
@@ -110,7 +110,7 @@ def _size(labels: str, size: dict[str, int]) -> int:
 
 
 class _Writer:
-    """Adds nodes below the name of the one that is replaced."""
+    """Adds nodes whose names begin with the name of the replaced node."""
 
     def __init__(self, graph_def: Any, node: Any) -> None:
         self._graph_def = graph_def
@@ -140,7 +140,7 @@ class _Writer:
         return name
 
     def ordered(self, tensor: str, labels: str, wanted: str, shape: list[int]) -> str:
-        """Bring a tensor's sides into another order, and then into another shape."""
+        """Transpose a tensor from the order `labels` to `wanted`, then reshape it."""
         if labels != wanted:
             order = self.constant("order", [labels.index(each) for each in wanted])
             tensor = self.add("turned", "Transpose", tensor, order)

@@ -1,8 +1,8 @@
-"""How a classifier's outputs become scores, found by its last operations and by running it.
+"""Finds out how a classifier's outputs become scores, from its last operations and by running it.
 
-A trailing Softmax or Sigmoid is cut off: what is compressed and measured is the network before
-it, and the page applies it. One output that stands for two labels becomes two, so that the rest
-of the tool knows only rows of scores.
+A trailing Softmax or Sigmoid is cut off: the network before it is quantised and measured, and the
+page applies the activation. One output for two labels becomes two outputs, so that the rest of
+the tool sees only rows of scores.
 """
 
 from __future__ import annotations
@@ -25,48 +25,48 @@ if TYPE_CHECKING:
 
 _PASSING = frozenset({"Identity", "Reshape", "Squeeze", "StopGradient", "EnsureShape", "Snapshot"})
 _WEIGHTED = frozenset({"Conv2D", "DepthwiseConv2dNative", "MatMul", "BatchMatMulV2", "Einsum"})
-# Of a sum of float32 scores: ten thousand of them are off by less.
+# Tolerance for a sum of float32 scores; the rounding error of ten thousand scores is smaller.
 _SUMS_TO_ONE = 1e-3
-# A cut network's scores may differ by the rounding of one softmax.
+# Tolerance for scores of the network without its activation: the rounding of one softmax.
 _SAME = 1e-5
 
 
 @dataclass(frozen=True)
 class Ending:
-    """How outputs are read: the source model's own, and those of the network as it is converted."""
+    """How to read outputs: those of the source model, and those of the network to convert."""
 
     source: Activation
-    """Of the outputs as the source model gives them."""
+    """The activation to apply to the source model's outputs."""
     converted: Activation
-    """Of the outputs once a trailing activation is cut off."""
+    """The activation to apply after a trailing activation has been cut off."""
     task: Task
     is_binary: bool = False
-    """The source gives one number for two labels: that of the second."""
+    """Whether the source returns one number for two labels, the score of the second."""
 
 
 def settle(
     frozen: Frozen, declared: Declared, classes: int, probe: Array, name: str
 ) -> tuple[Frozen, Ending]:
-    """Cut off a trailing activation, and find how outputs are read.
+    """Cut off a trailing activation, and find out how to read the outputs.
 
     Args:
-        frozen: The graph as the source has it.
-        declared: What is said of the task and the labels.
-        classes: How many outputs the source has.
-        probe: Inputs to try it on, float32 `[n, height, width, 3]`, of several ranges of values.
-        name: What to call the model in messages.
+        frozen: The source's graph.
+        declared: What was declared about the task and the labels.
+        classes: Number of the source's outputs.
+        probe: Inputs to run it on, float32 `[n, height, width, 3]`, in several ranges.
+        name: How messages name the model.
 
     Returns:
-        The graph to convert, which may have another output, and the ending.
+        The graph to convert, which may have another output node, and the ending.
 
     Raises:
-        BadInputError: What was declared contradicts the graph, or an output is no number.
+        BadInputError: What was declared contradicts the graph, or an output is not a number.
     """
     raw = answers(frozen, probe)
     if not np.isfinite(raw).all():
         raise BadInputError(
-            f"{name} gives outputs that are not numbers for ordinary pictures; train or export it "
-            "anew"
+            f"{name} returns outputs that are not numbers for ordinary pictures; train or export "
+            "it again"
         )
     found, place = _trailing(frozen)
     cut = _without(frozen, place) if place else frozen
@@ -82,14 +82,14 @@ def settle(
 
 
 def answers(frozen: Frozen, pictures: Array) -> Array:
-    """Return a graph's outputs, one picture at a time as the page runs it, float32 `[n, …]`."""
+    """Run a graph on one picture at a time, as the page does; return float32 `[n, …]`."""
     run = function_of(frozen.graph_def, frozen.input, frozen.output)
     found: Array = np.concatenate([run(picture[None]) for picture in pictures])
     return found
 
 
 def of_two(outputs: Array, activation: Activation) -> Array:
-    """Return a binary model's outputs `[n, 1]` as those of two labels, float64 `[n, 2]`."""
+    """Return a binary model's outputs `[n, 1]` as outputs for two labels, float64 `[n, 2]`."""
     wide = np.asarray(outputs, np.float64)
     first = 1 - wide if activation == "none" else np.zeros_like(wide)
     return np.concatenate([first, wide], axis=1)
@@ -109,7 +109,7 @@ def _trailing(frozen: Frozen) -> tuple[Activation, str | None]:
 
 
 def _without(frozen: Frozen, place: str) -> Frozen:
-    """Return a graph in which all that reads a node reads the node's input instead."""
+    """Return a graph without a node: its readers read the node's input instead."""
     tf = tensorflow.load()
     graph_def = type(frozen.graph_def)()
     graph_def.CopyFrom(frozen.graph_def)
@@ -121,7 +121,7 @@ def _without(frozen: Frozen, place: str) -> Frozen:
                 reader.input[index] = before
     output = frozen.output
     if output == place:
-        # A node of its own, for the input may be another output than a node's first.
+        # A new node, because the input may not be the first output of its node.
         output = "toolchain/logits"
         last = graph_def.node.add(name=output, op="Identity", input=[before])
         last.attr["T"].CopyFrom(node.attr["T"])
@@ -137,10 +137,10 @@ def _gives(cut: Frozen, activation: Activation, probe: Array, raw: Array) -> boo
 
 
 def _are_scores(frozen: Frozen, raw: Array) -> bool:
-    """Tell whether outputs are scores, though no activation is the graph's last operation.
+    """Tell whether outputs are scores although the graph does not end with an activation.
 
-    Rows that sum to one are, and so is what lies in 0…1 behind a softmax or sigmoid with no
-    weights after it: an average of two heads, or a clipped softmax.
+    They are if each row sums to one. They are too if they lie in 0…1 and come after a softmax or
+    sigmoid without weights in between: an average of two heads, or a clipped softmax.
     """
     if raw.min() < -_SUMS_TO_ONE or raw.max() > 1 + _SUMS_TO_ONE:
         return False
@@ -180,7 +180,7 @@ def _by_task(
     )
     if wanted == "multi-label" and exclusive:
         raise BadInputError(
-            f"{name} ends with a softmax, by which its labels exclude each other; leave out "
+            f"{name} ends with a softmax, so its labels exclude each other; leave out "
             "--task multi-label, or export it without the softmax"
         )
     if wanted == "multi-label" and found == "softmax":
@@ -191,9 +191,9 @@ def _by_task(
 
 
 def _as_two(cut: Frozen, ending: Ending) -> Frozen:
-    """Return a graph that gives two labels' outputs for its one number.
+    """Return a graph with outputs for two labels in place of its one output.
 
-    A zero beside the logit of the second label: the softmax of both is the sigmoid of one.
+    A logit gets a zero beside it: the softmax of both is the sigmoid of the logit.
     """
     tf = tensorflow.load()
     single = tf.float32.as_datatype_enum

@@ -1,4 +1,4 @@
-"""Counts what a classifier is made of: parameters, multiply-adds, operations, bytes."""
+"""Counts a classifier's parameters, multiply-adds, operations and bytes."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ if TYPE_CHECKING:
     from toolchain.records.card import InputSpec
 
 
-_MAX_NUMBERS = 1 << 29  # that one operation may give: two gigabytes
+_MAX_NUMBERS = 1 << 29  # in the output of one operation: two gigabytes; chosen, not measured
 
 
 def measure(path: Path, frozen: Frozen, spec: InputSpec, name: str) -> GraphFacts:
-    """Count what a SavedModel's graph has.
+    """Count the parts of a SavedModel's graph.
 
     Args:
         path: The SavedModel's folder.
         frozen: The signature's graph.
-        spec: Gives the image size where the graph leaves it open.
-        name: What to call the model in messages.
+        spec: The input, for the image size.
+        name: How messages name the model.
 
     Raises:
         BadInputError: The graph cannot take images of that size.
     """
     tf = tensorflow.load()
-    # Import once more with one image of the final size: shapes become static.
+    # Import again with one image of the final size, so that all shapes are known.
     graph = tf.Graph()
     with graph.as_default():
         image = tf.compat.v1.placeholder(tf.float32, (1, spec.height, spec.width, 3))
@@ -63,10 +63,10 @@ def measure(path: Path, frozen: Frozen, spec: InputSpec, name: str) -> GraphFact
 
 
 def _refuse_swelling(name: str, operations: list[Any]) -> None:
-    """See that no operation gives numbers by the billion, which conversion may compute.
+    """Check that no operation has an output of far too many numbers; conversion may compute it.
 
     Raises:
-        BadInputError: One does.
+        BadInputError: One has.
     """
     for operation in operations:
         for output in operation.outputs:
@@ -74,8 +74,8 @@ def _refuse_swelling(name: str, operations: list[Any]) -> None:
             if shape.is_fully_defined() and shape.num_elements() > _MAX_NUMBERS:
                 sizes = "×".join(map(str, shape.as_list()))
                 raise BadInputError(
-                    f"{name} computes {sizes} numbers at once, in {operation.name}; no image "
-                    "classifier for the web needs so many"
+                    f"{name} computes {sizes} numbers at once in {operation.name}, far more than "
+                    "an image classifier for the web needs; make that output smaller"
                 )
 
 

@@ -1,7 +1,8 @@
-"""Turns what TensorFlow raises inside a user's network into a sentence that names the model.
+"""Turns TensorFlow's errors inside a user's model into a sentence that names the model.
 
-A network can be whole and still fail: an assertion of its author's, an index out of range, a shape
-that only fits other images. TensorFlow says so with an exception, which is the user's to read.
+A complete model can still fail: an assertion of its author, an index out of range, or a shape
+that fits only other images. TensorFlow raises an exception then, and the user must see what it
+says.
 """
 
 from __future__ import annotations
@@ -16,21 +17,21 @@ from toolchain.text import printable
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# What TensorFlow writes around the line that says what happened.
+# Lines that TensorFlow writes around the line that tells what happened.
 _AROUND = re.compile(
     r"Graph execution error|Detected at node|Detected unsupported|<stack traces|File "
 )
 _PLACES = re.compile(r"\{\{[^}]*\}\}|\[\[.*\]\]|\[Op:[^\]]*\]( name: *)?")
-_MAX_LINE = 300  # characters; TensorFlow quotes whole tensors
+_MAX_LINE = 300  # characters; TensorFlow may quote whole tensors
 
 
 @contextmanager
 def of_model(model: str, doing: str = "run") -> Iterator[None]:
-    """Say of the model what TensorFlow raises within the block.
+    """Turn TensorFlow's errors within the block into a sentence about the model.
 
     Args:
-        model: The user's name for it.
-        doing: The participle of what is tried with it: "run", "frozen".
+        model: How messages name the model.
+        doing: What is done with it, to follow "cannot be": "run", "frozen".
 
     Raises:
         BadInputError: TensorFlow raised an error.
@@ -42,12 +43,12 @@ def of_model(model: str, doing: str = "run") -> Iterator[None]:
             raise
         raise BadInputError(
             f"{model} cannot be {doing}: TensorFlow says {first_line(error)!r}; try its signature "
-            "on one image in Python, mend the model and save it again"
+            "on one image in Python, fix the model and save it again"
         ) from error
 
 
 def is_tensorflows(error: BaseException) -> bool:
-    """Tell whether an exception was raised by TensorFlow: its own kinds, and others by its code."""
+    """Tell whether TensorFlow raised an exception: one of its own types, or from its own code."""
     if type(error).__module__.startswith("tensorflow."):
         return True
     trace = error.__traceback__
@@ -58,7 +59,7 @@ def is_tensorflows(error: BaseException) -> bool:
 
 
 def first_line(error: BaseException) -> str:
-    """Return the line of TensorFlow's error that says what happened, at most 300 characters."""
+    """Return the line of TensorFlow's error that tells what happened, cut to 300 characters."""
     lines = [_PLACES.sub("", line).strip() for line in str(error).splitlines()]
     said = [line for line in lines if line and not _AROUND.match(line)]
     line = printable(said[0].rstrip(".")) if said else type(error).__name__

@@ -1,9 +1,9 @@
-"""A signature's graph with its variables as constants, in numbers that the page computes with.
+"""Freezes a signature's graph: variables become constants, in dtypes that the page can compute.
 
-Half and double precision become float32, integers that are fed become rounded floats, and
-`Erfc`, which TF.js lacks, becomes `1 - Erf`. What is left computes the same for every photo,
-each time: a graph that still assigns variables, draws random numbers or looks at the other photos
-of its batch was exported in training mode, and is refused.
+Half and double precision become float32, an integer input becomes rounded floats, and `Erfc`,
+which TF.js lacks, becomes `1 - Erf`. The result must compute the same for a photo each time. A
+graph that assigns variables, draws random numbers or uses the other photos of its batch was
+exported in training mode, and is refused.
 """
 
 from __future__ import annotations
@@ -50,11 +50,11 @@ class Frozen:
     """A graph without variables."""
 
     graph_def: Any
-    """TensorFlow's `GraphDef`; only what the output depends on."""
+    """TensorFlow's `GraphDef`, reduced to what the output depends on."""
     input: str
     """Name of the placeholder, float32 `[n, height, width, 3]`."""
     output: str
-    """Name of the node that gives the scores, float32 `[n, classes]`."""
+    """Name of the node with the scores, float32 `[n, classes]`."""
     is_widened: bool = False
     """Whether the source computes some of it in half or double precision."""
 
@@ -63,12 +63,12 @@ def freeze(loaded: Any, signature: Signature, name: str) -> Frozen:
     """Return a signature's graph as constants and operations.
 
     Args:
-        loaded: What TensorFlow loaded from the SavedModel.
+        loaded: TensorFlow's loaded object.
         signature: The signature to freeze.
-        name: What to call the model in messages.
+        name: How messages name the model.
 
     Raises:
-        BadInputError: It changes its answer from call to call, or needs more than the photo.
+        BadInputError: It may give different answers to the same photo, or needs other inputs too.
     """
     tf = tensorflow.load()
     from tensorflow.python.framework.convert_to_constants import (
@@ -78,7 +78,7 @@ def freeze(loaded: Any, signature: Signature, name: str) -> Frozen:
     try:
         concrete = convert_variables_to_constants_v2(loaded.signatures[signature.key])
     except Exception as error:
-        # TensorFlow raises a ValueError or one of its own for what cannot be made constant.
+        # TensorFlow raises a ValueError or its own exceptions for what cannot be made constant.
         if not faults.is_tensorflows(error):
             raise
         said = faults.first_line(error)
@@ -98,12 +98,12 @@ def freeze(loaded: Any, signature: Signature, name: str) -> Frozen:
     graph_def = tf.compat.v1.graph_util.extract_sub_graph(whole, [target])
     names = {node.name for node in graph_def.node}
     if placeholder not in names:
-        raise BadInputError(f"{name} gives the same scores whatever the photo; export it again")
+        raise BadInputError(f"{name} returns the same scores for every photo; export it again")
     others = [node for node in graph_def.node if node.op == "Placeholder"]
     if len(others) > 1:
         raise BadInputError(
             f"{name} needs more than the photo ({', '.join(sorted(n.name for n in others))}); "
-            "export a model that takes the photo alone"
+            "export a model whose only input is the photo"
         )
     _refuse_changing(graph_def, name)
     _round_what_is_fed(graph_def, placeholder)
@@ -114,13 +114,13 @@ def freeze(loaded: Any, signature: Signature, name: str) -> Frozen:
 
 
 def settle_size(frozen: Frozen, height: int, width: int) -> None:
-    """Settle the size of a graph's pictures, in place; what depends on it is rewritten."""
+    """Set the image size of a graph's input, in place, and drop the shapes inferred before."""
     for node in frozen.graph_def.node:
         if node.name == frozen.input:
             sizes = node.attr["shape"].shape.dim
             if len(sizes) == len("nhwc"):
                 sizes[1].size, sizes[2].size = height, width
-            # Shapes that were inferred for any size no longer hold.
+            # Shapes that were inferred for any size are no longer right.
         node.attr.pop("_output_shapes", None)
 
 
@@ -129,7 +129,7 @@ def save(frozen: Frozen, folder: Path) -> None:
 
     Args:
         frozen: The graph.
-        folder: Where to; it must not exist.
+        folder: The folder to write; it must not exist.
     """
     tf = tensorflow.load()
     (node,) = (node for node in frozen.graph_def.node if node.name == frozen.input)
@@ -182,9 +182,9 @@ def _refuse_changing(graph_def: Any, name: str) -> None:
 
 
 def _forget_gradients(graph_def: Any) -> None:
-    """Take away the names of gradients that activations such as swish define.
+    """Remove the names of custom gradients, which activations such as swish define.
 
-    They are functions of the graph that the nodes come from, and cannot be saved with another.
+    They name functions of the original graph, which cannot be saved with another graph.
     """
     for body in _bodies(graph_def):
         for node in body:
@@ -192,9 +192,9 @@ def _forget_gradients(graph_def: Any) -> None:
 
 
 def _round_what_is_fed(graph_def: Any, placeholder: str) -> None:
-    """Let a graph that takes bytes take floats, which it rounds to bytes itself.
+    """Change the input of a graph from bytes to floats, and let it round them to bytes itself.
 
-    The page's pixels lie between whole numbers once they are resized.
+    The page's resized pixels are not whole numbers.
     """
     tf = tensorflow.load()
     (node,) = (node for node in graph_def.node if node.name == placeholder)
@@ -230,10 +230,10 @@ def _round_what_is_fed(graph_def: Any, placeholder: str) -> None:
 
 
 def _widen(graph_def: Any) -> bool:
-    """Make float32 of every half and double, in constants and in what operations compute with.
+    """Change half and double precision to float32, in constants and in operations, in place.
 
     Returns:
-        Whether there were any.
+        Whether anything changed.
     """
     before = graph_def.SerializeToString(deterministic=True)
     tf = tensorflow.load()

@@ -1,9 +1,9 @@
-"""Writes the padding of convolutions out where TF.js' WebAssembly backend gets it wrong.
+"""Replaces `SAME` padding of convolutions where TF.js' WebAssembly backend computes it wrongly.
 
-With strides larger than the kernel, `SAME` padding may have nothing to add at an edge, and by
-TensorFlow's formula less than nothing. TF.js 4.22's convolution gives zeros then, without an
-error. Such a layer gets `VALID` padding, and zeros around its input where the other side needs
-some: the same numbers, in words that every backend understands.
+With strides larger than the kernel, TensorFlow's formula for `SAME` padding may be negative for
+an axis. TF.js 4.22's convolution then returns zeros, without an error. Such a layer gets `VALID`
+padding, and explicit zeros around its input if the other axis needs some. The numbers stay the
+same, and every backend computes them correctly.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _LAYERS = frozenset({"Conv2D", "DepthwiseConv2dNative"})
 
 
 def write_out(graph_def: Any) -> None:
-    """Replace `SAME` padding that would be negative on a side, in place."""
+    """Replace `SAME` padding that would be negative along an axis, in place."""
     found = [node for node in graph_def.node if node.op in _LAYERS and _is_same(node)]
     if not any(max(node.attr["strides"].list.i, default=1) > 1 for node in found):
         return
@@ -41,7 +41,7 @@ def _is_same(node: Any) -> bool:
 
 
 def _missing(size: int, kernel: int, node: Any, axis: int) -> int:
-    """Return how many zeros a side needs, negative where some of it is not even looked at."""
+    """Return how many zeros an axis needs; negative if the layer skips its last elements."""
     stride = node.attr["strides"].list.i[axis]
     dilations = node.attr["dilations"].list.i or (1, 1, 1, 1)
     reach = (kernel - 1) * dilations[axis] + 1
@@ -50,7 +50,7 @@ def _missing(size: int, kernel: int, node: Any, axis: int) -> int:
 
 
 def _padded(graph_def: Any, node: Any, missing: list[int]) -> str:
-    """Add zeros around a layer's input, one more at the end where their number is odd."""
+    """Add zeros around a layer's input; of an odd number, one more goes to the end."""
     tf = tensorflow.load()
     sides = np.array([[0, 0], *([each // 2, each - each // 2] for each in missing), [0, 0]])
     tensor = tf.make_tensor_proto(sides.astype(np.int32))

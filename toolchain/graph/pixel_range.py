@@ -1,8 +1,8 @@
-"""Which pixel values a network wants, read from the graph or guessed by the family's name.
+"""Finds out which pixel values a network expects: from its graph, or by its family's name.
 
-What stands between the photo and the first layer with weights is the model's own preprocessing.
-It is found by running it: on pictures of one colour, whatever the operations are, it gives for
-each channel a factor and an offset, and these tell which values they were made for.
+The operations between the photo and the first layer with weights are the model's own
+preprocessing. They are run on pictures of one colour. Whatever the operations are, this shows
+their factor and offset, and these tell the range that they were made for.
 """
 
 from __future__ import annotations
@@ -27,12 +27,13 @@ _BYTES = (0.0, 255.0)
 _UNIT = (0.0, 1.0)
 _SIGNED = (-1.0, 1.0)
 PLAUSIBLE: tuple[tuple[float, float], ...] = (_UNIT, _SIGNED, _BYTES)
-"""What networks are usually fed, to be tried where nothing says it."""
+"""The usual ranges, to try if nothing tells the range."""
 _BEHIND = (0.9, 9.0)
-"""How wide values are behind a model's own preprocessing: 1 for 0…1, 2 for -1…1, and up to 4.5
-where they were divided by a standard deviation."""
+"""Limits for the width of the values after a model's own preprocessing. Usual widths are 1 for
+0…1, 2 for -1…1, and up to 4.5 after division by a standard deviation. Chosen, not measured."""
 _CAFFE_MEAN = (-140.0, -80.0)
-"""Offsets of bytes that only a mean is subtracted from; ImageNet's are -104 to -124."""
+"""Limits for the offset if only a mean is subtracted from bytes. ImageNet's means give -104 to
+-124. Chosen, not measured."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class _Family:
 
 
 def _family(names: str, called: str, mode: str) -> _Family:
-    """Say how the networks of `keras.applications` are fed that hold no preprocessing."""
+    """Return the range of a family of `keras.applications` without its own preprocessing."""
     reason = f"Keras trains {called} on "
     if mode == "tf":
         found = PixelRange(value_range=_SIGNED, source="guessed", reason=f"{reason}-1…1")
@@ -50,7 +51,7 @@ def _family(names: str, called: str, mode: str) -> _Family:
         found = PixelRange(
             value_range=_UNIT,
             source="guessed",
-            reason=f"{reason}0…1 less ImageNet's mean, by its deviation",
+            reason=f"{reason}0…1 minus ImageNet's mean, divided by its deviation",
             mean=imagenet.MEAN,
             std=imagenet.STD,
         )
@@ -58,15 +59,15 @@ def _family(names: str, called: str, mode: str) -> _Family:
         found = PixelRange(
             value_range=_BYTES,
             source="guessed",
-            reason=f"{reason}0…255 in BGR less ImageNet's mean",
+            reason=f"{reason}0…255 in BGR minus ImageNet's mean",
             mean=imagenet.CAFFE_MEAN,
             channels="bgr",
         )
     return _Family(re.compile(rf"(?:^|/)(?:{names})(?:_\d+)?(?:/|$)"), found)
 
 
-# The names that keras.applications gives its models; EfficientNet, MobileNetV3, ConvNeXt and
-# EfficientNetV2 hold their preprocessing, which the graph tells.
+# The model names of keras.applications. EfficientNet, EfficientNetV2, MobileNetV3 and ConvNeXt are
+# not listed: their graphs contain the preprocessing.
 _FAMILIES = (
     _family(r"mobilenet_\d\.\d+_\w+", "MobileNet", "tf"),
     _family(r"mobilenetv2_\d\.\d+_\w+", "MobileNetV2", "tf"),
@@ -82,13 +83,13 @@ _FAMILIES = (
 
 
 def of(frozen: Frozen, height: int, width: int, *, takes_bytes: bool) -> PixelRange | None:
-    """Tell which values a network wants; None where nothing tells it.
+    """Return the pixel values that a network expects; None if neither graph nor name tells.
 
     Args:
         frozen: The graph.
-        height: Of its input.
-        width: Likewise.
-        takes_bytes: Whether its input is of whole numbers.
+        height: Height of its input, in pixels.
+        width: Width of its input, in pixels.
+        takes_bytes: Whether its input is of integers.
     """
     if takes_bytes:
         return PixelRange(
@@ -119,12 +120,12 @@ def _by_name(frozen: Frozen) -> PixelRange | None:
 
 
 def _first_weighted(frozen: Frozen) -> list[Any]:
-    """Return the nodes with weights that nothing with weights stands before."""
+    """Return the layers with weights that read the photo through operations without weights."""
     nodes = {node.name: node for node in frozen.graph_def.node}
     behind: dict[str, bool] = {frozen.input: True}
 
     def reads_photo(name: str) -> bool:
-        """Tell whether a node depends on the photo by operations without weights alone."""
+        """Tell whether a node depends on the photo only through operations without weights."""
         waiting = [name]
         while waiting:
             current = waiting[-1]
@@ -148,9 +149,9 @@ def _first_weighted(frozen: Frozen) -> list[Any]:
 
 
 def _line(frozen: Frozen, node: Any, height: int, width: int) -> tuple[float, float] | None:
-    """Return factor and offset of what a layer reads of a pixel's value, the mean of channels.
+    """Return the factor and offset between a pixel's value and what a layer reads of it.
 
-    None where what it reads is not on a line with the pixel's value.
+    Both are means over the channels. The result is None if the relation is not linear.
     """
     tested = (0.0, 1.0, 100.0, 255.0)
     try:
@@ -159,9 +160,9 @@ def _line(frozen: Frozen, node: Any, height: int, width: int) -> tuple[float, fl
             run(np.full((1, height, width, 3), value, np.float32)).astype(np.float64)
             for value in tested
         ]
-    except Exception:  # noqa: BLE001 - TensorFlow raises what it likes; then nothing is known
+    except Exception:  # noqa: BLE001 - TensorFlow may raise anything; then the range is unknown
         return None
-    # A layer may read a border of zeros around the picture: the middle is the picture.
+    # There may be a border of zeros around the picture, so only its middle is compared.
     middle = np.array([_middle(each) for each in read])
     if not np.isfinite(middle).all():
         return None
@@ -173,7 +174,7 @@ def _line(frozen: Frozen, node: Any, height: int, width: int) -> tuple[float, fl
 
 
 def _middle(values: Array) -> Array:
-    """Return the numbers that stand for the picture's middle pixel."""
+    """Return the numbers that belong to the picture's middle pixel."""
     one = values[0]
     if one.ndim == 3:  # noqa: PLR2004 - height, width, channels, in either order
         if one.shape[0] <= 4 < one.shape[-1]:  # noqa: PLR2004 - colours first
@@ -191,7 +192,7 @@ def _is_nothing(factor: float, offset: float) -> bool:
 
 
 def _by(factor: float, offset: float) -> tuple[float, float] | None:
-    """Return the values that a factor and an offset were made for."""
+    """Return the range that a factor and an offset were made for, or None."""
     if _is_nothing(factor, offset):
         return None
     if abs(factor - 1) < 1e-4 and _CAFFE_MEAN[0] <= offset <= _CAFFE_MEAN[1]:  # noqa: PLR2004

@@ -1,9 +1,8 @@
-"""How a photo becomes the network's input: the definition that the page shares.
+"""Turns a photo into the network's input, in the same way as the page.
 
-`web/src/worker/preprocess.ts` and `web/src/photo/` do the same steps in the browser; a
-test compares the two on the same pixels. Decode with the EXIF orientation applied and
-transparency over white, crop the centre, resize with a triangle filter, map bytes onto
-the value range.
+The steps: decode, with the EXIF orientation applied and transparency over white; crop the centre;
+resize with a triangle filter; map bytes onto the range. `web/src/worker/preprocess.ts` and
+`web/src/photo/` do the same in the browser, and a test compares both on the same pixels.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ def load(path: Path, spec: InputSpec) -> Array:
     """Read a photo from disk as one network input, float32 `[height, width, 3]`.
 
     Raises:
-        BadInputError: The file is no picture that Pillow can read.
+        BadInputError: The file is not a picture that Pillow can read.
     """
     return prepare(pictures.read(path), spec)
 
@@ -44,7 +43,7 @@ def prepare(image: Image, spec: InputSpec) -> Array:
 
 
 def values(pixels: Array, spec: InputSpec) -> Array:
-    """Return what a network is fed for pixels.
+    """Return the input values for pixels.
 
     Args:
         pixels: float32 `[…, 3]`, red, green and blue in 0…255.
@@ -66,7 +65,7 @@ def crop_box(width: int, height: int, spec: InputSpec) -> tuple[int, int, int, i
     It has the aspect ratio of the network's input and covers `crop_fraction` of the
     largest such box in the photo.
     """
-    # Multiplied before divided, as the page does: a rounding error could tip a half.
+    # Multiply before dividing, as the page does: a rounding error could change how a half rounds.
     narrow = width * spec.height <= height * spec.width
     box_width = width if narrow else height * spec.width / spec.height
     box_height = width * spec.height / spec.width if narrow else height
@@ -78,8 +77,8 @@ def crop_box(width: int, height: int, spec: InputSpec) -> tuple[int, int, int, i
 def resize(pixels: Array, height: int, width: int) -> Array:
     """Resize float32 `[h, w, c]` with a separable triangle filter, antialiased.
 
-    The filter widens with the reduction and samples lie at pixel centres, as in
-    `tf.image.resize(method="bilinear", antialias=True)`; nothing is rounded to bytes.
+    The filter's width grows with the reduction, and samples are at pixel centres, as in
+    `tf.image.resize(method="bilinear", antialias=True)`. Nothing is rounded to bytes.
     """
     rows = _filter(pixels.shape[0], height)
     columns = _filter(pixels.shape[1], width)

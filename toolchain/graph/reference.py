@@ -1,4 +1,4 @@
-"""What a source model says of a few pictures, kept beside what is made of it to compare with."""
+"""The source model's scores for a few pictures, kept to compare the converted models with."""
 
 from __future__ import annotations
 
@@ -23,10 +23,11 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
 
 EXACT = 1e-3
-"""By which scores in 0…1 may differ where only the order of float32 sums differs. Networks of
-fifty layers were seen to differ by 1e-5."""
+"""How much scores in 0…1 may differ if only the order of float32 sums differs. The differences
+seen in networks of fifty layers were 1e-5."""
 HALF = 2e-2
-"""Likewise where one of the two computes or stores halves, which have three digits."""
+"""How much they may differ if one side computes or stores half precision, which has three digits.
+Chosen, not measured."""
 _PICTURES = 3
 
 
@@ -37,15 +38,15 @@ class Reference:
     pictures: Array
     """uint8 `[n, height, width, 3]`, red, green and blue."""
     scores: Array
-    """float32 `[n, classes]`, those before the first label included."""
+    """float32 `[n, classes]`, including those before the first label."""
 
     def images(self, card: ModelCard) -> Array:
-        """Return the pictures as the network is fed them, float32 `[n, height, width, 3]`."""
+        """Return the pictures as the network's input, float32 `[n, height, width, 3]`."""
         return preprocess.values(self.pictures.astype(np.float32), card.input)
 
     def save(self, path: Path) -> None:
         """Write both as an `.npz` file."""
-        # Made in memory: what numpy has begun on a full disk it complains of once more at its end.
+        # In memory first: on a full disk, NumPy would raise a second error when it closes its file.
         buffer = io.BytesIO()
         np.savez_compressed(buffer, pictures=self.pictures, scores=self.scores)
         path.write_bytes(buffer.getvalue())
@@ -58,10 +59,10 @@ def load(path: Path) -> Reference:
 
 
 def take(model: Classifier) -> Reference:
-    """Ask a source model about a few pictures, and see that its frozen graph says the same.
+    """Run a source model on a few pictures, and check that its frozen graph gives the same scores.
 
     Raises:
-        ToolchainError: The graph says something else, so it would be another model.
+        ToolchainError: The scores differ, so the frozen graph is not the same model.
     """
     card = model.card
     pictures = np.rint(
@@ -90,18 +91,18 @@ def compare(
     name: str,
     after: str,
 ) -> None:
-    """See that a network's outputs for the pictures are the source model's scores.
+    """Check that a network's scores for the pictures are those of the source model.
 
     Args:
         reference: The pictures and their scores.
-        outputs: Of the network, float `[n, classes]`.
-        activation: What makes scores of them.
-        within: By which a score may differ.
-        name: What to call the model in messages.
-        after: What to call the network.
+        outputs: The network's outputs, float `[n, classes]`.
+        activation: What turns them into scores.
+        within: How much a score may differ.
+        name: How messages name the model.
+        after: How messages name the network.
 
     Raises:
-        ToolchainError: They are others.
+        ToolchainError: The scores differ by more.
     """
     scores = scores_of(outputs, activation)
     expect_same(
@@ -117,20 +118,20 @@ def compare(
 def expect_same(
     one: Array, other: Array, *, within: float, name: str, before: str, after: str
 ) -> None:
-    """See that two rows of scores for the same pictures are alike.
+    """Check that two arrays of scores for the same pictures are alike.
 
     Raises:
-        ToolchainError: They are not; the sentence says between which two the answer moved.
+        ToolchainError: They are not; the message names the two forms of the model that differ.
     """
     if one.shape != other.shape:
         raise ToolchainError(
-            f"{name} cannot be built: {before} gives {one.shape[1]} scores and {after} "
+            f"{name} cannot be built: {before} returns {one.shape[1]} scores and {after} "
             f"{other.shape[1]}; please report it with the model"
         )
     moved = float(np.abs(np.asarray(one, np.float64) - other).max())
-    if not moved <= within:  # what is no number is not alike either
+    if not moved <= within:  # also true for NaN
         raise ToolchainError(
             f"{name} cannot be built: {after} differs from {before} by {moved:.2g} in a score, "
-            f"and {within:g} is allowed, so its tags would be others; export the model in another "
-            "way, and please report it"
+            f"but only {within:g} is allowed, so its tags could change; export the model in "
+            "another way, and please report it"
         )

@@ -1,4 +1,4 @@
-"""Runs parts of a graph in TensorFlow, from any of its tensors to any other."""
+"""Runs parts of a graph in TensorFlow, from one of its tensors to another."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
 
 OPEN = -1
-"""A side whose size is not known before the graph runs, as the number of photos."""
+"""The size of an axis that is unknown before the graph runs, such as the number of photos."""
 
 
 def function_of(graph_def: Any, source: str, target: str) -> Callable[[Array], Array]:
@@ -22,11 +22,11 @@ def function_of(graph_def: Any, source: str, target: str) -> Callable[[Array], A
 
     Args:
         graph_def: A `GraphDef` without variables.
-        source: Name of the node whose output is fed; what stands before it is not computed.
+        source: Name of the node whose output is the argument; nodes before it do not run.
         target: Name of the node whose first output is returned.
 
     Returns:
-        From the fed tensor to the target's, both as numpy arrays.
+        A function from the source's tensor to the target's, both as NumPy arrays.
     """
     tf = tensorflow.load()
 
@@ -43,14 +43,14 @@ def function_of(graph_def: Any, source: str, target: str) -> Callable[[Array], A
 
 
 def shapes_of(graph_def: Any, tensors: set[str]) -> dict[str, list[int]]:
-    """Return the shapes of a graph's tensors as far as they are known before it runs.
+    """Return the shapes of tensors, as far as they are known before the graph runs.
 
     Args:
         graph_def: A `GraphDef` without variables.
-        tensors: Their names, as nodes name their inputs.
+        tensors: The tensors' names, as in the inputs of nodes.
 
     Returns:
-        Name to sizes, :data:`OPEN` for each that is not known; none for a tensor of unknown rank.
+        Shapes by name, with :data:`OPEN` for an unknown size; a tensor of unknown rank is left out.
     """
     tf = tensorflow.load()
     with tf.Graph().as_default() as graph:
@@ -64,25 +64,25 @@ def shapes_of(graph_def: Any, tensors: set[str]) -> dict[str, list[int]]:
 
 
 def tensor(name: str) -> str:
-    """Return the name of a node's first output, or the tensor's name as it is."""
+    """Return the name of a node's first output; the name of a tensor is returned unchanged."""
     return name if ":" in name else f"{name}:0"
 
 
 def node_of(name: str) -> str:
-    """Return the node that an input's name means, without output number and control mark."""
+    """Return the node's name in the name of an input, without output number and control mark."""
     return name.removeprefix("^").partition(":")[0]
 
 
 def sources_of(node: Any) -> list[str]:
-    """Return the nodes whose values a node reads; those that it only waits for are left out."""
+    """Return the nodes whose values a node reads, without its control inputs."""
     return [node_of(name) for name in node.input if not name.startswith("^")]
 
 
 def probe_pictures(height: int, width: int, *, count: int, seed: int = 0) -> Array:
-    """Return smooth random pictures for trying a network out, float32 `[count, h, w, 3]` in 0…255.
+    """Return smooth random pictures to try a network on, float32 `[count, h, w, 3]` in 0…255.
 
-    Patches of random colour, a sixth of the picture wide and blurred into each other: every
-    network answers them differently, as it does photos.
+    They are patches of random colour, a sixth of the picture wide, with blurred borders. As with
+    photos, every network gives different answers to them.
     """
     random = np.random.default_rng(seed)
     patches = 7

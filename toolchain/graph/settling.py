@@ -1,4 +1,4 @@
-"""Settles a classifier's card: what its graph shows, joined with what was declared."""
+"""Makes a classifier's card from what its graph shows and what was declared."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
 
 
 class UnknownRangeError(BadInputError):
-    """Nothing says which pixel values a model was trained on."""
+    """Nothing tells which pixel values a model was trained on."""
 
 
 def size_of(signature: Signature, declared: Declared, name: str) -> tuple[int, int]:
     """Return height and width of the network's input.
 
     Raises:
-        BadInputError: The graph and what was declared contradict each other, or leave it open.
+        BadInputError: The graph contradicts what was declared, or neither tells the size.
     """
     return (
         _agree("height", signature.height, declared.height, name),
@@ -47,18 +47,18 @@ def range_of(
     declared: Declared,
     name: str,
 ) -> PixelRange:
-    """Return which pixel values the network wants: as declared, as the graph shows, or a guess.
+    """Return the pixel values that the network expects: declared, shown by the graph, or guessed.
 
     Args:
-        shown: What the graph shows, or its family's name lets guess.
-        guesses: What labelled photos have shown, and what its source lets expect.
-        declared: What somebody said; where it speaks of means or channels alone, the range is
-            0…1 if means are small, else 0…255.
-        name: What to call the model in messages.
+        shown: What the graph shows, or a guess by its family's name.
+        guesses: The guess by labelled photos, and the guess by the model's source.
+        declared: What was declared. With only means, deviations or channels, the range is 0…1 if
+            the numbers are small, else 0…255.
+        name: How messages name the model.
 
     Raises:
-        BadInputError: Something else is declared of a model that takes bytes.
-        UnknownRangeError: Nothing says it.
+        BadInputError: Another range is declared for a model that takes bytes.
+        UnknownRangeError: Nothing tells the range.
     """
     said = (declared.value_range, declared.mean, declared.std, declared.channels)
     if (
@@ -85,9 +85,9 @@ def range_of(
     if found := by_photos or shown or by_source:
         return found
     raise UnknownRangeError(
-        f"nothing says which pixel values {name} was trained on; say it with --value-range=0,1, "
-        "-1,1 or 0,255, and --mean, --std or --channels where it needs them, or give labelled "
-        "photos with --evaluation, by which the best of them is found"
+        f"nothing tells which pixel values {name} was trained on; give --value-range=0,1, "
+        "-1,1 or 0,255, and --mean, --std or --channels if it needs them, or give labelled "
+        "photos with --evaluation to find the best range"
     )
 
 
@@ -101,7 +101,7 @@ def card_of(
     declared: Declared,
     provenance: Provenance,
 ) -> ModelCard:
-    """Put a card together of what was settled."""
+    """Return a card with these values, and defaults for what was not declared."""
     return ModelCard(
         provenance=provenance,
         input=InputSpec(
@@ -125,35 +125,33 @@ def card_of(
 def labels_of(
     classes: int | None, declared: Declared, name: str
 ) -> tuple[tuple[str, ...], int, str | None]:
-    """Return the labels, how many outputs come before the first, and what to say of them.
+    """Return the labels, the label offset, and a sentence for the user or None.
 
-    Labels that nobody declared are ImageNet's for 1,000 and 1,001 outputs.
+    Without declared labels, a model with 1,000 or 1,001 outputs gets ImageNet's.
 
     Raises:
-        BadInputError: Their count does not fit, or nothing says what they are.
+        BadInputError: Their number does not fit, or nothing tells what they are.
     """
     labels, offset = declared.labels, declared.label_offset
     if labels is None:
         if classes not in (imagenet.CLASSES, imagenet.CLASSES + 1):
             raise BadInputError(
-                f"{name} gives {classes or 'an unknown number of'} classes and nothing says what "
-                "they are; give their names with --labels FILE, one a line"
+                f"{name} has {classes or 'an unknown number of'} classes, and nothing tells what "
+                "they are; give their names with --labels FILE, one on each line"
             )
         labels = imagenet.labels()
     return label_files.fit(labels, offset, classes, name)
 
 
 def _range_beside(declared: Declared) -> tuple[float, float]:
-    """Return the range that means and deviations were measured in, by their size."""
+    """Return the range in which means and deviations were measured, judged by their size."""
     numbers = (*(declared.mean or ()), *(declared.std or ()))
     return (0.0, 255.0) if numbers and max(map(abs, numbers)) > 2 else (0.0, 1.0)  # noqa: PLR2004
 
 
 def _agree(what: str, shown: int | None, declared: int | None, name: str) -> int:
     if shown is None and declared is None:
-        raise BadInputError(
-            f"{name} takes images of any {what}; say which to use with --input-size"
-        )
+        raise BadInputError(f"{name} takes images of any {what}; choose one with --input-size")
     if shown is not None and declared is not None and shown != declared:
         raise BadInputError(
             f"{name} takes images of {what} {shown}, not {declared}; leave --input-size out"
@@ -161,7 +159,7 @@ def _agree(what: str, shown: int | None, declared: int | None, name: str) -> int
     size = shown if shown is not None else declared or 0
     if not 0 < size <= MAX_SIDE:
         raise BadInputError(
-            f"{name} takes images of {what} {size}, and this tool feeds 1 to {MAX_SIDE} pixels; "
-            "export it for smaller ones"
+            f"{name} takes images of {what} {size}, but this tool supports 1 to {MAX_SIDE} pixels; "
+            "export it for smaller images"
         )
     return size

@@ -1,4 +1,4 @@
-"""Finds how a SavedModel is called: which signature takes a photo and gives scores."""
+"""Finds the signature of a SavedModel that takes a photo and returns scores."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _GIVEN = frozenset({"float32", "float16", "bfloat16", "float64"})
 
 @dataclass(frozen=True)
 class Signature:
-    """How the classifier in a SavedModel is called: one image batch in, one row of scores out."""
+    """How to call the classifier in a SavedModel: one image batch in, one row of scores out."""
 
     key: str
     """Name of the signature in the SavedModel."""
@@ -28,11 +28,11 @@ class Signature:
     output: str
     """Name of the output `[n, classes]`, of floats."""
     height: int | None
-    """None where the model takes any."""
+    """None if the model takes any height."""
     width: int | None
     classes: int | None
     dtype: str = "float32"
-    """Of the input: of floats, or `uint8`."""
+    """Dtype of the input: a float type, or `uint8`."""
 
 
 def read(path: Path, name: str | None = None) -> tuple[Signature, Any]:
@@ -40,14 +40,14 @@ def read(path: Path, name: str | None = None) -> tuple[Signature, Any]:
 
     Args:
         path: The SavedModel's folder.
-        name: What the user calls the model, for messages; None: by its path.
+        name: How messages name the model; None for its path.
 
     Returns:
         The signature, and TensorFlow's loaded object (keep it while the graph is used).
 
     Raises:
         BadInputError: It cannot be loaded, or no signature takes one RGB image batch and
-            gives one score row.
+            returns one row of scores.
     """
     tf = tensorflow.load()
     name = name or str(path)
@@ -60,13 +60,13 @@ def read(path: Path, name: str | None = None) -> tuple[Signature, Any]:
     signatures = dict(loaded.signatures)
     if not signatures:
         raise BadInputError(
-            f"{name} has no signature to call; save the model with one, for instance by "
+            f"{name} has no signature to call; save the model with one, for instance with "
             "Keras' `model.export(path)`"
         )
     key = _PREFERRED if _PREFERRED in signatures else next(iter(signatures))
     if key != _PREFERRED and len(signatures) > 1:
         raise BadInputError(
-            f"{name} has the signatures {', '.join(sorted(signatures))} and none is "
+            f"{name} has the signatures {', '.join(sorted(signatures))}, but none is named "
             f"{_PREFERRED}; save the one that classifies under that name"
         )
     return _check(name, key, signatures[key]), loaded
@@ -83,14 +83,14 @@ def _check(model: str, key: str, function: Any) -> Signature:
         )
     if len(outputs) != 1:
         raise BadInputError(
-            f"{what}, gives {len(outputs)} outputs ({', '.join(outputs) or 'none'}); "
-            "an image classifier gives one, the scores"
+            f"{what}, returns {len(outputs)} outputs ({', '.join(outputs) or 'none'}); "
+            "an image classifier returns one, the scores"
         )
     (name, image), (output, scores) = *inputs.items(), *outputs.items()
     if image.dtype.name not in _FED:
         raise BadInputError(
             f"{what}, takes {image.dtype.name} in {name}; only images of floats or of bytes "
-            "(uint8) can be fed"
+            "(uint8) are supported"
         )
     shape = image.shape.as_list() if image.shape.rank is not None else None
     if shape is None or len(shape) != len("nhwc"):
@@ -104,16 +104,17 @@ def _check(model: str, key: str, function: Any) -> Signature:
         )
     if shape[0] not in (None, 1):
         raise BadInputError(
-            f"{what}, takes batches of exactly {shape[0]}; the page gives one photo at a time"
+            f"{what}, takes batches of exactly {shape[0]}; the page passes one photo at a time"
         )
     if scores.dtype.name not in _GIVEN:
         raise BadInputError(
-            f"{what}, gives {scores.dtype.name} in {output}; a classifier gives scores, as floats"
+            f"{what}, returns {scores.dtype.name} in {output}; a classifier returns scores, as "
+            "floats"
         )
     row = scores.shape.as_list() if scores.shape.rank is not None else None
     if row is not None and len(row) != len("nc"):
         raise BadInputError(
-            f"{what}, gives {output} of rank {len(row)}; a classifier gives [n, classes]"
+            f"{what}, returns {output} of rank {len(row)}; a classifier returns [n, classes]"
         )
     classes = row[1] if row else None
     return Signature(key, name, output, shape[1], shape[2], classes, image.dtype.name)

@@ -1,4 +1,4 @@
-"""What to offer where a word names no model: near names, near files, or how to bring the model."""
+"""Suggestions for a word that names no model: similar names or files, or how to use one's own."""
 
 from __future__ import annotations
 
@@ -15,13 +15,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-_OFFERED = 3
-_MOST_FILES = 2_000  # of a folder, that are looked at
-_SAME_FAMILY = 0.85  # how near a word is to a family's name, by difflib's ratio
+# Chosen, not measured.
+_OFFERED = 3  # names in a suggestion, at most
+_MOST_FILES = 2_000  # files of a folder that are compared, at most
+_SAME_FAMILY = 0.85  # difflib's ratio from which a word counts as a family's name
 _WIDTH = re.compile(r"(?<![\d.])[01]\.\d{1,2}(?![\d.])")
-_USUAL = "-100-224"  # the width and the size that a family is known by
+_USUAL = "-100-224"  # width and size of the best-known model of a family
 
-# Classifiers of `keras.applications`, as they are called there.
+# The names of the classifiers of `keras.applications`.
 _APPLICATIONS = (
     *("ConvNeXtTiny", "ConvNeXtSmall", "ConvNeXtBase", "ConvNeXtLarge", "ConvNeXtXLarge"),
     *("DenseNet121", "DenseNet169", "DenseNet201"),
@@ -36,7 +37,7 @@ _APPLICATIONS = (
 
 
 def for_name(word: str) -> str:
-    """Say what to do about a word that is no model of the catalogue, as one clause."""
+    """Return what to do about a word that is not in the catalogue, as one clause."""
     if near := _of_catalogue(word):
         return f"did you mean {_either(near)}?"
     wanted = _squashed(word)
@@ -44,21 +45,24 @@ def for_name(word: str) -> str:
         if wanted in (_squashed(name), _squashed(f"keras.applications.{name}")):
             file = f"{name.lower()}.keras"
             return (
-                "`toolchain models` lists what has a name here; bring this one as a file: "
-                f"`keras.applications.{name}().save('{file}')` in Python, then --model {file}"
+                "`toolchain models` lists the known names; save this model to a file: "
+                f"`keras.applications.{name}().save('{file}')` in Python, then give --model {file}"
             )
     return (
-        "`toolchain models` lists what has a name here; any other is given by the path of its "
+        "`toolchain models` lists the known names; for any other model, give the path of its "
         "Keras file or SavedModel"
     )
 
 
 def for_path(path: Path, suffixes: tuple[str, ...]) -> str | None:
-    """Offer the models beside a path that does not exist whose names are near, as one clause.
+    """Suggest models with similar names beside a path that does not exist, as one clause.
 
     Args:
-        path: Where there is nothing.
-        suffixes: What the names of files that hold models end with.
+        path: The path that does not exist.
+        suffixes: The suffixes of model files.
+
+    Returns:
+        The clause; None if no name is similar.
     """
     try:
         found = [
@@ -68,7 +72,7 @@ def for_path(path: Path, suffixes: tuple[str, ...]) -> str | None:
         ]
     except OSError:
         return None
-    # Whoever leaves the suffix out, or takes another, means the file all the same.
+    # Compare without suffixes too, for a path with none or with a wrong one.
     wanted = _squashed(path.name)
     by_form: dict[str, str] = {}
     for name in sorted(found):
@@ -87,7 +91,7 @@ def for_path(path: Path, suffixes: tuple[str, ...]) -> str | None:
 
 
 def _of_catalogue(word: str) -> list[str]:
-    """Return the catalogue's names that are near, a family's best known one first."""
+    """Return similar names of the catalogue, the best-known model of a family first."""
     wanted = _squashed(word)
     by_form = {_squashed(name): name for name in ENTRIES}
     if wanted in by_form:
@@ -107,7 +111,7 @@ def _of_catalogue(word: str) -> list[str]:
 
 
 def _squashed(name: str) -> str:
-    """Return a name without what people write differently: case, dashes, 1.0 or 100 per cent."""
+    """Return a name in a form for comparison: no case, no dashes, and a width of 1.0 as 100."""
     name = _WIDTH.sub(lambda match: f"{100 * float(match[0]):03.0f}", name)
     return "".join(each for each in name.casefold() if each.isalnum())
 

@@ -1,7 +1,7 @@
-"""Models on TF Hub, or on any server that speaks its protocol.
+"""Models on TF Hub, or on any server with the same protocol.
 
-The protocol is a GET of the handle with `tf-hub-format=compressed` in the query, which answers
-with the SavedModel as an archive, often by a redirect.
+The protocol: a GET of the handle with `tf-hub-format=compressed` in the query. The answer is the
+SavedModel as an archive, often after a redirect.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ _FORMAT = ("tf-hub-format", "compressed")
 
 
 def canonical(handle: str) -> str:
-    """Return the one way to write a TF Hub handle.
+    """Return a TF Hub handle in its canonical form.
 
-    Surrounding space, trailing slashes, fragments, default ports, the case of the host
-    and a `tf-hub-format` in the query do not make another model.
+    The form has no surrounding space, trailing slashes, fragment, default port, capitals in the
+    host, or `tf-hub-format` in the query: these do not make another model.
 
     Raises:
-        BadInputError: It is no http(s) URL that names a model.
+        BadInputError: It is not an http(s) URL that names a model.
     """
     text = handle.strip()
     try:
@@ -48,15 +48,15 @@ def canonical(handle: str) -> str:
         query = urllib.parse.urlencode(
             [pair for pair in urllib.parse.parse_qsl(parts.query) if pair[0] != _FORMAT[0]]
         )
-    except ValueError as error:  # UnicodeError, from a host that cannot be one, included
-        raise BadInputError(f"{handle!r} is no TF Hub handle: {error}") from error
+    except ValueError as error:  # includes UnicodeError, for an impossible host name
+        raise BadInputError(f"{handle!r} is not a TF Hub handle: {error}") from error
     if parts.scheme not in PORTS or not host or not path:
         raise BadInputError(
-            f"{handle!r} is no TF Hub handle; write {ORIGIN}/publisher/model/version"
+            f"{handle!r} is not a TF Hub handle; write {ORIGIN}/publisher/model/version"
         )
     if parts.username is not None or any(map(_is_odd, text)):
         raise BadInputError(
-            f"{_without_user(parts)!r} is no TF Hub handle; leave out user names, spaces and "
+            f"{_without_user(parts)!r} is not a TF Hub handle; leave out user names, spaces and "
             "control characters"
         )
     scheme = "https" if host == "tfhub.dev" else parts.scheme
@@ -67,12 +67,12 @@ def canonical(handle: str) -> str:
 
 
 def origin_of(handle: str, mirror: str | None = None) -> str:
-    """Return the scheme, host and port that a fetch of `handle` asks first.
+    """Return scheme, host and port of the first request for `handle`.
 
-    It is what the memory of :mod:`toolchain.sources.retries` goes by.
+    :mod:`toolchain.sources.retries` remembers unreachable hosts by this.
 
     Raises:
-        BadInputError: The handle or the mirror is no http(s) URL.
+        BadInputError: The handle or the mirror is not an http(s) URL.
     """
     parts = urllib.parse.urlsplit(_mirrored(canonical(handle), mirror))
     return f"{parts.scheme}://{parts.netloc}"
@@ -86,20 +86,20 @@ def fetch(
     progress: Progress,
     mirror: str | None = None,
 ) -> Fetched:
-    """Return the model of a TF Hub handle, downloaded unless a whole copy is kept.
+    """Return the model of a TF Hub handle, downloaded unless a whole copy is cached.
 
     Args:
         handle: Any http(s) URL that answers as TF Hub does.
-        store: Where models are kept.
-        policy: How patient to be.
-        progress: Hears of the download.
-        mirror: Base URL of a server to ask instead of https://tfhub.dev; the model keeps
-            its handle.
+        store: The cache.
+        policy: Time limits and retries.
+        progress: Told of the download.
+        mirror: Base URL of a server to use instead of https://tfhub.dev; the model keeps its
+            handle.
 
     Raises:
-        BadInputError: The handle or the mirror is no http(s) URL.
+        BadInputError: The handle or the mirror is not an http(s) URL.
         UnreachableError: Nothing answered.
-        SourceError: The model is not there, or what came is none.
+        SourceError: The model does not exist, or what came is not a model.
     """
     source = canonical(handle)
     url = _mirrored(source, mirror)
@@ -118,7 +118,7 @@ def _mirrored(source: str, mirror: str | None) -> str:
         return source
     parts = urllib.parse.urlsplit(mirror)
     if parts.scheme not in PORTS or not parts.netloc:
-        raise BadInputError(f"the mirror {mirror!r} is no base URL; write http(s)://HOST[:PORT]")
+        raise BadInputError(f"the mirror {mirror!r} is not a base URL; write http(s)://HOST[:PORT]")
     return mirror.rstrip("/") + source[len(ORIGIN) :]
 
 
@@ -134,5 +134,5 @@ def _is_odd(character: str) -> bool:
 
 
 def _without_user(parts: urllib.parse.SplitResult) -> str:
-    """Return an address without a password that may be in it, for messages."""
+    """Return an address without its user name and password, for messages."""
     return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()

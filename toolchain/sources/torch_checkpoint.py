@@ -1,12 +1,12 @@
-"""Reads tensors from PyTorch's pre-1.6 checkpoint format without PyTorch and without trust.
+"""Reads tensors from PyTorch's checkpoint format before 1.6, without PyTorch and safely.
 
-The format (`torch/serialization.py`, `_legacy_save`): pickles of a magic number, a
-protocol version and the writer's system, then the object itself, in which tensors are
-calls of `torch._utils._rebuild_tensor_v2` over persistent ids of storages, then a pickle
-of the storages' keys, then each storage as an int64 count and its elements.
+The format (`torch/serialization.py`, `_legacy_save`) is a sequence: pickles of a magic number, a
+protocol version and the writer's system; a pickle of the object, in which each tensor is a call
+of `torch._utils._rebuild_tensor_v2` with the persistent id of a storage; a pickle of the storages'
+keys; and each storage as an int64 count and its elements.
 
-A pickle may name any callable, so the unpickler here admits three names only and gives
-them meanings of its own; everything else is refused before it is looked up.
+A pickle may call anything, so this unpickler allows only an ordered dict, that function and the
+types of storages, replaces the latter two with its own code, and refuses all other names.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ if TYPE_CHECKING:
 
 _MAGIC = 0x1950A86A20F9469CFC6C
 _PROTOCOL = 1001
-# What Python raises on the way through a file that is something else.
+# The exceptions that reading another kind of file may raise.
 _FAULTS = (
     *(EOFError, ValueError, TypeError, LookupError, AttributeError, RuntimeError),
     *(pickle.UnpicklingError, struct.error),
 )
-# The one in Python: C's makes room for whatever number an object is remembered by.
+# The unpickler written in Python: the one in C allocates memory for any memo index in the file.
 _Unpickler: Any = pickle.__dict__["_Unpickler"]
 _PID_LENGTH = 6  # ("storage", type, key, device, count, view metadata)
 _DTYPES: dict[tuple[str, str], np.dtype[Any]] = {
@@ -52,7 +52,7 @@ class _StorageType:
 
 @dataclass(frozen=True)
 class _View:
-    """A tensor before its storage has been read: where its elements lie in it."""
+    """A tensor whose storage has not been read yet: the place of its elements in the storage."""
 
     storage: str
     offset: int
@@ -61,7 +61,7 @@ class _View:
 
 
 class _TensorUnpickler(_Unpickler):  # type: ignore[misc]
-    """Admits an ordered dict of tensors over typed storages, and nothing else."""
+    """Reads an ordered dict of tensors in typed storages, and refuses anything else."""
 
     def __init__(self, file: io.BufferedIOBase) -> None:
         super().__init__(file)
@@ -74,7 +74,7 @@ class _TensorUnpickler(_Unpickler):  # type: ignore[misc]
             return _rebuild_view
         if (module, name) in _DTYPES:
             return _StorageType(_DTYPES[module, name])
-        raise pickle.UnpicklingError(f"it names {module}.{name}, which is no tensor storage")
+        raise pickle.UnpicklingError(f"it names {module}.{name}, which is not a tensor storage")
 
     def persistent_load(self, pid: Any) -> str:
         if isinstance(pid, tuple) and len(pid) == _PID_LENGTH and pid[0] == "storage":
@@ -84,7 +84,7 @@ class _TensorUnpickler(_Unpickler):  # type: ignore[misc]
                 if count < 0 or self.storages.setdefault(key, declared) != declared:
                     raise pickle.UnpicklingError(f"storage {key} is declared inconsistently")
                 return key
-        raise pickle.UnpicklingError("it refers to something that is no tensor storage")
+        raise pickle.UnpicklingError("it refers to something that is not a tensor storage")
 
 
 def _rebuild_view(storage: Any, offset: Any, shape: Any, strides: Any, *_gradient: Any) -> _View:
@@ -99,7 +99,7 @@ def _rebuild_view(storage: Any, offset: Any, shape: Any, strides: Any, *_gradien
 
 
 def read(path: Path) -> dict[str, np.ndarray[Any, Any]]:
-    """Read a legacy checkpoint that holds a state dict.
+    """Read a checkpoint of the old format that holds a state dict.
 
     Args:
         path: The `.pth` file.
@@ -108,7 +108,7 @@ def read(path: Path) -> dict[str, np.ndarray[Any, Any]]:
         Tensor name to array, in the checkpoint's order, little-endian, C-contiguous.
 
     Raises:
-        BadInputError: The file is no such checkpoint, is cut off, or holds anything but
+        BadInputError: The file is not such a checkpoint, is cut off, or holds anything but
             tensors.
     """
     try:
@@ -116,7 +116,9 @@ def read(path: Path) -> dict[str, np.ndarray[Any, Any]]:
             return _read(file)
     except (OSError, MemoryError, ArithmeticError, *_FAULTS) as error:
         reason = str(error) or type(error).__name__
-        raise BadInputError(f"{path.name} is no readable PyTorch checkpoint: {reason}") from error
+        raise BadInputError(
+            f"{path.name} is not a readable PyTorch checkpoint: {reason}"
+        ) from error
 
 
 def _read(file: io.BufferedReader) -> dict[str, np.ndarray[Any, Any]]:
@@ -142,7 +144,7 @@ def _read(file: io.BufferedReader) -> dict[str, np.ndarray[Any, Any]]:
 
 def _view(arrays: dict[str, np.ndarray[Any, Any]], view: Any) -> np.ndarray[Any, Any]:
     if not isinstance(view, _View):
-        raise TypeError("the state dict holds something that is no tensor")
+        raise TypeError("the state dict holds something that is not a tensor")
     flat = arrays[view.storage]
     last = view.offset + sum(
         (size - 1) * stride for size, stride in zip(view.shape, view.strides, strict=True)
