@@ -175,12 +175,12 @@ REFUSED: dict[str, tuple[Callable[[Any], classifiers.Made], Declared, str]] = {
     "fewer labels than outputs": (
         classifiers.rescaled,
         Declared(labels=names(4)),
-        r"mine\.keras gives 5 classes but there are 4 labels",
+        r"mine\.keras has 5 classes but there are 4 labels",
     ),
     "three labels for one output": (
         classifiers.one_sigmoid,
         Declared(labels=names(3)),
-        r"mine\.keras gives 2 classes but there are 3 labels",
+        r"mine\.keras has 2 classes but there are 3 labels",
     ),
     "several labels of a softmax": (
         classifiers.ending_in_softmax,

@@ -104,8 +104,8 @@ def test_the_mark_that_some_editors_put_first_is_no_part_of_a_label(tmp_path: Pa
 @pytest.mark.parametrize(
     ("content", "fault"),
     [
-        (b"", "are empty; write one label a line"),
-        (b"\n \n", "are empty; write one label a line"),
+        (b"", "are empty; write one label on each line"),
+        (b"\n \n", "are empty; write one label on each line"),
         (b"robin\n\nwren\n", "line 2 of the labels .* is empty"),
         (b"robin\n\xff\n", "cannot be read as text"),
         (None, "cannot be read as text: .*No such file"),

@@ -35,26 +35,26 @@ def test_only_imagenets_labels_leave_the_first_output_out(names: tuple[str, ...]
     kept, offset, note = reading.fit(names, None, 1001, "mine")
     assert (kept, offset) == (names, 1)
     assert note is not None
-    assert "mine gives 1,001 outputs for ImageNet's 1,000 labels" in note
-    with pytest.raises(BadInputError, match="gives 1001 classes but there are 1000 labels;"):
+    assert "mine has 1,001 outputs for ImageNet's 1,000 labels" in note
+    with pytest.raises(BadInputError, match="has 1001 classes but there are 1000 labels;"):
         reading.fit(names, 0, 1001, "mine")
 
 
 @pytest.mark.parametrize(
     ("names", "offset", "classes", "fault"),
     [
-        (("a",) * 4, None, 5, "gives 5 classes but there are 4 labels; .* say --label-offset 1"),
-        (("a",) * 1000, None, 1001, "gives 1001 classes but there are 1000 labels"),
-        (IMAGENET[::-1], None, 1001, "gives 1001 classes but there are 1000 labels"),
-        (("a",) * 3, None, 5, "gives 5 classes but there are 3 labels; give .* --labels FILE$"),
-        (("a",) * 5, 1, 5, "gives 5 classes but there are 5 labels after 1 skipped; .* FILE$"),
+        (("a",) * 4, None, 5, "has 5 classes but there are 4 labels; .* give --label-offset 1"),
+        (("a",) * 1000, None, 1001, "has 1001 classes but there are 1000 labels"),
+        (IMAGENET[::-1], None, 1001, "has 1001 classes but there are 1000 labels"),
+        (("a",) * 3, None, 5, "has 5 classes but there are 3 labels; give .* --labels FILE$"),
+        (("a",) * 5, 1, 5, "has 5 classes but there are 5 labels after 1 skipped; .* FILE$"),
         (
             ("background", "a"),
             None,
             1,
-            "gives 1 classes .* first label, background, may be one too",
+            "has 1 classes .* first label, background, may be one too",
         ),
-        ((), None, 5, "gives 5 classes but there are 0 labels"),
+        ((), None, 5, "has 5 classes but there are 0 labels"),
     ],
 )
 def test_a_count_that_does_not_fit_says_both_counts(

@@ -142,8 +142,8 @@ def test_samples_drawn_in_parts_are_the_same_samples(monkeypatch: pytest.MonkeyP
         (np.zeros(3), np.zeros(3, bool), None, "not \\[photos, labels\\]"),
         (SCORES, TRUTH[:3], None, "cannot be compared"),
         (SCORES, TRUTH, SCORES[:, :2], "cannot be compared"),
-        (SCORES * np.nan, TRUTH, None, "no finite numbers"),
-        (SCORES, TRUTH, SCORES * np.inf, "no finite numbers"),
+        (SCORES * np.nan, TRUTH, None, "not finite numbers"),
+        (SCORES, TRUTH, SCORES * np.inf, "not finite numbers"),
         (SCORES, np.zeros_like(TRUTH), None, "no photo has a label"),
     ],
 )

@@ -146,9 +146,9 @@ def converted(fetched: Fetched, store: Store, **declared: Any) -> None:
 @pytest.mark.parametrize(
     ("make", "sentence", "declared"),
     [
-        (tiny_models.with_two_outputs, r"gives 2 outputs", {}),
+        (tiny_models.with_two_outputs, r"returns 2 outputs", {}),
         (tiny_models.with_an_operation_tfjs_lacks, r"operation Svd|lacks: Svd", {}),
-        (tiny_models.saved_model, r"gives 5 classes but there are 3 labels", {"labels": 3}),
+        (tiny_models.saved_model, r"has 5 classes but there are 3 labels", {"labels": 3}),
         (tiny_models.saved_model, r"takes images of height 32, not 64", {"height": 64}),
         (tiny_models.saved_model, r"nothing tells which pixel values", {"value_range": None}),
     ],

@@ -80,22 +80,22 @@ def test_a_photo_called_as_a_header_is_is_told_from_it(folder: Path) -> None:
     [
         ("", "are empty; write a line"),
         (b"\xff\xfe\x00", "cannot be read as text"),
-        ("a.jpg,cat\nz.jpg,cat\n", r"line 2 of .* names `z\.jpg`, which is no photo in"),
-        ("z.jpg,cat\na.jpg,cat\n", r"line 1 of .* names `z\.jpg`, which is no photo in"),
+        ("a.jpg,cat\nz.jpg,cat\n", r"line 2 of .* names `z\.jpg`, which is not a photo in"),
+        ("z.jpg,cat\na.jpg,cat\n", r"line 1 of .* names `z\.jpg`, which is not a photo in"),
         ("cat\ndog\n", "line 2 of .*, `dog`, does not begin with a photo"),
         ("index,label\n0,cat\n", "line 2 of .*, `0,cat`, does not begin with a photo"),
-        ("a.jpg,bird\nb.jpg,\nc.png,\n", "line 1 of .* names `bird`, which is no label"),
+        ("a.jpg,bird\nb.jpg,\nc.png,\n", "line 1 of .* names `bird`, which is not a label"),
         ("a.jpg,cat hot dog\n", "line 1 of .* names `cat hot dog`, which .* separate them by ;"),
         ("a.jpg,crane\n", "line 1 of .* names `crane`, which could be any of the labels 4, 5"),
-        ("a.jpg,cat\nb.jpg,\na,cat\n", "line 3 of .* names `a` again, as line 1 does"),
-        ("a.jpg,cat\n", r"say nothing of 2 of 3 photos: b\.jpg, sub/c\.png; write a line for each"),
-        ("a.jpg,cat,dog\nb.jpg,cat\n", "line 2 of .* has 2 columns, and line 1 has 3; separate"),
-        ("a.jpg,1,0\nb.jpg,0,0\n", "line 1 of .* has 3 columns and no header"),
-        ("file,cat,bird\na.jpg,1,0\n", "line 1 of .* names `bird`, which is no label"),
-        ("file,cat,0\na.jpg,1,0\n", "line 1 of .* has two columns of the label `0`"),
+        ("a.jpg,cat\nb.jpg,\na,cat\n", "line 3 of .* names `a` again, after line 1"),
+        ("a.jpg,cat\n", r"leave out 2 of 3 photos: b\.jpg, sub/c\.png; write a line for each"),
+        ("a.jpg,cat,dog\nb.jpg,cat\n", "line 2 of .* has 2 columns, but line 1 has 3; separate"),
+        ("a.jpg,1,0\nb.jpg,0,0\n", "line 1 of .* has 3 columns, but there is no header"),
+        ("file,cat,bird\na.jpg,1,0\n", "line 1 of .* names `bird`, which is not a label"),
+        ("file,cat,0\na.jpg,1,0\n", "line 1 of .* has two columns for the label `0`"),
         ("file,cat,1\na.jpg,1,-1\n", "line 2 of .* has `-1` where a 1 or a 0"),
         ("file,cat,1\na.jpg,1,\n", "line 2 of .* has `` where a 1 or a 0"),
-        ('a.jpg,"cat\n\x00', "line|is no CSV|no label"),
+        ('a.jpg,"cat\n\x00', "line|is not CSV|not a label"),
     ],
 )
 def test_every_fault_is_a_sentence_with_the_line(
@@ -111,7 +111,7 @@ def test_two_photos_of_one_name_need_their_paths(folder: Path) -> None:
     (folder / "sub" / "d.jpg").touch()
     (folder / "other").mkdir()
     (folder / "other" / "d.jpg").touch()
-    with pytest.raises(BadInputError, match=r"line 4 of .* several photos are called so"):
+    with pytest.raises(BadInputError, match=r"line 4 of .* several photos have that name"):
         read(folder, "a,\nb,\nc,\nd.jpg,cat\n")
     found = read(folder, "a,\nb,\nc,\nsub/d.jpg,cat\nother/d,hot dog\n")
     assert found.truth.sum() == 2

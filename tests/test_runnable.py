@@ -55,23 +55,23 @@ def _graphs() -> dict[str, tuple[str, Callable[[Any], Any]]]:
             lambda x: head(tf.nn.conv2d(x, values(3, 3, 3, CHANNELS), 2, "SAME", dilations=2)),
         ),
         "Dilation2D": (
-            "other numbers",
+            "wrong numbers",
             lambda x: head(
                 tf.nn.dilation2d(x, values(3, 3, 3), (1, 1, 1, 1), "SAME", "NHWC", (1, 1, 1, 1))
             ),
         ),
         "Cast": (
-            "truth values",
+            "casts numbers to bool",
             lambda x: head(convolution(tf.cast(tf.cast(x, tf.bool), tf.float32)) + x[..., :1]),
         ),
         "OneHot": (
-            "other numbers",
+            "wrong numbers",
             lambda x: tf.one_hot(tf.argmax(head(convolution(x)), -1), 5) + head(x),
         ),
         "ClipByValue": ("not of float32", whole_numbers),
         "MaxPool": ("not of float32", pooled),
         "FakeQuantWithMinMaxVars": (
-            "TF.js leaves out",
+            "TF.js does not do",
             lambda x: head(tf.quantization.fake_quant_with_min_max_vars(x, -1.0, 1.0, 3)),
         ),
     }
@@ -110,7 +110,7 @@ def test_types_that_it_lacks_are_named(offered: frozenset[str], tmp_path: Path) 
     each = small(tmp_path, lambda x: head(tf.cast(tf.cast(x, tf.bfloat16), tf.float32)))
     (found,) = runnable.obstacles(model_of(each.folder), offered)
     assert found.startswith("Cast ")
-    assert found.endswith("makes a type that TF.js lacks")
+    assert found.endswith("casts to a dtype that TF.js lacks")
     (answer,) = tfjs_wasm.outputs([each.folder], IMAGES, tmp_path)
     assert isinstance(answer, str)
     bytes_ = small(

@@ -49,7 +49,7 @@ def test_a_classifier_is_understood(tiny: Path) -> None:
         (tiny_models.without_signature, r"no signature to call; save the model with one"),
         (
             lambda folder: tiny_models.saved_model(folder, signatures=("embed", "classify")),
-            r"has the signatures classify, embed but none is named serving_default; save the one",
+            r"has the signatures classify, embed, but none is named serving_default; save the one",
         ),
         (tiny_models.with_two_inputs, r"takes 2 inputs \(image, mask\); .* takes one, the photo"),
         (
@@ -171,19 +171,19 @@ def test_a_size_that_the_graph_cannot_take_is_refused_in_a_sentence(folder: Path
         (Declared(), "5 classes, and nothing tells what they are; .* --labels FILE"),
         (
             Declared(labels=tiny_models.names(3)),
-            "gives 5 classes but there are 3 labels; give one label for each class with --labels",
+            "has 5 classes but there are 3 labels; give one label for each class with --labels",
         ),
-        (Declared(labels=tiny_models.names(6)), "gives 5 classes but there are 6 labels"),
-        (Declared(labels=()), "gives 5 classes but there are 0 labels"),
+        (Declared(labels=tiny_models.names(6)), "has 5 classes but there are 6 labels"),
+        (Declared(labels=()), "has 5 classes but there are 0 labels"),
         (
             Declared(labels=tiny_models.names(5), label_offset=1),
-            "gives 5 classes but there are 5 labels after 1 skipped",
+            "has 5 classes but there are 5 labels after 1 skipped",
         ),
         (
             Declared(labels=tiny_models.names(4), label_offset=0),
-            "gives 5 classes but there are 4 labels;",
+            "has 5 classes but there are 4 labels;",
         ),
-        (Declared(labels=tiny_models.names(4)), "gives 5 classes but there are 4 labels;"),
+        (Declared(labels=tiny_models.names(4)), "has 5 classes but there are 4 labels;"),
     ],
 )
 def test_what_contradicts_the_graph_is_refused_in_a_sentence(
@@ -191,7 +191,7 @@ def test_what_contradicts_the_graph_is_refused_in_a_sentence(
 ) -> None:
     with pytest.raises(BadInputError, match=sentence) as raised:
         settled(tiny, declared)
-    assert str(raised.value).startswith("mine gives" if "classes" in sentence else "mine takes")
+    assert str(raised.value).startswith("mine has" if "classes" in sentence else "mine takes")
     assert raised.value.exit_code == 2
 
 

@@ -277,14 +277,14 @@ def test_a_checkpoint_cut_off_anywhere_is_refused(path: Path) -> None:
     length = len(holding(WHOLE).write(path).read_bytes())
     for end in range(length):
         holding(WHOLE).write(path, lambda content, end=end: content[:end])  # type: ignore[misc]
-        with pytest.raises(BadInputError, match="no readable PyTorch checkpoint"):
+        with pytest.raises(BadInputError, match="not a readable PyTorch checkpoint"):
             torch_checkpoint.read(path)
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"<!doctype html>", bytes(100)])
 def test_what_is_no_checkpoint_is_refused(path: Path, content: bytes) -> None:
     path.write_bytes(content)
-    with pytest.raises(BadInputError, match="no readable PyTorch checkpoint"):
+    with pytest.raises(BadInputError, match="not a readable PyTorch checkpoint"):
         torch_checkpoint.read(path)
 
 

@@ -42,7 +42,7 @@ def test_wilsons_interval_ends_exactly_at_none_and_at_all(count: int) -> None:
 
 @pytest.mark.parametrize(("hits", "count"), [(0, 0), (-1, 5), (6, 5)])
 def test_what_is_no_share_has_no_interval(hits: int, count: int) -> None:
-    with pytest.raises(ValueError, match="is no share"):
+    with pytest.raises(ValueError, match="is not a share"):
         wilson(hits, count)
 
 

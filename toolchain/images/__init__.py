@@ -1,1 +1,1 @@
-"""Reads pictures as browsers do."""
+"""Reads pictures in the same way as browsers."""

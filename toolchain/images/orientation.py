@@ -1,4 +1,4 @@
-"""Which way up a photo is shown: by what browsers look at, and nothing else."""
+"""The EXIF orientation of a photo, read in the same way as browsers."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ _SHORT = 3
 
 
 def of_exif(content: bytes) -> int:
-    """Return the orientation, 1 to 8, that EXIF data names; 1 where it names none.
+    """Return the orientation in EXIF data, 1 to 8; 1 if there is none.
 
     Args:
-        content: The data from its TIFF header on.
+        content: The EXIF data, starting with its TIFF header.
     """
     form = {b"II*\0": "<", b"MM\0*": ">"}.get(content[:4])
     if form is None:
@@ -29,5 +29,5 @@ def of_exif(content: bytes) -> int:
                 known = kind == _SHORT and values == 1 and UPRIGHT <= value <= _LAST
                 return int(value) if known else UPRIGHT
     except struct.error:
-        pass  # it is cut off
+        pass  # the data is cut off
     return UPRIGHT

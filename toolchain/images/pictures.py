@@ -1,7 +1,7 @@
-"""Opens pictures that nobody has vouched for, as browsers show them, within bounds.
+"""Opens untrusted pictures as browsers show them, up to a size limit.
 
-Which way up and in which colours a picture is shown is read from its file here and not by
-Pillow, which looks in more places than browsers do for the one and leaves out the other.
+This module reads orientation and colour space from the file itself and not with Pillow. Pillow
+looks for the orientation in more places than browsers do, and ignores the colour space.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from toolchain.images.colour.srgb import Bytes
 
 MAX_PIXELS = 1 << 27
-"""What is decoded: twelve bytes a pixel are in memory at once. Phones take 108 million."""
-# What browsers and cameras know. Pillow reads more, PostScript among it, by running programs.
+"""The most pixels that are decoded, at twelve bytes of memory each. Phones take 108 million."""
+# Formats of browsers and cameras. Pillow reads others too, PostScript by running a program.
 _FORMATS = (
     *("JPEG", "MPO", "PNG", "WEBP", "AVIF", "GIF", "BMP", "DIB", "ICO", "TIFF", "PPM"),
     "JPEG2000",
@@ -41,19 +41,19 @@ _GREY = ("1", "L", "LA", "I", "I;16", "I;16B", "I;16L", "I;16N")
 
 
 def read(path: Path) -> Image:
-    """Return a picture in sRGB, upright, as browsers show it; of several frames the first.
+    """Return the first frame of a picture in sRGB and upright, as browsers show it.
 
     Raises:
-        BadInputError: It is no picture that can be read, has too many pixels, or has a high
-            dynamic range, which browsers show each in another way.
+        BadInputError: It cannot be read as a picture, has too many pixels, or has a high dynamic
+            range, which each browser shows differently.
     """
     try:
-        if not stat.S_ISREG(path.stat().st_mode):  # a pipe would be waited for
-            raise ValueError("it is no ordinary file")
+        if not stat.S_ISREG(path.stat().st_mode):  # reading a pipe might wait for ever
+            raise ValueError("it is not a regular file")
         with path.open("rb") as file:
             return _read(file)
     except Exception as error:
-        # Pillow's readers raise most of Python's exceptions for what is damaged.
+        # Pillow's readers raise most of Python's exceptions for damaged files.
         reason = str(error) or type(error).__name__
         raise BadInputError(f"{path} cannot be read as a picture: {reason}") from error
 
@@ -66,10 +66,11 @@ def _read(file: IO[bytes]) -> Image:
     with Image.open(file, formats=_formats()) as image:
         if image.width * image.height > MAX_PIXELS:
             raise ValueError(f"it has {image.width}×{image.height} pixels")
-        if getattr(image, "default_image", False):  # of an APNG: for who knows no animations
+        # An APNG's default image is only for programs that do not know animations.
+        if getattr(image, "default_image", False):
             image.seek(1)
         image.load()
-        if image.format == "TIFF":  # which no browser shows but Safari
+        if image.format == "TIFF":  # only Safari shows TIFF
             return _in_srgb(ImageOps.exif_transpose(image), _profile(image, ahead, points))
         shown = _with_its_holes(image, ahead.depth) if image.format == "PNG" else image
         turned = _turned(shown, _orientation(image, ahead))
@@ -77,9 +78,9 @@ def _read(file: IO[bytes]) -> Image:
 
 
 def _with_its_holes(image: Image, depth: int) -> Image:
-    """Return a PNG whose transparent colour is told in the bits that its pixels have here.
+    """Return a PNG whose transparent colour has the same bit depth as its decoded pixels.
 
-    Pillow leaves it in those of the file, and so finds it nowhere or in another colour.
+    Pillow keeps that colour in the bit depth of the file, so it would match no pixel or wrong ones.
     """
     from PIL import Image as Images
 
@@ -95,11 +96,11 @@ def _with_its_holes(image: Image, depth: int) -> Image:
 
 
 def _orientation(image: Image, ahead: png.Ahead) -> int:
-    """Return how a picture is to be turned: in WebP and all others no browser looks for it."""
+    """Return how to turn a picture; browsers ignore the orientation in WebP and other formats."""
     if image.format == "PNG":
         return orientation.of_exif(ahead.exif)
     if image.format in ("JPEG", "MPO", "AVIF"):
-        # Pillow puts there what an AVIF says in its own boxes, which is what counts.
+        # For AVIF, Pillow puts the orientation of the file's own boxes there, which is what counts.
         return orientation.of_exif(image.info.get("exif", b"").removeprefix(_EXIF))
     return orientation.UPRIGHT
 
@@ -120,7 +121,7 @@ def _turned(image: Image, how: int) -> Image:
 
 
 def _profile(image: Image, ahead: png.Ahead, points: CodePoints | None) -> Profile | None:
-    """Return what the numbers of a picture mean, or None for sRGB."""
+    """Return the colour space of a picture's numbers; None for sRGB."""
     if image.mode == "CMYK":
         spaces: tuple[bytes, ...] = (b"CMYK",)
     else:
@@ -137,8 +138,8 @@ def _in_srgb(image: Image, profile: Profile | None) -> Image:
     """Return a picture in sRGB, with white where it is transparent.
 
     Args:
-        image: In any mode.
-        profile: What its numbers mean, or None for sRGB.
+        image: A picture in any mode.
+        profile: The colour space of its numbers; None for sRGB.
     """
     from PIL import Image as Images
 
@@ -157,10 +158,10 @@ def _in_srgb(image: Image, profile: Profile | None) -> Image:
 
 
 def _without_inks(inks: Bytes, profile: Profile | None) -> Bytes:
-    """Return the colours of cyan, magenta, yellow and black, uint8 `[height, width, 3]`.
+    """Return cyan, magenta, yellow and black as RGB, uint8 `[height, width, 3]`.
 
-    Chromium darkens the three colours by the black and, where there is a profile, asks it what
-    these three are without black. Other browsers do the first alone.
+    Chromium darkens the three colours by the black; if there is a profile, it then converts these
+    three with it, without black. Other browsers only darken.
     """
     light = 255 - inks[..., :3].astype(np.uint16)
     light *= 255 - inks[..., 3:]
@@ -184,23 +185,23 @@ def over_white(image: Image) -> Image:
 
 
 def _of_bytes(image: Image) -> Image:
-    """Return grey of 16 bits by its upper bytes, as browsers and Pillow take colours of 16 bits."""
+    """Return the upper bytes of 16-bit grey, as browsers and Pillow do with 16-bit colours."""
     from PIL import Image as Images
 
     if not image.mode.startswith("I;16"):
         return image
-    # Pillow itself would cut off what is over 255.
+    # Pillow itself would clip values above 255.
     return Images.fromarray((np.asarray(image) >> 8).astype(np.uint8))
 
 
 @lru_cache
 def _formats() -> tuple[str, ...]:
-    """Return those formats that this Pillow has; it also keeps its own bound at ours."""
+    """Return the allowed formats that this Pillow supports; also set Pillow's own pixel limit."""
     from PIL import Image
 
     Image.init()
     Image.MAX_IMAGE_PIXELS = MAX_PIXELS
-    # What it warns of is what the picture's author did, not what the user can mend.
+    # Pillow's warnings are about faults in the picture, which the user cannot fix.
     warnings.filterwarnings("ignore", module="PIL")
     logging.getLogger("PIL").setLevel(logging.CRITICAL)
     return tuple(name for name in _FORMATS if name in Image.OPEN)

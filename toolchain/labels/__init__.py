@@ -1,1 +1,1 @@
-"""The forms of label files; `toolchain.labels.reading.reading` decides which one a file has."""
+"""Reads labels from files in several formats; `reading` decides which format a file has."""

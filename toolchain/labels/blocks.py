@@ -1,4 +1,4 @@
-"""Labels in label maps (pbtxt) and in YAML as data sets for detection have it."""
+"""Labels in label maps (pbtxt), and in the YAML files of detection data sets."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ _TOKEN = re.compile(
 _Token = tuple[int, str]
 _END: _Token = (0, "")
 _SEPARATORS = (",", ";")
-_MAP = "write items like `item { id: 1 name: 'cat' }`, or one label a line"
-_YAML = "write `names: [cat, dog]`, or a text file with one label a line"
+_MAP = "write items like `item { id: 1 name: 'cat' }`, or one label on each line"
+_YAML = "write `names: [cat, dog]`, or a text file with one label on each line"
 _NAMES = re.compile(r"names\s*:(?P<rest>.*)")
 _COUNT = re.compile(r"nc\s*:\s*(?P<count>[0-9]{1,9})\s*(?:#.*)?")
 _ELEMENT = re.compile(r"-\s+(?P<value>.+)")
@@ -34,21 +34,21 @@ _SPECIAL = tuple("&*!|>%@`[]{},'\"")
 
 
 def is_label_map(text: str) -> bool:
-    """Tell whether a text has items of a label map."""
+    """Tell whether a text contains items of a label map."""
     return _ITEM.search(text) is not None
 
 
 def read_label_map(text: str, file: str) -> Named:
     """Read a label map of TensorFlow's detection models: `item { id: 1 name: 'cat' }`.
 
-    Of several names in an item the `display_name` is the label. Indices mostly begin at 1.
+    If an item has several names, its `display_name` is the label. Indices usually start at 1.
 
     Args:
-        text: Of the whole file.
-        file: What to call it in a sentence.
+        text: The whole file.
+        file: How messages name the file.
 
     Raises:
-        BadInputError: It is none, or its items do not say an order.
+        BadInputError: It is not a label map, or its items do not tell an order.
     """
     items: list[dict[str, object]] = []
     tokens = iter(_tokens(text, file))
@@ -60,12 +60,12 @@ def read_label_map(text: str, file: str) -> Named:
             _refuse(token, file)
         items.append(_fields(tokens, token, file))
     if not items:
-        raise BadInputError(f"{file} have no item; {_MAP}")
+        raise BadInputError(f"{file} have no items; {_MAP}")
     return structures.read(items, file)
 
 
 def _fields(tokens: Iterator[_Token], item: _Token, file: str) -> dict[str, object]:
-    """Read the fields of one item up to the bracket that ends it."""
+    """Read the fields of one item, up to its closing brace."""
     fields: dict[str, object] = {}
     for key in tokens:
         if key[1] == "}":
@@ -83,7 +83,7 @@ def _fields(tokens: Iterator[_Token], item: _Token, file: str) -> dict[str, obje
 
 
 def _tokens(text: str, file: str) -> list[_Token]:
-    """Return the words, marks and quoted texts, each with the number of its line."""
+    """Return the words, marks and quoted texts, each with its line number."""
     found: list[_Token] = []
     for number, line in enumerate(text.split("\n"), start=1):
         place, end = 0, len(line.rstrip())
@@ -99,22 +99,22 @@ def _tokens(text: str, file: str) -> list[_Token]:
 
 def _refuse(token: _Token, file: str) -> NoReturn:
     raise BadInputError(
-        f"line {token[0]} of {file} is no label map from `{cited(token[1])}` on; {_MAP}"
+        f"line {token[0]} of {file} is not part of a label map at `{cited(token[1])}`; {_MAP}"
     )
 
 
 def read_yaml(text: str, file: str) -> Named:
-    """Read the list or dictionary under `names:` of YAML, or the whole file as one.
+    """Read the list or dictionary under `names:` in YAML, or the whole file as one of these.
 
-    Only what the files of data sets have is read: a list or a dictionary from indices of plain
-    or quoted texts, in a block or in brackets.
+    Only the YAML that data sets use is read: a list of plain or quoted texts, or a dictionary from
+    indices to such texts, as a block or in brackets.
 
     Args:
-        text: Of the whole file.
-        file: What to call it in a sentence.
+        text: The whole file.
+        file: How messages name the file.
 
     Raises:
-        BadInputError: It holds something else, or another number of names than its `nc`.
+        BadInputError: It holds something else, or the number of names differs from `nc`.
     """
     lines = list(enumerate(re.split("\r\n|\n|\r", text), start=1))
     start = next((at for at, (_, line) in enumerate(lines) if _NAMES.fullmatch(line)), None)
@@ -128,15 +128,15 @@ def read_yaml(text: str, file: str) -> Named:
             "\n".join([rest, *(_COMMENT.sub("", each) for _, each in inner)]), bare=True
         )
         if value is None:
-            raise BadInputError(f"line {lines[start][0]} of {file} is no list of names; {_YAML}")
+            raise BadInputError(f"line {lines[start][0]} of {file} is not a list of names; {_YAML}")
         named = structures.read(value, file)
     else:
         named = _block(inner, file)
     for _, line in lines:
         if (count := _COUNT.fullmatch(line)) and int(count["count"]) != len(named.names):
             raise BadInputError(
-                f"{file} say `{cited(line.strip())}`, but have {len(named.names)} names; make the "
-                "two agree"
+                f"{file} say `{cited(line.strip())}`, but have {len(named.names)} names; correct "
+                "one of them"
             )
     return named
 
@@ -146,7 +146,7 @@ def _continues(line: str, *, closes: bool) -> bool:
 
 
 def _block(lines: Sequence[tuple[int, str]], file: str) -> Named:
-    """Read lines `- cat`, or lines `0: cat`."""
+    """Read lines such as `- cat`, or lines such as `0: cat`."""
     numbers: list[int] = []
     names: list[str] = []
     indices: list[int] = []
@@ -156,7 +156,7 @@ def _block(lines: Sequence[tuple[int, str]], file: str) -> Named:
             continue
         element, pair = _ELEMENT.fullmatch(content), _PAIR.fullmatch(content)
         if (element is None) == (pair is None) or (names and bool(pair) != bool(indices)):
-            raise BadInputError(f"line {number} of {file} is no name as in a list; {_YAML}")
+            raise BadInputError(f"line {number} of {file} is not an entry of a list; {_YAML}")
         found = element or pair
         value = found["value"].strip() if found else ""
         if quoted := _QUOTED.fullmatch(value):

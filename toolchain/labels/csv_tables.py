@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 Row = tuple[int, list[str]]
-"""The number of a row's line or item, from 1, and its cells."""
+"""The number of a row's line or item, counted from 1, and its cells."""
 
 _DELIMITERS = ("\t", ";", ",")
 _BEST = "display_name"
@@ -29,18 +29,18 @@ _INDICES = frozenset(
     | {"label_index", "label_idx", "category_id", "output", "no", "nr", "#", "", "unnamed:_0"}
 )
 _EITHER = frozenset({"label", "labels", "class", "classes", "category"})
-"""Headers of names, or of indices where another column has the names."""
+"""Headers of a column of names, or of indices if another column has the names."""
 
 
 def has_header(lines: Sequence[text_lines.Line]) -> bool:
-    """Tell whether the first line of a text names the columns of a table."""
+    """Tell whether the first line of a text is the header of a table."""
     return any(
         len(cells := lines[0][1].split(mark)) > 1 and _is_header(cells) for mark in _DELIMITERS
     )
 
 
 def is_lone_header(text: str) -> bool:
-    """Tell whether a line is a word that heads a column of labels."""
+    """Tell whether a line is a word that is usual as the header of a column of labels."""
     return _key(text_lines.unquoted(text)) in _NAMES
 
 
@@ -48,12 +48,12 @@ def read_text(text: str, lines: Sequence[text_lines.Line], file: str) -> Named:
     """Read a text as CSV (RFC 4180), delimited by commas, semicolons or tabs.
 
     Args:
-        text: Of the whole file.
-        lines: The same as lines, without its comments.
-        file: What to call it in a sentence.
+        text: The whole file.
+        lines: The lines of the file, without comments.
+        file: How messages name the file.
 
     Raises:
-        BadInputError: It is no table, or which column is the label cannot be told.
+        BadInputError: It is not a table, or it is unclear which column holds the labels.
     """
     text = _without_comments(text, lines)
     found: list[Named] = []
@@ -73,7 +73,8 @@ def read_text(text: str, lines: Sequence[text_lines.Line], file: str) -> Named:
             faults.append(error)
     if len({tuple(named.names) for named in found}) > 1:
         raise BadInputError(
-            f"what separates the columns of {file} cannot be told; put quotes around the labels"
+            f"it is unclear which character separates the columns of {file}; put quotes around the "
+            "labels"
         )
     if found:
         return found[0]
@@ -83,16 +84,16 @@ def read_text(text: str, lines: Sequence[text_lines.Line], file: str) -> Named:
 
 
 def _without_comments(text: str, lines: Sequence[text_lines.Line]) -> str:
-    """Make the comments at the beginning empty lines, so that all lines keep their numbers."""
+    """Replace comments at the start with empty lines, so that all lines keep their numbers."""
     skipped = lines[0][0] - 1
     split = re.split("(\r\n|\n|\r)", text)
     if len(lines[0][1]) == len("sep=;") and lines[0][1].startswith("sep="):
-        skipped += 1  # spreadsheets write it for each other
+        skipped += 1  # `sep=;` tells spreadsheets the delimiter
     return "".join(split[1 : 2 * skipped : 2] + split[2 * skipped :])
 
 
 def _rows(text: str, delimiter: str, file: str) -> list[Row]:
-    """Split a text into rows of equally many cells."""
+    """Split a text into rows that all have the same number of cells."""
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True)
     rows: list[Row] = []
     try:
@@ -102,15 +103,15 @@ def _rows(text: str, delimiter: str, file: str) -> list[Row]:
             if any(cell.strip() for cell in cells)
         )
     except csv.Error as error:
-        raise BadInputError(f"line {reader.line_num} of {file} is no CSV: {error}") from error
+        raise BadInputError(f"line {reader.line_num} of {file} is not CSV: {error}") from error
     if not rows:
-        raise BadInputError(f"{file} are empty; write one label a line")
+        raise BadInputError(f"{file} are empty; write one label on each line")
     width = len(rows[0][1])
     for number, cells in rows:
         if len(cells) != width:
             raise BadInputError(
-                f"line {number} of {file} has {_cells(len(cells))}, and line {rows[0][0]} has "
-                f"{width}; put quotes around labels that hold a comma or what else separates cells"
+                f"line {number} of {file} has {_cells(len(cells))}, but line {rows[0][0]} has "
+                f"{width}; put quotes around labels that contain a comma or another delimiter"
             )
     return rows
 
@@ -120,7 +121,7 @@ def _cells(count: int) -> str:
 
 
 def _single(lines: Sequence[text_lines.Line], file: str) -> Named:
-    """Read a table of one column."""
+    """Read a table with a single column."""
     if len(lines) > 1 and is_lone_header(lines[0][1]):
         number, header = lines[0]
         return text_lines.read(lines[1:], file).noting(
@@ -135,13 +136,13 @@ def read(
     """Read rows of cells as labels, in the order of the rows or of their indices.
 
     Args:
-        rows: Each with the same number of cells, two or more.
-        file: What to call the file in a sentence.
-        header: Names of the columns; None: the first row may be it.
-        unit: What the numbers of the rows count.
+        rows: Rows that all have the same number of cells, two or more.
+        file: How messages name the file.
+        header: Names of the columns; None if the first row may be the header.
+        unit: What the row numbers count.
 
     Raises:
-        BadInputError: Which column is the label, or the order, cannot be told.
+        BadInputError: It is unclear which column holds the labels, or what their order is.
     """
     if header is None:
         rows, header = _headed(rows)
@@ -150,12 +151,12 @@ def read(
     _refuse_odd_indices(rows, keys or (), file, unit)
     indexing = _indexing(columns, keys)
     naming = _naming(columns, keys, indexing, file)
-    if naming is None:  # labels that are numbers themselves, behind their indices
+    if naming is None:  # two columns of numbers: the first holds indices, the second labels
         naming, indexing = indexing[-1], indexing[:-1]
         if _are_another_order(columns):
             raise BadInputError(
-                f"which column of {file} is the index and which the label cannot be told; write "
-                "the line index,label over the columns"
+                f"it is unclear which column of {file} is the index and which the label; add a "
+                "header line such as index,label"
             )
     named = Named(columns[naming], [number for number, _ in rows], unit)
     for number, name in zip(named.numbers, named.names, strict=True):
@@ -170,30 +171,30 @@ def read(
 
 
 def _ordered(named: Named, columns: Sequence[Sequence[str]], file: str) -> Named:
-    """Sort labels by columns of indices, which have to agree."""
+    """Sort labels by their columns of indices, which must agree."""
     orders = [ordering.by_index(named, [int(cell) for cell in column], file) for column in columns]
     if len({tuple(order.numbers) for order in orders}) > 1:
         raise BadInputError(
-            f"{file} have several columns of indices, of different orders; leave one, under the "
+            f"{file} have several columns of indices with different orders; keep one, with the "
             "header index"
         )
     return orders[0]
 
 
 def _refuse_odd_indices(rows: Sequence[Row], keys: Sequence[str], file: str, unit: str) -> None:
-    """Refuse a column of indices of which some are no whole numbers."""
+    """Raise if a column of indices holds anything but integers."""
     for place, key in enumerate(keys):
         numbered = key in _INDICES and any(cells[place][:1].isdecimal() for _, cells in rows)
         for number, cells in rows if numbered else ():
             if index_of(cells[place]) is None:
                 raise BadInputError(
                     f"{unit} {number} of {file} has `{cited(cells[place])}` in the column of "
-                    "indices, which is no whole number; number the labels from 0"
+                    "indices, which is not an integer; number the labels from 0"
                 )
 
 
 def _headed(rows: Sequence[Row]) -> tuple[Sequence[Row], Sequence[str] | None]:
-    """Part rows from their header, if the first of them is one."""
+    """Return the rows without their header, and the header if there is one."""
     (_, first), rest = rows[0], rows[1:]
     if not rest:
         return rows, None
@@ -201,7 +202,7 @@ def _headed(rows: Sequence[Row]) -> tuple[Sequence[Row], Sequence[str] | None]:
     for place, cell in enumerate(first):
         column = [cells[place] for _, cells in rest]
         indices = [index_of(each) for each in column]
-        # What is unlike all below it is no value.
+        # A cell unlike all cells below it is a header.
         if index_of(cell) is None and (
             ordering.are_indices(indices) or (known and None not in indices)
         ):
@@ -214,7 +215,7 @@ def _headed(rows: Sequence[Row]) -> tuple[Sequence[Row], Sequence[str] | None]:
 def _is_header(cells: Sequence[str]) -> bool:
     keys = [_key(text_lines.unquoted(cell.strip())) for cell in cells]
     known = sum(key in _NAMES or key in _INDICES for key in keys)
-    # A number is a value; and `label, tabby` may be a class with its synonym.
+    # A number is a value. `label, tabby` may be a class with its synonym.
     return (
         any(key in _NAMES for key in keys)
         and not any(index_of(key) is not None for key in keys)
@@ -231,7 +232,7 @@ def _are_numbers(column: Sequence[str]) -> bool:
 
 
 def _are_another_order(columns: Sequence[Sequence[str]]) -> bool:
-    """Tell whether each of two columns could be the indices, and that would make a difference."""
+    """Tell whether both of two columns could be indices, with different orders."""
     first, last = ([index_of(cell) for cell in column] for column in columns)
     return first != last and ordering.are_indices(first) and ordering.are_indices(last)
 
@@ -241,10 +242,10 @@ def _are_wnids(column: Sequence[str]) -> bool:
 
 
 def _indexing(columns: Sequence[Sequence[str]], keys: Sequence[str] | None) -> list[int]:
-    """Return the columns that order the labels."""
+    """Return the columns that hold indices."""
     numbers = [place for place, column in enumerate(columns) if _are_numbers(column)]
     if keys is None:
-        # Any number could be meant as an index; whether it can be one shows later.
+        # Without a header, any number may be an index; `_ordered` checks them later.
         return numbers
     named = [place for place in numbers if keys[place] in _INDICES]
     if named:
@@ -264,10 +265,10 @@ def _indexing(columns: Sequence[Sequence[str]], keys: Sequence[str] | None) -> l
 def _naming(
     columns: Sequence[Sequence[str]], keys: Sequence[str] | None, indexing: list[int], file: str
 ) -> int | None:
-    """Return the column that holds the labels; None: it is one of two that order them.
+    """Return the column that holds the labels; None if it is one of two columns of numbers.
 
     Raises:
-        BadInputError: There is none, or more than one.
+        BadInputError: No column, or more than one, could hold the labels.
     """
     others = [place for place in range(len(columns)) if place not in indexing]
     if keys is not None:
@@ -284,17 +285,17 @@ def _naming(
     if len(different) == 1:
         return texts[0]
     if not texts and others:
-        return others[0]  # ids alone
+        return others[0]  # only WordNet ids
     if not others and keys is None and len(indexing) == 2:  # noqa: PLR2004 - index and label
         return None
     if keys is None:
         raise BadInputError(
-            f"which column of {file} is the label cannot be told; write the line index,label over "
-            "the columns"
+            f"it is unclear which column of {file} is the label; add a header line such as "
+            "index,label"
         )
     if not texts:
-        raise BadInputError(f"{file} have no column of labels; call it label")
+        raise BadInputError(f"{file} have no column of labels; give it the header label")
     shown = " and ".join(f"`{cited(keys[place])}`" for place in texts)
     raise BadInputError(
-        f"the columns {shown} of {file} could all be the label; call one of them display_name"
+        f"each of the columns {shown} of {file} could be the label; rename one to display_name"
     )

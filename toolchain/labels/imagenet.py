@@ -1,4 +1,4 @@
-"""The 1,000 classes of ImageNet-1k (ILSVRC-2012), in the order models use."""
+"""The 1,000 classes of ImageNet-1k (ILSVRC-2012), in the order that models use."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from importlib import resources
 
 CLASSES = 1000
 MEAN = (0.485, 0.456, 0.406)
-"""Of its photos' red, green and blue in 0…1, as torchvision's and DenseNet's models subtract it."""
+"""Mean red, green and blue of its photos in 0…1, as used by torchvision and DenseNet."""
 STD = (0.229, 0.224, 0.225)
-"""What the rest is divided by, likewise."""
+"""Standard deviations of red, green and blue in 0…1, as used by torchvision and DenseNet."""
 CAFFE_MEAN = (123.68, 116.779, 103.939)
-"""Of red, green and blue in 0…255, as Caffe's models and those that follow them subtract it."""
+"""Mean red, green and blue of its photos in 0…255, as used by Caffe and similar models."""
 
 
 def labels() -> tuple[str, ...]:
@@ -19,7 +19,7 @@ def labels() -> tuple[str, ...]:
 
 
 def wnids() -> tuple[str, ...]:
-    """Return the WordNet ids (`n01440764`) by which ImageNet's folders are named."""
+    """Return the WordNet ids (such as `n01440764`), which are the names of ImageNet's folders."""
     return _lines("imagenet_wnids.txt")
 
 

@@ -1,4 +1,4 @@
-"""Labels in a plain text file: one a line, with or without its index or WordNet id."""
+"""Labels in a plain text file: one on each line, with or without an index or a WordNet id."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 Line = tuple[int, str]
-"""The number of a line, from 1, and its text without white space around it."""
+"""The number of a line, counted from 1, and its text without surrounding white space."""
 
 # `0 cat`, `0: cat`, `0,cat`, `0;cat`, `0) cat`, `0. cat`, `0 - cat`, `0 -> cat`, `0<tab>cat`.
 _INDEXED = re.compile(
@@ -32,19 +32,19 @@ _ITEM = "- "
 def split(text: str, file: str) -> tuple[list[Line], tuple[str, ...]]:
     """Split a text into its lines, without comments and without empty lines at the end.
 
-    A line that is `#` alone, or begins with `# ` or `##`, is a comment.
+    A line that is just `#`, or begins with `# ` or `##`, is a comment.
 
     Args:
-        text: Of the whole file.
-        file: What to call it in a sentence.
+        text: The whole file.
+        file: How messages name the file.
 
     Returns:
-        The lines, empty ones between them too, and a note if some were comments.
+        The lines, including empty ones between them, and a note if there were comments.
 
     Raises:
-        BadInputError: A line begins with `#` and could as well be a label.
+        BadInputError: A line begins with `#` and could be a comment or a label.
     """
-    # Lines end where every editor ends them; other separators are odd characters.
+    # Only the line ends of common editors; other separators count as odd characters.
     lines: list[Line] = []
     comments = 0
     for number, line in enumerate(re.split("\r\n|\n|\r", text), start=1):
@@ -56,27 +56,27 @@ def split(text: str, file: str) -> tuple[list[Line], tuple[str, ...]]:
             comments += 1
         else:
             raise BadInputError(
-                f"line {number} of {file} begins with #, and whether it is a comment or a label "
-                "cannot be told; put a label in quotes, or begin a comment with # and a space"
+                f"line {number} of {file} begins with #, and it is unclear whether it is a comment "
+                "or a label; put a label in quotes, or begin a comment with # and a space"
             )
     while lines and not lines[-1][1]:
         lines.pop()
     if not comments:
         return lines, ()
     many = f"{comments} lines of {file} begin" if comments > 1 else f"a line of {file} begins"
-    return lines, (f"{many} with # and were left out as comments; put a label in quotes",)
+    return lines, (f"{many} with #, which marks a comment to leave out; put a label in quotes",)
 
 
 def read(lines: Sequence[Line], file: str) -> Named:
-    """Read lines as labels, in the order of the file or of the indices they have.
+    """Read lines as labels, in the order of the file or of the lines' indices.
 
     Args:
-        lines: All that are no comment; not empty.
-        file: What to call the file in a sentence.
+        lines: All lines that are not comments; at least one.
+        file: How messages name the file.
 
     Raises:
-        BadInputError: A line is empty or lacks what the others have, or the lines can be read
-            in more than one way.
+        BadInputError: A line is empty or has no index or name like the others, or the lines can
+            be read in more than one way.
     """
     filled = [line for line in lines if line[1]]
     _refuse_blocks(filled, file)
@@ -90,26 +90,26 @@ def read(lines: Sequence[Line], file: str) -> Named:
 
 
 def refuse_empty(lines: Sequence[Line], file: str) -> None:
-    """See that no line is empty, where the place of a line is what orders the labels.
+    """Check that no line is empty, in a file where the place of a line is its index.
 
     Raises:
-        BadInputError: One is.
+        BadInputError: A line is empty.
     """
     for number, text in lines:
         if not text:
             raise BadInputError(
-                f"line {number} of {file} is empty; take it out, or give the output a name"
+                f"line {number} of {file} is empty; remove it, or give the output a name"
             )
 
 
 def unquoted(text: str) -> str:
-    """Return a label without the quotes around it, and without a comma behind them."""
+    """Return a label without quotes around it and without a comma after them."""
     match = _QUOTED.fullmatch(text)
     if match is None:
         return text
     quote, inner = match[1], match["inner"]
     if quote in inner.replace(quote * 2, "").replace(f"\\{quote}", ""):
-        return text  # the quotes belong to words of it
+        return text  # the quotes are part of the label
     return inner.replace(quote * 2, quote).replace(f"\\{quote}", quote).strip()
 
 
@@ -120,7 +120,7 @@ def _with_indices(lines: Sequence[Line], file: str) -> Named | None:
     if matches[0] is None and len(behind) == len(lines) - 1:
         if not ordering.are_indices([int(match["index"]) for match in behind]):
             return None
-        notes = (f"line {lines[0][0]} of {file} is taken as a header, for it has no index",)
+        notes = (f"line {lines[0][0]} of {file} is taken as a header, because it has no index",)
         lines, matches = lines[1:], matches[1:]
     found = [match for match in matches if match is not None]
     if len(found) < len(lines):
@@ -130,29 +130,29 @@ def _with_indices(lines: Sequence[Line], file: str) -> Named | None:
     names = [match["name"] for match in found]
     if all(match["mark"].isspace() for match in found):
         if len(lines) == 1 and indices != [0]:
-            return None  # `7 up`
+            return None  # a label such as `7 up`
         _refuse_numbers_of_names(indices, names, file)
     named = Named(names, [number for number, _ in lines])
     return _without_ids(ordering.by_index(named, indices, file), file).noting(*notes)
 
 
 def _refuse_numbers_of_names(indices: Sequence[int], names: Sequence[str], file: str) -> None:
-    """Refuse numbers with nothing but space behind them that may belong to the labels."""
+    """Raise if numbers that are followed only by a space may be part of the labels."""
     if not ordering.are_indices(indices):
         raise BadInputError(
-            f"every line of {file} begins with a number, but they are not the indices 0 to "
+            f"every line of {file} begins with a number, but the numbers are not the indices 0 to "
             f"{len(indices) - 1}, each once; write lines like `0: cat`, or put labels that begin "
             "with a number in quotes"
         )
     if len(names) > 1 and len(set(names)) <= len(names) // 2:
         raise BadInputError(
-            f"whether the numbers in {file} are indices or belong to the labels cannot be told; "
+            f"it is unclear whether the numbers in {file} are indices or part of the labels; "
             "write lines like `0: cat`, or put the labels in quotes"
         )
 
 
 def _refuse_gaps(lines: Sequence[Line], matches: Sequence[re.Match[str] | None], file: str) -> None:
-    """Refuse lines most of which begin with the index of their place, but not all."""
+    """Raise if most lines begin with the index of their place, but not all."""
     for first in (0, 1):
         expected = sum(
             match is not None and int(match["index"]) == place
@@ -162,8 +162,8 @@ def _refuse_gaps(lines: Sequence[Line], matches: Sequence[re.Match[str] | None],
             number, text = lines[matches.index(None)]
             lacks = "name" if _INDEX_ONLY.fullmatch(text) else "index"
             raise BadInputError(
-                f"line {number} of {file} has no {lacks}, as others have; write every line like "
-                "`0: cat`, or put labels that begin with a number in quotes"
+                f"line {number} of {file} has no {lacks}, but other lines have; write every line "
+                "like `0: cat`, or put labels that begin with a number in quotes"
             )
 
 
@@ -186,14 +186,14 @@ def _with_ids(lines: Sequence[Line], file: str) -> Named | None:
     if len(found) * 2 >= len(lines) > 1:
         odd = [match is None or (match[2] is None) == (named > 0) for match in matches]
         raise BadInputError(
-            f"line {numbers[odd.index(True)]} of {file} does not have a WordNet id and a name, as "
-            "others have; write every line like `n01440764 tench`"
+            f"line {numbers[odd.index(True)]} of {file} is not a WordNet id and a name, but other "
+            "lines are; write every line like `n01440764 tench`"
         )
     return None
 
 
 def _without_ids(named: Named, file: str) -> Named:
-    """Take away the WordNet ids before labels, or name the ids if there is nothing else."""
+    """Remove WordNet ids before labels; if there are only ids, use their names as labels."""
     found = [_WITH_ID.fullmatch(name) for name in named.names]
     wnids = [match[1] for match in found if match is not None]
     names = [match[2] for match in found if match is not None]
@@ -213,12 +213,12 @@ def _with_indices_last(lines: Sequence[Line], file: str) -> Named | None:
         return None
     indices = [int(match["index"]) for match in found]
     names = [match["name"] for match in found]
-    # `type 0` and `type 1` are labels; so is everything that begins elsewhere than at 0.
+    # `type 0` and `type 1` are labels. Numbers that do not start at 0 are part of labels too.
     if not ordering.are_indices(indices) or min(indices) or len(set(names)) < len(names):
         return None
     named = Named(names, [number for number, _ in lines])
     return _unquoted(ordering.by_index(named, indices, file)).noting(
-        f"the numbers that end the lines of {file} are taken as indices"
+        f"the numbers at the ends of the lines of {file} are taken as indices"
     )
 
 
@@ -227,10 +227,10 @@ def _unquoted(named: Named) -> Named:
 
 
 def _refuse_blocks(lines: Sequence[Line], file: str) -> None:
-    """Refuse text of a format that is known, but not read here."""
+    """Raise for text in a format with blocks, which is not read as lines."""
     for number, text in lines:
         if _OPENS_A_BLOCK.fullmatch(text):
             raise BadInputError(
-                f"line {number} of {file} begins a block, `{cited(text)}`, of a form that is not "
-                "read; write one label a line"
+                f"line {number} of {file} begins a block, `{cited(text)}`, in a format that cannot "
+                "be read; write one label on each line"
             )

@@ -1,4 +1,7 @@
-"""Python's notation of lists and dictionaries, as `print(labels)` writes it; nothing is run."""
+"""Parses lists and dictionaries in Python's notation, as `print(labels)` writes them; runs nothing.
+
+The standard library's `ast.literal_eval` is not used for untrusted files.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ _ESCAPE = re.compile(r"\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8}
 _NAMED = {"n": "\n", "t": "\t", "r": "\r"}
 _ENDS = {"[": "]", "(": ")", "{": "}"}
 _DEEPEST = 3  # a dictionary of records, within a dictionary
-_LAST = 0x10FFFF  # of Unicode
+_LAST = 0x10FFFF  # the last code point of Unicode
 
 Token = tuple[str, str]
 
@@ -26,14 +29,14 @@ class _NoLiteralError(ValueError):
 
 
 def read(text: str, *, bare: bool = False) -> object | None:
-    """Read a list or a dictionary of texts and whole numbers.
+    """Parse a list or a dictionary of texts and integers.
 
     Args:
-        text: `['cat', 'dog']`, `{0: 'cat', 1: 'dog'}`; tuples count as lists.
-        bare: Whether texts may stand without quotes, as in YAML.
+        text: For example `['cat', 'dog']` or `{0: 'cat', 1: 'dog'}`; tuples count as lists.
+        bare: Whether texts may be without quotes, as in YAML.
 
     Returns:
-        The list or the dictionary, None where the text is neither.
+        The list or the dictionary; None if the text is neither.
     """
     try:
         tokens = _tokens(text, bare=bare)
@@ -90,7 +93,7 @@ def _dict(tokens: Iterator[Token], depth: int) -> dict[object, object]:
 
 
 def _behind(end: str, tokens: Iterator[Token]) -> Token:
-    """Return what follows an element: the end, or what begins the next one."""
+    """Return the token after an element: the end, or the first token of the next element."""
     token = next(tokens)
     if token == ("mark", end):
         return token

@@ -1,4 +1,4 @@
-"""The order of labels: given by their places in a file, by indices, or by WordNet ids."""
+"""The order of labels: by their places in a file, by indices, or by WordNet ids."""
 
 from __future__ import annotations
 
@@ -13,36 +13,36 @@ from toolchain.text import printable
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_LONGEST = 40  # characters of a file's own text that a sentence shows
+_LONGEST = 40  # characters of a file's text that a message shows
 _INDEX = re.compile(r"[0-9]{1,9}")
 WNID = re.compile(r"n[0-9]{8}")
 
 
 @dataclass(frozen=True)
 class Named:
-    """Labels in the order of the model's outputs, and where each stands in its file."""
+    """Labels in the order of the model's outputs, and the place of each in its file."""
 
     names: Sequence[str]
     numbers: Sequence[int]
-    """The line, item or entry of each, from 1."""
+    """The line, item or entry of each, counted from 1."""
     unit: str = "line"
     """What `numbers` count: `line`, `item` or `entry`."""
     notes: tuple[str, ...] = ()
-    """Sentences on what was assumed while it was read."""
+    """Sentences that tell what was assumed while the file was read."""
 
     def noting(self, *notes: str) -> Named:
-        """Return the same with more notes."""
+        """Return a copy with more notes."""
         return replace(self, notes=(*self.notes, *notes))
 
 
 def cited(text: str) -> str:
-    """Return a file's own text as a sentence can show it: in one line, and short."""
+    """Return text of a file in a form for messages: in one line, and shortened."""
     shown = printable(text)
     return shown if len(shown) <= _LONGEST else f"{shown[: _LONGEST - 1]}…"
 
 
 def index_of(text: str) -> int | None:
-    """Return a text as an index of a label, None where it is none."""
+    """Return a text as the index of a label; None if it is not one."""
     return int(text) if _INDEX.fullmatch(text) else None
 
 
@@ -57,22 +57,22 @@ def are_indices(values: Sequence[int | None]) -> bool:
 
 
 def by_index(named: Named, indices: Sequence[int], file: str) -> Named:
-    """Sort labels by the index that each of them has.
+    """Sort labels by their indices.
 
     Args:
         named: The labels in the order of the file.
-        indices: Of each of them: 0…n-1, or 1…n.
-        file: What to call the file in a sentence.
+        indices: The index of each label: 0…n-1, or 1…n.
+        file: How messages name the file.
 
     Raises:
-        BadInputError: An index is there twice, or one is missing.
+        BadInputError: An index occurs twice, or one is missing.
     """
     places: dict[int, int] = {}
     for place, index in enumerate(indices):
         if index in places:
             raise BadInputError(
-                f"{named.unit} {named.numbers[place]} of {file} has the index {index}, as "
-                f"{named.unit} {named.numbers[places[index]]} has; give every label its own"
+                f"{named.unit} {named.numbers[place]} of {file} has the index {index}, like "
+                f"{named.unit} {named.numbers[places[index]]}; give every label its own index"
             )
         places[index] = place
     first, last = min(places), max(places)
@@ -84,7 +84,7 @@ def by_index(named: Named, indices: Sequence[int], file: str) -> Named:
     if last - first + 1 != len(places):
         missing = next(index for index in range(first, last) if index not in places)
         raise BadInputError(
-            f"{file} have no label with the index {missing}, though the indices go to {last}; "
+            f"{file} have no label with the index {missing}, although the indices go up to {last}; "
             "give a label for every output, and put labels that begin with a number in quotes"
         )
     order = [places[index] for index in range(first, last + 1)]
@@ -101,23 +101,23 @@ def by_index(named: Named, indices: Sequence[int], file: str) -> Named:
 
 
 def by_wnid(named: Named, wnids: Sequence[str], file: str) -> Named:
-    """Keep the order of labels that have WordNet ids, and say so if ImageNet's is another."""
+    """Keep the order of labels with WordNet ids, and add a note if it is not ImageNet's."""
     known = imagenet.wnids()
     if len(wnids) == len(known) and tuple(wnids) != known and set(wnids) == set(known):
         return named.noting(
-            f"{file} list ImageNet's ids in another order than most models; the order of the "
-            "file is taken"
+            f"{file} list ImageNet's ids in an unusual order for a model; the order of the file "
+            "is used"
         )
     return named
 
 
 def ids_alone(wnids: Sequence[str], numbers: Sequence[int], file: str) -> Named:
-    """Name WordNet ids: by ImageNet's labels where they are its 1,000 in order, else by themselves.
+    """Return labels for WordNet ids: ImageNet's if they are its 1,000 ids in order, else the ids.
 
     Args:
         wnids: The ids in the order of the outputs.
         numbers: The line of each.
-        file: What to call the file in a sentence.
+        file: How messages name the file.
     """
     if tuple(wnids) == imagenet.wnids():
         return Named(imagenet.labels(), numbers).noting(

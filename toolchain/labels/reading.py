@@ -1,7 +1,7 @@
-"""The names of a model's classes: read from files of every usual form, and fitted to its outputs.
+"""The names of a model's classes: read from files in all usual formats, and fitted to its outputs.
 
-Nothing is guessed silently: a file that can be read in two ways that differ is refused, and what
-had to be assumed is said in a note.
+Nothing is guessed silently. A file that can be read in two different ways is refused, and notes
+tell what had to be assumed.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
-    (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16's, with which it begins
+    (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16, because it begins with UTF-16's mark
     (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
@@ -39,13 +39,13 @@ class Labels:
     """Labels in the order of the model's outputs."""
 
     names: tuple[str, ...]
-    """One line of text each, none of them empty; two may be alike."""
+    """Lines of text, none of them empty; two may be equal."""
     notes: tuple[str, ...]
-    """Sentences for the user on what was assumed while they were read."""
+    """Sentences for the user that tell what was assumed while the file was read."""
 
 
 def read(path: Path) -> Labels:
-    """Read a file of labels: lines, CSV, JSON, a label map (pbtxt), or YAML's `names`.
+    """Read a file of labels: lines, CSV, JSON, a label map (pbtxt), or `names` in YAML.
 
     Raises:
         BadInputError: The file cannot be read as text, holds no labels, or can be read in more
@@ -70,7 +70,7 @@ def read(path: Path) -> Labels:
     if encoding == _WINDOWS:
         example = next((name for name in names if not name.isascii()), names[0])
         note = (
-            f"{file} are no UTF-8 and were read in the old Windows code page, as in "
+            f"{file} are not UTF-8 and were read in the old Windows code page, as in "
             f"`{cited(example)}`; save the file as UTF-8 if that is not right"
         )
         notes = (*notes, note)
@@ -81,7 +81,7 @@ def _decoded(content: bytes) -> tuple[str, str]:
     """Return a file's text and its encoding.
 
     Raises:
-        ValueError: It is in none that can be told.
+        ValueError: The encoding cannot be found out.
     """
     for mark, encoding in _MARKS:
         if content.startswith(mark):
@@ -99,10 +99,10 @@ def _decoded(content: bytes) -> tuple[str, str]:
 
 
 def _is_western(whole: str) -> bool:
-    """Tell whether text of the old Windows code page makes sense as such.
+    """Tell whether text decoded in the old Windows code page looks right.
 
-    Western words are mostly of ASCII's letters; of what was written in another code page most
-    letters become accented ones.
+    Words of Western languages consist mostly of ASCII letters. In text of another code page, most
+    letters would become accented ones.
     """
     for line in whole.splitlines():
         if line.isascii():
@@ -116,7 +116,7 @@ def _is_western(whole: str) -> bool:
 
 def _named(whole: str, suffix: str, file: str) -> Named:
     if not whole.strip():
-        raise BadInputError(f"{file} are empty; write one label a line")
+        raise BadInputError(f"{file} are empty; write one label on each line")
     if suffix in _LABEL_MAPS or blocks.is_label_map(whole):
         return blocks.read_label_map(whole, file)
     if suffix in _YAML:
@@ -126,7 +126,7 @@ def _named(whole: str, suffix: str, file: str) -> Named:
         return nested
     kept, notes = lines.split(whole, file)
     if not kept:
-        raise BadInputError(f"{file} are empty but for comments; write one label a line")
+        raise BadInputError(f"{file} hold only comments; write one label on each line")
     return _of_lines(whole, kept, suffix, file).noting(*notes)
 
 
@@ -137,8 +137,8 @@ def _of_lines(whole: str, kept: list[lines.Line], suffix: str, file: str) -> Nam
     if len(kept) > 1 and csv_tables.is_lone_header(kept[0][1]) and kept[0][1].isidentifier():
         number, word = kept[0]
         raise BadInputError(
-            f"whether line {number} of {file}, `{cited(word)}`, is a label or a header cannot be "
-            "told; take it out, or put it in quotes"
+            f"it is unclear whether line {number} of {file}, `{cited(word)}`, is a label or a "
+            "header; remove it, or put it in quotes"
         )
     return lines.read(kept, file)
 
@@ -146,47 +146,47 @@ def _of_lines(whole: str, kept: list[lines.Line], suffix: str, file: str) -> Nam
 def fit(
     labels: tuple[str, ...], offset: int | None, classes: int | None, name: str
 ) -> tuple[tuple[str, ...], int, str | None]:
-    """See that there is one label for each output.
+    """Check that there is one label for each output.
 
     Args:
         labels: The model's labels, in the order of its outputs.
-        offset: Outputs before the first label, where somebody declared it.
-        classes: The number of outputs; None where the model does not tell.
-        name: The model's name, for sentences.
+        offset: The declared label offset; None if it was not declared.
+        classes: The number of outputs; None if the model does not tell it.
+        name: How messages name the model.
 
     Returns:
-        The labels, the outputs before the first one, and a sentence on what was assumed. The
-        only thing that is: where ImageNet's 1,000 labels meet 1,001 outputs, the first output
-        is "background".
+        The labels, the label offset, and a sentence that tells what was assumed, or None. The only
+        possible assumption: with ImageNet's 1,000 labels and 1,001 outputs, the first output is
+        "background".
 
     Raises:
-        BadInputError: The counts differ.
+        BadInputError: The numbers of labels and outputs do not fit.
     """
     if classes is None or (offset or 0) + len(labels) == classes:
         return labels, offset or 0, None
     if offset is None and classes == imagenet.CLASSES + 1 and _are_imagenets(labels):
         note = (
-            f"{name} gives 1,001 outputs for ImageNet's 1,000 labels: the first output is taken "
-            'as "background" and never shown; --label-offset says otherwise'
+            f"{name} has 1,001 outputs for ImageNet's 1,000 labels: the first output is taken "
+            'as "background" and never shown; --label-offset overrides this'
         )
         return labels, 1, note
     skipped = f" after {offset} skipped" if offset else ""
     raise BadInputError(
-        f"{name} gives {classes} classes but there are {len(labels)} labels{skipped}; "
+        f"{name} has {classes} classes but there are {len(labels)} labels{skipped}; "
         f"give one label for each class with --labels FILE{_hint(labels, offset, classes)}"
     )
 
 
 def _hint(labels: tuple[str, ...], offset: int | None, classes: int) -> str:
     if offset is None and classes == len(labels) + 1:
-        return ', or say --label-offset 1 if the first output stands for no class ("background")'
+        return ', or give --label-offset 1 if the first output is not a class ("background")'
     if classes == len(labels) - 1 and labels[0].casefold() == _BACKGROUND:
         return f"; the first label, {labels[0]}, may be one too many"
     return ""
 
 
 def _are_imagenets(labels: tuple[str, ...]) -> bool:
-    """Tell whether labels are ImageNet's, in its order, in whatever spelling."""
+    """Tell whether labels are ImageNet's in its order; the spelling may differ."""
     if len(labels) != imagenet.CLASSES:
         return False
     pairs = zip(labels, imagenet.labels(), imagenet.wnids(), strict=True)

@@ -1,4 +1,4 @@
-"""Labels in nested lists and dictionaries: JSON, Python's own notation, and what they hold."""
+"""Labels in nested lists and dictionaries, written as JSON or in Python's notation."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ _HOLDERS = (
     *("id2label", "label2id", "labels", "label", "class_names", "classNames", "classes", "names"),
     *("categories", "label_names", "labelNames", "class_indices", "idx_to_class", "class_to_idx"),
 )
-"""Keys under which programs keep their labels: Hugging Face, Teachable Machine, Keras, COCO."""
+"""Keys that programs use for labels: Hugging Face, Teachable Machine, Keras, COCO."""
 _OPENING = "[{"
 _CLOSING = "]}"
-_PLAIN = 'write a list like ["cat", "dog"], or one label a line'
+_PLAIN = 'write a list like ["cat", "dog"], or one label on each line'
 
 
 def read_text(text: str, file: str, *, surely: bool) -> Named | None:
     """Read a text that begins like a list or a dictionary.
 
     Args:
-        text: Of the whole file.
-        file: What to call it in a sentence.
-        surely: Whether the file's name says that it is JSON.
+        text: The whole file.
+        file: How messages name the file.
+        surely: Whether the file's name tells that it is JSON.
 
     Returns:
-        The labels; None where it only begins so and is a list of lines.
+        The labels; None if the text is a list of lines and only the first one looks like JSON.
 
     Raises:
         BadInputError: It is a list or a dictionary, but cannot be read as labels.
@@ -44,11 +44,11 @@ def read_text(text: str, file: str, *, surely: bool) -> Named | None:
     except (ValueError, RecursionError) as error:
         value = literals.read(bare)
         if value is None:
-            # A label may begin with a bracket; then little of the rest looks like JSON.
+            # A label may begin with a bracket, but then the rest does not look like JSON.
             inside = bare[1:].lstrip(" \t")[:1]
             if not surely and bare[-1:] not in _CLOSING and inside not in "\"'\r\n0123456789":
                 return None
-            raise BadInputError(f"{file} are no JSON that can be read: {_fault(error)}") from error
+            raise BadInputError(f"{file} are not valid JSON: {_fault(error)}") from error
     try:
         return read(value, file)
     except RecursionError as error:
@@ -66,7 +66,7 @@ def _unique(pairs: list[tuple[str, Any]], file: str) -> dict[str, Any]:
     if len(made) < len(pairs):
         keys = [key for key, _ in pairs]
         again = next(key for place, key in enumerate(keys) if key in keys[:place])
-        raise BadInputError(f"{file} have the key `{cited(again)}` twice; leave one")
+        raise BadInputError(f"{file} have the key `{cited(again)}` twice; keep one")
     return made
 
 
@@ -74,8 +74,8 @@ def read(value: object, file: str) -> Named:
     """Read a list or a dictionary as labels.
 
     Args:
-        value: Of lists, dictionaries, texts and numbers.
-        file: What to call the file in a sentence.
+        value: A value of lists, dictionaries, texts and numbers.
+        file: How messages name the file.
 
     Raises:
         BadInputError: It holds no labels, or they can be read in more than one way.
@@ -93,7 +93,7 @@ def _of_list(items: Sequence[object], file: str) -> Named:
     for number, item in zip(numbers, items, strict=True):
         fits = _text(item) is not None if kind is None else isinstance(item, kind)
         if not fits:
-            raise BadInputError(f"item {number} of {file} is no label as the others; {_PLAIN}")
+            raise BadInputError(f"item {number} of {file} is not a label like the others; {_PLAIN}")
     if kind is dict:
         return _of_records([(n, item) for n, item in enumerate(items, 1)], file, "item")
     if kind is list:
@@ -117,8 +117,8 @@ def _of_dict(value: Mapping[object, object], file: str) -> Named:
         forth, back = [int(key) for key in keys], indices
         if forth != back and ordering.are_indices(forth) and ordering.are_indices(back):
             raise BadInputError(
-                f"whether {file} give a name to each index or an index to each name cannot be "
-                "told; write a list of the names"
+                f"it is unclear whether {file} give a name to each index or an index to each name; "
+                "write a list of the names"
             )
         keys_index = ordering.are_indices(forth)
     if keys_index:
@@ -129,12 +129,13 @@ def _of_dict(value: Mapping[object, object], file: str) -> Named:
     if all(WNID.fullmatch(key) for key in keys) and all(isinstance(each, str) for each in found):
         return ordering.by_wnid(Named([str(each) for each in found], numbers, "entry"), keys, file)
     raise BadInputError(
-        f"{file} hold a dictionary, but neither of index to name nor of name to index; {_PLAIN}"
+        f"{file} hold a dictionary, but it maps neither indices to names nor names to indices; "
+        f"{_PLAIN}"
     )
 
 
 def _held(value: Mapping[object, object], file: str) -> Named | None:
-    """Read what lies under keys that programs use."""
+    """Read the labels under the keys that programs use, or return None."""
     readings = {
         key: read(value[key], file)
         for key in _HOLDERS
@@ -144,12 +145,12 @@ def _held(value: Mapping[object, object], file: str) -> Named | None:
         return None
     if len({tuple(named.names) for named in readings.values()}) > 1:
         keys = " and ".join(f"`{key}`" for key in readings)
-        raise BadInputError(f"{file} have labels under {keys}, and they differ; leave one")
+        raise BadInputError(f"{file} have different labels under {keys}; keep one of them")
     return next(iter(readings.values()))
 
 
 def _of_indices(keys: Sequence[str], found: Sequence[object], file: str) -> Named:
-    """Read a dictionary of index to name, to `[wnid, name]` as Keras', or to a record."""
+    """Read a dictionary from indices to names, to `[wnid, name]` as in Keras, or to records."""
     if all(isinstance(item, dict) for item in found):
         records = [
             (number, {"index": key, **item})
@@ -166,7 +167,9 @@ def _of_indices(keys: Sequence[str], found: Sequence[object], file: str) -> Name
         return _of_rows(rows, file, "entry")
     for number, item in enumerate(found, start=1):
         if _text(item) is None:
-            raise BadInputError(f"entry {number} of {file} is no label as the others; {_PLAIN}")
+            raise BadInputError(
+                f"entry {number} of {file} is not a label like the others; {_PLAIN}"
+            )
     named = Named([_text(item) or "" for item in found], range(1, len(keys) + 1), "entry")
     return ordering.by_index(named, [int(key) for key in keys], file)
 
@@ -179,7 +182,7 @@ def _of_rows(items: Sequence[tuple[int, Any]], file: str, unit: str) -> Named:
         whole = [cell.strip() for cell in cells if cell is not None]
         if len(whole) != width or len(cells) != width or not width:
             raise BadInputError(
-                f"{unit} {number} of {file} is no list of texts as the others; {_PLAIN}"
+                f"{unit} {number} of {file} is not a list of texts like the others; {_PLAIN}"
             )
         rows.append((number, whole))
     if width == 1:
@@ -188,7 +191,7 @@ def _of_rows(items: Sequence[tuple[int, Any]], file: str, unit: str) -> Named:
 
 
 def _of_records(items: Sequence[tuple[int, Any]], file: str, unit: str) -> Named:
-    """Read records as a table whose columns are those keys that have texts or numbers in all."""
+    """Read records as a table; its columns are the keys with a text or number in all records."""
     keys = [
         key for key in items[0][1] if all(_text(record.get(key)) is not None for _, record in items)
     ]
@@ -203,7 +206,7 @@ def _of_records(items: Sequence[tuple[int, Any]], file: str, unit: str) -> Named
             items[0][0],
         )
         raise BadInputError(
-            f"{unit} {number} of {file} has no label as text; give every one a name, as in "
+            f"{unit} {number} of {file} has no label as text; give each a name, as in "
             '{"index": 0, "name": "cat"}'
         )
     rows = [(n, [(_text(record[key]) or "").strip() for key in keys]) for n, record in items]
@@ -211,7 +214,7 @@ def _of_records(items: Sequence[tuple[int, Any]], file: str, unit: str) -> Named
 
 
 def _text(value: object) -> str | None:
-    """Return a text, or a whole number as one; None for anything else."""
+    """Return a text, or an integer as text; None for anything else."""
     if isinstance(value, str):
         return value
     number = _number(value)

@@ -1,1 +1,1 @@
-"""What a network's answers are worth: pure functions."""
+"""Figures for judging a model's answers: pure functions."""

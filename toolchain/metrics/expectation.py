@@ -1,14 +1,14 @@
-"""The top-1 that a change of scores is expected to cost, from the scores alone.
+"""The expected drop in top-1 from a change of scores, computed from the scores alone.
 
-Counting the photos whose first label changed is a matter of luck where a few of a hundred do.
-So every photo's scores are tried with the errors that the model makes on every other photo,
-label by label in the order of their scores: of n photos that makes n² trials, and photos that
-stand near a tie tell what they would lose, whether or not they happened to flip.
+If only a few of a hundred photos change their first label, counting them depends on luck. So each
+photo's scores are combined with the errors that the model makes on every other photo, label by
+label in the order of their scores. For n photos these are n² trials. A photo whose two highest
+scores are close contributes to the result whether or not its first label happened to change.
 
-What a flip costs is the chance that the reference's first label is the right one, less that of
-the label that took its place. Small networks give their first label less than the chance it
-has, so their scores are sharpened by a temperature (Guo et al. 2017, arXiv:1706.04599): fitted
-where photos have labels, else taken from what such networks have been found to need.
+A changed label costs the probability that the reference's first label is right, minus that of the
+label that replaces it. Small networks give their first label a lower score than its probability.
+So the scores are sharpened by a temperature (Guo et al. 2017, arXiv:1706.04599). It is fitted if
+photos have labels; otherwise it is the usual one of such networks.
 """
 
 from __future__ import annotations
@@ -23,31 +23,33 @@ from toolchain.metrics.intervals import rare_losses
 if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
 
-_LABELS = 12  # of each photo's highest: further down none comes first by rounding's errors
-_ERRORS = 256  # photos whose errors are tried on the others
-_FITTED = 2000  # photos that a temperature is fitted to
+# Chosen, not measured, these seven.
+_LABELS = 12  # highest labels of each photo to try; rounding errors put no other label first
+_ERRORS = 256  # photos whose errors are tried on the others, at most
+_FITTED = 2000  # photos to fit a temperature to, at most
 _CHUNK = 64  # photos at a time
 _LEAST_SCORE = 1e-12
-_MOST_FITTED = 10.0  # times that errors on photos that a model was made by may be smaller
-_MISLABELLED = 0.01  # share of the photos whose label may be anything
+_MOST_FITTED = 10.0  # how many times smaller errors may be on photos that the model was made with
+_MISLABELLED = 0.01  # assumed share of photos with a wrong label
 
 TEMPERATURE = 0.75
-"""Where no label says it. On the same photos MobileNetV2's and EfficientNet-Lite0's was 0.66,
-MobileNetV1 0.25's 0.92."""
+"""The temperature without labelled photos. Fitted to the same labelled photos, it was 0.66 for
+MobileNetV2 and EfficientNet-Lite0, and 0.92 for MobileNetV1 0.25."""
 TEMPERATURE_DEVIATION = 0.15
-"""Of its logarithm: 95 % of such networks are taken to lie within 0.56 … 1.0."""
+"""Standard deviation of its logarithm: 95 % of such networks are assumed to lie within
+0.56 … 1.0."""
 _FLIP = 0.18
-"""What one more flip is taken to cost where none was seen to cost more: the net share of the
-flips that eight sites' photos were found to lose by."""
+"""The assumed cost of one more changed label if none was seen to cost more. Measured on the photos
+of eight sites: the labels lost minus those won, as a share of all changed first labels."""
 
 
 @dataclass(frozen=True)
 class Temperature:
-    """What the logarithms of scores are divided by to make chances of them."""
+    """The number that logarithms of scores are divided by to turn scores into probabilities."""
 
     value: float
     deviation: float
-    """Of its logarithm."""
+    """Standard deviation of its logarithm."""
 
 
 @dataclass(frozen=True)
@@ -63,14 +65,14 @@ UNKNOWN = Temperature(TEMPERATURE, TEMPERATURE_DEVIATION)
 
 
 def temperature(scores: Array, truth: Array) -> Temperature:
-    """Fit a temperature to labelled photos; few of them move it little from the usual one.
+    """Fit a temperature to labelled photos; with few photos it stays near the usual one.
 
     Args:
-        scores: The reference's, float64 `[n, labels]` in 0…1.
+        scores: The reference's scores, float64 `[n, labels]` in 0…1.
         truth: Index of each photo's label, `[n]`.
 
     Returns:
-        The most probable one, given the photos and :data:`UNKNOWN`.
+        The mean and deviation given the photos, with :data:`UNKNOWN` as the prior.
     """
     chosen = _spread(len(scores), _FITTED)
     logarithms, right = _logarithms(scores[chosen]), truth[chosen]
@@ -101,18 +103,18 @@ def expected_loss(
     """Return the top-1 that the model is expected to lose against the reference.
 
     Args:
-        scores: The model's, float64 `[n, labels]` in 0…1.
-        reference: The reference's, of the same photos.
+        scores: The model's scores, float64 `[n, labels]` in 0…1.
+        reference: The reference's scores for the same photos.
         sharpness: The reference's temperature.
-        others: The reference's scores of more photos of the same kind, `[m, labels]`, which the
-            model's errors are tried on too.
-        others_scores: The model's scores of the first of those, `[at most m, labels]`. The model
-            may have been made by them, and its errors on them be smaller: they are scaled to the
-            size of the errors on the photos.
-        magnified: What errors are multiplied by, where they are known to be larger or smaller.
+        others: The reference's scores for more photos of the same kind, `[m, labels]`; the model's
+            errors are tried on these too.
+        others_scores: The model's scores for the first of those, `[at most m, labels]`. If the
+            model was made with these photos, its errors on them may be smaller, so they are
+            scaled to the size of the errors on the other photos.
+        magnified: Factor for all errors, if they are known to be larger or smaller.
 
     Returns:
-        Shares of the photos; the interval is never of zero width.
+        Shares of the photos; the interval never has zero width.
     """
     tried_on = reference if others is None else np.concatenate([reference, others])
     errors = magnified * _errors(scores, reference)
@@ -125,12 +127,12 @@ def expected_loss(
     highest = np.take_along_axis(logarithms, order, axis=1)
 
     def costs(temperature: float) -> Array:
-        """Return what it costs that each of the highest labels takes the first's place."""
+        """Return what it costs if each of the highest labels replaces the first one."""
         chances = np.take_along_axis(_softmax(logarithms / temperature), order, axis=1)
         return np.asarray(chances[:, :1] - chances)
 
     cost = costs(sharpness.value)
-    taken = np.zeros(highest.shape)  # in which share of the trials each label comes first
+    taken = np.zeros(highest.shape)  # the share of the trials in which each label comes first
     by_error = np.zeros(len(errors))
     for at in range(0, len(highest), _CHUNK):
         rows = slice(at, at + _CHUNK)
@@ -159,7 +161,7 @@ def expected_loss(
 
 
 def _errors(scores: Array, reference: Array) -> Array:
-    """Return what the model adds to the logarithms of the reference's highest scores."""
+    """Return the change in the logarithms of the reference's highest scores."""
     chosen = _spread(len(scores), _ERRORS)
     wanted, found = _logarithms(reference[chosen]), _logarithms(scores[chosen])
     order = _highest(wanted)
@@ -171,7 +173,7 @@ def _logarithms(scores: Array) -> Array:
 
 
 def _highest(logarithms: Array) -> Array:
-    """Return the places of each photo's highest labels; of equal ones the first comes first."""
+    """Return the indices of each photo's highest labels; equal scores keep their order."""
     return np.argsort(-logarithms, axis=1, kind="stable")[:, :_LABELS]
 
 
@@ -181,6 +183,6 @@ def _softmax(logits: Array) -> Array:
 
 
 def _spread(count: int, most: int) -> Array:
-    """Return at most so many places, evenly spread."""
+    """Return at most `most` indices of `count`, evenly spread."""
     kept = min(count, most)
     return np.arange(kept) * count // kept

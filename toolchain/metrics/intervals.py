@@ -12,13 +12,13 @@ def wilson(hits: int, count: int) -> tuple[float, float]:
     """Return the score interval of a share, both limits in 0…1.
 
     E. B. Wilson, "Probable inference, the law of succession, and statistical inference",
-    J. Am. Stat. Assoc. 22 (1927) 209-212. At 0 and at `count` hits one limit is exact.
+    J. Am. Stat. Assoc. 22 (1927) 209-212. With 0 or `count` hits one limit is exact.
 
     Raises:
-        ValueError: `count` is not positive, or `hits` not in 0…`count`.
+        ValueError: `count` is not positive, or `hits` is not in 0…`count`.
     """
     if not 0 <= hits <= count or count == 0:
-        raise ValueError(f"{hits} of {count} is no share")
+        raise ValueError(f"{hits} of {count} is not a share")
     share = hits / count
     centre = share + _Z**2 / (2 * count)
     half = _Z * sqrt(share * (1 - share) / count + _Z**2 / (4 * count**2))
@@ -29,23 +29,23 @@ def wilson(hits: int, count: int) -> tuple[float, float]:
 
 
 def newcombe(both: int, first: int, second: int, neither: int) -> tuple[float, float]:
-    """Return the interval of the first share minus the second, of the same photos.
+    """Return the interval of the first share minus the second, on the same photos.
 
-    R. G. Newcombe, "Improved confidence intervals for the difference between binomial
-    proportions based on paired data", Stat. Med. 17 (1998) 2635-2650, method 10: Wilson's
-    limits of either share, squared and added, less what the pairs correlate.
+    R. G. Newcombe, "Improved confidence intervals for the difference between binomial proportions
+    based on paired data", Stat. Med. 17 (1998) 2635-2650, method 10: the distances of Wilson's
+    limits of both shares, squared and added, with a correction for the correlation of the pairs.
 
     Args:
-        both: Photos that are hits of both.
-        first: Photos that are hits of the first only.
-        second: Photos that are hits of the second only.
-        neither: Photos that are hits of neither.
+        both: Photos that are hits for both.
+        first: Photos that are hits only for the first.
+        second: Photos that are hits only for the second.
+        neither: Photos that are hits for neither.
 
     Returns:
         Low and high, in -1…1.
 
     Raises:
-        ValueError: There is no photo, or a number is negative.
+        ValueError: There are no photos, or a number is negative.
     """
     count = both + first + second + neither
     low_1, high_1 = wilson(both + first, count)
@@ -55,22 +55,22 @@ def newcombe(both: int, first: int, second: int, neither: int) -> tuple[float, f
     down_1, up_1 = share_1 - low_1, high_1 - share_1
     down_2, up_2 = share_2 - low_2, high_2 - share_2
     difference = (first - second) / count
-    # Rounding could take a root's argument under zero where it is zero.
+    # If a root's argument is zero, rounding could make it negative.
     below = sqrt(max(0.0, down_1**2 - 2 * phi * down_1 * up_2 + up_2**2))
     above = sqrt(max(0.0, up_1**2 - 2 * phi * up_1 * down_2 + down_2**2))
     return max(-1.0, difference - below), min(1.0, difference + above)
 
 
 def rare_losses(value: float, variance: float, *, one: float) -> tuple[float, float]:
-    """Return the interval of a sum of losses, each of which few photos suffer.
+    """Return the interval of a sum of losses that occur on few photos.
 
     M. P. Fay, E. J. Feuer, "Confidence intervals for directly standardized rates: a method based
-    on the gamma distribution", Stat. Med. 16 (1997) 791-801. One more photo could have suffered
-    that was not seen to, so the upper limit is above zero where nothing was lost.
+    on the gamma distribution", Stat. Med. 16 (1997) 791-801. One more photo could have had a loss,
+    so the upper limit is above zero even if nothing was lost.
 
     Args:
         value: The sum, not negative.
-        variance: Of the sum; for losses that are counted, the sum of their squares.
+        variance: Variance of the sum; for counted losses, the sum of their squares.
         one: The largest loss of one photo, positive.
 
     Returns:
@@ -86,7 +86,7 @@ def rare_losses(value: float, variance: float, *, one: float) -> tuple[float, fl
 
 
 def _correlation(both: int, first: int, second: int, neither: int) -> float:
-    """Return the phi coefficient of the four counts, a positive one corrected for continuity."""
+    """Return the phi coefficient of the four counts; if positive, with a continuity correction."""
     product = (both + first) * (second + neither) * (both + second) * (first + neither)
     if product == 0:
         return 0.0

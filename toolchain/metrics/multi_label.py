@@ -1,9 +1,9 @@
-"""What answers are worth where a photo may have several labels: pure functions, and their record.
+"""Judges answers where a photo may have several labels: mAP and F1 with their intervals.
 
-Every figure is in 0…1 and comes with a 95 % interval by the bootstrap over photos (B. Efron,
-"Bootstrap methods: another look at the jackknife", Ann. Stat. 7 (1979) 1-26), of always the same
-samples. Of few photos a bootstrap may show no spread at all; so no limit is nearer to its figure
-than Wilson's limit is to a share of which no photo was missed.
+Every figure is in 0…1 and has a 95 % interval by the bootstrap over photos (B. Efron, "Bootstrap
+methods: another look at the jackknife", Ann. Stat. 7 (1979) 1-26), always with the same samples.
+With few photos a bootstrap may show no spread at all. So the interval is never narrower than
+Wilson's would be for a share of 1 on as many photos.
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
-_SAMPLES = 1000  # of the bootstrap
+_SAMPLES = 1000  # of the bootstrap; chosen, not measured
 _SEED = 15
-_LARGEST = 1 << 21  # numbers of an array; more samples are drawn in several parts
+_LARGEST = 1 << 21  # numbers in one array, at most; for more, samples are drawn in several parts
 _LIMITS = (0.025, 0.975)
-_DIGITS = 6  # of a figure: the last bits depend on the processor
+_DIGITS = 6  # decimals of a figure, because its last bits depend on the processor
 
 
 def average_precision(scores: Array, truth: Array) -> float:
     """Return the area under the precision-recall curve, as steps: Σ (R_k - R_k-1) P_k.
 
-    This is scikit-learn's definition. Photos of equal scores count as found together.
+    This is scikit-learn's definition. Photos with equal scores count as found at once.
 
     Args:
-        scores: Float `[photos]`, of one label.
-        truth: Bool `[photos]`: whether the photo has the label.
+        scores: Scores of one label, float `[photos]`.
+        truth: Whether each photo has the label, bool `[photos]`.
 
     Raises:
-        ValueError: No photo has the label, or the shapes do not fit.
+        ValueError: No photo has the label, or the shapes do not match.
     """
     if scores.shape != truth.shape or scores.ndim != 1:
         raise ValueError(f"scores of shape {scores.shape} do not fit truth of {truth.shape}")
@@ -56,18 +56,18 @@ def judge(
     threshold: float,
     known: Array | None = None,
 ) -> MultiLabel:
-    """Judge scores of photos that may have several labels, or none.
+    """Judge scores for photos that may have several labels, or none.
 
     Args:
         scores: Float `[photos, labels]` in 0…1, as the page shows them.
-        truth: Bool `[photos, labels]`.
-        reference: Float `[photos, labels]`, the reference's scores.
-        threshold: The score from which on a label counts as found.
-        known: Bool `[labels]`: of which labels the truth tells; None: of all.
+        truth: Whether each photo has each label, bool `[photos, labels]`.
+        reference: The reference's scores, float `[photos, labels]`.
+        threshold: The score from which a label counts as found.
+        known: For which labels `truth` is known, bool `[labels]`; None for all.
 
     Raises:
-        ValueError: There is no photo, no photo has a label, the shapes do not fit, or a score is
-            no finite number.
+        ValueError: There are no photos, no photo has a label, the shapes do not match, or a score
+            is not finite.
     """
     _check(scores, truth, reference)
     if known is not None:
@@ -111,11 +111,11 @@ def _check(scores: Array, truth: Array, reference: Array | None) -> None:
             raise ValueError(f"{scores.shape} scores cannot be compared with {given.shape}")
     for given in (scores, reference):
         if given is not None and not np.isfinite(given).all():
-            raise ValueError("some scores are no finite numbers")
+            raise ValueError("some scores are not finite numbers")
 
 
 def _samples(count: int) -> Iterator[Array]:
-    """Yield how often each photo is in each sample, `[samples, photos]`, in several parts."""
+    """Yield, in several parts, how often each photo is in each sample, `[samples, photos]`."""
     random = np.random.default_rng(_SEED)
     part = max(1, _LARGEST // count)
     for start in range(0, _SAMPLES, part):
@@ -129,11 +129,11 @@ class _Ranking:
     """The photos in the order of a label's scores."""
 
     order: Array
-    """Places of the photos, the best first, `[photos]`."""
+    """Indices of the photos, the highest score first, `[photos]`."""
     ends: Array
-    """Places in `order` that are the last of equal scores."""
+    """Indices in `order` of the last photo of each group with equal scores."""
     truth: Array
-    """Bool `[photos]`, in that order."""
+    """Whether each photo has the label, bool `[photos]`, in that order."""
 
     @classmethod
     def of(cls, scores: Array, truth: Array) -> _Ranking:
@@ -143,7 +143,7 @@ class _Ranking:
         return cls(order, ends, truth[order])
 
     def average_precision(self, weights: Array) -> Array:
-        """Return it for each row of weights, `[rows]`; not a number where no photo has the label.
+        """Return the average precision for each row of weights, `[rows]`; NaN without the label.
 
         Args:
             weights: How often each photo counts, `[rows, photos]`.
@@ -158,16 +158,16 @@ class _Ranking:
 
 @dataclass(frozen=True)
 class _Figures:
-    """What of a network's scores the figures are made of."""
+    """What the figures are computed from."""
 
     rankings: tuple[_Ranking, ...]
-    """Of the labels that some photo has."""
+    """One for each label that some photo has."""
     hits: Array
-    """Float `[photos, labels]`: labels that are found and right, of all labels."""
+    """1 for each label that is found and right, float `[photos, labels]`."""
     marks: Array
-    """Float `[photos, labels]`: labels found and labels that are right, together 0, 1 or 2."""
+    """1 for each label that is found, plus 1 for each that is right, float `[photos, labels]`."""
     present: Array
-    """Bool `[labels]`: whether some photo has the label."""
+    """Whether some photo has the label, bool `[labels]`."""
 
     @classmethod
     def of(cls, scores: Array, truth: Array, threshold: float) -> _Figures:
@@ -181,7 +181,7 @@ class _Figures:
         )
 
     def over(self, samples: Sequence[Array]) -> Array:
-        """Return mAP, micro F1 and macro F1 of each sample, `[3, samples]`."""
+        """Return mAP, micro F1 and macro F1 for each sample, `[3, samples]`."""
         return np.concatenate([self._over(weights) for weights in samples], axis=1)
 
     def _over(self, weights: Array) -> Array:
@@ -198,20 +198,20 @@ class _Figures:
 
 
 def _ratio(part: Array, whole: Array) -> Array:
-    """Divide; where there is nothing to divide by, the result is not a number."""
+    """Divide; the result is NaN where the divisor is 0."""
     ratio: Array = np.divide(part, whole, out=np.full(np.shape(whole), np.nan), where=whole != 0)
     return ratio
 
 
 def _mean(values: Array) -> Array:
-    """Return the mean of each row, `[rows]`, without what is not a number."""
+    """Return the mean of each row, `[rows]`, ignoring NaN."""
     there = ~np.isnan(values)
     return _ratio(np.where(there, values, 0).sum(axis=1), there.sum(axis=1))
 
 
 def _figure(own: tuple[float, Array], other: tuple[float, Array] | None, photos: int) -> Figure:
     value, drawn = own
-    # What a share would be short of 1 at the lower limit, if none of so many photos was missed.
+    # The distance of Wilson's lower limit from 1, for a share of 1 on as many photos.
     least = 1 - wilson(photos, photos)[0]
     low, high = _limits(value, drawn, (value * least, (1 - value) * least))
     if other is None:
@@ -235,6 +235,6 @@ def _figure(own: tuple[float, Array], other: tuple[float, Array] | None, photos:
 
 
 def _limits(value: float, drawn: Array, least: tuple[float, float]) -> tuple[float, float]:
-    """Return the interval of a figure, no narrower to either side than the least widths."""
+    """Return the interval of a figure, on each side at least as wide as `least`."""
     low, high = np.nanquantile(drawn, _LIMITS)
     return min(float(low), float(value) - least[0]), max(float(high), float(value) + least[1])

@@ -1,4 +1,4 @@
-"""From a network's outputs to the scores that the page shows."""
+"""Turns a network's outputs into the scores that the page shows."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
 
 def scores_of(outputs: Array, activation: Activation) -> Array:
-    """Return the scores in 0…1 that a network's outputs stand for, as the page shows them.
+    """Return a network's outputs as scores in 0…1, as the page shows them.
 
     Args:
         outputs: Float `[n, classes]`.
-        activation: What turns outputs into scores; `none`: they are scores already.
+        activation: What turns outputs into scores; `none` if they are scores already.
 
     Returns:
         Float64 `[n, classes]`.
@@ -33,7 +33,7 @@ def scores_of(outputs: Array, activation: Activation) -> Array:
 
 
 def softmax(logits: Array) -> Array:
-    """Return the softmax of each row in double precision, safe against large logits.
+    """Return the softmax of each row in double precision; large logits do not overflow.
 
     Args:
         logits: Float `[n, classes]`.

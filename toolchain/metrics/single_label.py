@@ -1,4 +1,4 @@
-"""What a network's answers are worth: pure functions over its outputs, and their record."""
+"""Judges answers where a photo has one label, from a model's outputs: top-1, top-5 and drop."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from toolchain.records.verdict import Drop, Expected, ScoreChange, Share, Verdic
 if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
 
-_FEW = 5  # labels that the page shows, and that top-5 counts
-_DIGITS = 6  # of the score shift: the last bits depend on the processor
-_LEAST_CHANGE = 0.01  # of one more photo's scores, where none changed more
+_FEW = 5  # the number of labels in top-5, and on the page
+_DIGITS = 6  # decimals of a figure, because its last bits depend on the processor
+_LEAST_CHANGE = 0.01  # assumed change of one more photo if none changed more; chosen, not measured
 
 
 def judge(
     logits: Array, truth: Array | None = None, reference_logits: Array | None = None
 ) -> Verdict:
-    """Judge logits by the truth, by another network's logits of the same photos, or both.
+    """Judge logits by the truth, by the reference's logits for the same photos, or by both.
 
     Args:
-        logits: Float `[n, labels]`, a row a photo, without a background class.
-        truth: Whole numbers `[n]`: the index of the right label of each photo.
-        reference_logits: Float `[n, labels]` of the reference.
+        logits: Float `[n, labels]`, one row for each photo, without a background class.
+        truth: Index of the right label of each photo, int `[n]`.
+        reference_logits: The reference's logits, float `[n, labels]`.
 
     Raises:
-        ValueError: There is no photo, the shapes do not fit, or a number is not finite.
+        ValueError: There are no photos, the shapes do not match, or a number is not finite.
     """
     reference = None if reference_logits is None else softmax(reference_logits)
     return judge_scores(softmax(logits), truth, reference)
@@ -43,17 +43,17 @@ def judge_scores(
     *,
     multi_label: bool = False,
 ) -> Verdict:
-    """Judge scores in 0…1 as the page shows them; otherwise as :func:`judge`.
+    """Judge scores in 0…1, as the page shows them; otherwise like :func:`judge`.
 
     Args:
         scores: Float `[n, labels]`.
-        truth: Whole numbers `[n]`.
-        reference: Float `[n, labels]`, the reference's scores.
-        multi_label: Whether a photo may have several labels, each with a score of its own. The
-            change of all scores then stands in place of what is said of the first label.
+        truth: Index of the right label of each photo, int `[n]`.
+        reference: The reference's scores, float `[n, labels]`.
+        multi_label: Whether a photo may have several labels, with independent scores. The verdict
+            then has the change of all scores instead of figures about the first label.
 
     Raises:
-        ValueError: There is no photo, the shapes do not fit, or a number is not finite.
+        ValueError: There are no photos, the shapes do not match, or a number is not finite.
     """
     _check(scores, truth, reference)
     first = scores.argmax(axis=1)
@@ -94,17 +94,17 @@ def expected_drop(
     others_scores: Array | None = None,
     magnified: float = 1.0,
 ) -> Expected:
-    """Return the points of top-1 that a change of scores is expected to cost.
+    """Return the expected drop in top-1 from a change of scores, in points.
 
     Args:
-        scores: The model's, float64 `[n, labels]` in 0…1.
-        reference: The reference's, of the same photos.
-        truth: Index of the right label of the first photos, `[at most n]`; None: not known.
-        others: The reference's scores of more photos of the same kind, `[m, labels]`, which may
-            be those that the model was made by.
+        scores: The model's scores, float64 `[n, labels]` in 0…1.
+        reference: The reference's scores for the same photos.
+        truth: Index of the right label of the first photos, `[at most n]`; None if not known.
+        others: The reference's scores for more photos of the same kind, `[m, labels]`; the model
+            may have been made with these photos.
         others_truth: Index of their right labels, `[m]`.
-        others_scores: The model's scores of the first of them, `[at most m, labels]`.
-        magnified: What errors are multiplied by, where they are known to be larger or smaller.
+        others_scores: The model's scores for the first of them, `[at most m, labels]`.
+        magnified: Factor for all errors, if they are known to be larger or smaller.
     """
     labelled = [
         (known[: len(right)], right)
@@ -128,18 +128,18 @@ def expected_drop(
 
 
 def score_change(scores: Array, reference: Array) -> ScoreChange:
-    """Return what the change of all labels' scores costs.
+    """Return how much the scores of all labels have changed.
 
     Args:
-        scores: The model's, float64 `[n, labels]` in 0…1.
-        reference: The reference's, of the same photos.
+        scores: The model's scores, float64 `[n, labels]` in 0…1.
+        reference: The reference's scores for the same photos.
     """
     changed: Array = ((scores - reference) ** 2).sum(axis=1)
     whole: Array = (np.maximum(scores, reference) ** 2).sum(axis=1)
-    tiny = 1e-12  # where no label has a score at all
+    tiny = 1e-12  # prevents a division by 0 if all scores are 0
     total = max(float(whole.sum()), tiny)
     value = float(changed.sum()) / total
-    # A ratio of two means: its variance is that of what each photo is off it (Cochran, Sampling
+    # The variance of a ratio of two means, from the photos' deviations from it (Cochran, Sampling
     # techniques, § 6.4).
     variance = float(((changed - value * whole) ** 2).sum()) / total**2
     most = float((changed / np.maximum(whole, tiny)).max())
@@ -147,7 +147,7 @@ def score_change(scores: Array, reference: Array) -> ScoreChange:
     most_points = round(100 * min(1.0, high), _DIGITS)
     return ScoreChange(
         points=round(100 * value, _DIGITS),
-        # Rounding must not take the interval's width.
+        # Rounding must not make the interval's width zero.
         low=max(0.0, min(round(100 * low, _DIGITS), most_points - 10**-_DIGITS)),
         high=most_points,
     )
@@ -165,11 +165,11 @@ def _check(scores: Array, truth: Array | None, reference: Array | None) -> None:
         raise ValueError(f"{scores.shape} scores cannot be compared with {reference.shape}")
     for given in (scores, reference):
         if given is not None and not np.isfinite(given).all():
-            raise ValueError("some scores are no finite numbers")
+            raise ValueError("some scores are not finite numbers")
 
 
 def _ranks(scores: Array, truth: Array) -> Array:
-    """Return the place of each right label, int `[n]` from 0; of equal scores the first wins."""
+    """Return the rank of each right label, int `[n]` from 0; equal scores keep their order."""
     own = np.take_along_axis(scores, truth[:, None], axis=1)
     before = np.arange(scores.shape[1]) < truth[:, None]
     ranks: Array = ((scores > own) | ((scores == own) & before)).sum(axis=1)

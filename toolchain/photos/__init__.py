@@ -1,1 +1,1 @@
-"""Folders of the user's photos."""
+"""Folders of photos, and the labels of the photos in them."""

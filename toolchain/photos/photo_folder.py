@@ -1,4 +1,4 @@
-"""The photos to judge by: a folder with one folder a class (an ImageFolder), or a flat one."""
+"""Photos for evaluation: a folder with one subfolder for each class (an ImageFolder), or flat."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 LABELS = "labels.csv"
-"""Name of the file, in the folder of photos, that says which labels each photo has."""
-_NAMED = 5  # unknown folders that an error names
+"""Name of the file, in the folder of photos, that tells the labels of each photo."""
+_NAMED = 5  # unknown folders to name in an error message
 
 
 @dataclass(frozen=True)
 class Photos:
-    """Photos in the order in which they are judged."""
+    """Photos in the order in which they are evaluated."""
 
     folder: Path
     paths: tuple[Path, ...]
     classes: tuple[str, ...] | None
-    """The class folder of each photo; None where the folder is flat."""
+    """The class folder of each photo; None if the folder is flat."""
 
     def limited(self, count: int | None) -> Photos:
-        """Return `count` of them, evenly spread so that no class is favoured; None: all."""
+        """Return `count` photos, evenly spread over all classes; None for all photos."""
         if count is None or count >= len(self.paths):
             return self
         kept = [index * len(self.paths) // count for index in range(count)]
@@ -43,19 +43,18 @@ class Photos:
 def find(folder: Path, *, by_folders: bool = True) -> Photos:
     """List the photos of a folder, sorted by their paths.
 
-    Everything that is no folder and not hidden counts as a photo, a link that leads nowhere
-    too; whether it is one shows when it is read. Folders that are links are not looked into,
-    but for class folders.
-    Where there are class folders, files beside them do not count. The file of labels,
-    `labels.csv`, is no photo.
+    Every file that is not hidden counts as a photo, even a broken link; whether it can be read is
+    found out later. Folders that are links are skipped, unless they are class folders. If there
+    are class folders, files beside them do not count. The file of labels, `labels.csv`, never
+    counts.
 
     Args:
-        folder: Where they lie.
-        by_folders: Whether folders in it are classes; else all files below it are photos
-            whose labels are told in another way, or not at all.
+        folder: The folder of photos.
+        by_folders: Whether its subfolders are classes. If not, all files below it are photos,
+            whose labels come from elsewhere or are not known.
 
     Raises:
-        BadInputError: It is no folder, cannot be read, or holds no file.
+        BadInputError: It is not a folder, cannot be read, or holds no files.
     """
     try:
         entries = sorted(
@@ -78,7 +77,9 @@ def find(folder: Path, *, by_folders: bool = True) -> Photos:
         named = [(path, inner.name) for inner in folders for path in _files(inner)]
         paths, classes = [path for path, _ in named], tuple(name for _, name in named)
     if not paths:
-        raise BadInputError(f"{folder} holds no photos; put them into it, or into a folder a class")
+        raise BadInputError(
+            f"{folder} holds no photos; put them into it, or into one folder for each class"
+        )
     return Photos(folder, tuple(paths), classes)
 
 
@@ -92,7 +93,7 @@ def _files(folder: Path) -> list[Path]:
 
 
 class Names:
-    """The names by which people call the labels of a model."""
+    """The names that users may give for the labels of a model."""
 
     def __init__(self, labels: tuple[str, ...]) -> None:
         self._count = len(labels)
@@ -105,10 +106,10 @@ class Names:
         self._ids = {wnid: [index] for index, wnid in enumerate(wnids)}
 
     def indices(self, name: str) -> list[int]:
-        """Return which labels a name can stand for, by their indices from 0.
+        """Return the indices, from 0, of the labels that a name may mean.
 
-        It is tried as the exact label, as a label's first synonym (`tabby` for `tabby, tabby
-        cat`), as a number, and for models of ImageNet's 1,000 classes as a WordNet id.
+        The first of these that fits counts: the exact label; a label's first synonym (`tabby` for
+        `tabby, tabby cat`); a number; and, for a model with 1,000 classes, a WordNet id.
         """
         number = int(name) if name.isascii() and name.isdecimal() else -1
         return (
@@ -119,18 +120,18 @@ class Names:
 
 
 def label_indices(names: Iterable[str], labels: tuple[str, ...], folder: Path) -> dict[str, int]:
-    """Tell which label each class folder stands for, by the rules of :class:`Names`.
+    """Return the label of each class folder, by the rules of :class:`Names`.
 
     Args:
         names: Names of class folders.
-        labels: The model's, in the order of its outputs.
-        folder: Where the class folders lie, for the error.
+        labels: The model's labels, in the order of its outputs.
+        folder: The parent of the class folders, for messages.
 
     Returns:
-        Name to the label's index, from 0.
+        The index of the label, from 0, by folder name.
 
     Raises:
-        BadInputError: Some stand for no label, or for more than one.
+        BadInputError: A folder matches no label, or more than one.
     """
     known = Names(labels)
     found: dict[str, int] = {}
@@ -140,7 +141,7 @@ def label_indices(names: Iterable[str], labels: tuple[str, ...], folder: Path) -
         if len(indices) > 1:
             raise BadInputError(
                 f"the folder {name} in {folder} could mean any of the labels "
-                f"{', '.join(map(str, indices))}; name it by one of these numbers"
+                f"{', '.join(map(str, indices))}; rename it to one of these numbers"
             )
         if indices:
             found[name] = indices[0]
@@ -150,7 +151,7 @@ def label_indices(names: Iterable[str], labels: tuple[str, ...], folder: Path) -
         shown = ", ".join(unknown[:_NAMED])
         more = f" and {len(unknown) - _NAMED} more" if len(unknown) > _NAMED else ""
         raise BadInputError(
-            f"{folder} has folders that are no label of the model: {shown}{more}; name them by a "
-            "label, its number, or for ImageNet its WordNet id"
+            f"{folder} has folders that match no label of the model: {shown}{more}; rename them to "
+            "a label, its number, or for ImageNet its WordNet id"
         )
     return found

@@ -1,4 +1,4 @@
-"""Which labels photos have where one may have several: a CSV beside them, or class folders."""
+"""The labels of photos, one or several for each: from a CSV, or from class folders."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ _LISTS = frozenset(
     {"label", "labels", "tag", "tags", "class", "classes", "category", "categories", "names"}
 )
 _MARKS = {"0": False, "1": True, "0.0": False, "1.0": True, "false": False, "true": True}
-_NAMED = 5  # photos that an error names
-_LONGEST = 60  # characters of a cell that an error shows
+_NAMED = 5  # photos to name in an error message
+_LONGEST = 60  # characters of a cell to show in an error message
 
 _Row = tuple[int, list[str]]
 
@@ -42,38 +42,38 @@ class PhotoLabels:
     """Which of a model's labels each photo has."""
 
     truth: Array
-    """Bool `[photos, labels]`, the photos in their order."""
+    """Bool `[photos, labels]`, in the order of the photos."""
     known: Array
-    """Bool `[labels]`: of which labels the photos tell whether they are there."""
+    """Bool `[labels]`: for which labels it is known whether the photos have them."""
 
     def of_some(self, photos: Photos, kept: Photos) -> PhotoLabels:
-        """Return the same of some of the photos.
+        """Return the labels of some of the photos.
 
         Args:
-            photos: All, in the order of `truth`.
+            photos: All photos, in the order of `truth`.
             kept: Some of them.
         """
         places = {path: place for place, path in enumerate(photos.paths)}
         return PhotoLabels(self.truth[[places[path] for path in kept.paths]], self.known)
 
     def one_each(self, photos: Photos) -> Array:
-        """Return each photo's only label, for a model that gives one a photo.
+        """Return each photo's only label, for a single-label model.
 
         Args:
-            photos: The same, in the same order.
+            photos: The photos, in the order of `truth`.
 
         Returns:
-            Whole numbers `[photos]`.
+            Indices of labels, int `[photos]`.
 
         Raises:
-            BadInputError: A photo has none, or several.
+            BadInputError: A photo has no label, or several.
         """
         counts = self.truth.sum(axis=1)
         odd = np.flatnonzero(counts != 1)
         if len(odd):
             name = printable(photos.paths[odd[0]].relative_to(photos.folder).as_posix())
             raise BadInputError(
-                f"{name} has {counts[odd[0]]} labels, and this model gives one label a photo; "
+                f"{name} has {counts[odd[0]]} labels, but this model gives a photo one label; "
                 "give every photo one, or build the model with --task multi-label"
             )
         found: Array = self.truth.argmax(axis=1)
@@ -81,11 +81,11 @@ class PhotoLabels:
 
 
 def file_of(folder: Path, given: Path | None) -> Path | None:
-    """Return the file that says which labels the photos of a folder have; None: none does.
+    """Return the file with the labels of the photos in a folder; None if there is none.
 
     Args:
-        folder: Of the photos.
-        given: The file that the user names; it holds over `labels.csv` in the folder.
+        folder: The folder of photos.
+        given: The file that the user gave, if any; it overrides `labels.csv` in the folder.
     """
     if given is not None:
         return given
@@ -94,12 +94,12 @@ def file_of(folder: Path, given: Path | None) -> Path | None:
 
 
 def of(photos: Photos, file: Path | None, labels: tuple[str, ...]) -> PhotoLabels | None:
-    """Return which labels photos have, by a file or by their class folders.
+    """Return the labels of photos, from a file or from their class folders, or None.
 
     Args:
-        photos: In their order.
-        file: As :func:`read` takes it; None: the folders tell, where there are any.
-        labels: The model's, in the order of its outputs.
+        photos: The photos.
+        file: A file for :func:`read`; None to use class folders, if there are any.
+        labels: The model's labels, in the order of its outputs.
 
     Raises:
         BadInputError: The file, or the name of a folder, cannot be used.
@@ -117,18 +117,18 @@ def of(photos: Photos, file: Path | None, labels: tuple[str, ...]) -> PhotoLabel
 def read(path: Path, photos: Photos, labels: tuple[str, ...]) -> PhotoLabels:
     """Read a CSV of photos and their labels.
 
-    Each row has a photo and its labels, separated by `;` or `|`, none where there are none; or,
-    under a header of labels, a 1 or a 0 for each of them. A photo is named by its path in the
-    folder, with or without its suffix.
+    Each row has a photo and a list of its labels, separated by `;` or `|`, which may be empty. Or
+    the header names labels, and each row has a photo and a 1 or a 0 for each label. A photo is
+    named by its path in the folder, with or without its suffix.
 
     Args:
         path: The file.
         photos: All photos of the folder, in the order of the rows of the result.
-        labels: The model's, in the order of its outputs.
+        labels: The model's labels, in the order of its outputs.
 
     Raises:
-        BadInputError: The file cannot be read, names a photo or a label that is not there or
-            the same photo twice, or leaves out a photo.
+        BadInputError: The file cannot be read, names an unknown photo or label, names a photo
+            twice, or leaves out a photo.
     """
     file = f"the photos' labels {path}"
     places = _places(photos)
@@ -152,13 +152,13 @@ def read(path: Path, photos: Photos, labels: tuple[str, ...]) -> PhotoLabels:
         place = places[name]
         if place is None:
             raise BadInputError(
-                f"line {number} of {file} names `{_cited(name)}`, and several photos are called "
-                "so; write its path in the folder with its suffix"
+                f"line {number} of {file} names `{_cited(name)}`, but several photos have that "
+                "name; write its path in the folder with its suffix"
             )
         if place in seen:
             raise BadInputError(
-                f"line {number} of {file} names `{_cited(name)}` again, as line {seen[place]} "
-                "does; write one line for each photo"
+                f"line {number} of {file} names `{_cited(name)}` again, after line {seen[place]}; "
+                "write one line for each photo"
             )
         seen[place] = number
         if columns is None:
@@ -170,13 +170,13 @@ def read(path: Path, photos: Photos, labels: tuple[str, ...]) -> PhotoLabels:
 
 
 def _places(photos: Photos) -> dict[str, int | None]:
-    """Return each photo's place by the names it may have; None where several have the name."""
+    """Return the index of each photo by all its possible names; None if several share a name."""
     whole = [path.relative_to(photos.folder).as_posix() for path in photos.paths]
     places: dict[str, int | None] = {}
     for place, path in enumerate(photos.paths):
         for short in {whole[place][: -len(path.suffix) or None], path.name, path.stem}:
             places[short] = None if short in places else place
-    # A whole path is no other photo's, whatever is left of others without their suffixes.
+    # A whole path always means its own photo, even if another's short name is equal to it.
     places.update({name: place for place, name in enumerate(whole)})
     return places
 
@@ -195,7 +195,7 @@ def _rows(path: Path, file: str, places: dict[str, int | None]) -> list[_Row]:
         except BadInputError as error:
             faults.append(error)
             continue
-        # `a.jpg,cat;dog` is no photo called `a.jpg,cat`.
+        # For `a.jpg,cat;dog` the delimiter is not `;`: there is no photo `a.jpg,cat`.
         if len(rows[0][1]) > 1 and any(cells[0] in places for _, cells in rows):
             return rows
     if faults:
@@ -216,12 +216,12 @@ def _split(whole: str, delimiter: str, file: str) -> list[_Row]:
             if any(cell.strip() for cell in cells)
         ]
     except csv.Error as error:
-        raise BadInputError(f"line {reader.line_num} of {file} is no CSV: {error}") from error
+        raise BadInputError(f"line {reader.line_num} of {file} is not CSV: {error}") from error
     width = len(rows[0][1])
     for number, cells in rows:
         if len(cells) != width:
             raise BadInputError(
-                f"line {number} of {file} has {len(cells)} columns, and line {rows[0][0]} has "
+                f"line {number} of {file} has {len(cells)} columns, but line {rows[0][0]} has "
                 f"{width}; separate the labels of a photo by ; and put quotes around commas"
             )
     return rows
@@ -229,30 +229,30 @@ def _split(whole: str, delimiter: str, file: str) -> list[_Row]:
 
 def _is_header(cells: Sequence[str], places: dict[str, int | None]) -> bool:
     if _key(cells[0]) in _FILES and (len(cells) > 2 or _key(cells[1]) in _LISTS):  # noqa: PLR2004
-        return True  # even if a photo is called so
+        return True  # even if a photo has that name
     return cells[0] not in places
 
 
 def _columns(
     first: _Row, body: Sequence[_Row], header: list[str] | None, names: Names, file: str
 ) -> list[int] | None:
-    """Return the label of each column of marks; None where one column lists a photo's labels."""
+    """Return the label of each column of 1s and 0s; None if one column lists a photo's labels."""
     width = len(first[1])
     if not body:
-        raise BadInputError(f"{file} have a header and no photo; write a line for each photo")
+        raise BadInputError(f"{file} have a header but no photos; write a line for each photo")
     if width == 2 and (header is None or _key(header[1]) in _LISTS):  # noqa: PLR2004
         return None
     if header is None:
         raise BadInputError(
-            f"line {first[0]} of {file} has {width} columns and no header says what they are; "
-            "write the names of the labels over them, or separate labels by ;"
+            f"line {first[0]} of {file} has {width} columns, but there is no header; "
+            "add a header with the names of the labels, or separate labels by ;"
         )
     columns: list[int] = []
     for name in header[1:]:
         found = _one(first[0], name, names, file)
         if found in columns:
             raise BadInputError(
-                f"line {first[0]} of {file} has two columns of the label `{_cited(name)}`; leave "
+                f"line {first[0]} of {file} has two columns for the label `{_cited(name)}`; keep "
                 "one"
             )
         columns.append(found)
@@ -261,7 +261,7 @@ def _columns(
 
 def _listed(number: int, cell: str, names: Names, file: str) -> list[int]:
     """Return the labels that a cell lists."""
-    # A label may itself hold what separates others.
+    # A label may contain a separator.
     if names.indices(cell):
         return [_one(number, cell, names, file)]
     parts = [part.strip() for part in _BETWEEN.split(cell)]
@@ -278,8 +278,8 @@ def _one(number: int, name: str, names: Names, file: str) -> int:
             f"{', '.join(map(str, indices))}; write one of these numbers"
         )
     raise BadInputError(
-        f"line {number} of {file} names `{_cited(name)}`, which is no label of the model; write "
-        "labels as the model has them or by their numbers, and separate them by ;"
+        f"line {number} of {file} names `{_cited(name)}`, which is not a label of the model; write "
+        "labels as in the model or as numbers, and separate them by ;"
     )
 
 
@@ -287,8 +287,8 @@ def _marked(number: int, cells: Sequence[str], file: str) -> list[bool]:
     for cell in cells:
         if cell.casefold() not in _MARKS:
             raise BadInputError(
-                f"line {number} of {file} has `{_cited(cell)}` where a 1 or a 0 says whether the "
-                "photo has the label"
+                f"line {number} of {file} has `{_cited(cell)}` where a 1 or a 0 must tell whether "
+                "the photo has the label"
             )
     return [_MARKS[cell.casefold()] for cell in cells]
 
@@ -296,9 +296,9 @@ def _marked(number: int, cells: Sequence[str], file: str) -> list[bool]:
 def _unknown(row: _Row, file: str, photos: Photos) -> BadInputError:
     number, cells = row
     return BadInputError(
-        f"line {number} of {file} names `{_cited(cells[0])}`, which is no photo in "
-        f"{photos.folder}; write the path of a photo there, or call the file something else if it "
-        "does not tell the labels of photos"
+        f"line {number} of {file} names `{_cited(cells[0])}`, which is not a photo in "
+        f"{photos.folder}; write the path of a photo there, or rename the file if it does not "
+        "hold the labels of photos"
     )
 
 
@@ -310,8 +310,8 @@ def _refuse_missing(photos: Photos, seen: dict[int, int], file: str) -> None:
         )
         more = f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
         raise BadInputError(
-            f"{file} say nothing of {len(missing)} of {len(photos.paths)} photos: {shown}{more}; "
-            "write a line for each, with nothing behind the comma where a photo has no label"
+            f"{file} leave out {len(missing)} of {len(photos.paths)} photos: {shown}{more}; "
+            "write a line for each, with nothing after the comma if a photo has no label"
         )
 
 

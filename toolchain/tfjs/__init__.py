@@ -1,1 +1,1 @@
-"""From a SavedModel to TF.js artifacts named after their content."""
+"""Converts a SavedModel to TF.js artifacts, named after their content."""

@@ -1,7 +1,7 @@
-"""A TF.js graph model on disk: what it holds, and names that tell its content.
+"""A TF.js graph model on disk: describes its files, and names them after their content.
 
-The format is TF.js' own: `model.json` with the graph's topology and a manifest of weight
-files (`tfjs-core`, `src/io/types.ts`).
+The format is that of TF.js: `model.json` with the graph's topology and a manifest of weight files
+(`tfjs-core`, `src/io/types.ts`).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from toolchain.records.card import Activation
 
 HASH_DIGITS = 16
-"""Hex digits of a content hash in a file name: 64 bits, no accident makes two alike."""
+"""Hex digits of a content hash in a file name: 64 bits, which rules out accidental collisions."""
 
 
 def name_after_content(name: str, content: bytes) -> str:
@@ -33,8 +33,8 @@ def name_after_content(name: str, content: bytes) -> str:
 def seal(folder: Path, activation: Activation) -> Artifacts:
     """Rename the shards, then `model.json`, after their content, in place.
 
-    The shards' names stand in `model.json`, so its hash covers theirs: a page that asks
-    for one `model.json` can never get another build's weights.
+    `model.json` contains the shards' names, so its hash covers them too: a page that asks for one
+    `model.json` can never get the weights of another build.
     """
     model = json.loads((folder / "model.json").read_text("utf-8"))
     shards: list[str] = []
@@ -48,7 +48,7 @@ def seal(folder: Path, activation: Activation) -> Artifacts:
             (folder / shard).rename(folder / named[-1])
         group["paths"] = named
         shards += named
-    # The converter leaves the order of keys to chance.
+    # The converter writes keys in no fixed order.
     text = json.dumps(model, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
     model_json = name_after_content("model.json", text)
     (folder / model_json).write_bytes(text)
@@ -63,7 +63,7 @@ def describe(
     weight_bytes: int,
     activation: Activation,
 ) -> Artifacts:
-    """Say what a parsed `model.json` holds."""
+    """Return the facts about a parsed `model.json`."""
     weights = [weight for group in model["weightsManifest"] for weight in group["weights"]]
     return Artifacts(
         model_json=model_json,

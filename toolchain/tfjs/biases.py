@@ -1,9 +1,10 @@
-"""Makes of the converter's output what TF.js' WebAssembly backend runs.
+"""Rewrites the converter's output so that TF.js' WebAssembly backend can run it.
 
-The converter fuses any sum behind a layer as its bias: a constant of shape `[1, 1, 1, C]`, a
-scalar, the other branch of a residual block. It also fuses activations that the backend lacks.
-The backend takes one constant for each channel (`fused.py`). So biases that are such a row but
-for their shape are stored as one, and what is left is taken apart: layer, sum, activation.
+The converter fuses any sum after a layer as the layer's bias: a constant of shape `[1, 1, 1, C]`,
+a scalar, or the other branch of a residual block. It also fuses activations that the backend
+lacks. The backend takes only a row with one constant for each channel (`fused.py`). So biases
+that differ from such a row only in shape are stored as a row, and other fused operations are
+split into layer, sum and activation.
 """
 
 from __future__ import annotations
@@ -22,14 +23,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _BIAS = 2
-"""Place of the bias among the inputs of a fused operation."""
+"""Index of the bias among the inputs of a fused operation."""
 
 
 def mend(folder: Path, *, shard_bytes: int) -> None:
     """Rewrite a converted model, before it is sealed, so that WebAssembly can run it.
 
     Args:
-        folder: Holds `model.json` and its shards; written anew where anything changes.
+        folder: The folder of `model.json` and its shards, rewritten if anything changes.
         shard_bytes: The largest size of one weight file.
     """
     path = folder / "model.json"
@@ -46,12 +47,12 @@ def runnable(model: dict[str, Any]) -> tuple[dict[str, Any] | None, dict[str, tu
     """Return a parsed `model.json` whose fused operations WebAssembly can run.
 
     Args:
-        model: As the converter wrote it.
+        model: The converter's `model.json`.
 
     Returns:
-        The model, None where it may stay as it is, and the rows of constants that its weights
-        must have besides: by name, the constant that each is made of, and its length. Every
-        such constant is of that size, or a single value.
+        The model, or None if it needs no change. Then the rows of constants to add to its weights,
+        by name: the constant that each is made from, and its length. Each such constant has that
+        size, or is a single value.
     """
     from google.protobuf import json_format
 
@@ -63,8 +64,8 @@ def runnable(model: dict[str, Any]) -> tuple[dict[str, Any] | None, dict[str, tu
     for node in graph.node:
         if fused.attribute(node, "data_format").s in (b"", b"NHWC"):
             if node.op == "BiasAdd" and not _is_bias(node, operations, shapes):
-                # To TF.js both are the same sum; to TensorFlow a bias is a row. Its optimiser
-                # also moves constants behind a BiasAdd to before it.
+                # To TF.js both are the same sum, but TensorFlow takes only a row as bias. Its
+                # optimiser also moves constants from after a BiasAdd to before it.
                 node.op = "AddV2"
                 node.attr.pop("data_format", None)
             for link in _mended(node, shapes, rows):
@@ -72,7 +73,7 @@ def runnable(model: dict[str, Any]) -> tuple[dict[str, Any] | None, dict[str, tu
                 is_stretched = link.op == "Prelu" and not fused.prelu_is_by_channel(slopes)
                 nodes.extend(fused.without_prelu(link) if is_stretched else [link])
         else:
-            # The backend has no other format, so the whole operation is refused elsewhere.
+            # The backend has no other format; `runnable.py` refuses this operation.
             nodes.append(node)
     before = [node.SerializeToString(deterministic=True) for node in graph_of(model).node]
     if before == [node.SerializeToString(deterministic=True) for node in nodes]:
@@ -88,7 +89,7 @@ def _is_bias(node: Any, operations: dict[str, str], shapes: dict[str, Any]) -> b
 
 
 def _mended(node: Any, shapes: dict[str, Any], rows: dict[str, tuple[str, int]]) -> list[Any]:
-    """Return a node as it is, with a bias of the right shape, or as what it stands for."""
+    """Return a node unchanged, with its bias as a row, or split into its parts."""
     if node.op not in fused.FUSED:
         return [node]
     made: list[Any] = []
@@ -111,7 +112,7 @@ def _mended(node: Any, shapes: dict[str, Any], rows: dict[str, tuple[str, int]])
 
 
 def _constant(kind: Any, name: str, length: int) -> Any:
-    """Return the node of a row of float32 constants, whose values lie in the shards."""
+    """Return the node of a row of float32 constants, whose values are in the shards."""
     from tensorflow.core.framework import types_pb2
 
     node = kind(name=name, op="Const")
@@ -124,7 +125,7 @@ def _constant(kind: Any, name: str, length: int) -> Any:
 def _store_rows(
     folder: Path, model: dict[str, Any], rows: dict[str, tuple[str, int]], shard_bytes: int
 ) -> None:
-    """Put rows into the shards and the manifest, and leave out constants that nobody reads."""
+    """Add rows to the shards and the manifest, and remove constants that are no longer read."""
     read = {
         _name(name) for node in model["modelTopology"]["node"] for name in node.get("input", ())
     }

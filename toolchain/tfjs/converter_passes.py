@@ -1,15 +1,15 @@
-"""Keeps three of the converter's own passes from changing what a graph computes.
+"""Prevents some of the converter's passes from changing what a graph computes.
 
-They look at a chain of nodes and not at who else reads it, and take any sum for a bias:
+These passes do not check whether other nodes read a chain of nodes, and take any sum for a bias:
 
-- `fold_batch_norms` scales a convolution's kernel though another node reads the convolution.
-- `fuse_depthwise_conv2d` and `fuse_prelu` put a bias or an activation into a layer though
+- `fold_batch_norms` scales a convolution's kernel even if another node reads the convolution.
+- `fuse_depthwise_conv2d` and `fuse_prelu` fuse a bias or an activation into a layer even if
   another node reads the layer without it.
-- `normalize_bias_add` calls any sum behind a layer a bias. With a term of another shape the sum
-  is of another shape than a biased layer, by which the passes behind it go wrong.
+- `normalize_bias_add` turns any sum after a layer into a bias. If the other term has another
+  shape, so has the sum, and the later passes go wrong.
 
-Here a chain with other readers is copied first, and only a sum with one constant for each
-channel becomes a bias, of rank 1.
+Here, a chain with other readers is copied first. Only a sum with one constant for each channel
+becomes a bias, of rank 1.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ _ACTIVATIONS = frozenset({"Relu", "Relu6", "Elu"})
 
 @contextlib.contextmanager
 def guarded(converter: Any) -> Iterator[None]:
-    """Let the converter run with its passes guarded, within the block.
+    """Replace the converter's passes with guarded ones within the block.
 
     Args:
-        converter: Its module, as `converter.load()` gives it.
+        converter: The converter's module, from `converter.load()`.
     """
     folding, fusing = converter.fold_batch_norms, converter.fuse_prelu
     guards: list[tuple[Any, str, Callable[[Any], Any]]] = [
@@ -69,7 +69,7 @@ def _behind(before: Callable[[Any], Any], original: Callable[[Any], Any]) -> Cal
 
 
 def as_biases(graph: Any) -> Any:
-    """Make `BiasAdd`s of the sums that are a layer's bias: one constant for each channel.
+    """Turn the sums that are a layer's bias, one constant for each channel, into `BiasAdd`.
 
     Args:
         graph: A `GraphDef` whose constants hold their values; it is changed.
@@ -127,7 +127,7 @@ def _shape(constant: Any) -> tuple[int, ...]:
 
 
 def _norms_apart(graph: Any) -> Any:
-    """Give every BatchNorm a convolution, with its sum and its kernel, that it alone reads."""
+    """Give every BatchNorm its own convolution, with its sum and its kernel."""
     nodes = {node.name: node for node in graph.node}
     sums = _SUMS | {"BiasAdd"}
 
@@ -145,7 +145,7 @@ def _norms_apart(graph: Any) -> Any:
 
 
 def _depthwise_apart(graph: Any) -> Any:
-    """Give every bias and activation a depthwise convolution that it alone reads."""
+    """Give every bias and activation its own depthwise convolution."""
     nodes = {node.name: node for node in graph.node}
 
     def is_of_depthwise(node: Any) -> bool:
@@ -162,7 +162,7 @@ def _depthwise_apart(graph: Any) -> Any:
 
 
 def _halves_apart(graph: Any) -> Any:
-    """Give every PReLU that is written out its own halves and slopes."""
+    """Give every PReLU that consists of several operations its own halves and slopes."""
     nodes = {node.name: node for node in graph.node}
     heads = []
     for node in graph.node:
@@ -177,18 +177,18 @@ def _halves_apart(graph: Any) -> Any:
 
 
 def _prelus_apart(graph: Any) -> Any:
-    """Give every PReLU a layer that it alone reads."""
+    """Give every PReLU its own layer."""
     heads = [node for node in graph.node if node.op == "Prelu"]
     return _chains_apart(graph, heads, {"Prelu": frozenset(fused.FUSED)})
 
 
 def _chains_apart(graph: Any, heads: Iterable[Any], chain: Mapping[str, frozenset[str]]) -> Any:
-    """Copy what others read too of the chains that end in certain nodes.
+    """Copy the nodes of chains that other nodes read too.
 
     Args:
         graph: A `GraphDef`; it is changed.
-        heads: Its nodes at whose inputs the chains begin to be followed, backwards.
-        chain: By a node's operation, those of its inputs that belong to the chain.
+        heads: The last nodes of the chains, from which they are followed backwards.
+        chain: The operations of inputs that belong to the chain, by the node's operation.
 
     Returns:
         The same graph.

@@ -1,10 +1,10 @@
-"""Runs TF.js artifacts in TensorFlow: the weights as stored, decoded as the page decodes them.
+"""Runs TF.js artifacts in TensorFlow, with the stored weights decoded as the page decodes them.
 
-What a page computes is the graph in `model.json` with the weights in the shards, not the
-SavedModel they came from. Here the same two run in Python. TF.js' converter fuses
-convolutions with their bias and activation into operations of which TensorFlow has no
-kernel for every shape; they are taken apart again, which changes no result. Fused operations
-that TF.js' WebAssembly backend would not run are refused here too (`fused.py`).
+The page does not compute the SavedModel but the graph in `model.json` with the weights in the
+shards. Here these run in Python. TF.js' converter fuses convolutions with their bias and
+activation into operations for which TensorFlow does not have kernels for every shape. They are
+split again, which changes no result. Fused operations that TF.js' WebAssembly backend cannot run
+are refused (`fused.py`).
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
 
 
-# Types of TensorFlow's for which TF.js has another one: int64, uint8, int8 become int32, float64
-# and float16 float32 (`parseDtypeParam` in `tfjs-converter/src/operations/operation_mapper.ts`).
+# TensorFlow's dtypes that TF.js replaces: int64, uint8 and int8 by int32, float64 and float16 by
+# float32 (`parseDtypeParam` in `tfjs-converter/src/operations/operation_mapper.ts`).
 _AS_IN_TFJS = {9: 3, 4: 3, 6: 3, 2: 1, 19: 1}
 
 
@@ -35,16 +35,15 @@ def decode_weights(folder: Path, model: dict[str, Any]) -> dict[str, Array]:
     """Read the shards and decode each weight as TF.js does (`io_utils.ts`, `decodeWeights`).
 
     Args:
-        folder: Where the shards lie.
+        folder: The folder of the shards.
         model: The parsed `model.json`.
 
     Returns:
-        Weight name to array; quantised weights are float32 `scale * value + min`, computed
-        in double precision and rounded once, as JavaScript does.
+        Arrays by weight name; quantised weights are float32 `scale * value + min`, computed in
+        double precision and rounded once, as in JavaScript.
 
     Raises:
-        BadInputError: A shard is missing, damaged, or of another length than its manifest
-            says.
+        BadInputError: A shard is missing, damaged, or has another length than in the manifest.
     """
     weights: dict[str, Array] = {}
     packed = model.get("packing", {})
@@ -110,7 +109,7 @@ def load(folder: Path, model_json: str) -> Callable[[Array], Array]:
         model_json: Name of its `model.json`.
 
     Returns:
-        From images, float32 `[n, height, width, 3]`, to the graph's output, float32
+        A function from images, float32 `[n, height, width, 3]`, to the graph's output, float32
         `[n, classes]`.
 
     Raises:
@@ -137,7 +136,11 @@ def load(folder: Path, model_json: str) -> Callable[[Array], Array]:
 
 
 def _refuse_groups(graph: Any) -> None:
-    """Raise where a convolution's kernel is for a part of its input's channels only."""
+    """Check that every convolution's kernel reads all channels of its input.
+
+    Raises:
+        BadInputError: A kernel reads only a group of them.
+    """
     for operation in graph.get_operations():
         if operation.type == "Conv2D":
             given, kernel = (tensor.shape for tensor in operation.inputs)
@@ -145,14 +148,14 @@ def _refuse_groups(graph: Any) -> None:
                 continue
             if given[-1] != kernel[2]:
                 raise BadInputError(
-                    f"Conv2D {operation.name} looks at {given[-1]} channels in groups of "
-                    f"{kernel[2]}, which TF.js cannot run; split the input, and let a layer look "
-                    "at each part"
+                    f"Conv2D {operation.name} reads {given[-1]} channels in groups of "
+                    f"{kernel[2]}, which TF.js cannot run; split the input, and use one layer for "
+                    "each part"
                 )
 
 
 def in_turn(folder: Path, model_json: str, images: Array) -> Array:
-    """Return a model's outputs for images, each by itself as the page runs it.
+    """Run a model on one image at a time, as the page does, and return its outputs.
 
     Args:
         folder: The model's folder.
@@ -176,7 +179,7 @@ def _tensor(name: str) -> str:
 def unfused(model: dict[str, Any]) -> Any:
     """Return the graph of a parsed `model.json` as a `GraphDef` of TensorFlow's own operations.
 
-    Constants whose values lie in the shards stay empty `Const` nodes.
+    Constants whose values are in the shards stay empty `Const` nodes.
 
     Raises:
         BadInputError: A fused operation is one that the page's first backend cannot run.
@@ -209,7 +212,7 @@ def unfused(model: dict[str, Any]) -> Any:
 
 
 def graph_of(model: dict[str, Any]) -> Any:
-    """Return the graph of a parsed `model.json` as it stands, as a `GraphDef`."""
+    """Return the graph of a parsed `model.json` as a `GraphDef`, unchanged."""
     from google.protobuf import json_format
     from tensorflow.core.framework import graph_pb2
 
@@ -228,7 +231,7 @@ def constant_shapes(model: dict[str, Any]) -> dict[str, tuple[int, ...]]:
 
 
 def with_values(graph_def: Any, weights: Mapping[str, Array]) -> Any:
-    """Put the weights into the `Const` nodes of their names, in place; return the graph."""
+    """Set the values of `Const` nodes to the weights of the same names; return the graph."""
     tf = tensorflow.load()
     for node in graph_def.node:
         if node.op == "Const" and node.name in weights:

@@ -1,6 +1,6 @@
-"""Puts TF.js' fused operations together: a layer, its bias and its activation in one kernel.
+"""Fuses a layer, its bias and its activation into one of TF.js' fused operations.
 
-The inverse of `execute.unfused`, and what the converter's own passes leave
+This is the inverse of `execute.unfused`. The result is the same as that of the converter's passes
 (`fuse_prelu.py`, `fuse_depthwise_conv2d.py` and grappler's remapper in `tensorflowjs`).
 """
 
@@ -18,14 +18,14 @@ _ACTIVATIONS = frozenset({"Relu", "Relu6", "Elu", "Prelu"})
 
 
 def fuse(nodes: Iterable[Any], output: str, shapes: Mapping[str, tuple[int, ...]]) -> list[Any]:
-    """Return the nodes, in order, with every layer → BiasAdd (→ activation) chain fused.
+    """Return the nodes, in order, with every chain of layer, BiasAdd and activation fused.
 
-    A PReLU that was written out for TensorFlow becomes one operation first.
+    A PReLU that was split for TensorFlow becomes one operation first.
 
     Args:
         nodes: `NodeDef`s, each after its inputs.
-        output: Name of the graph's output, which keeps its name.
-        shapes: Of the constants, by name.
+        output: Name of the graph's output node, which keeps its name.
+        shapes: Shapes of the constants, by name.
     """
     graph = _Graph(_with_prelus(_Graph(nodes, output), shapes), output)
     replaced: dict[str, Any] = {}
@@ -50,7 +50,7 @@ def fuse(nodes: Iterable[Any], output: str, shapes: Mapping[str, tuple[int, ...]
 
 
 class _Graph:
-    """Nodes in order, with who reads them."""
+    """Nodes in order, and the readers of each."""
 
     def __init__(self, nodes: Iterable[Any], output: str) -> None:
         self.nodes = list(nodes)
@@ -62,14 +62,14 @@ class _Graph:
                 self._readers[source.lstrip("^").split(":")[0]].append(node.name)
 
     def only_reader(self, name: str) -> Any | None:
-        """Return the one node that reads another, None where there is another reader."""
+        """Return the only node that reads a node; None if several do, or if it is the output."""
         if name == self._output or len(self._readers[name]) != 1:
             return None
         return self.by_name[self._readers[name][0]]
 
 
 def _with_prelus(graph: _Graph, shapes: Mapping[str, tuple[int, ...]]) -> list[Any]:
-    """Return the nodes with one `Prelu` for all that `fused.without_prelu` made of it."""
+    """Return the nodes with one `Prelu` in place of the nodes of `fused.without_prelu`."""
     replaced: dict[str, Any] = {}
     swallowed: set[str] = set()
     for node in graph.nodes:

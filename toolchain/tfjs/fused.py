@@ -1,7 +1,7 @@
 """TF.js' fused operations: a layer with its bias and its activation in one kernel.
 
-What the WebAssembly backend accepts of them is narrower than what the converter writes. This
-module knows both, and how a fused operation is taken apart again
+The WebAssembly backend accepts fewer of them than the converter writes. This module knows the
+rules of both, and splits a fused operation into its parts
 (`fusedConvAndDepthWiseParams` in `tfjs-converter/src/operations/executors/convolution_executor.ts`
 and `kernels/{FusedConv2D,FusedDepthwiseConv2D,_FusedMatMul}.ts` in `tfjs-backend-wasm`).
 """
@@ -31,16 +31,16 @@ ONLY_FUSED = frozenset(
 """Attributes that the layer alone does not have."""
 
 _PLAIN = 2
-"""Inputs of the layer itself: what it reads, and its kernel."""
+"""Number of inputs of the layer itself: its input, and its kernel."""
 
 _NOTHING = "NoOp"
-"""The converter's word for a depthwise convolution without a bias."""
+"""What the converter writes for a depthwise convolution without a bias."""
 
 
 def attribute(node: Any, key: str) -> Any:
-    """Return an attribute's `AttrValue`, an empty one where it is not given.
+    """Return an attribute's `AttrValue`, or an empty one if the node does not have it.
 
-    To ask a `NodeDef` for one that is absent would add it.
+    Reading an absent attribute of a `NodeDef` directly would add it.
     """
     from tensorflow.core.framework import attr_value_pb2
 
@@ -48,12 +48,12 @@ def attribute(node: Any, key: str) -> Any:
 
 
 def steps_of(node: Any) -> list[str]:
-    """Return what a fused `NodeDef` does behind its layer, in order."""
+    """Return the operations that a fused `NodeDef` applies after its layer, in order."""
     return [name.decode() for name in attribute(node, "fused_ops").list.s]
 
 
 def channels_of(node: Any, kernel: Shape) -> int:
-    """Return how many channels a layer, fused or not, makes with a kernel of that shape."""
+    """Return how many output channels a layer, fused or not, has with a kernel of that shape."""
     operation = FUSED.get(node.op, node.op)
     if operation == "DepthwiseConv2dNative":
         return kernel[2] * kernel[3]
@@ -63,12 +63,12 @@ def channels_of(node: Any, kernel: Shape) -> int:
 
 
 def by_channel(shape: Shape, channels: int, rank: int) -> bool:
-    """Tell whether a constant varies along the last axis alone of a tensor of that rank.
+    """Tell whether a constant, added to a tensor, varies only along the tensor's last axis.
 
     Args:
-        shape: The constant's.
+        shape: Shape of the constant.
         channels: Length of the tensor's last axis.
-        rank: The tensor's. A constant of a higher one would make the result's rank higher.
+        rank: Rank of the tensor. A constant of higher rank would increase the rank of the result.
     """
     along, last = shape[:-1], shape[-1:]
     return (
@@ -77,14 +77,14 @@ def by_channel(shape: Shape, channels: int, rank: int) -> bool:
 
 
 def obstacle(node: Any, shapes: Mapping[str, Shape]) -> str | None:
-    """Say why TF.js' WebAssembly backend cannot run a fused operation as it stands.
+    """Return why TF.js' WebAssembly backend cannot run a fused operation.
 
     Args:
         node: A `NodeDef` whose operation is in :data:`FUSED`.
-        shapes: Of all constants, by name.
+        shapes: Shapes of all constants, by name.
 
     Returns:
-        The reason, to be read behind the node's name; None where it can be run.
+        The reason, to follow the node's name; None if the backend can run it.
     """
     steps = steps_of(node)
     biased = steps[:1] == ["BiasAdd"]
@@ -100,7 +100,7 @@ def obstacle(node: Any, shapes: Mapping[str, Shape]) -> str | None:
     if "BiasAdd" in steps and (
         attribute(node, "transpose_a").b or attribute(node, "transpose_b").b
     ):
-        # Seen in tfjs-backend-wasm 4.22: other numbers for more than one row, without an error.
+        # tfjs-backend-wasm 4.22 computes wrong numbers for more than one row, without an error.
         return "adds a bias to a product of transposed matrices"
     return _argument_obstacle(node, shapes)
 
@@ -108,24 +108,24 @@ def obstacle(node: Any, shapes: Mapping[str, Shape]) -> str | None:
 def _argument_obstacle(node: Any, shapes: Mapping[str, Shape]) -> str | None:
     steps = steps_of(node)
     kernel = shapes.get(_name(node.input[1]))
-    # The stock form of a quantised kernel is computed, and its channels are not told here.
+    # The stock form of a quantised kernel is not a constant, so its channels are not known here.
     channels = None if kernel is None else channels_of(node, kernel)
     if "BiasAdd" in steps and not _is_row(shapes.get(_name(node.input[_PLAIN])), channels):
         return "adds a bias that is not one constant for each channel"
     if "Prelu" in steps and not _is_slope(shapes.get(_name(node.input[-1])), channels):
         return "has a Prelu whose slopes are not by channel"
     if steps == [_NOTHING, "Prelu"] and node.op == "_FusedMatMul":
-        return "has a Prelu in the place of its bias"
+        return "has a Prelu in place of its bias"
     return None
 
 
 def apart(node: Any, addition: Literal["BiasAdd", "AddV2"]) -> list[Any]:
-    """Return the chain of `NodeDef`s that a fused one stands for; the last bears its name.
+    """Split a fused `NodeDef` into a chain of `NodeDef`s; the last one keeps its name.
 
     Args:
         node: A `NodeDef` whose operation is in :data:`FUSED`.
-        addition: The operation that adds the bias: `BiasAdd` where it is a row of constants,
-            `AddV2` where it may be anything that the layer's output can be added to.
+        addition: The operation that adds the bias: `BiasAdd` for a row of constants, `AddV2` for
+            anything else that can be added to the layer's output.
     """
     steps = steps_of(node)
     names = [f"{node.name}/unfused_{index}" for index in range(len(steps))] + [node.name]
@@ -160,9 +160,9 @@ def apart(node: Any, addition: Literal["BiasAdd", "AddV2"]) -> list[Any]:
 
 
 def without_prelu(node: Any) -> list[Any]:
-    """Return the nodes that a `Prelu`, which TensorFlow lacks, stands for.
+    """Split a `Prelu`, which TensorFlow lacks, into several nodes.
 
-    It is the difference of its input's positive part and its slopes times its negative part.
+    Its result is relu(x) - slopes * relu(-x).
     """
     value, slopes = node.input[:2]
     above, negated, below, scaled = parts_of_prelu(node.name)
@@ -182,14 +182,14 @@ def without_prelu(node: Any) -> list[Any]:
 
 
 def parts_of_prelu(name: str) -> tuple[str, str, str, str]:
-    """Return the names of the nodes that :func:`without_prelu` makes but for the last."""
+    """Return the names of the nodes that :func:`without_prelu` makes, except the last one."""
     return f"{name}/above", f"{name}/negated", f"{name}/below", f"{name}/scaled"
 
 
 def prelu_is_by_channel(shape: Shape | None) -> bool:
     """Tell whether TF.js' WebAssembly backend can run a `Prelu` with slopes of that shape.
 
-    It lays the slopes over the input's last values, over and over, whatever their shape.
+    The backend repeats the slopes over the input's values, ignoring their shape.
     """
     return shape is not None and _repeats(shape)
 
@@ -201,17 +201,17 @@ def _is_row(shape: Shape | None, channels: int | None) -> bool:
 
 
 def _is_slope(shape: Shape | None, channels: int | None) -> bool:
-    # The core wants scalars, or a rank of 1 or 3.
+    # tfjs-core requires a scalar, or a rank of 1 or 3.
     if shape is None or len(shape) not in (0, 1, 3) or not _repeats(shape):
         return False
     return channels is None or shape[-1:] == (channels,) or all(side == 1 for side in shape)
 
 
 def _repeats(shape: Shape) -> bool:
-    """Tell whether a constant lies over a tensor's last axes whole, from the first that is not 1.
+    """Tell whether repeating a constant's values is the same as broadcasting it.
 
-    One of `[1, 8]` may be repeated along as many rows as there are. One of `[4, 1]`, or of
-    `[4, 1, 8]`, would have to be stretched.
+    It is for the shape `[1, 8]`, which is repeated for each row. It is not for `[4, 1]` or
+    `[4, 1, 8]`, which would have to be stretched along an axis of 1.
     """
     sides = list(shape)
     while sides and sides[0] == 1:

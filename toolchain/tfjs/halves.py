@@ -1,7 +1,7 @@
-"""Stores weights as float16, but those that float16 has no room for.
+"""Stores weights as float16, except those that do not fit into float16.
 
-The converter's own float16 turns what is beyond 65,504 into infinity, and what is below
-0.00000006 into 0: the epsilon of a normalisation, by which it then divides.
+The converter's own float16 turns numbers above 65,504 into infinity, and numbers below 0.00000006
+into 0. The latter happens to the epsilon of a normalisation, which then divides by 0.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
 
 _FEW = 4096
-"""Constants of more numbers are weights, of which the smallest do not matter."""
+"""Larger constants are weights, whose smallest numbers do not matter. Chosen, not measured."""
 _NEAR = 1e-3
-"""How far a constant may move, of itself; float16 moves it by half of that at most."""
+"""The allowed relative change of a constant; within its range, float16 stays below half of it."""
 
 
 def encode(name: str, value: Array, *, exact: bool = False) -> tuple[dict[str, Any], bytes]:
-    """Return a weight's entry in the manifest and its bytes, as float16 where that will do.
+    """Return a weight's entry in the manifest and its bytes, as float16 if it fits.
 
     Args:
-        name: The weight's.
+        name: Name of the weight.
         value: The weight.
         exact: Whether its smallest numbers matter.
     """
@@ -48,16 +48,16 @@ def encode(name: str, value: Array, *, exact: bool = False) -> tuple[dict[str, A
 
 
 def store(folder: Path, *, shard_bytes: int) -> None:
-    """Write the float32 weights of a converted model anew, before it is sealed.
+    """Rewrite the float32 weights of a converted model as float16, before it is sealed.
 
     Args:
-        folder: Holds `model.json` and its shards.
+        folder: The folder of `model.json` and its shards.
         shard_bytes: The largest size of one weight file.
     """
     path = folder / "model.json"
     model = json.loads(path.read_text("utf-8"))
     layers = fused.FUSED.keys() | set(fused.FUSED.values()) | {"BiasAdd"}
-    # Kernels, and what is only added to sums of products.
+    # Kernels, and biases, which are added to large sums.
     weights = {name for node in graph_of(model).node if node.op in layers for name in node.input}
     for number, group in enumerate(model["weightsManifest"], 1):
         data = b"".join((folder / shard).read_bytes() for shard in group["paths"])

@@ -1,8 +1,9 @@
-"""Names what of a converted graph the page's first backend, TF.js' WebAssembly, cannot run.
+"""Finds the operations of a converted graph that the page's first backend cannot run.
 
-Some of it ends with an error in the visitor's browser, and some of it without one: TF.js looks
-at the format of few operations, and lays a PReLU's slopes over whatever is there. The limits
-are those of `tfjs-converter`, `tfjs-core` and `tfjs-backend-wasm` 4.22.
+That backend is TF.js' WebAssembly. Some operations would raise an error in the visitor's browser.
+Others would silently compute wrong numbers: TF.js checks the data format of few operations, and
+ignores the shape of a PReLU's slopes. The limits are those of `tfjs-converter`, `tfjs-core` and
+`tfjs-backend-wasm` 4.22.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 _LAYERS = frozenset({"Conv2D", "DepthwiseConv2dNative", "_FusedConv2D"}) | fused.FUSED.keys()
 _POOLS = frozenset({"MaxPool", "AvgPool", "MaxPoolWithArgmax"})
-# Operations whose kernels read other numbers as if they were float32, or refuse them.
+# Operations whose kernels refuse other dtypes than float32, or read them as if they were float32.
 _FLOATS = frozenset(
     {
         "MatMul",
@@ -37,10 +38,10 @@ _FLOATS = frozenset(
         "LRN",
     }
 )
-# Numbers of TensorFlow's DataType.
+# Values of TensorFlow's DataType.
 _BOOL = 10
-_FLOATING = frozenset({1, 2, 19})  # float32, float64, float16, all of which TF.js makes float32
-_KNOWN = _FLOATING | {3, 4, 6, 7, 9, _BOOL}  # besides int32, uint8, int8, string and int64
+_FLOATING = frozenset({1, 2, 19})  # float32, float64, float16; TF.js turns all into float32
+_KNOWN = _FLOATING | {3, 4, 6, 7, 9, _BOOL}  # also int32, uint8, int8, string and int64
 _STORED = frozenset({"float32", "int32", "bool", "string", "complex64"})
 _RANDOM = frozenset(
     {
@@ -54,16 +55,16 @@ _RANDOM = frozenset(
 
 
 def obstacles(model: dict[str, Any], offered: Collection[str]) -> tuple[str, ...]:
-    """Say which operations of a model cannot be run, or give other numbers than they should.
+    """Return the operations of a model that cannot run, or would compute wrong numbers.
 
     Args:
         model: A parsed `model.json`.
-        offered: The operations that the page's largest runtime offers
+        offered: The operations in the page's largest runtime
             (`site.parts.load_runtimes()[-1].ops`).
 
     Returns:
-        For each, in the graph's order, a clause such as `Conv2D block1/conv strides and
-        dilates at once`; none where the graph can be run.
+        A clause for each in the graph's order, such as `Conv2D block1/conv strides and dilates at
+        once`; empty if the graph can run.
     """
     graph = graph_of(model)
     shapes = constant_shapes(model)
@@ -83,12 +84,12 @@ def obstacles(model: dict[str, Any], offered: Collection[str]) -> tuple[str, ...
 
 
 def sentence(model: dict[str, Any], offered: Collection[str], name: str) -> str | None:
-    """Say in one sentence for the user that a model cannot be run; None where it can.
+    """Return a sentence for the user if a model cannot run, else None.
 
     Args:
         model: A parsed `model.json`.
         offered: As in :func:`obstacles`.
-        name: What the user calls the model.
+        name: How messages name the model.
     """
     found = obstacles(model, offered)
     if not found:
@@ -107,7 +108,7 @@ def _obstacle(node: Any, offered: Collection[str], shapes: Mapping[str, Shape]) 
 
 
 def _format(node: Any, _: Mapping[str, Shape]) -> str | None:
-    # Most operations do not look at it and take the last axis for the channels all the same.
+    # Most operations ignore the format and always take the last axis as the channels.
     if fused.attribute(node, "data_format").s not in (b"", b"NHWC"):
         return "has its channels first; save the model with channels last"
     return None
@@ -122,7 +123,7 @@ def _dtype(node: Any, _: Mapping[str, Shape]) -> str | None:
     if node.op in _FLOATS and kind not in {0, *_FLOATING}:
         return "is not of float32"
     target = fused.attribute(node, "DstT").type
-    return "makes a type that TF.js lacks" if target not in {0, *_KNOWN} else None
+    return "casts to a dtype that TF.js lacks" if target not in {0, *_KNOWN} else None
 
 
 def _steps(node: Any, _: Mapping[str, Shape]) -> str | None:
@@ -140,7 +141,7 @@ def _steps(node: Any, _: Mapping[str, Shape]) -> str | None:
 
 def _padding(node: Any, _: Mapping[str, Shape]) -> str | None:
     explicit = fused.attribute(node, "padding").s == b"EXPLICIT"
-    return "is padded by numbers of its own" if node.op in _POOLS and explicit else None
+    return "has explicit padding" if node.op in _POOLS and explicit else None
 
 
 def _slopes(node: Any, shapes: Mapping[str, Shape]) -> str | None:
@@ -151,19 +152,19 @@ def _slopes(node: Any, shapes: Mapping[str, Shape]) -> str | None:
 
 
 def _chance(node: Any, _: Mapping[str, Shape]) -> str | None:
-    return "draws at random, so that no two answers are alike" if node.op in _RANDOM else None
+    return "draws random numbers, so that answers vary" if node.op in _RANDOM else None
 
 
 def _other_numbers(node: Any, _: Mapping[str, Shape]) -> str | None:
-    """Find what gives other numbers without an error, as measured against TF.js' cpu backend."""
+    """Return why an operation silently computes wrong numbers; compared with TF.js' cpu backend."""
     if node.op.startswith("FakeQuantWithMinMaxVars"):
-        return "rounds activations, which TF.js leaves out; save the model without it"
+        return "rounds activations, which TF.js does not do; save the model without it"
     floating = fused.attribute(node, "T").type in _FLOATING
     if node.op == "Dilation2D" or (node.op == "OneHot" and floating):
-        return "gives other numbers on WebAssembly"
+        return "computes wrong numbers on WebAssembly"
     to_bool = node.op == "Cast" and fused.attribute(node, "DstT").type == _BOOL
     if to_bool and fused.attribute(node, "SrcT").type != _BOOL:
-        return "makes truth values of numbers, which WebAssembly cuts off; compare with 0 instead"
+        return "casts numbers to bool, which is wrong on WebAssembly; compare with 0 instead"
     return None
 
 

@@ -1,7 +1,7 @@
 """The conversion stage: a SavedModel and its declarations in, sealed TF.js artifacts out.
 
-Its result is kept in the store under the digest of everything it depends on, so that a
-build with nothing changed here imports no TensorFlow.
+Its result is cached under the digest of everything it depends on, so that a build without a
+change here does not import TensorFlow.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 _STATISTICS = "batchnorm.npz"
 _REFERENCE = "reference.npz"
 _RESULT = "converted.json"
-# By which a score of what the converter wrote may differ from the source's (`graph/reference.py`);
-# whole numbers with one scale for a tensor differ by what they cost, which nothing bounds.
+# How much a score of the converter's output may differ from the source's (`graph/reference.py`).
+# Integers with one scale for a whole tensor have no limit: their loss of accuracy has none.
 _WITHIN: dict[Quantization, float | None] = {
     "none": 1e-3,
     "float16": 2e-2,
@@ -46,7 +46,7 @@ _WITHIN: dict[Quantization, float | None] = {
 
 
 class Converted(BaseModel):
-    """What the stage found out and made; the files lie beside it in the store."""
+    """The result of the stage; its files are in the same cache entry."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -54,25 +54,25 @@ class Converted(BaseModel):
     facts: GraphFacts
     artifacts: Artifacts
     quantization: str
-    """How the weights are stored: a kind of the converter's, or a recipe of `compress`."""
+    """How the weights are stored: one of the converter's ways, or a recipe of `quantize`."""
     assumptions: tuple[str, ...]
-    """What nobody declared and the card had to assume, for the user to read."""
+    """Sentences for the user: what was not declared and had to be assumed."""
 
 
 @dataclass(frozen=True)
 class TfjsModel:
-    """A sealed TF.js model on disk with what is known of it."""
+    """A sealed TF.js model on disk, and what is known about it."""
 
     folder: Path
     converted: Converted
     key: str
-    """Digest of all that the result depends on."""
+    """Digest of everything that the result depends on."""
     reused: bool
-    """Whether it was there before."""
+    """Whether it came from the cache."""
     statistics: Path | None = None
-    """What BatchNorm knew before it was folded (`graph/batchnorm.py`)."""
+    """Statistics of BatchNorm layers before folding (`graph/batchnorm.py`)."""
     reference: Path | None = None
-    """What the source says of a few pictures (`graph/reference.py`)."""
+    """The source model's scores for a few pictures (`graph/reference.py`)."""
 
 
 def run(
@@ -84,19 +84,19 @@ def run(
     store: Store,
     progress: Progress,
 ) -> TfjsModel:
-    """Convert a fetched model, or return the kept result of the same conversion.
+    """Convert a fetched model, or return the cached result of the same conversion.
 
     Args:
         fetched: The model.
         quantization: How the converter stores the weights.
         shard_bytes: The largest size of one file of weights.
-        offered: The operations that the page's largest runtime offers; a graph that needs
-            others is refused. None given: nothing is refused for them.
-        store: Keeps the result.
-        progress: Hears of what is done.
+        offered: The operations in the page's largest runtime; a graph with other operations is
+            refused. If empty, operations are not checked.
+        store: The cache.
+        progress: Told of each step.
 
     Raises:
-        BadInputError: The model is no image classifier, contradicts what was declared, or
+        BadInputError: The model is not an image classifier, contradicts what was declared, or
             uses operations that TF.js lacks.
     """
     key = digest.of_json(
@@ -113,7 +113,7 @@ def run(
             "quantization": quantization,
             "shard_bytes": shard_bytes,
             "offered": sorted(offered),
-            # What code of the model's own may have made is not for those who do not trust it.
+            # A result that code of the model may have made has another key, for users who trust it.
             **({"trusted": True} if fetched.trusted else {}),
         }
     )
@@ -174,7 +174,7 @@ def _convert(
                 artifacts.activation,
                 within=max(within, reference.HALF if read.source.is_widened else 0),
                 name=name,
-                after=f"what the converter made of it ({quantization})",
+                after=f"the converted model ({quantization})",
             )
     return Converted(
         card=read.card,

@@ -1,4 +1,4 @@
-"""What a visitor downloads of a model: its files as a host with Brotli sends them."""
+"""The bytes that a visitor downloads of a model: its files, compressed with Brotli."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ if TYPE_CHECKING:
     from toolchain.records.artifacts import Artifacts
 
 _BEST = 11
-# Of weights the best makes 0.02 % less at most, in 1.7 times the time; of code 2.5 % less.
+# For weights, 11 saves at most 0.02 % and takes 1.7 times as long; for code it saves 2.5 %.
+# Measured on the embedded model: float16 8,164,940 bytes with 10 and 8,164,790 with 11.
 _FOR_WEIGHTS = 10
-_WINDOW = 24  # bits: 16 MiB, the most that every browser takes
+_WINDOW = 24  # bits: 16 MiB, the most that every browser accepts
 
 
 def brotli(name: str, content: bytes) -> bytes:
-    """Return a file's content in Brotli (RFC 7932), as hosts send it from a `.br` file.
+    """Return a file's content compressed with Brotli (RFC 7932), as hosts send a `.br` file.
 
     Args:
         name: The file's name; `*.bin` holds weights.
@@ -34,8 +35,8 @@ def brotli(name: str, content: bytes) -> bytes:
 def brotli_bytes(folder: Path, artifacts: Artifacts) -> int:
     """Return the bytes of `model.json` and of all shards, each after Brotli.
 
-    Shards that are compressed already travel as they are. The others take seconds a
-    megabyte, on as many cores as there are files.
+    Packed shards are compressed already and are sent as they are. The others take seconds per
+    megabyte, on one core for each file.
     """
     packed = "packing" in json.loads((folder / artifacts.model_json).read_text("utf-8"))
 
