@@ -329,7 +329,9 @@ def test_a_photo_that_every_browser_shows_in_another_brightness_is_refused(
 ) -> None:
     path = tmp_path / name
     path.write_bytes(HDR[name])
-    with pytest.raises(BadInputError, match=r"high dynamic range .* save it as an ordinary"):
+    with pytest.raises(
+        BadInputError, match=r"high dynamic range .* save it with a standard dynamic range"
+    ):
         pictures.read(path)
 
 

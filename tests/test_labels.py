@@ -261,11 +261,11 @@ def test_ids_of_imagenet_are_named_if_they_are_all_and_in_order(tmp_path: Path) 
     swapped = (WNIDS[1], WNIDS[0], *WNIDS[2:])
     found = read(tmp_path, "a.txt", "\n".join(swapped))
     assert found.names == swapped
-    assert "in another order" in found.notes[0]
+    assert "in an unusual order" in found.notes[0]
     pairs = zip(swapped, ("goldfish", "tench", *IMAGENET[2:]), strict=True)
     found = read(tmp_path, "a.txt", "\n".join(f"{wnid} {name}" for wnid, name in pairs))
     assert found.names[:2] == ("goldfish", "tench")
-    assert "in another order" in found.notes[0]
+    assert "in an unusual order" in found.notes[0]
     keras = {str(n): [WNIDS[n], IMAGENET[n]] for n in range(1000)}
     assert read(tmp_path, "a.json", json.dumps(keras)) == reading.Labels(IMAGENET, ())
 

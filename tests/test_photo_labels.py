@@ -148,7 +148,9 @@ def test_a_model_of_one_label_a_photo_takes_photos_of_one_label(folder: Path) ->
     listed = photo_folder.find(folder, by_folders=False)
     found = read(folder, "a,hot dog\nb,cat\nc,tabby\n")
     assert found.one_each(listed).tolist() == [1, 0, 2]
-    with pytest.raises(BadInputError, match=r"b\.jpg has 0 labels, and this model gives one"):
+    with pytest.raises(
+        BadInputError, match=r"b\.jpg has 0 labels, but this model gives a photo one label"
+    ):
         read(folder, "a,hot dog\nb,\nc,tabby\n").one_each(listed)
     with pytest.raises(BadInputError, match=r"a\.jpg has 2 labels"):
         read(folder, "a,0;1\nb,\nc,tabby\n").one_each(listed)

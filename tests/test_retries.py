@@ -121,7 +121,7 @@ def speaking(lines: Iterable[bytes], pause: float = 0) -> Iterator[str]:
 def test_a_server_of_another_kind_is_told_apart() -> None:
     with (
         speaking([b"220 mail.example ESMTP\r\n"]) as url,
-        pytest.raises(SourceError, match="does not speak HTTP"),
+        pytest.raises(SourceError, match="the answer is not HTTP"),
     ):
         ask(url, Heard())
 

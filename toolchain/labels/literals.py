@@ -1,7 +1,4 @@
-"""Parses lists and dictionaries in Python's notation, as `print(labels)` writes them; runs nothing.
-
-The standard library's `ast.literal_eval` is not used for untrusted files.
-"""
+"""Parses lists and dictionaries as Python's `print(labels)` writes them; runs no code."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
 """The operations of TensorFlow that a model may hold: a closed list of those that only compute.
 
-None of them opens a file, calls Python, or reaches a host or a device that the model chooses.
-Everything else is refused by :mod:`toolchain.sources.operations`, and so is what later versions of
-TensorFlow add. Tests compare the first group with the installed converter, and all of them with
-the attributes and inputs that TensorFlow declares.
+None of them opens a file, calls Python, or accesses a host or a device that the model chooses.
+:mod:`toolchain.sources.operations` refuses all others, including those that later versions of
+TensorFlow add. Tests compare the first group with the installed converter, and all groups with the
+attributes and inputs that TensorFlow declares.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ CONVERTER = _named(
     _FusedConv2D _FusedMatMul
     """
 )
-"""Those that the TF.js converter knows, without those of TF Decision Forests, which read files."""
+"""Operations that the TF.js converter knows, without TF Decision Forests', which read files."""
 
 _VARIABLES = _named(
     """
@@ -57,7 +57,7 @@ _VARIABLES = _named(
     VarIsInitializedOp Variable VariableShape VariableV2
     """
 )
-"""Variables, of TensorFlow 1 too. Freezing the graph makes constants of them."""
+"""Variables, also of TensorFlow 1. Freezing the graph turns them into constants."""
 
 _TABLES = _named(
     """
@@ -66,7 +66,7 @@ _TABLES = _named(
     MutableDenseHashTable MutableDenseHashTableV2 MutableHashTable MutableHashTableV2
     """
 )
-"""Tables from label to number, and back; filled from constants, never from files."""
+"""Tables from label to number and back, which are filled from constants, never from files."""
 
 _CONTROL = _named(
     """
@@ -77,7 +77,7 @@ _CONTROL = _named(
     TensorListPushBackBatch TensorListScatterIntoExistingList ToBool
     """
 )
-"""Calls of functions, whose own operations are checked too; branches, loops, and assertions."""
+"""Function calls (the functions' operations are checked too), branches, loops and assertions."""
 
 _MATHS = _named(
     """
@@ -101,7 +101,7 @@ _MATHS = _named(
     Xlogy Zeta
     """
 )
-"""Arithmetic and shapes that TF.js lacks. Where the network needs one, the converter says so."""
+"""Arithmetic and shapes that TF.js lacks. If the network needs one, the converter reports it."""
 
 _LAYERS = _named(
     """
@@ -113,7 +113,7 @@ _LAYERS = _named(
     SparseSoftmaxCrossEntropyWithLogits
     """
 )
-"""Layers and losses that TF.js has in other forms, or lacks."""
+"""Layers and losses that TF.js has in another form, or lacks."""
 
 _PICTURES = _named(
     """
@@ -125,7 +125,7 @@ _PICTURES = _named(
     ScaleAndTranslate StatelessSampleDistortedBoundingBox
     """
 )
-"""Augmentation layers, and the reading of pictures from bytes in signatures that are not used."""
+"""Augmentation layers, and decoding of pictures in signatures that are not used."""
 
 _TEXTS = _named(
     """
@@ -134,7 +134,7 @@ _TEXTS = _named(
     StringStrip StringToHashBucket StringToHashBucketStrong StringToNumber StringUpper Substr
     """
 )
-"""Labels as texts, and the reading of examples from bytes in signatures that are not used."""
+"""Labels as texts, and parsing of examples in signatures that are not used."""
 
 _RANDOM = _named(
     """
@@ -150,7 +150,7 @@ _RANDOM = _named(
     StatelessRandomUniformV2 StatelessShuffle StatelessTruncatedNormal StatelessTruncatedNormalV2
     """
 )
-"""Dropout, augmentation, and the initial values of variables."""
+"""Dropout, augmentation, and initial values of variables."""
 
 _GRADIENTS = _named(
     """
@@ -171,7 +171,7 @@ _GRADIENTS = _named(
     StridedSliceGrad TanhGrad TensorArrayGradV3 TensorArrayGradWithShape TileGrad
     """
 )
-"""Gradients, in functions for training that were saved with the model."""
+"""Gradients, in training functions that were saved with the model."""
 
 _TRAINING = _named(
     """
@@ -199,7 +199,7 @@ _TRAINING = _named(
     SparseApplyProximalGradientDescent SparseApplyRMSProp
     """
 )
-"""Steps of optimizers, likewise."""
+"""Steps of optimizers, in training functions that were saved with the model."""
 
 COMPUTING = (
     CONVERTER
@@ -214,21 +214,21 @@ COMPUTING = (
     | _GRADIENTS
     | _TRAINING
 )
-"""Those that may be anywhere in a model."""
+"""The operations that are allowed anywhere in a model."""
 
 RESTORING = _named(
     """
     Restore RestoreSlice RestoreV2 ShardedFilename
     """
 )
-"""What a saver uses besides to read the weights."""
+"""Further operations that a saver uses to read the weights."""
 
 SAVING = _named(
     """
     MergeV2Checkpoints Save SaveSlices SaveV2 ShardedFilespec
     """
 )
-"""What a saver uses besides to write them. This tool never calls it."""
+"""Further operations that a saver uses to write the weights. This tool never calls them."""
 
 NEVER_RUN = _named(
     """
@@ -239,4 +239,4 @@ NEVER_RUN = _named(
     QueueSizeV2
     """
 )
-"""What graphs of TensorFlow 1 keep of their training, where nothing that runs needs it."""
+"""Leftovers of training in graphs of TensorFlow 1; allowed only if nothing that runs needs them."""

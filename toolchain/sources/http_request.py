@@ -235,7 +235,7 @@ def _broken(why: object, peer: str) -> AttemptError:
     if isinstance(why, ConnectionError | http.client.IncompleteRead):
         return AttemptError("the connection was cut", retries.TRY_LATER, transient=True)
     if isinstance(why, http.client.HTTPException):
-        return AttemptError(f"what answers there does not speak HTTP ({why})")
+        return AttemptError(f"the answer is not HTTP ({why})")
     if "Tunnel connection failed" in str(why):
         return AttemptError(
             f"{peer} does not let the request through ({why})",

@@ -1,4 +1,4 @@
-"""SavedModel → TF.js graph model, by the `tensorflowjs` converter's Python API."""
+"""Converts a SavedModel to a TF.js graph model with the `tensorflowjs` converter's Python API."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ QUANTIZATIONS: tuple[Quantization, ...] = get_args(Quantization)
 
 @dataclass(frozen=True)
 class Stored:
-    """Weights as the converter stores them."""
+    """Setting: store weights as the converter does."""
 
     quantization: Quantization = "float16"
     shard_bytes: int = SHARD_BYTES
@@ -29,7 +29,7 @@ class Stored:
 
     @property
     def name(self) -> str:
-        """The word that asks for them."""
+        """The word for this setting on the command line."""
         return self.quantization
 
 
@@ -54,12 +54,12 @@ def convert(
 
     Args:
         saved_model: The SavedModel's folder.
-        folder: Where to write; made anew.
-        name: What to call the model in messages; None: by its path.
+        folder: The folder to write to; an existing one is replaced.
+        name: How messages name the model; None for its path.
         signature: Name of the signature to convert.
-        quantization: How the weights are stored. The converter's `uint8` and `uint16` take
-            one scale and zero point for each tensor, biases included; `float16` leaves out
-            what it has no room for (`halves.py`).
+        quantization: How the weights are stored. The converter's `uint8` and `uint16` have one
+            scale and zero point for each tensor, biases included. `float16` leaves weights that
+            do not fit into it as float32 (`halves.py`).
         shard_bytes: The largest size of one weight file.
 
     Raises:

@@ -1,9 +1,9 @@
-"""The `tensorflowjs` converter, imported without the libraries that it never uses here.
+"""Imports the `tensorflowjs` converter without libraries that are not needed here.
 
-Whoever imports any module of `tensorflowjs` gets all of it, and with it JAX and TF Decision
-Forests. They are large, slow to import, and the latter has no package for Python 3.13. What
-converts a SavedModel needs neither, so it is imported here past the package's own
-`__init__.py`, with empty modules in place of what it names at its top and never calls for us.
+Importing any module of `tensorflowjs` imports all of it, including JAX and TF Decision Forests.
+These are large and slow to import, and the latter has no package for Python 3.13. Converting a
+SavedModel needs neither. So the converter's modules are imported without running the package's
+own `__init__.py`, and with empty modules in place of libraries that they import but do not call.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ _NEVER_CALLED = ("tensorflow_decision_forests", "tensorflow_hub")
 def load() -> Any:
     """Import the converter and return its module `tf_saved_model_conversion_v2`.
 
-    The passes are attributes of it, by their modules' names. The module is the process's own
-    copy: `import tensorflowjs` elsewhere gives the whole package, as if this had never run.
+    Its attributes include the modules of the passes. The module is a separate copy: elsewhere,
+    `import tensorflowjs` still imports the whole package.
 
     Raises:
-        ToolchainError: It is not installed, or does not fit the TensorFlow that is.
+        ToolchainError: The converter is not installed, or does not fit the installed TensorFlow.
     """
     try:
         with _stripped():
@@ -47,7 +47,7 @@ def load() -> Any:
 
 @contextlib.contextmanager
 def _stripped() -> Iterator[None]:
-    """Let the block import modules of the package alone, and forget them after it."""
+    """Let the block import single modules of the package, and remove all of it afterwards."""
     before = _taken_away()
     try:
         for name in (_PACKAGE, f"{_PACKAGE}.converters"):

@@ -1,1 +1,1 @@
-"""From the colours that a picture's file declares to sRGB, as browsers do it."""
+"""Converts pictures from the colour space that their files declare to sRGB, as browsers do."""

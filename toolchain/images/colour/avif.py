@@ -1,4 +1,4 @@
-"""What an AVIF file says of the colours of its picture, read without its pixels."""
+"""Reads the colour space that an AVIF file declares, without decoding pixels."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _MAX_META = 1 << 20
-"""Bytes that are looked at; a picture's own are a few hundred, those of a grid some thousands."""
+"""The most bytes to read; a single picture has a few hundred, a grid of pictures a few thousand."""
 _MAX_BOXES = 1000
 
 
 def code_points(file: IO[bytes]) -> CodePoints | None:
-    """Return the code points of the picture that is shown, or None where it names none."""
+    """Return the code points of the main picture; None if it has none."""
     try:
         meta = list(_boxes(_meta(file)))
         properties = list(_boxes(_child(meta, b"iprp")))
@@ -42,7 +42,7 @@ def _meta(file: IO[bytes]) -> bytes:
         if len(head) < 8:
             break
         size, name = struct.unpack(">I4s", head)
-        if size < 8:  # to the end of the file, or larger than four bytes can say: the pixels
+        if size < 8:  # a box up to the end of the file, or of a 64-bit size: the pixels
             break
         if name == b"meta":
             return file.read(min(size - 8, _MAX_META))[4:]
@@ -67,13 +67,13 @@ def _child(boxes: list[tuple[bytes, bytes]], wanted: bytes) -> bytes:
 
 
 def _shown(pitm: bytes) -> int:
-    """Return the number of the picture that is shown."""
+    """Return the number of the main picture."""
     (number,) = struct.unpack_from(">H" if pitm[0] == 0 else ">I", pitm, 4)
     return int(number)
 
 
 def _associated(ipma: bytes, item: int) -> list[int]:
-    """Return which properties a picture has, counted from 1."""
+    """Return the indices of a picture's properties, counted from 1."""
     version, flags = ipma[0], ipma[3]
     (count,) = struct.unpack_from(">I", ipma, 4)
     at = 8

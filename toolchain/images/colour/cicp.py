@@ -1,7 +1,7 @@
-"""Colours by the code points of ITU-T H.273, which AVIF and newer PNG files declare.
+"""Colour spaces by the code points of ITU-T H.273, which AVIF and newer PNG files declare.
 
-Pictures of a high dynamic range, by PQ or HLG, are refused: each browser maps them to a screen's
-brightness in a way of its own, so there are no pixels to agree upon.
+Pictures of high dynamic range (PQ or HLG) are refused: each browser maps them to the brightness of
+a screen in its own way, so there is no right result.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _PRIMARIES = {
 """Red, green, blue and white, each as x and y."""
 SRGB_CURVE = Curve(parameters=(2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045, 0.0, 0.0))
 _FILM_CURVE = Curve(parameters=(2.4, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0))
-"""A screen's for films, BT.1886, and not the inverse of a film camera's."""
+"""The curve of screens for films, BT.1886, which is not the inverse of the camera's curve."""
 _FILM_CODES = (1, 6, 11, 14, 15)
 _CURVES = {
     **dict.fromkeys(_FILM_CODES, _FILM_CURVE),
@@ -61,26 +61,27 @@ class HdrError(Exception):
 
     def __init__(self) -> None:
         super().__init__(
-            "it has a high dynamic range (PQ or HLG), which each browser shows in another "
-            "brightness; save it as an ordinary picture"
+            "it has a high dynamic range (PQ or HLG), which each browser shows in a different "
+            "brightness; save it with a standard dynamic range"
         )
 
 
 @dataclass(frozen=True)
 class CodePoints:
-    """What a file declares."""
+    """The code points that a file declares."""
 
     primaries: int
     transfer: int
 
     def profile(self, *, is_film_srgb: bool = False) -> MatrixProfile | None:
-        """Return what they mean, or None where they are unknown or say nothing.
+        """Return their colour space; None if they are unknown or unspecified.
 
         Args:
-            is_film_srgb: Whether the curves of films are read as sRGB's, as browsers do in AVIF.
+            is_film_srgb: Whether to use sRGB's curve for the curves of films, as browsers do for
+                AVIF.
 
         Raises:
-            HdrError: They are those of a high dynamic range.
+            HdrError: They mean a high dynamic range.
         """
         if self.transfer in _HDR:
             raise HdrError
@@ -92,14 +93,14 @@ class CodePoints:
 
 
 def matrix_profile(primaries: Sequence[tuple[float, float]], curve: Curve) -> MatrixProfile | None:
-    """Return the profile of these colours.
+    """Return the profile for these primaries and this curve.
 
     Args:
         primaries: Red, green, blue and white, each as x and y.
-        curve: From what is stored to light, the same for all three.
+        curve: From stored values to light, the same for all three.
 
     Returns:
-        None where such colours cannot be mixed to that white.
+        The profile; None if the primaries cannot be mixed to that white.
     """
     *colours, white = [np.array([x, y, 1 - x - y]) for x, y in primaries]
     if min(white[1], 1 - white[1]) <= 0:

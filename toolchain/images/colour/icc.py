@@ -1,8 +1,8 @@
-"""Reads ICC profiles that nobody has vouched for, and says which a browser would use.
+"""Reads untrusted ICC profiles, and ignores those that a browser would ignore.
 
-The rules are those of skcms, the library that Chromium reads profiles with: what it refuses
-is ignored here too, and the picture is then taken for sRGB. Everything read lies within the
-profile's own bytes, so a profile costs no more than its size.
+The rules are those of skcms, the library that reads profiles in Chromium: a profile that it
+refuses is ignored here too, and the picture is treated as sRGB. Nothing outside the profile's own
+bytes is read, so the memory needed is limited by its size.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from toolchain.images.colour.profile import Array, Profile
 
 MAX_BYTES = 1 << 24
-"""A JPEG cannot hold a larger profile; the largest of printers have a few million bytes."""
+"""The most bytes of a profile. A JPEG cannot hold more; those of printers have a few million."""
 MAX_TAGS = 100
 MAX_POINTS = 1 << 16
-"""Of a curve. Those of cameras and screens have 4,096 at most."""
+"""The most points of a curve; curves of cameras and screens have at most 4,096."""
 _HEADER = 128
 _D50 = (0.9642, 1.0, 0.8249)
 _CHANNELS = {b"RGB ": 3, b"GRAY": 1, b"CMYK": 4}
@@ -44,8 +44,8 @@ def read(content: bytes, space: bytes) -> Profile:
         space: `b"RGB "`, `b"GRAY"` or `b"CMYK"`, as profiles spell it.
 
     Raises:
-        UnusableProfileError: Browsers would show the picture without it.
-        HdrError: It is for pictures of a high dynamic range.
+        UnusableProfileError: Browsers would ignore the profile.
+        HdrError: It is for pictures of high dynamic range.
     """
     try:
         return _read(content, space)
@@ -54,10 +54,10 @@ def read(content: bytes, space: bytes) -> Profile:
 
 
 def first_usable(content: bytes, spaces: Iterable[bytes]) -> Profile | None:
-    """Read a profile for the first of these colour spaces that it is for; None for sRGB.
+    """Read a profile for the first of these colour spaces that it fits; None if it fits none.
 
     Raises:
-        HdrError: It is for pictures of a high dynamic range.
+        HdrError: It is for pictures of high dynamic range.
     """
     for space in spaces:
         try:
@@ -68,7 +68,7 @@ def first_usable(content: bytes, spaces: Iterable[bytes]) -> Profile | None:
 
 
 def is_profile(content: bytes) -> bool:
-    """Say whether this is a profile at all, usable or not."""
+    """Tell whether this is a profile, usable or not."""
     try:
         _tags(content)
     except (UnusableProfileError, struct.error):
@@ -85,10 +85,10 @@ def _read(content: bytes, space: bytes) -> Profile:
         raise UnusableProfileError("it does not lead to XYZ or Lab")
     named = tags.get(b"cicp", b"") if space == b"RGB " else b""
     known = CodePoints(named[8], named[9]).profile() if len(named) == 12 else None
-    if known:  # Chromium believes these and not the rest
+    if known:  # Chromium uses these instead of the rest
         return known
     matrix = _grey(tags, pcs) if space == b"GRAY" else _matrix(tags)
-    for name in (b"A2B0", b"A2B1"):  # perceptual before relative, whatever the header says
+    for name in (b"A2B0", b"A2B1"):  # perceptual before relative; the header's intent is ignored
         if name in tags:
             return _table(tags[name], _CHANNELS[space], is_lab=pcs == b"Lab ")
     if matrix is None or space == b"CMYK":
@@ -97,7 +97,7 @@ def _read(content: bytes, space: bytes) -> Profile:
 
 
 def _tags(content: bytes) -> dict[bytes, memoryview]:
-    """Return the tags by their names; one that lies outside spoils the profile."""
+    """Return the tags by name; a tag outside the file makes the profile unusable."""
     if not _HEADER + 4 <= len(content) <= MAX_BYTES:
         raise UnusableProfileError("its size")
     size, count = struct.unpack_from(">I", content)[0], struct.unpack_from(">I", content, 128)[0]
@@ -128,7 +128,7 @@ def _grey(tags: Mapping[bytes, memoryview], pcs: bytes) -> MatrixProfile | None:
 def _matrix(tags: Mapping[bytes, memoryview]) -> MatrixProfile | None:
     curves = [tags.get(name) for name in (b"rTRC", b"gTRC", b"bTRC")]
     colours = [tags.get(name) for name in (b"rXYZ", b"gXYZ", b"bXYZ")]
-    # What is there is read even where the other is missing: damage spoils the profile.
+    # Read both even if one is missing, because damage in either makes the profile unusable.
     light = [_curve(tag)[0](_BYTES) for tag in curves if tag is not None]
     columns = [_xyz(tag) for tag in colours if tag is not None]
     if len(light) < 3 or len(columns) < 3:
@@ -147,7 +147,7 @@ def _xyz(tag: memoryview) -> tuple[float, ...]:
 
 
 def _curve(tag: memoryview) -> tuple[Curve, int]:
-    """Return a curve, and how many bytes it takes."""
+    """Return a curve and its size in bytes."""
     kind = _kind(tag)
     if kind == b"curv":
         (count,) = struct.unpack_from(">I", tag, 8)
@@ -186,7 +186,7 @@ def _formula(tag: memoryview) -> tuple[Curve, int]:
 
 
 def _whole(tag: memoryview, start: int, count: int, form: str) -> Array:
-    """Return whole numbers of a tag in 0…1."""
+    """Return integers of a tag, scaled to 0…1."""
     numbers = np.frombuffer(tag, form, count, start)
     return (numbers / np.float64(np.iinfo(numbers.dtype).max)).astype(np.float32)
 
@@ -203,7 +203,7 @@ def _table(tag: memoryview, channels: int, *, is_lab: bool) -> TableProfile:
 
 
 def _old_table(tag: memoryview, channels: int, *, is_lab: bool) -> TableProfile:
-    """Read `mft1` or `mft2`: a curve for each channel, the table, a curve for each result."""
+    """Read `mft1` or `mft2`: a curve for each channel, the table, and a curve for each result."""
     inputs, outputs, points = struct.unpack_from(">3B", tag, 8)
     if inputs != channels or outputs != 3 or points < 2:
         raise UnusableProfileError("a table of another shape")
@@ -229,7 +229,7 @@ def _old_table(tag: memoryview, channels: int, *, is_lab: bool) -> TableProfile:
 
 
 def _new_table(tag: memoryview, channels: int, *, is_lab: bool) -> TableProfile:
-    """Read `mAB `: curves, the table, curves, a matrix and curves, each where it is there."""
+    """Read `mAB `: curves, a table, curves, a matrix and curves, some of which may be missing."""
     inputs, outputs = struct.unpack_from(">2B", tag, 8)
     last, matrix, middle, table, first = struct.unpack_from(">5I", tag, 12)
     if inputs != channels or outputs != 3 or not last or bool(table) != bool(first):
@@ -247,7 +247,7 @@ def _new_table(tag: memoryview, channels: int, *, is_lab: bool) -> TableProfile:
     if matrix:
         numbers = np.array(struct.unpack_from(">12i", tag, matrix), np.float64) / 65536
         factors = np.hstack([numbers[:9].reshape(3, 3), numbers[9:, None]])
-        # XYZ is written as if 1 + 32767/32768 were one.
+        # XYZ values are encoded so that 1 means 1 + 32767/32768.
         factors = (factors if is_lab else factors * (65535 / 32768)).astype(np.float32)
     return TableProfile(
         curves=np.clip(curves, 0, 1),
@@ -260,7 +260,7 @@ def _new_table(tag: memoryview, channels: int, *, is_lab: bool) -> TableProfile:
 
 
 def _curves(tag: memoryview, start: int, count: int) -> tuple[Curve, ...]:
-    """Read curves that follow each other, each at a multiple of four bytes."""
+    """Read consecutive curves, each of which starts at a multiple of four bytes."""
     found = []
     for _ in range(count):
         curve, size = _curve(tag[start:])

@@ -1,4 +1,4 @@
-"""What a PNG file says before its pixels, read without its pixels."""
+"""Reads the chunks before the pixels of a PNG file, without decoding pixels."""
 
 from __future__ import annotations
 
@@ -26,22 +26,22 @@ _WANTED = {
     b"iCCP": icc.MAX_BYTES,
     b"eXIf": 1 << 16,
 }
-"""With how much of each is looked at, in bytes."""
+"""The chunks to read, with the most bytes to read of each."""
 MAX_CHUNKS = 1000
 _DEFAULT_GAMMA = (0.44, 0.477)
-"""About that of sRGB's curve: such a picture is shown as it is, unless it names its colours."""
+"""Values near the gamma of sRGB's curve: a picture with such a gamma and no colours is sRGB."""
 _SRGB = ((0.64, 0.33), (0.30, 0.60), (0.15, 0.06), (0.3127, 0.3290))
 
 
 @dataclass(frozen=True)
 class Ahead:
-    """The chunks before the first pixels, each by its name; of several the first."""
+    """The chunks before the first pixels, by name; the first one if a name occurs twice."""
 
     chunks: Mapping[bytes, bytes]
 
     @property
     def depth(self) -> int:
-        """Bits a channel; 8 where it does not say."""
+        """Bits of a channel; 8 if the file does not tell."""
         header = self.chunks.get(b"IHDR", b"")
         return header[8] if len(header) == 13 else 8
 
@@ -51,13 +51,13 @@ class Ahead:
         return self.chunks.get(b"eXIf", b"")
 
     def profile(self, spaces: tuple[bytes, ...]) -> Profile | None:
-        """Return what the colours mean, or None for sRGB.
+        """Return the picture's colour space; None for sRGB.
 
         Args:
-            spaces: The colour spaces that a profile may be for, as profiles spell them.
+            spaces: The allowed colour spaces of a profile, as profiles spell them.
 
         Raises:
-            HdrError: They are those of a high dynamic range.
+            HdrError: The picture has a high dynamic range.
         """
         points = self.chunks.get(b"cICP", b"")
         known = CodePoints(points[0], points[1]).profile() if len(points) == 4 else None
@@ -86,7 +86,7 @@ class Ahead:
 
 
 def read(file: IO[bytes]) -> Ahead:
-    """Return what stands before the pixels of a PNG file; nothing where it is none."""
+    """Return the chunks before the pixels of a PNG file; no chunks for other files."""
     chunks: dict[bytes, bytes] = {}
     file.seek(0)
     if file.read(8) == _SIGNATURE:
@@ -106,7 +106,7 @@ def read(file: IO[bytes]) -> Ahead:
 
 
 def _unpacked(chunk: bytes) -> bytes:
-    """Return the profile of an `iCCP` chunk; nothing where it is damaged or too large."""
+    """Return the profile in an `iCCP` chunk; empty if it is damaged or too large."""
     _, _, packed = chunk.partition(b"\0")
     try:
         inflate = zlib.decompressobj()

@@ -1,8 +1,7 @@
-"""Turns a picture's bytes into sRGB by a profile.
+"""Converts a picture's bytes to sRGB with a profile.
 
-Light is mapped under the same white, and what sRGB cannot show is cut off: relative
-colorimetric without black point compensation, which is what Chromium does with every profile,
-whatever intent it names.
+White is mapped to white, and colours outside sRGB are clipped: relative colorimetric, without
+black point compensation. Chromium does the same for every profile and ignores its intent.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, np.dtype[np.float32]]
 
 _AT_ONCE = 1 << 18
-"""Pixels: some megabytes of numbers at a time, whatever the picture's size."""
+"""Pixels that are converted at a time, so that a large picture needs only a few more megabytes."""
 _TO_XYZ = np.array(
     [
         [0.436065674, 0.385147095, 0.143066406],
@@ -29,7 +28,7 @@ _TO_XYZ = np.array(
         [0.013916016, 0.097076416, 0.714096069],
     ]
 )
-"""From linear sRGB to XYZ under D50, as the profile of sRGB itself has it."""
+"""From linear sRGB to XYZ under D50, as in the ICC profile of sRGB."""
 _FROM_XYZ = np.linalg.inv(_TO_XYZ).astype(np.float32)
 _WHITE = np.array([0.9642, 1.0, 0.8249], np.float32)
 
@@ -38,7 +37,7 @@ _STEPS = np.float32((1 << 16) - 1)
 
 
 def _byte_of_light() -> Bytes:
-    """Return sRGB's byte for each light in 65,536 steps, of which a byte spans two at least."""
+    """Return sRGB's byte for 65,536 steps of light; each byte covers at least two steps."""
     light = np.arange(1 << 16) / float(_STEPS)
     encoded = np.where(light <= 0.0031308, light * 12.92, 1.055 * light ** (1 / 2.4) - 0.055)
     nearest: Bytes = np.floor(encoded * 255 + 0.5).astype(np.uint8)
@@ -49,7 +48,7 @@ _BYTE_OF_LIGHT = _byte_of_light()
 
 
 def channels(profile: Profile) -> int:
-    """Return how many numbers a pixel has that this profile is for."""
+    """Return how many channels the pictures of this profile have."""
     return len(profile.curves)
 
 
@@ -57,8 +56,8 @@ def convert(pixels: Bytes, profile: Profile) -> Bytes:
     """Return a picture in sRGB, uint8 `[height, width, 3]`.
 
     Args:
-        pixels: uint8 `[height, width, channels]`, as many channels as the profile has.
-        profile: What its numbers mean.
+        pixels: uint8 `[height, width, channels]`, with the channels of the profile.
+        profile: The picture's colour space.
     """
     height, width, count = pixels.shape
     flat = pixels.reshape(-1, count)
@@ -126,7 +125,7 @@ def _curved(values: np.ndarray[Any, Any], curves: tuple[Any, ...]) -> np.ndarray
 
 
 def _from_lab(lab: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """Return XYZ under D50 of L*a*b* in 0…1."""
+    """Convert L*a*b* in 0…1 to XYZ under D50."""
     middle = (lab[:, 0] * 100 + 16) / 116
     roots = np.stack(
         [
