@@ -157,7 +157,11 @@ CHANGES: dict[str, tuple[str, dict[str, Any], str]] = {
         {"ksize": {"list": {"i": ["1", "1", "1", "3"]}}},
         "over images or channels",
     ),
-    "a pooling with its own padding": ("MaxPool", {"padding": {"s": "RVhQTElDSVQ="}}, "padded"),
+    "a pooling with its own padding": (
+        "MaxPool",
+        {"padding": {"s": "RVhQTElDSVQ="}},
+        "explicit padding",
+    ),
 }
 
 
