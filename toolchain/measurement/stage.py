@@ -29,7 +29,7 @@ BACKENDS: tuple[Backend, ...] = ("auto", "wasm", "webgl", "webgpu", "cpu")
 HOSTS: tuple[visit_figures.Host, ...] = ("toolchain", "plain")
 
 TAGS = 20
-"""How many photos are tagged after the first, for the steady inference."""
+"""How many photos are tagged after the first, for the steady inference; chosen, not measured."""
 
 
 @dataclass(frozen=True)
