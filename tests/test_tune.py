@@ -279,7 +279,7 @@ def test_the_command_prints_a_table_and_a_plot_or_the_record(
     assert [point.bits for point in found.points] == [2.0, 3.0, 4.0, 5.0, 6.0]
     code, printed, err = run(monkeypatch, capfd, *words)
     assert code == 0, err
-    assert "7 of 7 points were kept" in err
+    assert "7 of 7 points were cached" in err
     assert "\x1b" not in printed
     rows = {line.split()[0]: line for line in printed.splitlines() if line.strip()}
     assert "1.000" in rows["float16"]
