@@ -74,7 +74,7 @@ def read(fetched: Fetched, *, ask: bool = True) -> Classifier:
     except settling.UnknownRangeError:
         if ask:
             raise
-        pixels = PixelRange(value_range=(0.0, 1.0), source="unknown", reason="nothing says it")
+        pixels = PixelRange(value_range=(0.0, 1.0), source="unknown", reason="nothing tells it")
     probe = _probe(height, width)
     outputs = _source_outputs(loaded, found, probe, name)
     cut, ending = endings.settle(whole, declared, outputs.shape[1], probe, name)

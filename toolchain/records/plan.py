@@ -16,7 +16,7 @@ class TensorPlan(Record):
     bits: float
     """Entropy of the rounded weights: what an ideal coder needs, in bits a weight."""
     bytes: int
-    """`bits` times the number of weights, plus one byte a channel for the step sizes."""
+    """`bits` for each weight, as bytes, plus one byte a channel for the step sizes."""
     low: float
     """The smallest weight before rounding."""
     high: float

@@ -31,7 +31,7 @@ class Drop(Record):
 
 
 class Expected(Record):
-    """The drop in top-1 that the change of scores lets expect, in points, with its 95 % interval.
+    """The expected drop in top-1 from the change of scores, in points, with its 95 % interval.
 
     It needs no labels, and varies far less from one set of photos to another than a counted drop.
     :mod:`toolchain.metrics.expectation` explains how it is computed.
