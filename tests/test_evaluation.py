@@ -326,7 +326,7 @@ def test_what_a_site_says_itself_cannot_be_declared(
     options: EvaluationOptions, store: Store
 ) -> None:
     declared = Declared(value_range=(-1.0, 1.0))
-    with pytest.raises(BadInputError, match="is a built site and says itself"):
+    with pytest.raises(BadInputError, match="is a built site, which states its"):
         evaluate(replace(options, declared=declared), store=store, progress=Silent())
 
 
@@ -377,8 +377,8 @@ def test_the_command_prints_a_table_or_the_record(
     code, out, err = toolchain(site, tmp_path)
     assert (code, out) == (2, "")
     assert err == (
-        f"toolchain: {tmp_path} has folders that are no label of the model: photos; name them by "
-        "a label, its number, or for ImageNet its WordNet id\n"
+        f"toolchain: {tmp_path} has folders that match no label of the model: photos; rename "
+        "them to a label, its number, or for ImageNet its WordNet id\n"
     )
 
 

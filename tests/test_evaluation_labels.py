@@ -178,7 +178,9 @@ def test_a_model_of_one_label_a_photo_is_judged_by_the_same_file(
     (folder / photo_folder.LABELS).unlink()
     assert evaluate(single, store=store, progress=Silent()).verdict == found.verdict
     tell(folder)
-    with pytest.raises(BadInputError, match=r"has \d labels, and this model gives one label"):
+    with pytest.raises(
+        BadInputError, match=r"has \d labels, but this model gives a photo one label"
+    ):
         evaluate(single, store=store, progress=Silent())
 
 

@@ -36,7 +36,7 @@ def test_a_folder_of_imagenet_may_be_a_wordnet_id() -> None:
 def test_unknown_folders_are_one_error_that_names_them() -> None:
     with pytest.raises(BadInputError) as caught:
         photo_folder.label_indices(["dog", "cow", "5", *"abcdef"], LABELS, Path("photos"))
-    assert "photos has folders that are no label of the model: 5, a, b, c, cow and 3 more" in str(
+    assert "photos has folders that match no label of the model: 5, a, b, c, cow and 3 more" in str(
         caught.value
     )
 
