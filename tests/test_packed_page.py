@@ -184,7 +184,7 @@ def test_the_page_names_a_weight_that_it_cannot_unpack(page: Page, damaged: Path
     sentence = failure_of(page, damaged)
     entries = graph["weightsManifest"][0]["weights"]
     names = [entry["name"] for entry in entries if "packed" in entry]
-    assert any(f"“{name}” cannot be unpacked: it asks for scale" in sentence for name in names)
+    assert any(f"“{name}” cannot be unpacked: it refers to scale" in sentence for name in names)
 
 
 @pytest.mark.parametrize("length", [0, 20, -9])

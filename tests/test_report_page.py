@@ -96,7 +96,7 @@ def test_labels_that_were_found_in_photos_are_counted(bare: build_report.Report)
     assert "On the labels of 2 photos: mAP 100.0 % (" in shown
     assert "drop -50.0 points (" in shown
     assert "F1, micro 80.0 % (" in shown
-    assert "Of the labels of" not in page.render(bare)
+    assert "On the labels of" not in page.render(bare)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
