@@ -376,7 +376,7 @@ def test_a_page_without_addresses_asks_only_its_own_host(
             }""",
             "https://example.org/cat.jpg",
         )
-        assert "no picture" in alert(page)
+        assert "neither a picture" in alert(page)
         # Not even a script of its own could.
         asked = "url => fetch(url, {mode: 'no-cors'}).then(() => 'answered', String)"
         assert "TypeError" in page.evaluate(asked, elsewhere.url)
