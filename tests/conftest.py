@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import platformdirs
 import pytest
 from filelock import FileLock
 from hypothesis import HealthCheck, settings
@@ -22,6 +24,13 @@ if TYPE_CHECKING:
     from toolchain.tfjs.stage import TfjsModel
 
 CHECKOUT = Path(__file__).resolve().parents[1]
+
+CACHE = "TOOLCHAIN_TEST_CACHE"
+"""Environment variable: the folder of the cache that test runs share; empty for none."""
+CACHE_LIMIT = 2_000_000_000
+"""Size limit of that cache in bytes; one run writes a fifth of it."""
+MADE = {"compressed", "embedded", "encoded", "local", "ranges", "smoke-tested", "tfjs", "tuned"}
+"""Kinds of entries whose keys are digests of content and code, so that other runs may use them."""
 
 # The same examples in every run, and no time limit for each: a busy machine takes longer.
 settings.register_profile(
@@ -49,10 +58,28 @@ def session_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
 
 
+def shared_cache(session_folder: Path) -> Path:
+    """Return the cache that test runs share, without what earlier runs downloaded.
+
+    Downloads are stored by their address, and the tests' servers give any content under one.
+    """
+    usual = platformdirs.user_cache_path("toolchain-tests", appauthor=False)
+    if not (root := os.environ.get(CACHE, str(usual))):
+        return session_folder / "cache"
+    store = Store(Path(root))
+    with FileLock(session_folder / "cache.lock"):
+        if not (cleared := session_folder / "cache.cleared").exists():
+            for kind in store.base.glob("*"):
+                if kind.name not in {*MADE, "locks", "scratch", "uses"}:
+                    shutil.rmtree(kind)
+            cleared.touch()
+    return store.root
+
+
 @pytest.fixture(scope="session", autouse=True)
 def cache_of_the_session(session_folder: Path) -> Iterator[Path]:
     """Give every test, and every process it starts, a cache that is not the user's."""
-    folder = session_folder / "cache"
+    folder = shared_cache(session_folder)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TOOLCHAIN_CACHE", str(folder))
         patch.setenv("TOOLCHAIN_STATE", str(session_folder / "state"))
@@ -76,7 +103,7 @@ def store(tmp_path: Path) -> Store:
 @pytest.fixture(scope="session")
 def session_store(cache_of_the_session: Path) -> Store:
     """Return the store that the session shares, so that slow results are made once."""
-    return Store(cache_of_the_session)
+    return Store(cache_of_the_session, CACHE_LIMIT)
 
 
 @pytest.fixture(scope="session")

@@ -47,6 +47,8 @@ def save(
     concrete = tf.function(function).get_concrete_function(*specs)
     with tensorflow.quiet():
         tf.saved_model.save(module, str(folder), dict.fromkeys(signatures, concrete))
+    # It holds a random number, which would give the model another key in the cache in each run.
+    (folder / "fingerprint.pb").unlink()
     return folder
 
 
