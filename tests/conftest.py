@@ -58,17 +58,17 @@ def session_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
 
 
-def shared_cache(session_folder: Path) -> Path:
-    """Return the cache that test runs share, without what earlier runs downloaded.
+def shared_cache(session_folder: Path, name: str = "usual") -> Path:
+    """Return a cache that test runs share, without what earlier runs downloaded.
 
     Downloads are stored by their address, and the tests' servers give any content under one.
     """
     usual = platformdirs.user_cache_path("toolchain-tests", appauthor=False)
     if not (root := os.environ.get(CACHE, str(usual))):
-        return session_folder / "cache"
-    store = Store(Path(root))
-    with FileLock(session_folder / "cache.lock"):
-        if not (cleared := session_folder / "cache.cleared").exists():
+        return session_folder / "cache" / name
+    store = Store(Path(root) / name)
+    with FileLock(session_folder / f"{name}.lock"):
+        if not (cleared := session_folder / f"{name}.cleared").exists():
             for kind in store.base.glob("*"):
                 if kind.name not in {*MADE, "locks", "scratch", "uses"}:
                     shutil.rmtree(kind)

@@ -106,12 +106,12 @@ def page_scores(model: tfjs.TfjsModel, site: Path, pictures: Any) -> Any:
 @pytest.mark.parametrize("library", ["keras", "tf_keras"])
 @pytest.mark.parametrize("row", ACCEPTED.values(), ids=list(ACCEPTED))
 def test_the_page_says_what_the_model_says(
-    row: Row, library: str, tmp_path: Path, store: Store
+    row: Row, library: str, tmp_path: Path, session_store: Store
 ) -> None:
     made = row.make(tiny_models.libraries()[library])
     path = tiny_models.save_keras(made.model, tmp_path / "mine.keras")
     declared = row.declared.over(Declared(labels=names(row.labels)))
-    model = converted(path, declared, store)
+    model = converted(path, declared, session_store)
     card = model.converted.card
     assert (card.input.value_range, card.range_source) == (row.value_range, row.source)
     assert (model.converted.artifacts.activation, card.task) == (row.activation, row.task)

@@ -7,10 +7,11 @@ import getpass
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import urllib.request
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ from PIL import Image
 from tests import command_line, host_services, tiny_models
 from tests import mirror as hub
 from tests.browser import toolchain_serve
+from tests.conftest import shared_cache
 from tests.mirror import Mirror, Reply
 from tests.test_deploy_hosts import s3, ssh_server  # noqa: F401 - fixtures
 from tests.watchdog import HANG_S
@@ -185,7 +187,9 @@ def prepare_branches(folder: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def workbench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workbench]:
+def workbench(
+    session_folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Workbench]:
     base = tmp_path_factory.mktemp("documents")
     folder = base / "work"
     folder.mkdir()
@@ -198,7 +202,8 @@ def workbench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workbench]:
         serve_models(mirror, archive)
         environment = {
             "TOOLCHAIN_STATE": str(base / "state"),
-            "TOOLCHAIN_CACHE": str(base / "cache"),  # what has a known name here is not that
+            # Not the usual one: what has a known name here is not that.
+            "TOOLCHAIN_CACHE": str(shared_cache(session_folder, "documents")),
             "TOOLCHAIN_TFHUB_MIRROR": mirror.address,
             "KAGGLE_API_ENVIRONMENT": "LOCALHOST",
             "HOME": str(base),
@@ -244,11 +249,22 @@ def prepare_hosts(bench: Workbench, words: list[str], request: pytest.FixtureReq
             request.getfixturevalue("monkeypatch").setenv("PATH", path, prepend=os.pathsep)
 
 
+def with_a_copy_of_the_cache(bench: Workbench, folder: Path) -> Workbench:
+    """Return the workbench with a cache that may be emptied: later runs use the one it has."""
+    shutil.copytree(
+        bench.environment["TOOLCHAIN_CACHE"],
+        folder,
+        ignore=shutil.ignore_patterns("locks", "scratch", "uses"),
+    )
+    return replace(bench, environment={**bench.environment, "TOOLCHAIN_CACHE": str(folder)})
+
+
 @pytest.mark.parametrize("command", TOOLCHAIN, ids=str)
 def test_a_command_of_the_documents_runs(
     command: Command,
     bench: Workbench,
     capfd: pytest.CaptureFixture[str],
+    tmp_path: Path,
     request: pytest.FixtureRequest,
 ) -> None:
     words = command.words[1:]
@@ -260,6 +276,8 @@ def test_a_command_of_the_documents_runs(
         target = bench.folder / words[-1]
         words = words[: words.index(">")]
     prepare_hosts(bench, words, request)
+    if words == ["cache", "clear"]:
+        bench = with_a_copy_of_the_cache(bench, tmp_path / "cache")
     if words[0] == "verify":
         with toolchain_serve(bench.folder / "dist") as url:
             bench.addresses[words[1]] = url
