@@ -51,7 +51,7 @@ WEB_SOURCES := $(shell find web templates -type f -not -path '*/node_modules/*' 
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help build-web serve test check test-python test-light test-web lint lint-python lint-web format bench bench-size bench-ablation bench-load bench-serve bench-stock bench-applications bench-lighthouse lock wheel test-wheel test-minimum release web docs chromium servers clean
+.PHONY: help build-web serve test check test-python test-light coverage test-web lint lint-python lint-web format bench bench-size bench-ablation bench-load bench-serve bench-stock bench-applications bench-lighthouse lock wheel test-wheel test-minimum release web docs chromium servers clean
 
 help: ## Print this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -77,6 +77,10 @@ test-python: .make/venv web/dist/runtime.json chromium servers
 # What tests/light.py marks; it takes one core, and the other checks take the other one.
 test-light: .make/venv web/dist/runtime.json
 	$(BIN)/pytest -q -m light
+
+# Slower than test-python, and tests the same: a target of its own.
+coverage: .make/venv web/dist/runtime.json chromium servers ## Print what the Python tests cover.
+	$(BIN)/pytest -n 2 --dist loadgroup --cov --cov-report term
 
 test-web: .make/node
 	cd web && npm run --silent coverage
