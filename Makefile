@@ -155,7 +155,7 @@ docs: .make/venv .make/node ## Regenerate docs/cli.md and the JSON schemas from 
 	cd web && npm run --silent schemas
 
 clean: ## Remove everything built or installed here; the cache stays.
-	rm -rf .make .venv dist build web/dist web/node_modules .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .make .venv dist build web/dist web/node_modules .mypy_cache .ruff_cache .pytest_cache .coverage
 
 .make/venv: requirements.lock
 	$(call venv,.venv)

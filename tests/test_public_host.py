@@ -61,7 +61,7 @@ def test_every_command_of_ci_is_a_make_target(workflow: Any) -> None:
     assert {word[0] for word in words} == {"make"}
     called = {word[1] for word in words}
     assert called <= TARGETS
-    assert {"check", "test", "wheel", "test-wheel", "test-minimum"} == called
+    assert {"check", "test", "coverage", "wheel", "test-wheel", "test-minimum"} == called
     # Whatever the version is, it is the one that the step before has set up.
     assert all(word[2:] == ["PYTHON=python"] for word in words)
 
