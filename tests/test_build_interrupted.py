@@ -13,17 +13,17 @@ import pytest
 from tests import command_line, tiny_models
 from tests.built_site import Site, assert_whole, beside, built_site, contents, replace_labels
 from tests.watchdog import HANG_S, until
-from toolchain.cache.store import Store
 from toolchain.errors import BadInputError, MissingToolError
 from toolchain.pipeline.build import build
 from toolchain.progress import Silent
 from toolchain.site import web_bundle
 from toolchain.site.configuration import PageOptions
-from toolchain.tfjs.convert import Stored
 
 if TYPE_CHECKING:
     import subprocess
     from pathlib import Path
+
+    from toolchain.cache.store import Store
 
 pytestmark = pytest.mark.xdist_group("build-interrupted")
 posix = pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs POSIX signals")
@@ -117,23 +117,20 @@ def end(process: subprocess.Popen[str], by: signal.Signals) -> None:
 @pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGKILL], ids=["SIGINT", "SIGKILL"])
 @pytest.mark.parametrize("moment", ["Reading the graph", "Converting to TF.js"])
 def test_a_build_ended_while_it_converts_leaves_the_site_and_nothing_in_the_way(
-    site: Site, session_store: Store, tmp_path: Path, by: signal.Signals, moment: str
+    site: Site, store: Store, tmp_path: Path, by: signal.Signals, moment: str
 ) -> None:
     out = site.copy(tmp_path / "site")
     before, files = out.stat().st_ino, contents(out)
-    # A size of its own, so that there is no conversion to reuse.
-    size = (1 << 20) + 2 * int(by) + len(moment)
-    with command_line.started(*site.words, "--out", out, "--shard-size", str(size)) as process:
+    # The cache is empty, so there is no conversion to reuse.
+    with command_line.started(*site.words, "--out", out, cache=store.root) as process:
         wait_for(process, moment)
         # Into the import of TensorFlow, or as soon as the converter is called.
         until(lambda: command_line.has_loaded(process, "tensorflow/python"), "it loads TensorFlow")
         end(process, by)
     assert (out.stat().st_ino, contents(out)) == (before, files)
     assert beside(out) == []
-    options = replace(
-        site.options, out=out, weights=Stored(shard_bytes=size), page=PageOptions(title="Next")
-    )
-    report = build(options, store=session_store, progress=Silent())
+    options = replace(site.options, out=out, page=PageOptions(title="Next"))
+    report = build(options, store=store, progress=Silent())
     assert not any(stage.reused for stage in report.stages)
     assert assert_whole(out) == report
     assert b"<title>Next</title>" in (out / "index.html").read_bytes()
@@ -146,13 +143,13 @@ def has_begun(out: Path, staging: str) -> bool:
 
 @posix
 def test_a_build_ended_while_it_compresses_leaves_the_site_and_nothing_in_the_way(
-    site: Site, session_store: Store, tmp_path: Path
+    site: Site, store: Store, tmp_path: Path
 ) -> None:
     out = site.copy(tmp_path / "site")
     before, files = out.stat().st_ino, contents(out)
-    # Of what the session has in store, the conversion only.
-    store = Store(tmp_path / "cache")
-    shutil.copytree(session_store.root / "v1" / "tfjs", store.root / "v1" / "tfjs")
+    # The cache has the conversion only.
+    build(replace(site.options, out=tmp_path / "first"), store=store, progress=Silent())
+    shutil.rmtree(store.base / "encoded")
     words = (*site.words, "--out", out, "--title", "Next")
     for by in (signal.SIGKILL, signal.SIGINT):
         abandoned = set(beside(out))
