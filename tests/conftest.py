@@ -70,7 +70,7 @@ def shared_cache(session_folder: Path, name: str = "usual") -> Path:
     with FileLock(session_folder / f"{name}.lock"):
         if not (cleared := session_folder / f"{name}.cleared").exists():
             for kind in store.base.glob("*"):
-                if kind.name not in {*MADE, "locks", "scratch", "uses"}:
+                if kind.is_dir() and kind.name not in {*MADE, "locks", "scratch", "uses"}:
                     shutil.rmtree(kind)
             cleared.touch()
     return store.root
