@@ -63,10 +63,9 @@ build-web: .make/venv web/dist/runtime.json ## Build a site into OUT from MODEL,
 serve: .make/venv ## Serve OUT on 127.0.0.1:PORT.
 	@$(BIN)/toolchain serve "$(OUT)" --port "$(PORT)"
 
-# The parts without a browser run two at a time. The Python tests use all cores by themselves.
+# The Python tests wait for browsers and servers a seventh of the time; the rest runs meanwhile.
 test: ## Run all checks and tests, in a real Chromium too.
-	@$(MAKE) --no-print-directory --jobs=2 lint test-web web
-	@$(MAKE) --no-print-directory test-python
+	@$(MAKE) --no-print-directory --jobs=2 test-python test-web lint
 
 check: ## Run in a minute what needs no TensorFlow, browser or server.
 	@$(MAKE) --no-print-directory --jobs=2 test-light test-web lint
@@ -182,7 +181,8 @@ chromium:
 	else echo "The tests need Chromium: install your system's package 'chromium'."; exit 1; fi
 
 # The tests deploy to and serve from these. Tests whose server is missing are skipped, with the reason.
-servers:
+# One after the other: apt works once at a time.
+servers: | chromium
 	@test "$$(id -u)" = 0 && command -v apt-get >/dev/null || exit 0; \
 	missing=; for pair in nginx:nginx sshd:openssh-server ssh:openssh-client rsync:rsync caddy:caddy git:git wrk:wrk; do \
 		PATH="$$PATH:/usr/sbin" command -v "$${pair%%:*}" >/dev/null || missing="$$missing $${pair#*:}"; done; \

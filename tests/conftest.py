@@ -46,9 +46,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark what needs neither TensorFlow nor a browser nor a server, before `-m` selects."""
-    light.mark(items)
+    if config.option.markexpr:
+        light.mark(items)
 
 
 @pytest.fixture(scope="session")

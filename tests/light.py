@@ -54,11 +54,11 @@ def mark(items: Iterable[pytest.Item]) -> None:
     """Mark each test that reaches nothing heavy as `light`."""
     search = Search()
     for item in items:
-        if isinstance(item, pytest.Function) and not search.is_heavy(list(_roots(item))):
+        if isinstance(item, pytest.Function) and not search.is_heavy(list(roots(item))):
             item.add_marker(pytest.mark.light)
 
 
-def _roots(item: pytest.Function) -> Iterator[Any]:
+def roots(item: pytest.Function) -> Iterator[Any]:
     """Yield what runs for a test: itself, its fixtures and what its parameters hold."""
     yield item.function
     for fixtures in item._fixtureinfo.name2fixturedefs.values():

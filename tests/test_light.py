@@ -114,11 +114,6 @@ def test_a_light_test_that_does_something_heavy_fails(code: str, said: str) -> N
     assert f"a test that is marked light {said}" in ended.stderr
 
 
-def test_a_test_is_marked_by_its_fixtures_too(request: pytest.FixtureRequest) -> None:
-    items = {item.name: item for item in request.session.items if item.path == request.path}
-    assert items[request.node.name].get_closest_marker("light")
-
-
 def test_a_heavy_fixture_makes_a_heavy_test(request: pytest.FixtureRequest, tiny: Any) -> None:
     assert tiny.is_dir()
-    assert request.node.get_closest_marker("light") is None
+    assert light.Search().is_heavy(list(light.roots(request.node)))
