@@ -177,7 +177,7 @@ def test_the_same_build_imports_no_tensorflow(site: Site, tmp_path: Path, quanti
     *table, imported = run(tmp_path / "site")
     assert imported == "[]"
     (times,) = (line for line in table if " seconds: " in line)
-    kept = re.findall(r"([a-z ]+) [\d.]+ \(kept\)", times)
+    kept = re.findall(r"([a-z ]+) [\d.]+ \(cached\)", times)
     stages = ["convert", *([] if quantize == "float16" else ["quantize"]), "smoke test"]
     assert [name.strip() for name in kept] == stages
     again, before = contents(tmp_path / "site"), contents(first)
