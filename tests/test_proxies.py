@@ -164,8 +164,8 @@ def test_a_certificate_that_the_environment_names_is_trusted_through_a_proxy(
 ) -> None:
     secure.serve("/m", Reply(b"model"))
     script = (
-        "import sys; from toolchain.sources import http_client, network\n"
-        f"print(http_client.ask({URL!r}, network.NetworkPolicy(connect_timeout={HANG_S},"
+        "import sys; from toolchain.sources import http_client, retries\n"
+        f"print(http_client.ask({URL!r}, retries.NetworkPolicy(connect_timeout={HANG_S},"
         f" answer_timeout={HANG_S})))\n"
     )
     with proxy(secure.address) as asked:
