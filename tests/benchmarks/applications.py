@@ -92,6 +92,8 @@ def compared(library_name: str, name: str, folder: Path) -> dict[str, Any]:
         fed = tf.keras.applications.imagenet_utils.preprocess_input(fed.copy(), mode=mode)
     spread(model, fed)
     tiny_models.save_keras(model, path)
+    # Keras 3 sets up Normalization when it loads a file, so the file is what counts.
+    model = library.models.load_model(path, compile=False)
     scores = np.asarray(model(fed, training=False), np.float64)[0]
     site = folder / "site"
     words = ["build", "-m", path, "-q", "none", "--out", site, "--crop-fraction", "1"]
