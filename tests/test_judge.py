@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from tests import tiny_models
+from tests import tiny_models, verdicts
 from toolchain import tf as tensorflow
 from toolchain.progress import Silent
 from toolchain.quantize import (
@@ -24,7 +24,7 @@ from toolchain.quantize import (
 from toolchain.quantize.settings import QuantizeSettings
 from toolchain.quantize.walk import Walk
 from toolchain.records.card import Declared
-from toolchain.records.verdict import Drop, Expected, ScoreChange, Verdict
+from toolchain.records.verdict import Drop, Expected, ScoreChange
 from toolchain.sources.saved_model import Fetched
 from toolchain.tfjs import stage as tfjs
 from toolchain.tfjs.transfer import brotli_bytes
@@ -210,16 +210,7 @@ def test_labels_of_their_own_are_judged_by_the_change_of_all_scores(
 
 # --- what decides ----------------------------------------------------------------------------
 
-NOTHING = Verdict(
-    photos=9,
-    top1=None,
-    top5=None,
-    reference_top1=None,
-    drop=None,
-    agreement=None,
-    score_shift=None,
-    expected_drop=None,
-)
+NOTHING = verdicts.empty(9)
 
 
 @pytest.mark.parametrize(

@@ -6,24 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests import verdicts
 from toolchain.errors import BadInputError
 from toolchain.pipeline import tune
 from toolchain.quantize import points as curve
 from toolchain.records.pareto import Point
-from toolchain.records.verdict import Verdict
 
 # --- pure functions --------------------------------------------------------------------------
 
-NOTHING = Verdict(
-    photos=1,
-    top1=None,
-    top5=None,
-    reference_top1=None,
-    drop=None,
-    agreement=None,
-    score_shift=None,
-    expected_drop=None,
-)
+NOTHING = verdicts.empty(1)
 
 
 def point(count: int, drop: float) -> Point:

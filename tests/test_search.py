@@ -9,22 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests import verdicts
 from toolchain.errors import ToolchainError
 from toolchain.progress import Silent
 from toolchain.quantize import search
-from toolchain.records.verdict import Verdict
 
 WEIGHTS = 3_500_000
-NOTHING = Verdict(
-    photos=1,
-    top1=None,
-    top5=None,
-    reference_top1=None,
-    drop=None,
-    agreement=None,
-    score_shift=None,
-    expected_drop=None,
-)
+NOTHING = verdicts.empty(1)
 
 
 @dataclass(frozen=True)
