@@ -92,8 +92,12 @@ def _without_comments(text: str, lines: Sequence[text_lines.Line]) -> str:
     return "".join(split[1 : 2 * skipped : 2] + split[2 * skipped :])
 
 
-def _rows(text: str, delimiter: str, file: str) -> list[Row]:
-    """Split a text into rows that all have the same number of cells."""
+def read_rows(text: str, delimiter: str, file: str) -> list[Row]:
+    """Read the rows of a CSV text that are not empty, each with its line number.
+
+    Raises:
+        BadInputError: It is not CSV; `file` is named.
+    """
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True)
     rows: list[Row] = []
     try:
@@ -104,6 +108,12 @@ def _rows(text: str, delimiter: str, file: str) -> list[Row]:
         )
     except csv.Error as error:
         raise BadInputError(f"line {reader.line_num} of {file} is not CSV: {error}") from error
+    return rows
+
+
+def _rows(text: str, delimiter: str, file: str) -> list[Row]:
+    """Split a text into rows that all have the same number of cells."""
+    rows = read_rows(text, delimiter, file)
     if not rows:
         raise BadInputError(f"{file} are empty; write one label on each line")
     width = len(rows[0][1])

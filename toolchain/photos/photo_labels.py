@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -12,6 +10,7 @@ import numpy as np
 
 from toolchain import text
 from toolchain.errors import BadInputError
+from toolchain.labels import csv_tables
 from toolchain.photos.photo_folder import LABELS, Names, Photos, label_indices
 from toolchain.text import printable
 
@@ -33,8 +32,6 @@ _LISTS = frozenset(
 _MARKS = {"0": False, "1": True, "0.0": False, "1.0": True, "false": False, "true": True}
 _NAMED = 5  # photos to name in an error message
 _LONGEST = 60  # characters of a cell to show in an error message
-
-_Row = tuple[int, list[str]]
 
 
 @dataclass(frozen=True)
@@ -181,7 +178,7 @@ def _places(photos: Photos) -> dict[str, int | None]:
     return places
 
 
-def _rows(path: Path, file: str, places: dict[str, int | None]) -> list[_Row]:
+def _rows(path: Path, file: str, places: dict[str, int | None]) -> list[csv_tables.Row]:
     try:
         whole = text.read(path, "utf-8-sig")
     except (OSError, ValueError) as error:
@@ -207,16 +204,8 @@ def _rows(path: Path, file: str, places: dict[str, int | None]) -> list[_Row]:
     )
 
 
-def _split(whole: str, delimiter: str, file: str) -> list[_Row]:
-    reader = csv.reader(io.StringIO(whole, newline=""), delimiter=delimiter, skipinitialspace=True)
-    try:
-        rows = [
-            (reader.line_num, [cell.strip() for cell in cells])
-            for cells in reader
-            if any(cell.strip() for cell in cells)
-        ]
-    except csv.Error as error:
-        raise BadInputError(f"line {reader.line_num} of {file} is not CSV: {error}") from error
+def _split(whole: str, delimiter: str, file: str) -> list[csv_tables.Row]:
+    rows = csv_tables.read_rows(whole, delimiter, file)
     width = len(rows[0][1])
     for number, cells in rows:
         if len(cells) != width:
@@ -234,7 +223,11 @@ def _is_header(cells: Sequence[str], places: dict[str, int | None]) -> bool:
 
 
 def _columns(
-    first: _Row, body: Sequence[_Row], header: list[str] | None, names: Names, file: str
+    first: csv_tables.Row,
+    body: Sequence[csv_tables.Row],
+    header: list[str] | None,
+    names: Names,
+    file: str,
 ) -> list[int] | None:
     """Return the label of each column of 1s and 0s; None if one column lists a photo's labels."""
     width = len(first[1])
@@ -293,7 +286,7 @@ def _marked(number: int, cells: Sequence[str], file: str) -> list[bool]:
     return [_MARKS[cell.casefold()] for cell in cells]
 
 
-def _unknown(row: _Row, file: str, photos: Photos) -> BadInputError:
+def _unknown(row: csv_tables.Row, file: str, photos: Photos) -> BadInputError:
     number, cells = row
     return BadInputError(
         f"line {number} of {file} names `{_cited(cells[0])}`, which is not a photo in "
