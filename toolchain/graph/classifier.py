@@ -9,18 +9,17 @@ import numpy as np
 
 from toolchain import tf as tensorflow
 from toolchain.errors import BadInputError
-from toolchain.graph import einsum, faults, padding, pixel_range, settling, signature
 from toolchain.graph import ending as endings
-from toolchain.graph import frozen as freezing
-from toolchain.graph.running import function_of, probe_pictures
+from toolchain.graph import faults, image_network, pixel_range, settling
+from toolchain.graph.running import probe_pictures
 from toolchain.metrics.scores import scores_of
-from toolchain.records.card import PixelRange, Provenance
+from toolchain.records.card import Provenance
 
 if TYPE_CHECKING:
     from toolchain.graph.ending import Ending
     from toolchain.graph.frozen import Frozen
     from toolchain.graph.signature import Signature
-    from toolchain.records.card import Declared, ModelCard
+    from toolchain.records.card import Declared, ModelCard, PixelRange
     from toolchain.sources.saved_model import Fetched
 
     Array = np.ndarray[Any, Any]
@@ -61,21 +60,10 @@ def read(fetched: Fetched, *, ask: bool = True) -> Classifier:
         UnknownRangeError: Nothing tells which pixel values it was trained on.
     """
     declared, name = fetched.declared, fetched.source
-    found, loaded = signature.read(fetched.path, name)
-    height, width = settling.size_of(found, declared, name)
-    whole = freezing.freeze(loaded, found, name)
-    freezing.settle_size(whole, height, width)
-    _expect_to_fit(whole, height, width, name)
-    einsum.rewrite(whole.graph_def)
-    padding.write_out(whole.graph_def)
-    shown = pixel_range.of(whole, height, width, takes_bytes=found.dtype == "uint8")
-    try:
-        pixels = settling.range_of(shown, _guesses(fetched, found), declared, name)
-    except settling.UnknownRangeError:
-        if ask:
-            raise
-        pixels = PixelRange(value_range=(0.0, 1.0), source="unknown", reason="nothing tells it")
-    probe = _probe(height, width)
+    network = image_network.read(fetched, ask=ask)
+    found, loaded, whole = network.signature, network.loaded, network.frozen
+    pixels = network.pixels
+    probe = _probe(network.input.height, network.input.width)
     outputs = _source_outputs(loaded, found, probe, name)
     cut, ending = endings.settle(whole, declared, outputs.shape[1], probe, name)
     classes = 2 if ending.is_binary else outputs.shape[1]
@@ -89,7 +77,7 @@ def read(fetched: Fetched, *, ask: bool = True) -> Classifier:
     card = settling.card_of(
         labels=labels,
         offset=offset,
-        size=(height, width),
+        spec=network.input,
         pixels=pixels,
         ending=ending,
         declared=declared,
@@ -152,36 +140,6 @@ def call(loaded: Any, found: Signature, images: Array) -> Array:
     outputs = loaded.signatures[found.key](**{found.input: tf.cast(fed, found.dtype)})
     given: Array = tf.cast(outputs[found.output], tf.float32).numpy()
     return given
-
-
-def _expect_to_fit(whole: Frozen, height: int, width: int, name: str) -> None:
-    """Check that every operation can handle images of this size.
-
-    Raises:
-        BadInputError: One cannot.
-    """
-    try:
-        function_of(whole.graph_def, whole.input, whole.output)
-    except ValueError as error:
-        raise BadInputError(
-            f"{name} cannot take images of {height}×{width} "
-            f"({str(error).splitlines()[0].rstrip('.')}); choose another --input-size"
-        ) from error
-
-
-def _guesses(fetched: Fetched, found: Signature) -> tuple[PixelRange | None, PixelRange | None]:
-    """Return the guesses of the range: by labelled photos, and by the model's source."""
-    return fetched.range_found, fetched.range_guess or _by_names(found)
-
-
-def _by_names(found: Signature) -> PixelRange | None:
-    if (found.input, found.output) == ("inputs", "logits"):
-        return PixelRange(
-            value_range=(0.0, 1.0),
-            source="guessed",
-            reason="its signature has the names of TF Hub's image models, which take 0…1",
-        )
-    return None
 
 
 def _probe(height: int, width: int) -> Array:

@@ -91,11 +91,30 @@ def range_of(
     )
 
 
+def input_of(size: tuple[int, int], pixels: PixelRange, declared: Declared) -> InputSpec:
+    """Return how a photo becomes the network's input.
+
+    Args:
+        size: Height and width.
+        pixels: Which pixel values the network takes.
+        declared: Tells which part of a photo to use; there is a default for that.
+    """
+    return InputSpec(
+        height=size[0],
+        width=size[1],
+        value_range=pixels.value_range,
+        crop_fraction=declared.crop_fraction or CROP_FRACTION,
+        mean=pixels.mean,
+        std=pixels.std,
+        channels=pixels.channels,
+    )
+
+
 def card_of(
     *,
     labels: tuple[str, ...],
     offset: int,
-    size: tuple[int, int],
+    spec: InputSpec,
     pixels: PixelRange,
     ending: Ending,
     declared: Declared,
@@ -104,15 +123,7 @@ def card_of(
     """Return a card with these values, and defaults for what was not declared."""
     return ModelCard(
         provenance=provenance,
-        input=InputSpec(
-            height=size[0],
-            width=size[1],
-            value_range=pixels.value_range,
-            crop_fraction=declared.crop_fraction or CROP_FRACTION,
-            mean=pixels.mean,
-            std=pixels.std,
-            channels=pixels.channels,
-        ),
+        input=spec,
         label_offset=offset,
         labels=labels,
         task=ending.task,

@@ -1,0 +1,96 @@
+"""Reads a SavedModel as a network of photos: its graph, and which pixel values it takes.
+
+Nothing is known yet of its outputs, so it may be a classifier or a network of features.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from toolchain.errors import BadInputError
+from toolchain.graph import einsum, padding, pixel_range, settling, signature
+from toolchain.graph import frozen as freezing
+from toolchain.graph.running import function_of
+from toolchain.records.card import PixelRange
+
+if TYPE_CHECKING:
+    from toolchain.graph.frozen import Frozen
+    from toolchain.graph.signature import Signature
+    from toolchain.records.card import InputSpec
+    from toolchain.sources.saved_model import Fetched
+
+
+@dataclass(frozen=True)
+class ImageNetwork:
+    """A network that takes one photo."""
+
+    signature: Signature
+    loaded: Any
+    """TensorFlow's loaded object; its functions work only while it exists."""
+    frozen: Frozen
+    """Its graph, without variables, for images of this size."""
+    input: InputSpec
+    pixels: PixelRange
+    """Which pixel values it takes, and how that is known."""
+
+
+def read(fetched: Fetched, *, ask: bool = True) -> ImageNetwork:
+    """Load a model, freeze its graph, and find out what input it takes.
+
+    Args:
+        fetched: A SavedModel that passed the check of `sources/operations.py`, and what was
+            declared about it.
+        ask: Whether to refuse a model of unknown range.
+
+    Raises:
+        BadInputError: It does not take one photo, or contradicts what was declared.
+        UnknownRangeError: Nothing tells which pixel values it was trained on.
+    """
+    declared, name = fetched.declared, fetched.source
+    found, loaded = signature.read(fetched.path, name)
+    height, width = settling.size_of(found, declared, name)
+    whole = freezing.freeze(loaded, found, name)
+    freezing.settle_size(whole, height, width)
+    _expect_to_fit(whole, height, width, name)
+    einsum.rewrite(whole.graph_def)
+    padding.write_out(whole.graph_def)
+    shown = pixel_range.of(whole, height, width, takes_bytes=found.dtype == "uint8")
+    try:
+        pixels = settling.range_of(shown, _guesses(fetched, found), declared, name)
+    except settling.UnknownRangeError:
+        if ask:
+            raise
+        pixels = PixelRange(value_range=(0.0, 1.0), source="unknown", reason="nothing tells it")
+    spec = settling.input_of((height, width), pixels, declared)
+    return ImageNetwork(found, loaded, whole, spec, pixels)
+
+
+def _expect_to_fit(whole: Frozen, height: int, width: int, name: str) -> None:
+    """Check that every operation can handle images of this size.
+
+    Raises:
+        BadInputError: One cannot.
+    """
+    try:
+        function_of(whole.graph_def, whole.input, whole.output)
+    except ValueError as error:
+        raise BadInputError(
+            f"{name} cannot take images of {height}×{width} "
+            f"({str(error).splitlines()[0].rstrip('.')}); choose another --input-size"
+        ) from error
+
+
+def _guesses(fetched: Fetched, found: Signature) -> tuple[PixelRange | None, PixelRange | None]:
+    """Return the guesses of the range: by labelled photos, and by the model's source."""
+    return fetched.range_found, fetched.range_guess or _by_names(found)
+
+
+def _by_names(found: Signature) -> PixelRange | None:
+    if (found.input, found.output) == ("inputs", "logits"):
+        return PixelRange(
+            value_range=(0.0, 1.0),
+            source="guessed",
+            reason="its signature has the names of TF Hub's image models, which take 0…1",
+        )
+    return None
