@@ -12,7 +12,7 @@ from typer.main import get_command
 
 from tests import cli_reference
 from toolchain.cli.app import app
-from toolchain.records import build_report
+from toolchain.records import build_report, training
 from toolchain.report import published
 from toolchain.site import configuration, contract
 from toolchain.tfjs import packing
@@ -31,6 +31,7 @@ ROOT = Path(__file__).parents[1]
         ("toolchain.schema.json", configuration.json_schema),
         ("contract.schema.json", contract.json_schema),
         ("packing.schema.json", packing.json_schema),
+        ("training.schema.json", training.json_schema),
     ],
 )
 def test_the_published_schemas_are_the_codes_own(

@@ -20,6 +20,7 @@ from toolchain.records.pareto import ParetoFront
 from toolchain.records.plan import Plan
 from toolchain.records.site_files import FileSize, Kind, Part, SiteFile
 from toolchain.records.smoke_test import SmokeTest
+from toolchain.records.training import Training
 from toolchain.records.verdict import Verdict
 from toolchain.records.visit_figures import Measurement
 
@@ -101,6 +102,12 @@ class Report(Part):
     """The photos of `evaluation.changed` as `data:` URLs, by the paths given there."""
     front: ParetoFront | None = None
     """The result of `toolchain tune --site` for the model that the site was built from."""
+    training: Training | None = None
+    """What `toolchain train` found when it made the model; None if something else made it."""
+    training_thumbnails: dict[str, str] = {}  # noqa: RUF012 - pydantic copies it
+    """Some of the photos that `training` names as `data:` URLs, by the paths given there."""
+    test_thumbnails: dict[str, str] = {}  # noqa: RUF012 - pydantic copies it
+    """The same of the photos in the folder that was given by `--test`."""
 
     def to_json(self) -> str:
         """Return the text of `report.json`."""

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 SCHEMA: Literal[1] = 1
 FILE = "training.json"
 """Its name in the folder of a trained model."""
+MISTAKES = 60
+"""The most wrongly tagged photos in a record; chosen."""
+OF_A_PAIR = 6
+"""The most of them that have the same tags and were given the same; chosen."""
 _MAX_BYTES = 256 << 20  # of the file; chosen
 
 Grouping = Literal["exif", "prefix", "none"]
@@ -82,8 +86,22 @@ class TagFigures(Record):
     photos: int
     precision: Share | None
     """Photos given this tag that have it; None if no photo is given it."""
-    recall: Share
-    """Photos with this tag that are given it."""
+    recall: Share | None
+    """Photos with this tag that are given it; None if no photo has it, as may be in `--test`."""
+
+
+class Mistake(Record):
+    """A photo that is given other tags than its own."""
+
+    photo: str
+    """Its path in the folder of photos, or of `--test`, without odd characters."""
+    tags: tuple[str, ...]
+    """Its own tags: one, or any number for multi-label models."""
+    given: tuple[str, ...]
+    """The tags that the model gives it: one, or any number for multi-label models."""
+    score: float
+    """How sure the model was, in 0…1: the score of the given tag; for multi-label models the
+    highest score of a wrong tag, or 1 minus that of a missed one if this is more."""
 
 
 class CalibrationBin(Record):
@@ -107,6 +125,9 @@ class Accuracy(Record):
     tags: tuple[TagFigures, ...]
     confusion: tuple[tuple[int, ...], ...]
     """Photos by their own tag (row) and the given one (column). Empty for multi-label models."""
+    mistakes: tuple[Mistake, ...] = ()
+    """At most `MISTAKES` wrongly tagged photos, for the report: at most `OF_A_PAIR` of each pair
+    of own and given tags, the surest first; pairs of many photos before pairs of few."""
     calibration_error: float
     """Expected calibration error in points: how far scores are from the shares that are right."""
     calibration: tuple[CalibrationBin, ...]
