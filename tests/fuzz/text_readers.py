@@ -47,7 +47,7 @@ _HISTORY = {
     ],
 }
 _CONTRACT = {
-    "schema": 3,
+    "schema": 4,
     "model": {
         "name": "a",
         "source": "b",
@@ -72,6 +72,12 @@ _CONTRACT = {
         "task": "single-label",
         "threshold": 0.5,
         "labels": ["a", "b"],
+        "none_of_these": {
+            "threshold": 0.5,
+            "coordinates": "AAABAA==",
+            "centres": "AQECAg==",
+            "feature": "pool",
+        },
     },
     "graph": {"format": "graph-model"},
 }

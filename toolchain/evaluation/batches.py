@@ -13,7 +13,7 @@ import numpy as np
 from toolchain import tf as tensorflow
 from toolchain.errors import BadInputError
 from toolchain.executors import use_one_thread
-from toolchain.graph import classifier, faults, preprocess, signature
+from toolchain.graph import classifier, faults, image_network, preprocess, signature
 from toolchain.tfjs import execute
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from toolchain.records.card import InputSpec
+    from toolchain.records.none_of_these import NoneOfThese
 
     Array = np.ndarray[Any, Any]
 
@@ -41,6 +42,8 @@ class Network:
     input: InputSpec
     name: str
     """The user's name for it, for messages."""
+    rule: NoneOfThese | None = None
+    """Its rule "none of these", if its cosines are wanted."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,9 @@ class Answers:
     """For each network float32 `[readable photos, classes]`."""
     broken: tuple[int, ...]
     """Indices in the batch of photos that cannot be read as a picture."""
+    cosines: tuple[Array | None, ...]
+    """For each network the greatest cosines of its rule, float64 `[readable photos]`; None for a
+    network without one."""
 
 
 def answer(batch: Batch) -> Answers:
@@ -72,6 +78,7 @@ def answer(batch: Batch) -> Answers:
         functions = [_load(network) for network in batch.networks]
     specs = {network.input for network in batch.networks}
     rows: list[list[Array]] = [[] for _ in batch.networks]
+    cosines: list[list[float]] = [[] for _ in batch.networks]
     broken: list[int] = []
     for place, photo in enumerate(batch.photos):
         if not os.path.lexists(photo):
@@ -83,31 +90,45 @@ def answer(batch: Batch) -> Answers:
         except BadInputError:
             broken.append(place)
             continue
-        for network, function, answers in zip(batch.networks, functions, rows, strict=True):
+        for place_of, (network, function) in enumerate(zip(batch.networks, functions, strict=True)):
             with faults.of_model(network.name):
-                answers.append(function(inputs[network.input])[0])
-    outputs = tuple(np.array(answers, np.float32) for answers in rows)
-    return Answers(outputs, tuple(broken))
+                outputs, features = function(inputs[network.input])
+            rows[place_of].append(outputs[0])
+            if network.rule is not None and features is not None:
+                cosines[place_of] += network.rule.greatest_cosines(features).tolist()
+    return Answers(
+        tuple(np.array(answers, np.float32) for answers in rows),
+        tuple(broken),
+        tuple(
+            None if network.rule is None else np.array(found, np.float64)
+            for network, found in zip(batch.networks, cosines, strict=True)
+        ),
+    )
 
 
 @lru_cache(maxsize=_LOADED)
-def _load(network: Network) -> Callable[[Array], Array]:
-    """Return a network as a function from `[1, height, width, 3]` to `[1, classes]`."""
+def _load(network: Network) -> Callable[[Array], tuple[Array, Array | None]]:
+    """Return a network as a function from `[1, height, width, 3]` to outputs and features.
+
+    The outputs are `[1, classes]`, the features `[1, width]`, or None if no rule needs them.
+    """
     if not network.folder.is_dir():
         raise BadInputError(
             f"{network.name} is not at {network.folder}; workers must see it under the same path"
         )
     with tensorflow.quiet(), faults.of_model(network.name, "loaded"):
-        if network.model_json is not None:
-            return execute.load(network.folder, network.model_json)
-        return _saved_model(network.folder)
+        folder, model_json = network.folder, network.model_json
+        if model_json is None:
+            return _saved_model(network)
+        if network.rule is not None:
+            return execute.load_with_features(folder, model_json, network.name)
+        run = execute.load(folder, model_json)
+        return lambda images: (run(images), None)
 
 
-def _saved_model(folder: Path) -> Callable[[Array], Array]:
+def _saved_model(network: Network) -> Callable[[Array], tuple[Array, Array | None]]:
     tensorflow.load()
-    found, loaded = signature.read(folder)
-
-    def run(images: Array) -> Array:
-        return classifier.call(loaded, found, images)
-
-    return run
+    found, loaded = signature.read(network.folder)
+    if network.rule is not None:
+        return image_network.with_features(loaded, found, network.input, network.name)
+    return lambda images: (classifier.call(loaded, found, images), None)

@@ -185,6 +185,7 @@ def _of_site(site: Path, variant: str | None = None) -> Subject:
         sha256=card.provenance.sha256,
         input=card.input,
         name=printable(str(site)),
+        rule=card.none_of_these,
     )
     return Subject(network, card, f"site, {name}", artifacts.activation)
 
@@ -204,7 +205,8 @@ def _of_model(
         read = _read(replace(fetched, range_found=trial.best), progress)
     for sentence in read.assumptions:
         progress.warn(sentence)
-    return _subject(fetched, read.card, read.ending)
+    subject = _subject(fetched, read.card, read.ending)
+    return replace(subject, network=replace(subject.network, rule=read.card.none_of_these))
 
 
 def _as_source(subject: Subject, fetched: Fetched, progress: Progress) -> Subject:

@@ -211,6 +211,7 @@ def _answers(
     count = len(photos.paths)
     worthwhile = 1 if count <= _FEW else cores()
     outputs: list[tuple[Array, ...]] = []
+    cosines: list[tuple[Array | None, ...]] = []
     broken: list[int] = []
     with (
         executor_for(worthwhile, workers=options.workers, engine=options.engine) as executor,
@@ -221,9 +222,19 @@ def _answers(
             broken += [start + place for place in answers.broken]
             if len(answers.broken) < len(batch.photos):
                 outputs.append(answers.outputs)
+                cosines.append(answers.cosines)
             tracker.advance(len(batch.photos))
-    joined = tuple(np.concatenate(parts) for parts in zip(*outputs, strict=True))
-    return Answers(joined, tuple(broken))
+    return Answers(
+        tuple(np.concatenate(parts) for parts in zip(*outputs, strict=True)),
+        tuple(broken),
+        tuple(_joined(parts) for parts in zip(*cosines, strict=True)),
+    )
+
+
+def _joined(parts: tuple[Array | None, ...]) -> Array | None:
+    """Join the cosines of one network's batches; None for a network without the rule."""
+    found = [part for part in parts if part is not None]
+    return np.concatenate(found) if found else None
 
 
 def _scores(subject: Subject, outputs: Array) -> Array:

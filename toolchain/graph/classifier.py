@@ -10,7 +10,7 @@ import numpy as np
 from toolchain import tf as tensorflow
 from toolchain.errors import BadInputError
 from toolchain.graph import ending as endings
-from toolchain.graph import faults, image_network, pixel_range, settling
+from toolchain.graph import faults, features, image_network, pixel_range, settling
 from toolchain.graph.running import probe_pictures
 from toolchain.metrics.scores import scores_of
 from toolchain.records.card import Provenance
@@ -68,6 +68,8 @@ def read(fetched: Fetched, *, ask: bool = True) -> Classifier:
     cut, ending = endings.settle(whole, declared, outputs.shape[1], probe, name)
     classes = 2 if ending.is_binary else outputs.shape[1]
     labels, offset, note = settling.labels_of(classes, declared, name)
+    if (rule := declared.none_of_these) is not None:
+        settling.check_rule(rule, len(labels), features.width_in(cut, probe[:1]), name)
     provenance = Provenance(
         name=declared.name or name,
         source=fetched.source,

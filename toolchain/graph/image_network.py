@@ -9,16 +9,22 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from toolchain.errors import BadInputError
-from toolchain.graph import einsum, padding, pixel_range, settling, signature
+from toolchain.graph import einsum, features, padding, pixel_range, settling, signature
 from toolchain.graph import frozen as freezing
-from toolchain.graph.running import function_of
+from toolchain.graph.running import function_of, function_to
 from toolchain.records.card import PixelRange
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import numpy as np
+
     from toolchain.graph.frozen import Frozen
     from toolchain.graph.signature import Signature
     from toolchain.records.card import InputSpec
     from toolchain.sources.saved_model import Fetched
+
+    Array = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True)
@@ -50,11 +56,7 @@ def read(fetched: Fetched, *, ask: bool = True) -> ImageNetwork:
     declared, name = fetched.declared, fetched.source
     found, loaded = signature.read(fetched.path, name)
     height, width = settling.size_of(found, declared, name)
-    whole = freezing.freeze(loaded, found, name)
-    freezing.settle_size(whole, height, width)
-    _expect_to_fit(whole, height, width, name)
-    einsum.rewrite(whole.graph_def)
-    padding.write_out(whole.graph_def)
+    whole = _frozen(loaded, found, height, width, name)
     shown = pixel_range.of(whole, height, width, takes_bytes=found.dtype == "uint8")
     try:
         pixels = settling.range_of(shown, _guesses(fetched, found), declared, name)
@@ -64,6 +66,51 @@ def read(fetched: Fetched, *, ask: bool = True) -> ImageNetwork:
         pixels = PixelRange(value_range=(0.0, 1.0), source="unknown", reason="nothing tells it")
     spec = settling.input_of((height, width), pixels, declared)
     return ImageNetwork(found, loaded, whole, spec, pixels)
+
+
+def with_features(
+    loaded: Any, found: Signature, spec: InputSpec, name: str
+) -> Callable[[Array], tuple[Array, Array]]:
+    """Return a source model as a function that returns the features of the images too.
+
+    It runs the frozen graph, because a signature does not return features.
+
+    Args:
+        loaded: TensorFlow's loaded object.
+        found: Its signature.
+        spec: The input, for its size.
+        name: How messages name the model.
+
+    Returns:
+        A function from images, float32 `[n, height, width, 3]`, to the outputs, float32
+        `[n, classes]`, and the input of the last dense layer, float32 `[n, width]`.
+
+    Raises:
+        BadInputError: The graph cannot be frozen, or has no single last dense layer.
+    """
+    whole = _frozen(loaded, found, spec.height, spec.width, name)
+    if (node := features.name_in(whole)) is None:
+        raise BadInputError(
+            f"{name} has no single last dense layer, so its rule none_of_these cannot be applied; "
+            "leave it out"
+        )
+    run = function_to(whole.graph_def, whole.input, (whole.output, node))
+
+    def both(images: Array) -> tuple[Array, Array]:
+        outputs, seen = run(images)
+        return outputs, features.rows(seen)
+
+    return both
+
+
+def _frozen(loaded: Any, found: Signature, height: int, width: int, name: str) -> Frozen:
+    """Return a signature's graph without variables, for one size, of operations TF.js has."""
+    whole = freezing.freeze(loaded, found, name)
+    freezing.settle_size(whole, height, width)
+    _expect_to_fit(whole, height, width, name)
+    einsum.rewrite(whole.graph_def)
+    padding.write_out(whole.graph_def)
+    return whole
 
 
 def _expect_to_fit(whole: Frozen, height: int, width: int, name: str) -> None:

@@ -10,8 +10,8 @@ import numpy as np
 
 from toolchain.errors import ToolchainError
 from toolchain.graph import classifier as classifiers
-from toolchain.graph import ending, preprocess
-from toolchain.graph.running import probe_pictures
+from toolchain.graph import ending, features, preprocess
+from toolchain.graph.running import function_of, probe_pictures
 from toolchain.metrics.scores import scores_of
 
 if TYPE_CHECKING:
@@ -39,6 +39,8 @@ class Reference:
     """uint8 `[n, height, width, 3]`, red, green and blue."""
     scores: Array
     """float32 `[n, classes]`, including those before the first label."""
+    cosines: Array | None = None
+    """For a model with the rule "none of these", float32 `[n, labels]`."""
 
     def images(self, card: ModelCard) -> Array:
         """Return the pictures as the network's input, float32 `[n, height, width, 3]`."""
@@ -48,14 +50,15 @@ class Reference:
         """Write both as an `.npz` file."""
         # In memory first: on a full disk, NumPy would raise a second error when it closes its file.
         buffer = io.BytesIO()
-        np.savez_compressed(buffer, pictures=self.pictures, scores=self.scores)
+        cosines = {} if self.cosines is None else {"cosines": self.cosines}
+        np.savez_compressed(buffer, pictures=self.pictures, scores=self.scores, **cosines)
         path.write_bytes(buffer.getvalue())
 
 
 def load(path: Path) -> Reference:
     """Read what :meth:`Reference.save` wrote."""
     with np.load(path) as arrays:
-        return Reference(arrays["pictures"], arrays["scores"])
+        return Reference(arrays["pictures"], arrays["scores"], arrays.get("cosines"))
 
 
 def take(model: Classifier) -> Reference:
@@ -79,13 +82,24 @@ def take(model: Classifier) -> Reference:
         before="the model itself",
         after="its frozen graph",
     )
-    return Reference(pictures, scores)
+    return Reference(pictures, scores, _cosines(model, images))
+
+
+def _cosines(model: Classifier, images: Array) -> Array | None:
+    """Return the cosines of the rule "none of these" by the source's features."""
+    if (rule := model.card.none_of_these) is None:
+        return None
+    frozen = model.converted
+    run = function_of(frozen.graph_def, frozen.input, features.name_in(frozen) or "")
+    rows = [features.rows(run(image[None])) for image in images]
+    return rule.cosines(np.concatenate(rows)).astype(np.float32)
 
 
 def compare(
     reference: Reference,
     outputs: Array,
     activation: Activation,
+    cosines: Array | None = None,
     *,
     within: float,
     name: str,
@@ -93,11 +107,14 @@ def compare(
 ) -> None:
     """Check that a network's scores for the pictures are those of the source model.
 
+    For a model with the rule "none of these", the cosines are compared too.
+
     Args:
         reference: The pictures and their scores.
         outputs: The network's outputs, float `[n, classes]`.
         activation: What turns them into scores.
-        within: How much a score may differ.
+        cosines: The network's cosines, float `[n, labels]`; None without the rule.
+        within: How much a score or a cosine may differ.
         name: How messages name the model.
         after: How messages name the network.
 
@@ -113,12 +130,38 @@ def compare(
         before="the model itself",
         after=after,
     )
+    if reference.cosines is not None and cosines is not None:
+        expect_same(
+            reference.cosines,
+            cosines,
+            within=within,
+            name=name,
+            before="the model itself",
+            after=after,
+            what="a cosine of none_of_these",
+        )
 
 
 def expect_same(
-    one: Array, other: Array, *, within: float, name: str, before: str, after: str
+    one: Array,
+    other: Array,
+    *,
+    within: float,
+    name: str,
+    before: str,
+    after: str,
+    what: str = "a score",
 ) -> None:
     """Check that two arrays of scores for the same pictures are alike.
+
+    Args:
+        one: Scores, float `[n, classes]`.
+        other: Scores to compare with.
+        within: How much a score may differ.
+        name: How messages name the model.
+        before: How messages name the form of the model that `one` is from.
+        after: How messages name the other form.
+        what: What messages call one of the numbers.
 
     Raises:
         ToolchainError: They are not; the message names the two forms of the model that differ.
@@ -131,7 +174,7 @@ def expect_same(
     moved = float(np.abs(np.asarray(one, np.float64) - other).max())
     if not moved <= within:  # also true for NaN
         raise ToolchainError(
-            f"{name} cannot be built: {after} differs from {before} by {moved:.2g} in a score, "
+            f"{name} cannot be built: {after} differs from {before} by {moved:.2g} in {what}, "
             f"but only {within:g} is allowed, so its tags could change; export the model in "
             "another way, and please report it"
         )

@@ -9,7 +9,7 @@ import numpy as np
 from toolchain import tf as tensorflow
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     Array = np.ndarray[Any, Any]
 
@@ -28,18 +28,22 @@ def function_of(graph_def: Any, source: str, target: str) -> Callable[[Array], A
     Returns:
         A function from the source's tensor to the target's, both as NumPy arrays.
     """
+    run = function_to(graph_def, source, (target,))
+    return lambda fed: run(fed)[0]
+
+
+def function_to(
+    graph_def: Any, source: str, targets: Sequence[str]
+) -> Callable[[Array], tuple[Array, ...]]:
+    """Return a part of a graph as a function with several results; else like `function_of`."""
     tf = tensorflow.load()
 
     def imported() -> None:
         tf.import_graph_def(graph_def, name="")
 
-    pruned = tf.compat.v1.wrap_function(imported, []).prune(tensor(source), tensor(target))
-
-    def run(fed: Array) -> Array:
-        found: Array = pruned(tf.constant(fed)).numpy()
-        return found
-
-    return run
+    wrapped = tf.compat.v1.wrap_function(imported, [])
+    pruned = wrapped.prune(tensor(source), [tensor(target) for target in targets])
+    return lambda fed: tuple(each.numpy() for each in pruned(tf.constant(fed)))
 
 
 def shapes_of(graph_def: Any, tensors: set[str]) -> dict[str, list[int]]:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from toolchain.graph.ending import Ending
     from toolchain.graph.signature import Signature
     from toolchain.records.card import Declared
+    from toolchain.records.none_of_these import NoneOfThese
 
 
 class UnknownRangeError(BadInputError):
@@ -128,6 +129,7 @@ def card_of(
         labels=labels,
         task=ending.task,
         threshold=declared.threshold or THRESHOLD,
+        none_of_these=declared.none_of_these,
         range_source=pixels.source,
         range_reason=pixels.reason,
     )
@@ -152,6 +154,36 @@ def labels_of(
             )
         labels = imagenet.labels()
     return label_files.fit(labels, offset, classes, name)
+
+
+def check_rule(rule: NoneOfThese, labels: int, width: int | None, name: str) -> None:
+    """Check that the rule "none of these" fits a network.
+
+    Args:
+        rule: The rule.
+        labels: Number of the model's labels.
+        width: Number of the network's features; None if it has none.
+        name: How messages name the model.
+
+    Raises:
+        BadInputError: It does not fit.
+    """
+    if rule.labels != labels:
+        raise BadInputError(
+            f"the rule none_of_these of {name} has centres for {rule.labels} labels, and the model "
+            f"has {labels}; make the rule again for these labels, or leave it out"
+        )
+    if width is None:
+        raise BadInputError(
+            f"{name} has no single last dense layer that reads one row of features, so its rule "
+            "none_of_these cannot be applied; leave it out"
+        )
+    if (last := int(rule.indices[-1])) >= width:
+        raise BadInputError(
+            f"the rule none_of_these of {name} reads feature {last}, and its last dense layer has "
+            f"only {width} features, from 0 on; make the rule again for this network, or leave it "
+            "out"
+        )
 
 
 def _range_beside(declared: Declared) -> tuple[float, float]:

@@ -33,7 +33,7 @@ class BuildOptions:
     """What the user says of the model; it overrides what its source says."""
     preview: Request | None = None
     """A small model with the same labels, to answer first visits until the full one has come.
-    Except for size and licence, `declared` applies to it too."""
+    Except for size, licence and `none_of_these`, `declared` applies to it too."""
     fallback: bool = True
     """Whether to build the embedded model if the hosts of a catalogue model cannot be reached,
     and to leave out the preview if its hosts cannot."""

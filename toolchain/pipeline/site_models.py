@@ -122,8 +122,8 @@ class Stages:
                     "--no-fallback makes this an error"
                 )
                 return None
-        # Licence and input size are declared for the model, not for its preview.
-        own = {"licence": None, "height": None, "width": None}
+        # These are declared for the model, not for its preview.
+        own = dict.fromkeys(("licence", "height", "width", "none_of_these"))
         return _declare(fetched, self._options.declared.model_copy(update=own))
 
     def convert(self, fetched: Fetched, weights: Weights, prefix: str = "") -> TfjsModel:

@@ -14,6 +14,7 @@ from pydantic import AfterValidator, ConfigDict, Field, ValidationError
 from toolchain import text, toml
 from toolchain.errors import BadInputError
 from toolchain.labels import reading as label_file
+from toolchain.records.none_of_these import NoneOfThese
 from toolchain.records.record import Record
 
 if TYPE_CHECKING:
@@ -130,6 +131,8 @@ class ModelCard(Record):
     task: Task = "single-label"
     threshold: Annotated[float, Field(gt=0, lt=1)] = THRESHOLD
     """For a multi-label model: the score from which a label counts as a tag."""
+    none_of_these: NoneOfThese | None = None
+    """The rule that finds photos of none of the labels; None if the model has no such rule."""
     range_source: RangeSource = "declared"
     """How the input's range is known."""
     range_reason: str = ""
@@ -162,6 +165,8 @@ class Declared(Record):
     crop_fraction: Annotated[float, Field(gt=0, le=1)] | None = None
     task: Task | None = None
     threshold: Annotated[float, Field(gt=0, lt=1)] | None = None
+    none_of_these: NoneOfThese | None = None
+    """In a sidecar file, a table with the keys of that record."""
 
     def over(self, weaker: Declared) -> Declared:
         """Return both merged; where both declare a value, this one's overrides."""

@@ -18,11 +18,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from toolchain.errors import BadInputError
 from toolchain.records.card import Activation, InputSpec, Provenance, Task, first_fault
+from toolchain.records.none_of_these import NoneOfThese
+from toolchain.tfjs import features
 
 if TYPE_CHECKING:
     from toolchain.tfjs.stage import TfjsModel
 
-SCHEMA: Literal[3] = 3
+SCHEMA: Literal[4] = 4
 _MAX_BYTES = 256 << 20  # of its text; a thousand times what a MobileNet needs
 
 
@@ -52,6 +54,13 @@ class ContractModel(Provenance):
     """Total size of the weight files, as stored."""
 
 
+class ContractNoneOfThese(NoneOfThese):
+    """The rule that finds photos of none of the labels (`toolchain/records/none_of_these.py`)."""
+
+    feature: Line
+    """Name of the graph's node whose output are the features, `[1, width]`."""
+
+
 class ContractOutput(_Part):
     """How to read the model's output row."""
 
@@ -61,12 +70,13 @@ class ContractOutput(_Part):
     threshold: Annotated[float, Field(gt=0, lt=1)]
     """For multi-label models: the least score at which a label becomes a tag."""
     labels: Annotated[tuple[str, ...], Field(min_length=1)]
+    none_of_these: ContractNoneOfThese | None = None
 
 
 class Contract(_Part):
     """The whole file."""
 
-    schema_: Annotated[Literal[3], Field(alias="schema")] = SCHEMA
+    schema_: Annotated[Literal[4], Field(alias="schema")] = SCHEMA
     model: ContractModel
     input: InputSpec
     output: ContractOutput
@@ -106,7 +116,11 @@ def make(model: TfjsModel, model_url: str) -> Contract:
     """Make the contract of a model."""
     converted = model.converted
     card = converted.card
-    graph = (model.folder / converted.artifacts.model_json).read_text("utf-8")
+    graph = json.loads((model.folder / converted.artifacts.model_json).read_text("utf-8"))
+    rule = None
+    if card.none_of_these is not None:
+        feature = features.node_in(graph, card.provenance.source)
+        rule = ContractNoneOfThese(**card.none_of_these.model_dump(), feature=feature)
     return Contract(
         model=ContractModel(
             **card.provenance.model_dump(),
@@ -121,8 +135,9 @@ def make(model: TfjsModel, model_url: str) -> Contract:
             task=card.task,
             threshold=card.threshold,
             labels=card.labels,
+            none_of_these=rule,
         ),
-        graph=json.loads(graph),
+        graph=graph,
     )
 
 

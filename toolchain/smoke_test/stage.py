@@ -131,16 +131,19 @@ def _test(site: Path, subject: Subject, node: Path | None, host: Path) -> SmokeT
     pictures = np.concatenate([asked.pictures, *photos])
     images = preprocess.values(pictures.astype(np.float32), card.input)
     with tensorflow.quiet():
-        outputs = execute.in_turn(model.folder, artifacts.model_json, images)
+        outputs, cosines = execute.in_turn(
+            model.folder, artifacts.model_json, images, card.none_of_these
+        )
     of_all = scores_of(outputs, artifacts.activation)
     scores = of_all[: len(asked.pictures)]
     if converted.quantization in _STORED_AS_FLOATS:
-        reference.expect_same(
-            asked.scores,
-            scores,
+        reference.compare(
+            asked,
+            outputs[: len(asked.pictures)],
+            artifacts.activation,
+            None if cosines is None else cosines[: len(asked.pictures)],
             within=reference.HALF,
             name=card.provenance.source,
-            before="the model itself",
             after="the site",
         )
     difference = None

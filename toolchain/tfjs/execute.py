@@ -17,11 +17,14 @@ import numpy as np
 
 from toolchain import tf as tensorflow
 from toolchain.errors import BadInputError
-from toolchain.tfjs import fused, packing
+from toolchain.graph.features import rows
+from toolchain.tfjs import features, fused, packing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
+
+    from toolchain.records.none_of_these import NoneOfThese
 
     Array = np.ndarray[Any, Any]
 
@@ -115,8 +118,44 @@ def load(folder: Path, model_json: str) -> Callable[[Array], Array]:
     Raises:
         BadInputError: The artifacts are damaged, or the page's first backend cannot run them.
     """
-    tf = tensorflow.load()
     model = json.loads((folder / model_json).read_text("utf-8"))
+    run = _function(folder, model)
+    return lambda images: run(images)[0]
+
+
+def load_with_features(
+    folder: Path, model_json: str, name: str
+) -> Callable[[Array], tuple[Array, Array]]:
+    """Return the model as a function that returns the features of the images too.
+
+    Args:
+        folder: The model's folder.
+        model_json: Name of its `model.json`.
+        name: How messages name the model.
+
+    Returns:
+        A function from images, float32 `[n, height, width, 3]`, to the graph's output, float32
+        `[n, classes]`, and the input of its last dense layer, float32 `[n, width]`.
+
+    Raises:
+        BadInputError: As for :func:`load`.
+        ToolchainError: The graph has no single last dense layer.
+    """
+    model = json.loads((folder / model_json).read_text("utf-8"))
+    run = _function(folder, model, features.node_in(model, name))
+
+    def both(images: Array) -> tuple[Array, Array]:
+        outputs, seen = run(images)
+        return outputs, rows(seen)
+
+    return both
+
+
+def _function(
+    folder: Path, model: dict[str, Any], *more: str
+) -> Callable[[Array], tuple[Array, ...]]:
+    """Return a model as a function to its output and to the outputs of `more` nodes."""
+    tf = tensorflow.load()
     graph_def = with_values(unfused(model), decode_weights(folder, model))
     (source,) = (entry["name"] for entry in model["signature"]["inputs"].values())
     (target,) = (entry["name"] for entry in model["signature"]["outputs"].values())
@@ -126,13 +165,8 @@ def load(folder: Path, model_json: str) -> Callable[[Array], Array]:
 
     wrapped = tf.compat.v1.wrap_function(imported, [])
     _refuse_groups(wrapped.graph)
-    pruned = wrapped.prune(_tensor(source), _tensor(target))
-
-    def run(images: Array) -> Array:
-        result: Array = pruned(tf.constant(images)).numpy()
-        return result
-
-    return run
+    pruned = wrapped.prune(_tensor(source), [_tensor(each) for each in (target, *more)])
+    return lambda images: tuple(each.numpy() for each in pruned(tf.constant(images)))
 
 
 def _refuse_groups(graph: Any) -> None:
@@ -154,22 +188,30 @@ def _refuse_groups(graph: Any) -> None:
                 )
 
 
-def in_turn(folder: Path, model_json: str, images: Array) -> Array:
-    """Run a model on one image at a time, as the page does, and return its outputs.
+def in_turn(
+    folder: Path, model_json: str, images: Array, rule: NoneOfThese | None = None
+) -> tuple[Array, Array | None]:
+    """Run a model on one image at a time, as the page does.
 
     Args:
         folder: The model's folder.
         model_json: Name of its `model.json`.
         images: float32 `[n, height, width, 3]`.
+        rule: The model's rule "none of these", if it has one.
 
     Returns:
-        float32 `[n, classes]`.
+        The outputs, float32 `[n, classes]`, and the rule's cosines, float64 `[n, labels]`, or None
+        without a rule.
 
     Raises:
         BadInputError: The artifacts are damaged.
     """
-    run = load(folder, model_json)
-    return np.concatenate([run(image[None]) for image in images])
+    if rule is None:
+        run = load(folder, model_json)
+        return np.concatenate([run(image[None]) for image in images]), None
+    with_features = load_with_features(folder, model_json, str(folder))
+    outputs, seen = zip(*(with_features(image[None]) for image in images), strict=True)
+    return np.concatenate(outputs), rule.cosines(np.concatenate(seen))
 
 
 def _tensor(name: str) -> str:

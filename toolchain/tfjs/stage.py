@@ -168,10 +168,13 @@ def _convert(
         if offered and (sentence := runnable.sentence(graph, offered, name)):
             raise BadInputError(sentence)
         if (within := _WITHIN[quantization]) is not None:
+            images, rule = asked.images(read.card), read.card.none_of_these
+            outputs, cosines = execute.in_turn(folder, artifacts.model_json, images, rule)
             reference.compare(
                 asked,
-                execute.in_turn(folder, artifacts.model_json, asked.images(read.card)),
+                outputs,
                 artifacts.activation,
+                cosines,
                 within=max(within, reference.HALF if read.source.is_widened else 0),
                 name=name,
                 after=f"the converted model ({quantization})",

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { ContractError, parseContract } from '../src/contract';
 
 const good = () => ({
-  schema: 3,
+  schema: 4,
   model: {
     name: 'a model',
     source: 'somewhere',
@@ -28,6 +28,7 @@ const good = () => ({
     task: 'single-label',
     threshold: 0.5,
     labels: ['tench'],
+    none_of_these: null,
   },
   graph: { modelTopology: {} },
 });
@@ -60,7 +61,7 @@ describe('parseContract', () => {
     expect(faultOf({ schema })).toEqual({
       kind: 'schema',
       found: JSON.stringify(schema) ?? 'missing',
-      known: 3,
+      known: 4,
     });
   });
 

@@ -13,7 +13,7 @@ const packed = { name: 'w', shape: [2], dtype: 'float32', packed: { channels: 1 
 const bytes = [1, 2, 3, 4, 0, 126, 131];
 
 const contract = (weights: readonly unknown[], more: object = {}, paths = ['a.bin']) => ({
-  schema: 3,
+  schema: 4,
   model: {
     name: 'a model',
     source: 'somewhere',
@@ -38,6 +38,7 @@ const contract = (weights: readonly unknown[], more: object = {}, paths = ['a.bi
     task: 'single-label',
     threshold: 0.5,
     labels: ['tench'],
+    none_of_these: null,
   },
   graph: { modelTopology: {}, weightsManifest: [{ paths, weights }], ...more },
 });

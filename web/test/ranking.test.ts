@@ -62,6 +62,7 @@ describe('tagsOf', () => {
     activation: 'none',
     threshold: 0.5,
     labels: ['ash', 'birch', 'cedar'],
+    none_of_these: null,
   } as const;
 
   it('gives every label that reaches the threshold where a photo may have several', () => {

@@ -1,6 +1,6 @@
 // Made from docs/contract.schema.json by `npm run schemas`; do not edit.
 
-import { check, isList, isNumber, isObject, isText, isWhole, object } from './checks';
+import { check, isList, isNumber, isObject, isText, isWhole, nullable, object } from './checks';
 
 /** Which model it is and where its files are. */
 export interface ContractModel {
@@ -26,6 +26,24 @@ export const checkContractModel = object<ContractModel>({
   weight_bytes: check((value) => isWhole(value) && value >= 0, 'a whole number from 0'),
 });
 
+/** The rule that finds photos of none of the labels (`toolchain/records/none_of_these.py`). */
+export interface ContractNoneOfThese {
+  readonly threshold: number;
+  readonly coordinates: string;
+  readonly centres: string;
+  readonly feature: string;
+}
+/** Checks a {@link ContractNoneOfThese}. */
+export const checkContractNoneOfThese = object<ContractNoneOfThese>({
+  threshold: check(
+    (value) => isNumber(value) && value >= -1 && value <= 1,
+    'a number from -1 and up to 1',
+  ),
+  coordinates: check(isText, 'a text'),
+  centres: check(isText, 'a text'),
+  feature: check((value) => isText(value) && value !== '', 'a text'),
+});
+
 /** How to read the model's output row. */
 export interface ContractOutput {
   readonly label_offset: number;
@@ -33,6 +51,7 @@ export interface ContractOutput {
   readonly task: 'single-label' | 'multi-label';
   readonly threshold: number;
   readonly labels: readonly string[];
+  readonly none_of_these: ContractNoneOfThese | null;
 }
 /** Checks a {@link ContractOutput}. */
 export const checkContractOutput = object<ContractOutput>({
@@ -53,6 +72,7 @@ export const checkContractOutput = object<ContractOutput>({
     (value) => isList(value) && value.length >= 1 && value.every((item) => isText(item)),
     'a list of at least 1, each a text',
   ),
+  none_of_these: nullable(checkContractNoneOfThese),
 });
 
 /**
@@ -106,10 +126,10 @@ export const checkInputSpec = object<InputSpec>({
 });
 
 /** The one schema number of Contract that this page understands. */
-export const CONTRACT_SCHEMA = 3;
+export const CONTRACT_SCHEMA = 4;
 /** The whole file. */
 export interface Contract {
-  readonly schema: 3;
+  readonly schema: 4;
   readonly model: ContractModel;
   readonly input: InputSpec;
   readonly output: ContractOutput;
@@ -117,7 +137,7 @@ export interface Contract {
 }
 /** Checks a {@link Contract}. */
 export const checkContract = object<Contract>({
-  schema: check((value) => value === 3, '3'),
+  schema: check((value) => value === 4, '4'),
   model: checkContractModel,
   input: checkInputSpec,
   output: checkContractOutput,
