@@ -74,6 +74,8 @@ def reached_from(module: str) -> set[str]:
     return found
 
 
+KEEPING = ("store.result", "store.record", "store.put")
+"""The calls that put a result into the cache."""
 STAGES = sorted(name for name in MODULES if "fingerprint.of" in calls(name))
 
 
@@ -81,7 +83,7 @@ def test_whatever_keeps_results_keeps_them_by_the_fingerprint_of_its_code() -> N
     keeping = {
         name
         for name in MODULES - {"toolchain.cache.store"}
-        if any(call.endswith(("store.result", "store.put")) for call in calls(name))
+        if any(call.endswith(KEEPING) for call in calls(name))
     }
     # What a host sent is no result of any code; `download` says more.
     assert keeping - {"toolchain.sources.download"} <= set(STAGES)

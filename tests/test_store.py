@@ -11,6 +11,7 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
+from pydantic import BaseModel, ConfigDict
 
 from tests.watchdog import HANG_S
 from toolchain.cache.store import Store
@@ -141,6 +142,42 @@ def test_what_an_entry_says_and_cannot_be_read_is_made_anew(store: Store, said: 
 
     assert store.result("kind", "key", read=read, make=make) == (2, False)
     assert store.result("kind", "key", read=read, make=make) == (2, True)
+
+
+class Found(BaseModel):
+    """A small record, as a stage keeps it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    new: int
+
+
+@pytest.mark.parametrize("said", [None, b"{", b'{"old": 1}', b'{"new": 1, "old": 1}'])
+def test_a_record_is_made_once_and_anew_if_another_version_wrote_it(
+    store: Store, said: bytes | None
+) -> None:
+    if said is not None:
+        put(store, files={"record.json": said})
+    made: list[int] = []
+
+    def make() -> Found:
+        made.append(1)
+        return Found(new=2)
+
+    for reused in (False, True):
+        found = store.record("kind", "key", Found, make=make, doing="making a record")
+        assert found == (Found(new=2), reused)
+    assert made == [1]
+
+
+def test_a_record_that_fails_leaves_nothing(store: Store) -> None:
+    def make() -> Found:
+        raise ToolchainError("no result")
+
+    with pytest.raises(ToolchainError, match="no result"):
+        store.record("kind", "key", Found, make=make, doing="making a record")
+    assert store.get("kind", "key") is None
+    assert scratch(store) == []
 
 
 def test_a_missed_file_is_told_from_one_that_lay_elsewhere(store: Store, tmp_path: Path) -> None:

@@ -14,6 +14,8 @@ import numpy as np
 import pytest
 
 from tests import command_line, tiny_models
+from tests.dark_and_light import LABELS, brightness
+from tests.dark_and_light import photos as dark_and_light_photos
 from tests.tuning import Hearing, judged_by, run, words_for
 from tests.watchdog import until
 from toolchain.cache.store import Store
@@ -334,6 +336,32 @@ def test_without_photos_it_warns_and_judges_by_generated_pictures(
     assert "Rounded by 64 generated pictures, judged on 256 generated pictures." in out
     assert "drops in points of expected top-1; auto decides by the upper limit" in out
     assert " stock " in out
+
+
+def test_labelled_photos_find_the_pixel_values_as_in_a_build(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TOOLCHAIN_CACHE", str(tmp_path / "cache"))
+    path = tiny_models.save_keras(brightness((-1.0, 1.0)), tmp_path / "mine.keras")
+    (tmp_path / "labels.txt").write_text("\n".join(LABELS), "utf-8")
+    judged = dark_and_light_photos(tmp_path / "judged")
+    words: list[str | Path] = [
+        *("tune", path, "--labels", tmp_path / "labels.txt", "--points", "1", "--json"),
+        *("--lock-file", tmp_path / "toolchain.lock.json", "--evaluation"),
+    ]
+    code, record, err = run(monkeypatch, capfd, *words, judged)
+    assert code == 0, err
+    assert "are a guess: -1…1, because with them 24 of 24 labelled photos get the right" in err
+    front = ParetoFront.model_validate_json(record)
+    # In a wrong range, all photos get the same label.
+    for point in (*front.points, *front.converted):
+        assert point.verdict.reference_top1 is not None
+        assert point.verdict.reference_top1.value == 1.0
+    # Photos without labels find nothing.
+    code, record, err = run(monkeypatch, capfd, *words, judged / "dark")
+    assert (code, record) == (2, "")
+    assert "mine.keras was trained on; " in err.splitlines()[-1]
+    assert "--value-range" in err.splitlines()[-1]
 
 
 @pytest.mark.parametrize(

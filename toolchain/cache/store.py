@@ -35,12 +35,16 @@ from toolchain.errors import BadInputError, ToolchainError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from pydantic import BaseModel
+
     from toolchain.progress import Progress
 
 
 _CONTENT = "content"
+_RECORD = "record.json"
 
 _Result = TypeVar("_Result")
+_Record = TypeVar("_Record", bound="BaseModel")
 
 
 class Store(CacheFolder):
@@ -133,6 +137,40 @@ class Store(CacheFolder):
             found = read(self.require(kind, key)), False
         inventory.grown(self, size)
         return found
+
+    def record(
+        self,
+        kind: str,
+        key: str,
+        form: type[_Record],
+        *,
+        make: Callable[[], _Record],
+        doing: str,
+        progress: Progress | None = None,
+    ) -> tuple[_Record, bool]:
+        """Return the record that an entry holds, and whether it was cached; make it on a miss.
+
+        This is :meth:`result` for a result that is one record and no other file.
+
+        Args:
+            kind: Kind of the entry.
+            key: Digest of everything that it depends on.
+            form: The record's class.
+            make: Makes the record.
+            doing: What `make` does, for the message while another process does it.
+            progress: Told of the wait.
+
+        Raises:
+            ToolchainError: The cache cannot be written to, or does not keep what is written.
+        """
+
+        def fill(content: Path) -> None:
+            (content / _RECORD).write_text(make().model_dump_json(), "utf-8")
+
+        def read(content: Path) -> _Record:
+            return form.model_validate_json((content / _RECORD).read_text("utf-8"))
+
+        return self.result(kind, key, read=read, make=fill, doing=doing, progress=progress)
 
     @contextmanager
     def put(self, kind: str, key: str) -> Iterator[Path]:

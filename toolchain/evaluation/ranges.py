@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from toolchain.errors import BadInputError
 from toolchain.labels import imagenet
 from toolchain.photos.photo_folder import label_indices
 from toolchain.records.card import NO_MEAN, NO_STD, Declared, PixelRange
+from toolchain.records.record import Record
 
 if TYPE_CHECKING:
     from toolchain.photos.photo_folder import Photos
@@ -39,8 +40,7 @@ def _plausible() -> tuple[PixelRange, ...]:
     )
 
 
-@dataclass(frozen=True)
-class Trial:
+class Trial(Record):
     """A model's results on labelled photos with each of the usual pixel values."""
 
     best: PixelRange
@@ -107,7 +107,7 @@ def _is_clear(one: list[bool], other: list[bool]) -> bool:
 
     won = sum(a and not b for a, b in zip(one, other, strict=True))
     lost = sum(b and not a for a, b in zip(one, other, strict=True))
-    return won > lost and binomtest(won, won + lost).pvalue < _SURE
+    return won > lost and bool(binomtest(won, won + lost).pvalue < _SURE)
 
 
 def _as_bytes(card: ModelCard) -> InputSpec:

@@ -5,16 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ConfigDict
-
 from toolchain import digest
 from toolchain import tf as tensorflow
 from toolchain.cache import fingerprint
 from toolchain.evaluation import ranges
+from toolchain.evaluation.ranges import Trial
 from toolchain.graph.settling import UnknownRangeError
 from toolchain.photos import photo_folder
 from toolchain.quantize.planning import photos_digest
-from toolchain.records.card import PixelRange
 from toolchain.sources import operations
 from toolchain.tfjs import stage as tfjs
 
@@ -27,15 +25,6 @@ if TYPE_CHECKING:
     from toolchain.sources.saved_model import Fetched
     from toolchain.tfjs.convert import Stored
     from toolchain.tfjs.stage import TfjsModel
-
-_RESULT = "trial.json"
-
-
-class _Kept(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    best: PixelRange
-    is_clear: bool
 
 
 def convert(
@@ -91,7 +80,7 @@ def convert(
 
 def _trial(
     fetched: Fetched, labelled: photo_folder.Photos, store: Store, progress: Progress
-) -> _Kept:
+) -> Trial:
     key = digest.of_json(
         {
             "code": fingerprint.of(__name__),
@@ -103,21 +92,17 @@ def _trial(
         }
     )
 
-    def make(entry: Path) -> None:
+    def make() -> Trial:
         operations.check(fetched, progress)
         with tensorflow.quiet():
-            trial = ranges.find(fetched, labelled, progress=progress)
+            found = ranges.find(fetched, labelled, progress=progress)
         fingerprint.require_unchanged(__name__)
-        kept = _Kept(best=trial.best, is_clear=trial.is_clear)
-        (entry / _RESULT).write_text(kept.model_dump_json(), "utf-8")
+        return found
 
-    def read(kept: Path) -> _Kept:
-        return _Kept.model_validate_json((kept / _RESULT).read_text("utf-8"))
-
-    found, _ = store.result(
+    found, _ = store.record(
         "ranges",
         key,
-        read=read,
+        Trial,
         make=make,
         doing=f"trying ranges of pixel values for {fetched.source}",
         progress=progress,

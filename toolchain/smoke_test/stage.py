@@ -38,7 +38,6 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
-_RESULT = "smoke_test.json"
 _STORED_AS_FLOATS = frozenset({"none", "float16"})
 
 
@@ -93,19 +92,16 @@ def _of(
         }
     )
 
-    def make(entry: Path) -> None:
+    def make() -> SmokeTest:
         progress.say(f"Running the site as a page does ({subject.name})")
         found = _test(site, subject, node, host)
         fingerprint.require_unchanged(__name__)
-        (entry / _RESULT).write_text(found.model_dump_json(), "utf-8")
+        return found
 
-    def read(kept: Path) -> SmokeTest:
-        return SmokeTest.model_validate_json((kept / _RESULT).read_text("utf-8"))
-
-    found, reused = store.result(
+    found, reused = store.record(
         "smoke-tested",
         key,
-        read=read,
+        SmokeTest,
         make=make,
         doing=f"running the site of {subject.model.converted.card.provenance.name}",
         progress=progress,
