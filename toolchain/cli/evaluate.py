@@ -30,6 +30,14 @@ def evaluate(
             "of 0 and 1 for each label. By default labels.csv among the photos."
         ),
     ] = None,
+    foreign: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Photos of other things, subfolders included: tells how many of them get a tag "
+            "from a model that can say “none of these”.",
+        ),
+    ] = None,
     variant: Annotated[
         str | None,
         typer.Option(help="Which of a site's variants; only the first's result is kept in it."),
@@ -60,6 +68,7 @@ def evaluate(
         request=fetching.ask(model),
         photos=photos,
         photo_labels=photo_labels,
+        foreign=foreign,
         variant=variant,
         reference=None if reference is None else fetching.ask(reference),
         declared=said.declared(),

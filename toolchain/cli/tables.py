@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from toolchain.progress import Progress
     from toolchain.records.build_report import Preview, Report, Variant
     from toolchain.records.card import ModelCard
-    from toolchain.records.evaluation import Evaluation
+    from toolchain.records.evaluation import Evaluation, NoneVerdict
     from toolchain.records.multi_label import MultiLabel
     from toolchain.records.site_files import FileSize
     from toolchain.records.verdict import Drop, Share
@@ -258,7 +258,23 @@ def print_evaluation(found: Evaluation) -> None:
         table.add_row("change of all scores", points, limits, str(verdict.photos))
     if verdict.score_shift is not None:
         table.add_row("score shift", f"{verdict.score_shift:.4f}", "", str(verdict.photos))
+    if found.none_of_these is not None:
+        _add_none(table, found.none_of_these)
     console.print(table)
+    _print_left_out(found, console)
+    if found.note:
+        console.print(f"{found.note[0].upper()}{found.note[1:]}.", soft_wrap=True)
+
+
+def _print_left_out(found: Evaluation, console: Console) -> None:
+    """Print how many photos cannot be read, and the first few."""
+    none = found.none_of_these
+    if none is not None and none.foreign_broken:
+        console.print(
+            f"Left out of {none.foreign_folder}, because they cannot be read as pictures: "
+            f"{none.foreign_broken}",
+            soft_wrap=True,
+        )
     if found.broken:
         more = ", …" if found.broken > len(found.broken_photos) else ""
         named = ", ".join(found.broken_photos) + more
@@ -266,8 +282,6 @@ def print_evaluation(found: Evaluation) -> None:
             f"Left out, because they cannot be read as pictures: {found.broken} ({named})",
             soft_wrap=True,
         )
-    if found.note:
-        console.print(f"{found.note[0].upper()}{found.note[1:]}.", soft_wrap=True)
 
 
 def _add_multi_label(table: Table, found: MultiLabel) -> None:
@@ -283,6 +297,18 @@ def _add_multi_label(table: Table, found: MultiLabel) -> None:
         if (drop := figure.drop) is not None:
             limits = f"{drop.low:+.1f} … {drop.high:+.1f} points"
             table.add_row("  drop against the reference", f"{drop.points:+.1f} points", limits, "")
+
+
+def _add_none(table: Table, found: NoneVerdict) -> None:
+    """Add the rows for a model with the rule "none of these"."""
+    name = "“none of these”: photos with a label that keep their tags"
+    if found.kept is not None:
+        table.add_row(name, *_judged(found.kept))
+    else:
+        table.add_row("“none of these”: photos called so", *_judged(found.called_none))
+    if found.let_through is not None:
+        name = "“none of these”: foreign photos that get a tag"
+        table.add_row(name, *_judged(found.let_through))
 
 
 def _judged(judged: Share | Drop) -> tuple[str, str, str]:

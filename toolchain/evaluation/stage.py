@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from toolchain.errors import BadInputError
-from toolchain.evaluation import loading
+from toolchain.evaluation import loading, none_verdict
 from toolchain.evaluation.batches import Answers, Batch, answer
+from toolchain.evaluation.none_verdict import Seen
 from toolchain.executors import cores, executor_for, use_one_thread
 from toolchain.graph import ending
 from toolchain.metrics import multi_label
@@ -63,6 +64,8 @@ class EvaluationOptions:
     """Which variant of a site; None for the one that its page begins with."""
     photo_labels: Path | None = None
     """A CSV of photos and their labels; None for `labels.csv` of the folder, or class folders."""
+    foreign: Path | None = None
+    """A folder of photos of other things, for a model with the rule `none_of_these`."""
 
 
 def evaluate(options: EvaluationOptions, *, store: Store, progress: Progress) -> Evaluation:
@@ -85,6 +88,7 @@ def evaluate(options: EvaluationOptions, *, store: Store, progress: Progress) ->
         store=store,
         progress=progress,
     )
+    foreign = _foreign(subject, options)
     told = photo_labels.of(listed, labels_file, subject.card.labels)
     reference, note = _reference(subject, options, store, progress)
     if told is None and reference is None:
@@ -96,11 +100,6 @@ def evaluate(options: EvaluationOptions, *, store: Store, progress: Progress) ->
     judged = (subject,) if reference is None else (subject, reference)
     answers = _answers(judged, photos, options, progress)
     broken = answers.broken
-    if len(broken) == len(photos.paths):
-        raise BadInputError(
-            f"none of the {len(photos.paths)} files in {options.photos} can be read as a picture; "
-            "give a folder of photos"
-        )
     several = subject.card.task == "multi-label"
     told = None if told is None else told.of_some(listed, photos)
     truth = None
@@ -109,6 +108,14 @@ def evaluate(options: EvaluationOptions, *, store: Store, progress: Progress) ->
     scores = [_scores(who, outputs) for who, outputs in zip(judged, answers.outputs, strict=True)]
     names = [printable(path.relative_to(photos.folder).as_posix()) for path in photos.paths]
     whole = [name for place, name in enumerate(names) if place not in set(broken)]
+    none = None
+    if subject.card.none_of_these is not None:
+        has_label = None if told is None else np.delete(told.truth, broken, axis=0).any(axis=1)
+        others = None
+        if foreign is not None:
+            of_others = _answers((subject,), foreign, options, progress, "Judging foreign photos")
+            others = (foreign, _seen(subject, of_others))
+        none = none_verdict.judge(subject.card, _seen(subject, answers), has_label, others)
     return Evaluation(
         model=_named(subject),
         reference=None if reference is None else _named(reference),
@@ -120,8 +127,33 @@ def evaluate(options: EvaluationOptions, *, store: Store, progress: Progress) ->
             scores[0], truth, scores[1] if reference else None, multi_label=several
         ),
         multi_label=_several(subject, told, scores, broken) if told and several else None,
+        none_of_these=none,
         changed=_changed(scores[0], scores[1], truth, subject, whole) if reference else (),
     )
+
+
+def _foreign(subject: Subject, options: EvaluationOptions) -> Photos | None:
+    """List the photos of other things.
+
+    Raises:
+        BadInputError: They cannot be listed, or the model does not have the rule to judge by them.
+    """
+    if options.foreign is None:
+        return None
+    if subject.card.none_of_these is None:
+        raise BadInputError(
+            f"{subject.card.provenance.name} has no rule none_of_these, so it gives every photo a "
+            "tag and --foreign measures nothing; declare the rule, or leave --foreign out"
+        )
+    return photo_folder.find(options.foreign, by_folders=False).limited(options.limit)
+
+
+def _seen(subject: Subject, answers: Answers) -> Seen:
+    """Return what the rule "none of these" is judged by."""
+    (cosines, *_), (outputs, *_) = answers.cosines, answers.outputs
+    if cosines is None:
+        raise ValueError("the network was run without its rule")
+    return Seen(cosines, _scores(subject, outputs))
 
 
 def _several(
@@ -202,10 +234,20 @@ def _reference(
 
 
 def _answers(
-    judged: tuple[Subject, ...], photos: Photos, options: EvaluationOptions, progress: Progress
+    judged: tuple[Subject, ...],
+    photos: Photos,
+    options: EvaluationOptions,
+    progress: Progress,
+    doing: str = "Judging photos",
 ) -> Answers:
-    """Run all batches and join their outputs in the order of the photos."""
-    networks = tuple(subject.network for subject in judged)
+    """Run all batches and join their outputs in the order of the photos.
+
+    Raises:
+        BadInputError: None of the photos can be read.
+    """
+    first, *others = judged
+    # The rule of the model itself is judged, not that of its reference.
+    networks = (first.network, *(replace(other.network, rule=None) for other in others))
     starts = range(0, len(photos.paths), _BATCH)
     batches = [Batch(networks, photos.paths[start : start + _BATCH]) for start in starts]
     count = len(photos.paths)
@@ -215,7 +257,7 @@ def _answers(
     broken: list[int] = []
     with (
         executor_for(worthwhile, workers=options.workers, engine=options.engine) as executor,
-        progress.track("Judging photos", count, "photos") as tracker,
+        progress.track(doing, count, "photos") as tracker,
     ):
         answered = executor.map(answer, batches)
         for start, batch, answers in zip(starts, batches, answered, strict=True):
@@ -224,6 +266,11 @@ def _answers(
                 outputs.append(answers.outputs)
                 cosines.append(answers.cosines)
             tracker.advance(len(batch.photos))
+    if len(broken) == count:
+        raise BadInputError(
+            f"none of the {count} files in {photos.folder} can be read as a picture; give a folder "
+            "of photos"
+        )
     return Answers(
         tuple(np.concatenate(parts) for parts in zip(*outputs, strict=True)),
         tuple(broken),

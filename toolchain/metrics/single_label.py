@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from toolchain.metrics import expectation
-from toolchain.metrics.intervals import newcombe, rare_losses, wilson
+from toolchain.metrics.intervals import newcombe, rare_losses
 from toolchain.metrics.scores import softmax
-from toolchain.records.verdict import Drop, Expected, ScoreChange, Share, Verdict
+from toolchain.metrics.shares import share_of
+from toolchain.records.verdict import Drop, Expected, ScoreChange, Verdict
 
 if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
@@ -66,16 +67,16 @@ def judge_scores(
         if multi_label:
             change = score_change(scores, reference)
         else:
-            agreement = _share(first == wanted)
+            agreement = share_of(first == wanted)
             expected = expected_drop(scores, reference, truth)
         if truth is not None and right is not None:
             reference_right = wanted == truth
             drop = _drop(reference_right, right)
     return Verdict(
         photos=len(scores),
-        top1=None if right is None else _share(right),
-        top5=None if truth is None else _share(_ranks(scores, truth) < _FEW),
-        reference_top1=None if reference_right is None else _share(reference_right),
+        top1=None if right is None else share_of(right),
+        top5=None if truth is None else share_of(_ranks(scores, truth) < _FEW),
+        reference_top1=None if reference_right is None else share_of(reference_right),
         drop=drop,
         agreement=agreement,
         score_shift=shift,
@@ -174,12 +175,6 @@ def _ranks(scores: Array, truth: Array) -> Array:
     before = np.arange(scores.shape[1]) < truth[:, None]
     ranks: Array = ((scores > own) | ((scores == own) & before)).sum(axis=1)
     return ranks
-
-
-def _share(hits: Array) -> Share:
-    count, total = int(hits.sum()), len(hits)
-    low, high = wilson(count, total)
-    return Share(hits=count, of=total, value=count / total, low=low, high=high)
 
 
 def _drop(reference_right: Array, right: Array) -> Drop:
