@@ -10,7 +10,7 @@ import numpy as np
 
 from toolchain.errors import ToolchainError
 from toolchain.graph import classifier as classifiers
-from toolchain.graph import ending, features, preprocess
+from toolchain.graph import ending, features, preprocess, stability
 from toolchain.graph.running import function_of, probe_pictures
 from toolchain.metrics.scores import scores_of
 
@@ -65,6 +65,7 @@ def take(model: Classifier) -> Reference:
     """Run a source model on a few pictures, and check that its frozen graph gives the same scores.
 
     Raises:
+        BadInputError: The scores differ, and the model's own scores depend on rounding.
         ToolchainError: The scores differ, so the frozen graph is not the same model.
     """
     card = model.card
@@ -74,14 +75,16 @@ def take(model: Classifier) -> Reference:
     images = preprocess.values(pictures.astype(np.float32), card.input)
     scores = classifiers.source_scores(model, images).astype(np.float32)
     frozen = ending.answers(model.converted, images)
-    expect_same(
-        scores,
-        scores_of(frozen, model.ending.converted),
-        within=HALF if model.source.is_widened else EXACT,
-        name=card.provenance.source,
-        before="the model itself",
-        after="its frozen graph",
-    )
+    within = HALF if model.source.is_widened else EXACT
+    with stability.explaining(model, images, scores, within):
+        expect_same(
+            scores,
+            scores_of(frozen, model.ending.converted),
+            within=within,
+            name=card.provenance.source,
+            before="the model itself",
+            after="its frozen graph",
+        )
     return Reference(pictures, scores, _cosines(model, images))
 
 

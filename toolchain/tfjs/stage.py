@@ -96,8 +96,9 @@ def run(
         progress: Told of each step.
 
     Raises:
-        BadInputError: The model is not an image classifier, contradicts what was declared, or
-            uses operations that TF.js lacks.
+        BadInputError: The model is not an image classifier, contradicts what was declared, uses
+            operations that TF.js lacks, or its scores depend on rounding.
+        ToolchainError: It could not be converted, or the converted model gives other scores.
     """
     key = digest.of_json(
         {
@@ -146,7 +147,7 @@ def _convert(
     offered: Collection[str],
     progress: Progress,
 ) -> Converted:
-    from toolchain.graph import batchnorm, classifier, facts, frozen, reference
+    from toolchain.graph import batchnorm, classifier, facts, frozen, reference, stability
     from toolchain.tfjs import execute, runnable
 
     folder = entry / "model"
@@ -170,15 +171,17 @@ def _convert(
         if (within := _WITHIN[quantization]) is not None:
             images, rule = asked.images(read.card), read.card.none_of_these
             outputs, cosines = execute.in_turn(folder, artifacts.model_json, images, rule)
-            reference.compare(
-                asked,
-                outputs,
-                artifacts.activation,
-                cosines,
-                within=max(within, reference.HALF if read.source.is_widened else 0),
-                name=name,
-                after=f"the converted model ({quantization})",
-            )
+            within = max(within, reference.HALF if read.source.is_widened else 0)
+            with stability.explaining(read, images, asked.scores, within):
+                reference.compare(
+                    asked,
+                    outputs,
+                    artifacts.activation,
+                    cosines,
+                    within=within,
+                    name=name,
+                    after=f"the converted model ({quantization})",
+                )
     return Converted(
         card=read.card,
         facts=counted,
