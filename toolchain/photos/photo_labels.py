@@ -166,6 +166,30 @@ def read(path: Path, photos: Photos, labels: tuple[str, ...]) -> PhotoLabels:
     return PhotoLabels(truth, known)
 
 
+def names_in(path: Path, photos: Photos) -> tuple[str, ...]:
+    """Return the labels that a CSV of photos and their labels names, for a model without any yet.
+
+    Args:
+        path: A file for :func:`read`, with labels by name.
+        photos: All photos of the folder.
+
+    Returns:
+        The columns of the header in their order, or the labels of all lists, sorted.
+
+    Raises:
+        BadInputError: The file cannot be read.
+    """
+    file = f"the photos' labels {path}"
+    places = _places(photos)
+    rows = _rows(path, file, places)
+    header = rows[0][1] if _is_header(rows[0][1], places) else None
+    if len(rows[0][1]) > 2 and header is not None:  # noqa: PLR2004
+        return tuple(header[1:])
+    cells = [cells[1] for _, cells in (rows if header is None else rows[1:])]
+    named = {part.strip() for cell in cells for part in _BETWEEN.split(cell)}
+    return tuple(sorted(named - {""}))
+
+
 def _places(photos: Photos) -> dict[str, int | None]:
     """Return the index of each photo by all its possible names; None if several share a name."""
     whole = [path.relative_to(photos.folder).as_posix() for path in photos.paths]
