@@ -17,6 +17,7 @@ _MODULES = {
     "pipeline.inspection": ("Inspection", "inspect"),
     "pipeline.measure": ("measure",),
     "pipeline.pull": ("pull",),
+    "pipeline.train": ("train",),
     "pipeline.tune": ("TuneOptions", "levels", "tune"),
     "cache.store": ("Store",),
     "deployment.stage": ("Outcome",),
@@ -34,7 +35,9 @@ _MODULES = {
     "site.configuration": ("PageOptions",),
     "sources.request": ("Request",),
     "sources.saved_model": ("Fetched",),
+    "records.training": ("Training",),
     "tfjs.convert": ("Stored",),
+    "training.stage": ("TrainOptions",),
     "throttling": ("LINKS", "Link"),
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}

@@ -17,6 +17,7 @@ from toolchain.pipeline.inspection import Inspection as Inspection
 from toolchain.pipeline.inspection import inspect as inspect
 from toolchain.pipeline.measure import measure as measure
 from toolchain.pipeline.pull import pull as pull
+from toolchain.pipeline.train import train as train
 from toolchain.pipeline.tune import TuneOptions as TuneOptions
 from toolchain.pipeline.tune import levels as levels
 from toolchain.pipeline.tune import tune as tune
@@ -28,6 +29,7 @@ from toolchain.records.card import Declared as Declared
 from toolchain.records.card import ModelCard as ModelCard
 from toolchain.records.evaluation import Evaluation as Evaluation
 from toolchain.records.pareto import ParetoFront as ParetoFront
+from toolchain.records.training import Training as Training
 from toolchain.records.visit_figures import Measurement as Measurement
 from toolchain.site.configuration import PageOptions as PageOptions
 from toolchain.sources.request import Request as Request
@@ -35,5 +37,6 @@ from toolchain.sources.saved_model import Fetched as Fetched
 from toolchain.tfjs.convert import Stored as Stored
 from toolchain.throttling import LINKS as LINKS
 from toolchain.throttling import Link as Link
+from toolchain.training.stage import TrainOptions as TrainOptions
 
 __version__: str

@@ -17,6 +17,7 @@ from toolchain.cli.doctor import doctor
 from toolchain.cli.evaluate import evaluate
 from toolchain.cli.models import inspect, models, pull
 from toolchain.cli.site import measure, serve
+from toolchain.cli.train import train
 from toolchain.cli.tune import tune
 
 app = typer.Typer(
@@ -30,7 +31,7 @@ app = typer.Typer(
 )
 
 for command in (
-    *(build, pull, models, inspect, evaluate, tune, serve, measure),
+    *(build, train, pull, models, inspect, evaluate, tune, serve, measure),
     *(deploy, rollback, verify, server_config, doctor),
 ):
     app.command()(command)

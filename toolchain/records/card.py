@@ -7,7 +7,7 @@ that every later stage and the page read.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field, ValidationError
 
@@ -185,7 +185,19 @@ def read_sidecar(path: Path) -> Declared:
     Raises:
         BadInputError: The file cannot be read, is not TOML, or has an unknown key or a wrong value.
     """
-    content = toml.read(path)
+    return declared_in(toml.read(path), path)
+
+
+def declared_in(content: dict[str, Any], path: Path) -> Declared:
+    """Return the declarations in the content of a sidecar TOML.
+
+    Args:
+        content: The content.
+        path: The file, for messages and for files that it names.
+
+    Raises:
+        BadInputError: It has an unknown key or a wrong value.
+    """
     if "label_notes" in content:
         raise BadInputError(f"{path}: label_notes: this key cannot be set in a file; leave it out")
     if isinstance(named := content.get("labels"), str):

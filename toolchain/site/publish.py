@@ -27,18 +27,19 @@ _WAY_OUT = "choose another folder with --out"
 
 
 @contextmanager
-def staged(out: Path, progress: Progress | None = None) -> Iterator[Path]:
+def staged(out: Path, progress: Progress | None = None, *, mark: str = MARK) -> Iterator[Path]:
     """Yield an empty folder beside `out`; when the block ends, its content becomes the site.
 
     A lock admits one process at a time for each `out`, whatever cache it uses; `progress` is told
     if this process has to wait. The process also removes what killed ones have left behind.
+    Other folders that this tool makes as a whole are told by another `mark`, the name of a file.
 
     Raises:
         BadInputError: `out` cannot be written, or holds files that this tool did not make.
         ToolchainError: The disk is full, or another process has held the lock for 15 minutes.
     """
     # Check first: on some systems an unwritable folder would make us wait for the lock.
-    prepare(out)
+    prepare(out, mark)
     shown, out = out, out.resolve()  # "." has neither a name nor a parent
     with ExitStack() as stack:
         try:
@@ -70,13 +71,13 @@ def _beside(shown: Path, out: Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def prepare(out: Path) -> None:
+def prepare(out: Path, mark: str = MARK) -> None:
     """Check early that a site can be written to `out`; its parent folders are made.
 
     Raises:
         BadInputError: As in :func:`check`, or nothing can be written beside `out`.
     """
-    check(out)
+    check(out, mark)
     parent = out.resolve().parent
     try:
         parent.mkdir(parents=True, exist_ok=True)
@@ -87,7 +88,7 @@ def prepare(out: Path) -> None:
         raise _unwritable(out, error) from error
 
 
-def check(out: Path) -> None:
+def check(out: Path, mark: str = MARK) -> None:
     """Check that `out` may be replaced.
 
     Raises:
@@ -96,7 +97,7 @@ def check(out: Path) -> None:
     """
     try:
         no_folder = out.is_symlink() or (out.exists() and not out.is_dir())
-        foreign = out.is_dir() and any(out.iterdir()) and not (out / MARK).is_file()
+        foreign = out.is_dir() and any(out.iterdir()) and not (out / mark).is_file()
     except OSError as error:
         raise _unwritable(out, error) from error
     if no_folder:

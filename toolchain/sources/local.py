@@ -8,7 +8,7 @@ from toolchain import digest
 from toolchain.cache import fingerprint
 from toolchain.errors import BadInputError
 from toolchain.records.card import Declared, read_sidecar
-from toolchain.sources import archive, keras_file, saved_model, suggestions
+from toolchain.sources import archive, keras_file, saved_model, suggestions, trained
 from toolchain.sources.saved_model import Fetched
 from toolchain.text import printable
 
@@ -43,6 +43,8 @@ def fetch(path: Path, *, store: Store, progress: Progress, trusted: bool = False
     _expect_model(path)
     if path.name in ("", ".."):  # "." has no name of its own
         path = path.resolve()
+    if path.is_dir() and trained.is_one(path):
+        return _trained(path, is_trusted=trusted)
     stem = _stem(path)
     sidecar = path.with_name(f"{stem}.toml")
     declared = read_sidecar(sidecar) if sidecar.is_file() else Declared()
@@ -80,6 +82,20 @@ def fetch(path: Path, *, store: Store, progress: Progress, trusted: bool = False
         declared=declared,
         prepared_by=code,
         trusted=trusted,
+    )
+
+
+def _trained(path: Path, *, is_trusted: bool) -> Fetched:
+    """Return a model that this tool has trained."""
+    found = trained.read(path)
+    folder = saved_model.locate(path / trained.MODEL, shown=str(path))
+    return Fetched(
+        folder,
+        digest.of_tree(folder),
+        printable(path.name),
+        found.declared,
+        trusted=is_trusted,
+        trained=path,
     )
 
 

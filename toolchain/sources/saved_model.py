@@ -43,6 +43,8 @@ class Fetched:
     """The range that is usual for its source, used if nothing else tells the range."""
     range_found: PixelRange | None = None
     """The range that gave the best results on labelled photos."""
+    trained: Path | None = None
+    """The folder that `toolchain train` wrote, if the model is one of those."""
 
 
 def locate(folder: Path, *, shown: str | None = None) -> Path:

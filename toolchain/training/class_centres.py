@@ -9,12 +9,15 @@ is below what 95 % of the user's own photos have out of fold.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from toolchain.records import none_of_these
+
 if TYPE_CHECKING:
+    from toolchain.records.none_of_these import NoneOfThese
+
     Array = np.ndarray[Any, Any]
 
 KEPT = 0.95
@@ -26,39 +29,16 @@ _MOST = 160
 # variance. With 10, 4.4, 2.4 and 10.6 % of foreign photos pass at three depths of EfficientNet-
 # Lite0 on the flowers of docs/train.md; without it 3.8, 3.8 and 13.4 %.
 _SHRINKAGE = 10.0
-_LEVELS = 127
 _COORDINATES = 1 << 16  # an index has two bytes
 
 
-@dataclass(frozen=True)
-class Centres:
-    """The centre of each tag, as it is stored."""
-
-    coordinates: Array
-    """Indices of the features that are compared, ascending, int `[used]`."""
-    centres: Array
-    """int8 `[tags, used]`."""
-
-    def nearness(self, features: Array) -> Array:
-        """Return the cosine to each centre, float64 `[photos, tags]`.
-
-        Args:
-            features: float `[photos, width]`.
-        """
-        rows = features[:, self.coordinates].astype(np.float64)
-        rows /= np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
-        centres = self.centres.astype(np.float64)
-        centres /= np.linalg.norm(centres, axis=1, keepdims=True)
-        found: Array = rows @ centres.T
-        return found
-
-
-def learn(features: Array, truth: Array) -> Centres:
-    """Return the centres of photos.
+def learn(features: Array, truth: Array, threshold: float = -1.0) -> NoneOfThese:
+    """Return the rule with the centres of these photos.
 
     Args:
         features: float32 `[photos, width]`.
         truth: Bool `[photos, tags]`; each tag has photos.
+        threshold: The cosine below which a photo is none of these.
     """
     width = min(features.shape[1], _COORDINATES)
     features = features[:, :width]
@@ -75,9 +55,7 @@ def learn(features: Array, truth: Array) -> Centres:
     within /= max(count, 1)
     shrunk = within + np.eye(len(within)) * max(np.trace(within) / len(within), 1e-12) * _SHRINKAGE
     turned = np.linalg.solve(shrunk, means.T).T
-    largest = np.maximum(np.abs(turned).max(axis=1, keepdims=True), 1e-300)
-    stored = np.rint(turned / largest * _LEVELS).astype(np.int8)
-    return Centres(coordinates, stored)
+    return none_of_these.make(turned, coordinates, threshold)
 
 
 def out_of_fold(features: Array, truth: Array, folds: Array) -> Array:
@@ -92,8 +70,8 @@ def out_of_fold(features: Array, truth: Array, folds: Array) -> Array:
     for fold in np.unique(folds):
         held = folds == fold
         has = truth[~held].any(axis=0)
-        centres = learn(features[~held], truth[~held][:, has])
-        found[held] = centres.nearness(features[held]).max(axis=1)
+        rule = learn(features[~held], truth[~held][:, has])
+        found[held] = rule.greatest_cosines(features[held])
     return found
 
 

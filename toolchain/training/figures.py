@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from toolchain.metrics.intervals import wilson
 from toolchain.metrics.scores import scores_of
-from toolchain.records.training import Accuracy, CalibrationBin, TagFigures
+from toolchain.records.training import (
+    MISTAKES,
+    OF_A_PAIR,
+    Accuracy,
+    CalibrationBin,
+    Mistake,
+    TagFigures,
+)
 from toolchain.records.verdict import Share
 from toolchain.training import temperature
 from toolchain.training.cross_validation import right as tagged_right
@@ -21,6 +29,9 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
 
 
+_DIGITS = 4
+
+
 def share(hits: int, of: int) -> Share:
     """Return a share with its 95 % interval.
 
@@ -31,13 +42,21 @@ def share(hits: int, of: int) -> Share:
     return Share(hits=hits, of=of, value=hits / of, low=low, high=high)
 
 
-def accuracy(outputs: Array, truth: Array, tags: Sequence[str], *, task: Task) -> Accuracy:
+def accuracy(
+    outputs: Array,
+    truth: Array,
+    tags: Sequence[str],
+    names: Sequence[str],
+    *,
+    task: Task,
+) -> Accuracy:
     """Judge outputs for photos that were not learned from.
 
     Args:
         outputs: Of the last layer, divided by the temperature, float `[photos, tags]`.
         truth: Bool `[photos, tags]`.
         tags: The tags.
+        names: The photos' paths in their folder.
         task: Whether tags exclude each other.
     """
     right = tagged_right(outputs, truth, task=task)
@@ -62,6 +81,7 @@ def accuracy(outputs: Array, truth: Array, tags: Sequence[str], *, task: Task) -
         accuracy=share(int(right.sum()), len(truth)),
         tags=tuple(_of_tag(place, tag, given, truth) for place, tag in enumerate(tags)),
         confusion=tuple(tuple(map(int, row)) for row in confusion),
+        mistakes=_mistakes(scores, given, truth, tags, names),
         calibration_error=temperature.calibration_error(sure, is_right),
         calibration=tuple(rows),
     )
@@ -74,5 +94,31 @@ def _of_tag(place: int, tag: str, given: Array, truth: Array) -> TagFigures:
         tag=tag,
         photos=int(has.sum()),
         precision=share(both, int(gets.sum())) if gets.any() else None,
-        recall=share(both, int(has.sum())),
+        recall=share(both, int(has.sum())) if has.any() else None,
     )
+
+
+def _mistakes(
+    scores: Array, given: Array, truth: Array, tags: Sequence[str], names: Sequence[str]
+) -> tuple[Mistake, ...]:
+    """List wrongly tagged photos; pairs of own and given tags that are frequent come first."""
+    wrong = given != truth
+    # How sure the model was: of a wrong tag, or that a missed one is not there.
+    sure = np.where(wrong, np.where(given, scores, 1 - scores), 0).max(axis=1)
+    if truth.sum(axis=1).max() <= 1 and given.sum(axis=1).max() <= 1:
+        sure = np.where(wrong.any(axis=1), np.where(given, scores, 0).max(axis=1), 0)
+    by_pair: dict[tuple[tuple[str, ...], tuple[str, ...]], list[int]] = defaultdict(list)
+    for place in np.argsort(-sure, kind="stable"):
+        if wrong[place].any():
+            pair = tuple(
+                tuple(tags[tag] for tag in np.flatnonzero(row))
+                for row in (truth[place], given[place])
+            )
+            by_pair[pair[0], pair[1]].append(int(place))
+    found = []
+    for (own, gets), places in sorted(by_pair.items(), key=lambda item: -len(item[1])):
+        found += [
+            Mistake(photo=names[at], tags=own, given=gets, score=round(float(sure[at]), _DIGITS))
+            for at in places[:OF_A_PAIR]
+        ]
+    return tuple(found[:MISTAKES])

@@ -81,5 +81,7 @@ def more_photos(curve: tuple[LearningPoint, ...], judged: Accuracy) -> tuple[str
         return tuple(each.tag for each in weak[:_NAMED])
     if curve[-1].accuracy.value - curve[-2].accuracy.value < _GAIN:
         return ()
-    weak = sorted(judged.tags, key=lambda each: (each.recall.value, each.photos))
-    return tuple(each.tag for each in weak[:_NAMED] if each.recall.hits < each.recall.of)
+    by_recall = sorted(
+        (each.recall.value, each.photos, each.tag) for each in judged.tags if each.recall
+    )
+    return tuple(tag for recall, _, tag in by_recall[:_NAMED] if recall < 1)

@@ -177,7 +177,7 @@ def _by_folders(folder: Path, task: Task) -> PhotoSet:
     places: dict[str, int] = {}
     for index, paths in enumerate(by_tag.values()):
         for path in paths:
-            photo = _photo(path, folder)
+            photo = photo_of(path, folder)
             if task == "multi-label" and photo.sha256 in places:
                 truth[places[photo.sha256]][index] = True
                 continue
@@ -209,7 +209,7 @@ def _by_file(folder: Path, labels_file: Path) -> PhotoSet:
     return PhotoSet(
         folder=folder,
         tags=tuple(_checked(tag, folder) for tag in tags),
-        photos=tuple(_photo(path, folder.resolve()) for path in listed.paths),
+        photos=tuple(photo_of(path, folder.resolve()) for path in listed.paths),
         truth=told.truth,
         task="multi-label",
     )
@@ -244,12 +244,17 @@ def _fail_empty(folder: Path, name: str) -> bool:
 
 def _none_of(folder: Path) -> tuple[Photo, ...]:
     return tuple(
-        _photo(path, folder.resolve().parent)
+        photo_of(path, folder.resolve().parent)
         for path in photo_folder.find(folder, by_folders=False).paths
     )
 
 
-def _photo(path: Path, folder: Path) -> Photo:
+def photo_of(path: Path, folder: Path) -> Photo:
+    """Return a photo of a folder, with its digest.
+
+    Raises:
+        BadInputError: It cannot be read.
+    """
     try:
         sha256 = digest.of_file(path)
     except OSError as error:

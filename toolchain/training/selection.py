@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 _BITS = 4.0
 _REST = 9_000
 _PAIRS = 4  # the deepest taps, each of which is also tried side by side with earlier ones. Chosen
+# Of fits to compare by: on the flowers of docs/train.md the same photos are right as with 1e-5.
+_TOLERANCE = 3e-4
 _MOST = 4000  # photos to compare by; more change the choice less than a point. Chosen
 
 
@@ -132,7 +134,9 @@ def compare(
         for cut in cuts:
             base = bases[cut.base]
             spun = rotated(cut, bases, few)
-            results = cross_validation.outputs(spun, truth, folds[kept], task=photos.task)
+            results = cross_validation.outputs(
+                spun, truth, folds[kept], task=photos.task, tolerance=_TOLERANCE
+            )
             best = min(
                 results,
                 key=lambda each: cross_validation.loss(each.outputs, truth, task=photos.task),

@@ -1,0 +1,138 @@
+"""The command that learns a user's own tags."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from toolchain.cli.model_options import (
+    ChannelOrder,
+    CropFraction,
+    Fetching,
+    InputSize,
+    Mean,
+    Said,
+    Std,
+    ValueRange,
+)
+from toolchain.cli.options import Engine, bytes_of, one_of
+from toolchain.cli.shared import grouped
+
+if TYPE_CHECKING:
+    from toolchain.records.card import Task
+
+_TASKS: dict[str, Task] = {"single": "single-label", "multi": "multi-label"}
+
+
+@grouped
+def train(
+    photos: Annotated[
+        Path, typer.Argument(help="A folder with one folder of photos for each tag.")
+    ],
+    out: Annotated[Path, typer.Option(help="The folder to write the model to.")] = Path(
+        "photos.model"
+    ),
+    test: Annotated[
+        Path | None,
+        typer.Option(help="Photos to judge by, of another day, in folders of the same names."),
+    ] = None,
+    none: Annotated[
+        Path | None,
+        typer.Option(
+            help="Photos that show none of the tags; by default the folder `none` of the photos."
+        ),
+    ] = None,
+    base: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A network to learn with, like --model of build; several are compared. By "
+            "default the embedded one."
+        ),
+    ] = None,
+    depth: Annotated[
+        str, typer.Option(help="The block to cut the base at; auto chooses by the photos.")
+    ] = "auto",
+    max_drop: Annotated[
+        float,
+        typer.Option(min=0, help="Points of accuracy that fewer bytes may cost at most."),
+    ] = 1.0,
+    max_bytes: Annotated[
+        str | None, typer.Option(help="Size that the built model may have, like 300kB.")
+    ] = None,
+    group_by: Annotated[
+        str,
+        typer.Option(
+            help="What tells photos of one session, which are judged together: auto, exif (their "
+            "times), prefix (first word of their names) or none."
+        ),
+    ] = "auto",
+    task: Annotated[
+        str, typer.Option(help="single: a photo has one tag; multi: any number of tags.")
+    ] = "single",
+    name: Annotated[str | None, typer.Option(help="The model's name, shown on the page.")] = None,
+    seed: Annotated[int, typer.Option(help="Of the division into folds.")] = 0,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes that compute features.")
+    ] = None,
+    engine: Engine = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the record as JSON.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print warnings and errors only.")] = False,
+    value_range: ValueRange = None,
+    mean: Mean = None,
+    std: Std = None,
+    channels: ChannelOrder = None,
+    crop_fraction: CropFraction = None,
+    input_size: InputSize = None,
+    *,
+    fetching: Fetching,
+) -> None:
+    """Learn tags of your own from folders of photos; the result is a model for build."""
+    from typing import get_args
+
+    from toolchain.cli import training_tables
+    from toolchain.cli.console import Terminal
+    from toolchain.pipeline import train as pipeline
+    from toolchain.training import groups, stage
+    from toolchain.training.features import Extraction
+
+    said = Said(
+        value_range=value_range,
+        mean=mean,
+        std=std,
+        channels=channels,
+        crop_fraction=crop_fraction,
+        input_size=input_size,
+    )
+    options = stage.TrainOptions(
+        photos=photos,
+        bases=tuple(fetching.ask(each) for each in base or ["embedded"]),
+        declared=said.declared().model_copy(update={"name": name}),
+        test=test,
+        none=none,
+        depth=_depth(depth),
+        max_drop=max_drop,
+        max_bytes=None if max_bytes is None else bytes_of("--max-bytes", max_bytes),
+        group_by=one_of("--group-by", group_by, get_args(groups.GroupBy)),
+        task="single-label"
+        if one_of("--task", task, ("single", "multi")) == "single"
+        else "multi-label",
+        seed=seed,
+        extraction=Extraction(workers, engine),
+    )
+    record = pipeline.train(options, out, progress=Terminal(quiet=quiet))
+    if as_json:
+        typer.echo(record.to_json(), nl=False)
+    elif not quiet:
+        training_tables.show(record, out)
+
+
+def _depth(text: str) -> int | None:
+    from toolchain.errors import BadInputError
+
+    if text == "auto":
+        return None
+    if not text.isdecimal():
+        raise BadInputError(f"--depth {text} is not a block; write its number, or auto")
+    return int(text)

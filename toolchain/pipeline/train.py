@@ -1,0 +1,85 @@
+"""`toolchain train`: learns a user's own tags from folders of photos, and writes a model."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from toolchain import tf as tensorflow
+from toolchain.cache.store import Store
+from toolchain.errors import BadInputError
+from toolchain.progress import SILENT, Progress
+from toolchain.records import training
+from toolchain.site import publish
+from toolchain.sources import trained
+from toolchain.training import export, stage
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from toolchain.records.training import Training
+    from toolchain.training.stage import Trained, TrainOptions
+
+_MOST_JUDGED = 20_000_000  # outputs out of fold that are kept, for photos × tags; 40 MB as float16
+
+
+def train(
+    options: TrainOptions,
+    out: Path,
+    *,
+    store: Store | None = None,
+    progress: Progress = SILENT,
+) -> Training:
+    """Learn the tags of photos, and put the model in place of the one at `out`.
+
+    Nothing at `out` changes before the last step, whatever fails.
+
+    Args:
+        options: What to learn, from which photos.
+        out: The folder to write: a SavedModel, `model.toml` and `training.json`. All other
+            commands take it as a model.
+        store: The cache; None for the user's.
+        progress: Shows each step.
+
+    Returns:
+        The record that was written as `training.json`.
+
+    Raises:
+        BadInputError: The photos or a base network cannot be used.
+        ToolchainError: A base network cannot be fetched, or the workers failed.
+    """
+    publish.prepare(out, training.FILE)
+    if out.resolve().is_relative_to(options.photos.resolve()):
+        raise BadInputError(
+            f"{out} lies within the photos {options.photos}; choose a folder beside them with --out"
+        )
+    found = stage.run(options, store=store or Store.default(), progress=progress)
+    with publish.staged(out, progress, mark=training.FILE) as folder:
+        with tensorflow.quiet():
+            export.write(found.features, found.layer, found.record.task, folder / trained.MODEL)
+        trained.write_declarations(found.declared, _reference(options.photos, out), folder)
+        _write_out_of_fold(found, folder)
+        (folder / training.FILE).write_text(found.record.to_json(), "utf-8")
+    return found.record
+
+
+def _reference(photos: Path, out: Path) -> str:
+    """Return where the photos are, relative to the model if both are below one folder."""
+    there, here = photos.resolve(), out.resolve()
+    if there.parent == here.parent or there.is_relative_to(here.parent):
+        return os.path.relpath(there, here)
+    return str(there)
+
+
+def _write_out_of_fold(found: Trained, folder: Path) -> None:
+    """Write the outputs by which `build` judges what compression costs on new photos."""
+    count = max(1, _MOST_JUDGED // len(found.photos.tags))
+    kept = np.linspace(0, len(found.out_of_fold) - 1, min(count, len(found.out_of_fold)))
+    places = kept.astype(int)
+    np.savez(
+        folder / trained.OUT_OF_FOLD,
+        outputs=found.out_of_fold[places].astype(np.float16),
+        photos=np.array([found.photos.photos[place].sha256 for place in places]),
+    )

@@ -1,0 +1,82 @@
+"""The folder that `toolchain train` writes: a SavedModel, what is declared of it, and its record.
+
+`model.toml` has the keys of a sidecar file and a table `[training]`, which tells where the photos
+are that the model was trained on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from toolchain import toml
+from toolchain.errors import BadInputError
+from toolchain.records import card, training
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from toolchain.records.card import Declared
+    from toolchain.records.training import Training
+
+DECLARATIONS = "model.toml"
+MODEL = "saved_model"
+OUT_OF_FOLD = "out_of_fold.npz"
+_TABLE = "training"
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """A model that this tool has trained, and its photos."""
+
+    folder: Path
+    declared: Declared
+    photos: Path | None
+    """The folder of photos that it was trained on; None if it is no longer there."""
+    record: Training
+
+    @property
+    def out_of_fold(self) -> Path:
+        """The file of its outputs for the photos, by layers that have not learned from them."""
+        return self.folder / OUT_OF_FOLD
+
+
+def is_one(folder: Path) -> bool:
+    """Tell whether a folder is one that `toolchain train` wrote."""
+    return (folder / training.FILE).is_file() and (folder / DECLARATIONS).is_file()
+
+
+def read(folder: Path) -> TrainedModel:
+    """Read the folder of a trained model.
+
+    Raises:
+        BadInputError: A file is missing, damaged or of another version.
+    """
+    path = folder / DECLARATIONS
+    content = toml.read(path)
+    table = content.pop(_TABLE, {})
+    named = table.get("photos") if isinstance(table, dict) else None
+    if not isinstance(named, str):
+        raise BadInputError(f"{path} does not tell its photos; train the model again")
+    photos = folder / named
+    return TrainedModel(
+        folder=folder,
+        declared=card.declared_in(content, path),
+        photos=photos.resolve() if photos.is_dir() else None,
+        record=training.read(folder / training.FILE),
+    )
+
+
+def write_declarations(declared: Declared, photos: str, folder: Path) -> None:
+    """Write `model.toml` into a folder.
+
+    Args:
+        declared: What is declared of the model.
+        photos: Where its photos are, absolute or relative to the folder.
+        folder: The folder.
+    """
+    import tomli_w
+
+    content: dict[str, Any] = declared.model_dump(mode="json", exclude_none=True)
+    text = tomli_w.dumps({**content, _TABLE: {"photos": photos}})
+    (folder / DECLARATIONS).write_text(text, "utf-8")
