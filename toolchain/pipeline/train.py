@@ -59,7 +59,7 @@ def train(
     with publish.staged(out, progress, mark=training.FILE) as folder:
         with tensorflow.quiet():
             export.write(found.features, found.layer, found.record.task, folder / trained.MODEL)
-        trained.write_declarations(found.declared, _reference(options.photos, out), folder)
+        export.write_declarations(found.declared, _reference(options.photos, out), folder)
         _write_out_of_fold(found, folder)
         (folder / training.FILE).write_text(found.record.to_json(), "utf-8")
     return found.record

@@ -7,7 +7,7 @@ are that the model was trained on.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from toolchain import toml
 from toolchain.errors import BadInputError
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 DECLARATIONS = "model.toml"
 MODEL = "saved_model"
 OUT_OF_FOLD = "out_of_fold.npz"
-_TABLE = "training"
+TABLE = "training"
+"""Of `model.toml`; its key `photos` is a path, absolute or relative to the folder."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ def read(folder: Path) -> TrainedModel:
     """
     path = folder / DECLARATIONS
     content = toml.read(path)
-    table = content.pop(_TABLE, {})
+    table = content.pop(TABLE, {})
     named = table.get("photos") if isinstance(table, dict) else None
     if not isinstance(named, str):
         raise BadInputError(f"{path} does not tell its photos; train the model again")
@@ -65,18 +66,3 @@ def read(folder: Path) -> TrainedModel:
         photos=photos.resolve() if photos.is_dir() else None,
         record=training.read(folder / training.FILE),
     )
-
-
-def write_declarations(declared: Declared, photos: str, folder: Path) -> None:
-    """Write `model.toml` into a folder.
-
-    Args:
-        declared: What is declared of the model.
-        photos: Where its photos are, absolute or relative to the folder.
-        folder: The folder.
-    """
-    import tomli_w
-
-    content: dict[str, Any] = declared.model_dump(mode="json", exclude_none=True)
-    text = tomli_w.dumps({**content, _TABLE: {"photos": photos}})
-    (folder / DECLARATIONS).write_text(text, "utf-8")

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from toolchain import tf as tensorflow
+from toolchain.sources import trained
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     import numpy as np
 
-    from toolchain.records.card import Task
+    from toolchain.records.card import Declared, Task
 
     Array = np.ndarray[Any, Any]
 
@@ -71,3 +72,18 @@ def write(features: FeatureGraph, layer: Layer, task: Task, folder: Path) -> Non
         with v1.Session(graph=graph) as session:
             builder.add_meta_graph_and_variables(session, ["serve"], {"serving_default": signature})
         builder.save()
+
+
+def write_declarations(declared: Declared, photos: str, folder: Path) -> None:
+    """Write `model.toml` into a folder.
+
+    Args:
+        declared: What is declared of the model.
+        photos: Where its photos are, absolute or relative to the folder.
+        folder: The folder.
+    """
+    import tomli_w
+
+    content: dict[str, Any] = declared.model_dump(mode="json", exclude_none=True)
+    text = tomli_w.dumps({**content, trained.TABLE: {"photos": photos}})
+    (folder / trained.DECLARATIONS).write_text(text, "utf-8")
