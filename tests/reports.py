@@ -182,7 +182,10 @@ def smallest() -> build_report.Report:
         ops={},
         dtypes={},
     )
-    file = site_files.SiteFile(path="index.html", kind="page", raw=3, gzip=2, brotli=1)
+    files = (
+        site_files.SiteFile(path="index.html", kind="page", raw=3, gzip=2, brotli=1),
+        site_files.SiteFile(path="model/model.0.json", kind="model", raw=9, gzip=8, brotli=7),
+    )
     report = build_report.Report(
         toolchain="0",
         requested="tiny",
@@ -195,8 +198,8 @@ def smallest() -> build_report.Report:
         source_graph=facts,
         artifacts=artifacts,
         stages=(build_report.Stage(name="source", seconds=1, reused=False),),
-        files=(file,),
-        totals=site_files.totals([file]),
+        files=files,
+        totals=site_files.totals(files),
     )
     found = measurement("4g", 900.0, 300.0)
     return report.model_copy(

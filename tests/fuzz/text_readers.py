@@ -15,7 +15,7 @@ from tests.fuzz.reader import Reader, Strategy, in_file
 from toolchain import digest
 from toolchain.deployment import address, release
 from toolchain.photos import photo_folder
-from toolchain.records import build_report
+from toolchain.records import build_report, training
 from toolchain.records.card import read_sidecar
 from toolchain.report import budget
 from toolchain.site import build_info, configuration, contract, web_bundle
@@ -90,6 +90,13 @@ def _report() -> Any:
     return json.loads(smallest().to_json())
 
 
+@lru_cache
+def _training() -> Any:
+    from tests.trainings import record
+
+    return json.loads(record(("cat", "dog"), photos=5, candidates=2, suspects=1).to_json())
+
+
 def _contracts() -> Strategy:
     plain = damage.json_like(_CONTRACT)
     return st.one_of(
@@ -148,6 +155,9 @@ READERS: dict[str, Reader] = {
     ),
     "report": Reader(
         lambda: damage.json_like(_report()), in_file("report.json", build_report.read)
+    ),
+    "training": Reader(
+        lambda: damage.json_like(_training()), in_file("training.json", training.read)
     ),
     "build-info": Reader(
         lambda: damage.json_like(_BUILD_INFO),
