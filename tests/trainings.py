@@ -186,7 +186,7 @@ def _mistakes(
     found = [
         training.Mistake(
             photo=f"{tags[own]}/{number}.jpg",
-            tags=(tags[own], tags[0]) if several else (tags[own],),
+            tags=tuple(dict.fromkeys((tags[own], tags[0]) if several else (tags[own],))),
             given=(tags[given],),
             score=round(0.95 - 0.05 * number, 3),
         )

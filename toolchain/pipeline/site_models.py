@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from toolchain.records.card import Declared
     from toolchain.records.plan import Plan
     from toolchain.records.smoke_test import SmokeTest
+    from toolchain.records.training import Training
     from toolchain.records.verdict import Verdict
     from toolchain.site.page_files import PageFiles
     from toolchain.sources.request import Request
@@ -63,6 +64,8 @@ class Models:
     preview: Made | None
     notice: str | None
     """Why it is another model than the requested one, if it is."""
+    training: Training | None = None
+    """What `toolchain train` found when it made the model; None if something else made it."""
 
     @property
     def offered(self) -> tuple[Made, ...]:
@@ -207,6 +210,7 @@ def make(options: BuildOptions, stages: Stages) -> Models:
     if isinstance(weights, QuantizeSettings):
         weights = replace(weights, max_bytes=None)
     preview = stages.quantize(converted, weights, _PREVIEW) if converted else None
+    # The field `training` is left out until a fetched model can tell its record of training.
     return Models(made, variants, preview, outcome.notice)
 
 

@@ -134,6 +134,7 @@ def dots(
     *,
     write_x: Callable[[float], str],
     write_y: Callable[[float], str],
+    range_y: tuple[float, float] | None = None,
 ) -> Chart:
     """Draw a scatter chart.
 
@@ -143,17 +144,22 @@ def dots(
         described: A description of the chart, for screen readers.
         write_x: Formats a value on the x axis.
         write_y: Formats a value on the y axis.
+        range_y: Where the y axis begins and ends; None for zero and above the highest dot.
     """
     places = [place for some in series.values() for place in some]
     least, most = min(place.x for place in places), max(place.x for place in places)
     margin = 0.08 * (most - least or most)
-    highest = max(place.mark.value for place in places)
+    zoomed = range_y is not None
+    if range_y is None:
+        heights = [place.mark.value for place in places]
+        # Space for the label above the highest dot.
+        range_y = min(0, *heights), 1.12 * max(heights) or 1
 
     def drawn(width: int) -> Markup:
         settings = {
             "xrange": (least - margin, most + margin),
-            # Space for the label above the highest dot.
-            "range": (min(0, *(place.mark.value for place in places)), 1.12 * highest or 1),
+            "range": range_y,
+            "include_x_axis": not zoomed,
             "min_scale": 3,
             "max_scale": 4 if width == _NARROW else 6,
             "x_value_formatter": write_x,
@@ -180,10 +186,8 @@ def _new(kind: str, width: int, height: int, settings: Mapping[str, Any]) -> Any
         js=(),
         show_legend=False,
         spacing=8,
-        margin=settings.get("margin", 4),
-        include_x_axis=True,
         style=Style(label_font_size=svg.TEXT, value_font_size=svg.TEXT),
-        **{name: value for name, value in settings.items() if name != "margin"},
+        **{"include_x_axis": True, **settings, "margin": settings.get("margin", 4)},
     )
 
 

@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
-from toolchain.report import accuracy, sections
+from toolchain.report import accuracy, sections, training_chapter, training_charts
 from toolchain.report.alternatives import alternatives
 from toolchain.site import web_bundle
 from toolchain.site.template import rendered
 from toolchain.units import duration, size
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from toolchain.records.build_report import Report
     from toolchain.records.visit_figures import Measurement
 
@@ -30,7 +32,8 @@ def render(report: Report) -> str:
         BadInputError: The template has a fault; the message names the place.
         MissingToolError: The page's runtime, which has the style sheet, is not built.
     """
-    style = _style()
+    chapter = training_chapter.chapter(report)
+    style = _style(["report.css", *(["training.css"] if chapter else [])])
     plan = report.plan if report.plan and report.plan.tensors else None
     measured = _ordered(report.measurements)
     context: dict[str, object] = {
@@ -46,6 +49,9 @@ def render(report: Report) -> str:
         "judged": accuracy.judgements(report),
         "alternatives": alternatives(report),
         "measured": measured,
+        "chapter": chapter,
+        "percent": training_charts.percent,
+        "limits": training_charts.limits,
         "charts": {
             "kinds": sections.kinds(report),
             "layers": sections.layers(plan) if plan else None,
@@ -60,11 +66,12 @@ def render(report: Report) -> str:
     return rendered("report.html.j2", context)
 
 
-def _style() -> str:
+def _style(files: Iterable[str]) -> str:
+    """Return the page's style sheet and the report's own ones, from files of `templates/`."""
     (runtime, *_) = web_bundle.load_runtimes()
     of_page = [(web_bundle.runtime_dir() / name).read_text("utf-8") for name in runtime.styles]
-    own = (web_bundle.templates_dir() / "report.css").read_text("utf-8")
-    return "\n".join((*of_page, own))
+    own = [(web_bundle.templates_dir() / name).read_text("utf-8") for name in files]
+    return "\n".join((*of_page, *own))
 
 
 def _ordered(measured: tuple[Measurement, ...]) -> tuple[Measurement, ...]:

@@ -13,18 +13,21 @@ from typing import TYPE_CHECKING
 from toolchain import disk, lock
 from toolchain.errors import BadInputError, ToolchainError
 from toolchain.records import build_report
-from toolchain.report import page, published, thumbnails
+from toolchain.report import page, published, thumbnails, training_chapter
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from toolchain.cache.store import Store
     from toolchain.records.card import Provenance
     from toolchain.records.evaluation import Evaluation
     from toolchain.records.pareto import ParetoFront
+    from toolchain.records.training import Training
 
 RECORD = "report.json"
 PAGE = "report.html"
 NETWORKS = "report.networks.json"
+_OF_TRAINING = ("training", "training_thumbnails", "test_thumbnails")
 
 
 def write(site: Path, report: build_report.Report) -> None:
@@ -114,12 +117,42 @@ def keep_front(site: Path, before: build_report.Report, found: ParetoFront) -> N
     amend(site, before, lambda report: report.model_copy(update={"front": found}))
 
 
+def with_training(
+    report: build_report.Report, training: Training | None, store: Store
+) -> build_report.Report:
+    """Return a report with the record of its model's training, and thumbnails of its photos.
+
+    Args:
+        report: The report of a build.
+        training: The record; None if `toolchain train` did not make the model.
+        store: The cache, which keeps the thumbnails.
+
+    Raises:
+        ToolchainError: The cache cannot be written to.
+    """
+    if training is None:
+        return report
+    own, test = training_chapter.shown_photos(training)
+    new = {
+        "training": training,
+        "training_thumbnails": thumbnails.kept(Path(training.photos.folder), own, store),
+        "test_thumbnails": thumbnails.kept(Path(training.test_folder or ""), test, store),
+    }
+    return report.model_copy(update=new)
+
+
 def with_what_was_found(new: build_report.Report, site: Path) -> build_report.Report:
     """Return a build's report with the earlier findings about the same site.
+
+    If the build did not change the site, its former report gets the present record of training:
+    another training can make the same model.
 
     Args:
         new: The report of the finished build.
         site: The built site; if the build did not change it, it still has its former report.
+
+    Raises:
+        ToolchainError: The site was rebuilt in the meantime, or cannot be written.
     """
     try:
         kept = build_report.read(site)
@@ -127,5 +160,8 @@ def with_what_was_found(new: build_report.Report, site: Path) -> build_report.Re
         # The site is the same, but another version of toolchain wrote its report.
         write(site, new)
         return new
+    trained = {name: getattr(new, name) for name in _OF_TRAINING}
+    if trained != {name: getattr(kept, name) for name in _OF_TRAINING}:
+        amend(site, kept, lambda report: report.model_copy(update=trained))
     found = ("measurements", "evaluation", "thumbnails", "front")
     return new.model_copy(update={name: getattr(kept, name) for name in found})
