@@ -65,7 +65,9 @@ def kept(folder: Path, photos: Sequence[str], store: Store) -> dict[str, str]:
     )
 
     def make(content: Path) -> None:
-        (content / _FILE).write_text(json.dumps(of(folder, photos)), "utf-8")
+        made = of(folder, photos)
+        fingerprint.require_unchanged(__name__)
+        (content / _FILE).write_text(json.dumps(made), "utf-8")
 
     def read(content: Path) -> dict[str, str]:
         found: dict[str, str] = json.loads((content / _FILE).read_text("utf-8"))
