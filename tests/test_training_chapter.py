@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shutil
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
@@ -13,7 +15,10 @@ from tests import axe, reports, trainings
 from tests.browser import chromium
 from toolchain.cache.store import Store
 from toolchain.records import build_report, training
+from toolchain.records.card import Declared
 from toolchain.report import page, report_files, thumbnails, training_chapter, training_charts
+from toolchain.sources import trained
+from toolchain.sources.trained import TrainedModel
 from toolchain.units import size
 
 if TYPE_CHECKING:
@@ -133,11 +138,16 @@ def test_everybody_can_read_it(tab: Page, tmp_path: Path, which: str, scheme: st
 @pytest.mark.parametrize("which", RECORDS)
 def test_no_section_is_empty(tab: Page, tmp_path: Path, which: str) -> None:
     show(tab, RECORDS[which], tmp_path)
-    for sheet in tab.locator("#training .sheet").all():
-        title = sheet.locator("h3").inner_text()
-        assert len(sheet.inner_text()) > len(title) + 20, title
-    for rows in tab.locator("#training tbody, #training ul, #training dl, #training .strip").all():
-        assert rows.locator(":scope > *").count() > 0
+    sheets, empty = tab.evaluate(
+        """() => [
+          [...document.querySelectorAll('#training .sheet')].map((sheet) =>
+            [sheet.querySelector('h3').innerText, sheet.innerText.length]),
+          [...document.querySelectorAll('#training :is(tbody, ul, dl, .strip, .confusion)')]
+            .filter((one) => one.childElementCount === 0).length,
+        ]"""
+    )
+    assert [title for title, length in sheets if length < len(title) + 20] == []
+    assert empty == 0
     assert "None" not in tab.locator("#training").inner_text().replace("None of these", "")
 
 
@@ -289,6 +299,16 @@ def test_the_front_is_what_no_candidate_beats() -> None:
         assert (one in found) != beaten
 
 
+def test_the_choice_is_explained_where_the_explanation_holds() -> None:
+    record = RECORDS["flowers"]
+    assert "has the fewest bytes among those" in page.render(report_of(record))
+    asked = tuple(
+        one.model_copy(update={"chosen": place == 0}) for place, one in enumerate(record.candidates)
+    )
+    html = page.render(report_of(record.model_copy(update={"candidates": asked})))
+    assert "has the fewest bytes among those" not in html
+
+
 def test_dots_are_where_their_figures_say() -> None:
     record = RECORDS["flowers"]
     chart = training_charts.candidates(record)
@@ -357,22 +377,43 @@ def test_thumbnails_are_made_once_and_again_when_a_photo_changes(
     store = Store(tmp_path / "cache")
     bare = reports.smallest()
     assert report_files.with_training(bare, None, store) == bare
-    first = report_files.with_training(bare, record, store)
+    model = TrainedModel(tmp_path, Declared(), tmp_path / "photos", record)
+    first = report_files.with_training(bare, model, store)
     own, test = training_chapter.shown_photos(record)
     assert first.training == record
     assert (*first.training_thumbnails,) == own
     assert (*first.test_thumbnails,) == test
     with monkeypatch.context() as patch:
         patch.setattr(thumbnails, "of", lambda *_: pytest.fail("they are in the cache"))
-        assert report_files.with_training(bare, record, store) == first
+        assert report_files.with_training(bare, model, store) == first
 
     changed = tmp_path / "photos" / own[0]
     Image.new("RGB", (80, 30), "blue").save(changed, "JPEG")
     (tmp_path / "photos" / own[1]).unlink()
-    second = report_files.with_training(bare, record, store)
+    second = report_files.with_training(bare, model, store)
     assert second.training_thumbnails[own[0]] != first.training_thumbnails[own[0]]
     assert own[1] not in second.training_thumbnails
     assert second.test_thumbnails == first.test_thumbnails
+
+    without = report_files.with_training(bare, replace(model, photos=None), store)
+    assert (without.training, without.training_thumbnails) == (record, {})
+
+
+def test_the_site_of_a_trained_model_has_the_chapter(
+    tiny: Path, session_store: Store, tmp_path: Path
+) -> None:
+    record = trainings.record()
+    photos_of(record, tmp_path)
+    model = tmp_path / "flowers.model"
+    shutil.copytree(tiny, model / trained.MODEL)
+    (model / training.FILE).write_text(record.to_json(), "utf-8")
+    (model / trained.DECLARATIONS).write_text('[training]\nphotos = "../photos"\n', "utf-8")
+    report = reports.tiny_site(model, tmp_path / "site", session_store)
+    own, _ = training_chapter.shown_photos(record)
+    assert report.training == record
+    assert (*report.training_thumbnails,) == own
+    assert build_report.read(tmp_path / "site") == report
+    assert 'id="training"' in (tmp_path / "site" / "report.html").read_text("utf-8")
 
 
 def test_a_build_of_the_same_site_has_the_present_training(tmp_path: Path) -> None:

@@ -46,7 +46,7 @@ def test_every_figure_is_named_with_its_interval(capsys: pytest.CaptureFixture[s
     for words in (
         "Learned from 200 photos of 5 tags (daisy, dandelion, roses, sunflowers, tulips), and 60",
         "Left out, because they cannot be read as pictures: 2 (daisy/cut off.jpg, tulips/empty",
-        "40 groups of photos in 5 folds; their names begin with monday_",
+        "in 5 folds, 40 groups of photos (by the first word of the file names).",
         "Network (of 6 compared): efficientnet-lite0, block 10 of 16, 192 features; about 558 kB",
         "by 2.4 points on average (calibration error; temperature 1.30).",
         "More photos of roses, sunflowers would help most.",

@@ -72,7 +72,7 @@ def record(
         ),
         split=training.Split(
             grouping="prefix",
-            reason="their names begin with monday_, tuesday_ and so on",
+            reason="by the first word of the file names",
             groups=max(2, photos * len(tags) // 5),
             folds=5,
         ),

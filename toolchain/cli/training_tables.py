@@ -66,10 +66,9 @@ def _of_photos(training: Training) -> list[str]:
         found.append(
             f"Left out, because they cannot be read as pictures: {photos.broken} ({named})"
         )
-    found.append(
-        f"Cross-validation: {split.groups:,} groups of photos in {split.folds} folds; "
-        f"{split.reason}."
-    )
+    is_single = split.groups == photos.photos
+    groups = "each photo by itself" if is_single else f"{split.groups:,} groups of photos"
+    found.append(f"Cross-validation in {split.folds} folds, {groups} ({split.reason}).")
     return found
 
 

@@ -122,7 +122,7 @@ def _build(options: BuildOptions, store: Store, progress: Progress) -> build_rep
             files=files,
             totals=site_files.totals(files),
         )
-        report = reports.with_training(report, made.training, store)
+        report = reports.with_training(report, made.trained, store)
         reports.write(site, report)
     return reports.with_what_was_found(report, options.out)
 

@@ -17,7 +17,7 @@ from toolchain.quantize.settings import QuantizeSettings
 from toolchain.records import build_report
 from toolchain.site import render, web_bundle
 from toolchain.smoke_test import stage as smoke_test
-from toolchain.sources import resolve
+from toolchain.sources import resolve, trained
 from toolchain.tfjs.convert import Stored
 
 if TYPE_CHECKING:
@@ -29,11 +29,11 @@ if TYPE_CHECKING:
     from toolchain.records.card import Declared
     from toolchain.records.plan import Plan
     from toolchain.records.smoke_test import SmokeTest
-    from toolchain.records.training import Training
     from toolchain.records.verdict import Verdict
     from toolchain.site.page_files import PageFiles
     from toolchain.sources.request import Request
     from toolchain.sources.saved_model import Fetched
+    from toolchain.sources.trained import TrainedModel
     from toolchain.tfjs.stage import TfjsModel
 
 _SHOWN = 2  # photos, in the smoke test
@@ -64,8 +64,8 @@ class Models:
     preview: Made | None
     notice: str | None
     """Why it is another model than the requested one, if it is."""
-    training: Training | None = None
-    """What `toolchain train` found when it made the model; None if something else made it."""
+    trained: TrainedModel | None = None
+    """The model, if `toolchain train` made it."""
 
     @property
     def offered(self) -> tuple[Made, ...]:
@@ -210,8 +210,10 @@ def make(options: BuildOptions, stages: Stages) -> Models:
     if isinstance(weights, QuantizeSettings):
         weights = replace(weights, max_bytes=None)
     preview = stages.quantize(converted, weights, _PREVIEW) if converted else None
-    # The field `training` is left out until a fetched model can tell its record of training.
-    return Models(made, variants, preview, outcome.notice)
+    folder = outcome.fetched.trained
+    return Models(
+        made, variants, preview, outcome.notice, None if folder is None else trained.read(folder)
+    )
 
 
 def _variants(

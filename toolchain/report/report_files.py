@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from toolchain.records.card import Provenance
     from toolchain.records.evaluation import Evaluation
     from toolchain.records.pareto import ParetoFront
-    from toolchain.records.training import Training
+    from toolchain.sources.trained import TrainedModel
 
 RECORD = "report.json"
 PAGE = "report.html"
@@ -118,25 +118,27 @@ def keep_front(site: Path, before: build_report.Report, found: ParetoFront) -> N
 
 
 def with_training(
-    report: build_report.Report, training: Training | None, store: Store
+    report: build_report.Report, model: TrainedModel | None, store: Store
 ) -> build_report.Report:
     """Return a report with the record of its model's training, and thumbnails of its photos.
 
     Args:
         report: The report of a build.
-        training: The record; None if `toolchain train` did not make the model.
+        model: The model; None if `toolchain train` did not make it.
         store: The cache, which keeps the thumbnails.
 
     Raises:
         ToolchainError: The cache cannot be written to.
     """
-    if training is None:
+    if model is None:
         return report
+    training = model.record
     own, test = training_chapter.shown_photos(training)
+    of_test = None if training.test_folder is None else Path(training.test_folder)
     new = {
         "training": training,
-        "training_thumbnails": thumbnails.kept(Path(training.photos.folder), own, store),
-        "test_thumbnails": thumbnails.kept(Path(training.test_folder or ""), test, store),
+        "training_thumbnails": thumbnails.kept(model.photos, own, store),
+        "test_thumbnails": thumbnails.kept(of_test, test, store),
     }
     return report.model_copy(update=new)
 

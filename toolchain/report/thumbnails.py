@@ -46,16 +46,17 @@ def of(folder: Path, photos: Iterable[str]) -> dict[str, str]:
     return found
 
 
-def kept(folder: Path, photos: Sequence[str], store: Store) -> dict[str, str]:
+def kept(folder: Path | None, photos: Sequence[str], store: Store) -> dict[str, str]:
     """Return the same as :func:`of`, from the cache if no photo has changed since.
 
-    A photo counts as changed if its size or the time of its last change is another one.
+    A photo counts as changed if its size or the time of its last change is another one. Without a
+    folder there are no thumbnails.
 
     Raises:
         ToolchainError: The cache cannot be written to.
     """
-    states = [_state(folder / name) for name in photos]
-    if not any(states):
+    states = [] if folder is None else [_state(folder / name) for name in photos]
+    if folder is None or not any(states):
         return {}
     key = digest.of_json(
         {

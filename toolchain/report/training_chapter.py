@@ -35,6 +35,7 @@ _PAIRS = 12  # confused pairs of tags, and wrongly tagged photos of a multi-labe
 _SUSPECTS = 36
 _DUPLICATES = 12
 _COPIES = 4  # photos of one group of duplicates
+_ROUNDING = 1e-6  # points by which equal accuracies may differ
 _SHADES = 10  # steps of a cell's colour, as in `templates/training.css`
 
 
@@ -116,6 +117,9 @@ class Chapter:
     best: tuple[Numbered, ...]
     """Those that no other one beats in both bytes and accuracy, and the chosen one."""
     chosen: Candidate | None
+    is_smallest: bool
+    """Whether it has the fewest bytes within the points below the best that are allowed. One that
+    was asked for by `--depth` or `--max-bytes` may be another."""
     suspects: tuple[Suspect, ...]
     duplicates: tuple[Duplicates, ...]
     charts: Mapping[str, Chart | None]
@@ -129,6 +133,7 @@ def chapter(report: Report) -> Chapter | None:
     tags = _tags(training)
     numbered = tuple(Numbered(*each) for each in enumerate(training.candidates, start=1))
     best = training_charts.front(training.candidates)
+    chosen = next((one for one in training.candidates if one.chosen), None)
     judged = [
         _judged(training, accuracy, name, title, thumbnails)
         for accuracy, name, title, thumbnails in (
@@ -144,7 +149,8 @@ def chapter(report: Report) -> Chapter | None:
         judged=tuple(each for each in judged if each.matrix or each.pairs or each.mistakes),
         candidates=numbered,
         best=tuple(each for each in numbered if each.candidate in best or each.candidate.chosen),
-        chosen=next((one for one in training.candidates if one.chosen), None),
+        chosen=chosen,
+        is_smallest=chosen is not None and chosen == _smallest_allowed(training),
         suspects=training.suspects[:_SUSPECTS],
         duplicates=shown_duplicates(training),
         charts={
@@ -153,6 +159,13 @@ def chapter(report: Report) -> Chapter | None:
             "calibration": training_charts.calibration(training),
         },
     )
+
+
+def _smallest_allowed(training: Training) -> Candidate:
+    """Return the candidate of the fewest bytes within the points that are allowed."""
+    least = training_charts.allowed(training) - _ROUNDING
+    within = (one for one in training.candidates if 100 * one.accuracy.value >= least)
+    return min(within, key=lambda one: one.expected_bytes)
 
 
 def shown_photos(training: Training) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -41,6 +41,12 @@ def front(candidates: Iterable[Candidate]) -> tuple[Candidate, ...]:
     return tuple(found)
 
 
+def allowed(training: Training) -> float:
+    """Return the lowest accuracy in percent that the chosen candidate may have."""
+    best = max(one.accuracy.value for one in training.candidates)
+    return 100 * best - training.max_drop
+
+
 def candidates(training: Training) -> Chart | None:
     """Draw bytes against accuracy, a numbered dot for each candidate; None if there is only one."""
     found = training.candidates
@@ -58,12 +64,14 @@ def candidates(training: Training) -> Chart | None:
             chosen = Mark(100 * one.accuracy.value, "", f"{said}; the chosen one")
             series["chosen"].append(Place(one.expected_bytes, chosen))
     sizes = [one.expected_bytes for one in found]
-    allowed = 100 * max(one.accuracy.value for one in found) - training.max_drop
+    least = allowed(training)
     said = f"{training.max_drop:g} points below the best"
-    line = [Place(at, Mark(allowed, "", said)) for at in (min(sizes), max(sizes))]
+    line = [Place(at, Mark(least, "", said)) for at in (min(sizes), max(sizes))]
     series["best"].sort(key=lambda place: place.x)
+    # Later ones are drawn over earlier ones.
+    drawn = {name: series[name] for name in ("beaten", "best", "chosen") if series[name]}
     return charts.dots(
-        {**series, "allowed": line},
+        {"allowed": line, **drawn},
         ("best", "allowed"),
         "Expected bytes against the accuracy in percent, for each base and depth",
         write_x=lambda value: size(round(value)),
@@ -111,7 +119,7 @@ def calibration(training: Training) -> Chart | None:
     return charts.dots(
         series,
         tuple(series),
-        "Share of right tags against the score, both in percent",
+        "Share of right answers against the score, both in percent",
         write_x=lambda value: f"{value:g} %",
         write_y=lambda value: f"{value:g} %",
         range_y=(0, 100),
@@ -119,13 +127,14 @@ def calibration(training: Training) -> Chart | None:
 
 
 def _bins(judged: Accuracy) -> list[Place]:
+    """Return a dot for each range of scores; multi-label models give one answer for each tag."""
     return [
         Place(
             100 * each.score,
             Mark(
                 100 * each.right,
                 "",
-                f"{each.photos} photos with scores of {100 * each.low:g} … {100 * each.high:g} %: "
+                f"{each.photos:,} answers with {100 * each.low:g} … {100 * each.high:g} %: "
                 f"{percent(each.score)} on average, {percent(each.right)} are right",
             ),
         )
