@@ -95,10 +95,10 @@ def page_scores(model: tfjs.TfjsModel, site: Path, pictures: Any) -> Any:
     (files,) = render.render(model, site)
     found_node = node.find()
     assert found_node is not None
-    found = worker.tags(found_node, web_bundle.worker_host(), site, files, pictures)
+    found = worker.answers(found_node, web_bundle.worker_host(), site, files, pictures)
     scores = np.full((len(pictures), len(model.converted.card.labels)), np.nan)
-    for row, tags in enumerate(found):
-        for tag in tags:
+    for row, answer in enumerate(found):
+        for tag in answer.tags:
             scores[row, tag.place] = tag.score
     return scores
 

@@ -117,9 +117,9 @@ def test_the_page_shows_what_keras_says(
         page.close()
 
 
-def below_threshold(page: Page) -> list[str]:
+def nearest(page: Page) -> list[str]:
     texts: list[str] = page.eval_on_selector_all(
-        "#tags li.below-threshold", "rows => rows.map(r => r.innerText)"
+        "#tags li.nearest", "rows => rows.map(r => r.innerText)"
     )
     return texts
 
@@ -138,8 +138,8 @@ def test_where_no_label_reaches_the_threshold_the_nearest_is_named_as_such(
         open_page(page, url)
         give(page, as_png(pictures[row], tmp_path))
         ((place, score),) = shown_tags(page)
-        (text,) = below_threshold(page)
+        (text,) = nearest(page)
         page.close()
     assert place == int(scores[row].argmax())
     assert score == pytest.approx(scores[row].max(), abs=SAME_PIXELS)
-    assert re.search(rf"None; nearest: thing {place}\b", text)
+    assert re.search(rf"None of these\s+nearest: thing {place} [\d.]+\s%", text)

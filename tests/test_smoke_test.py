@@ -129,7 +129,7 @@ def test_node_says_in_a_clause_why_a_worker_failed(
     found = node.find()
     assert found is not None
     with pytest.raises(ToolchainError, match="length") as raised:
-        worker.tags(
+        worker.answers(
             found, web_bundle.worker_host(), site, files, np.zeros((1, 32, 32, 3), np.uint8)
         )
     assert "\n" not in str(raised.value)

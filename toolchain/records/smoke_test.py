@@ -22,6 +22,9 @@ class SmokeTest(Record):
     page_difference: float | None
     """The largest difference between scores of the page's code and scores of the site's files in
     TensorFlow; None if the page's code did not run."""
+    cosine_difference: float | None = None
+    """The same of the cosines that decide on "none of these"; None for a model without that rule,
+    or if the page's code did not run."""
     source_difference: float
     """The largest difference between scores of the site's files and scores of the source model:
     what storing and quantising the weights has changed on these pictures."""

@@ -18,6 +18,8 @@ from toolchain import digest
 from toolchain import tf as tensorflow
 from toolchain.cache import fingerprint
 from toolchain.errors import BadInputError, ToolchainError
+from toolchain.evaluation import none_verdict
+from toolchain.evaluation.none_verdict import Seen
 from toolchain.graph import preprocess, reference
 from toolchain.metrics.scores import scores_of
 from toolchain.records.card import InputSpec
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
     from toolchain.progress import Progress
     from toolchain.records.card import ModelCard
     from toolchain.site.page_files import PageFiles
-    from toolchain.smoke_test.worker import Tag
+    from toolchain.smoke_test.worker import Answer, Tag
     from toolchain.tfjs.stage import TfjsModel
 
     Array = np.ndarray[Any, Any]
@@ -142,18 +144,18 @@ def _test(site: Path, subject: Subject, node: Path | None, host: Path) -> SmokeT
             name=card.provenance.source,
             after="the site",
         )
-    difference = None
+    difference = apart = None
     if node is not None:
         try:
-            found = worker.tags(node, host, site, subject.page, pictures)
+            found = worker.answers(node, host, site, subject.page, pictures)
         except ToolchainError as error:
             raise ToolchainError(
                 f"the site built from {card.provenance.source} cannot run in a browser ({error}); "
                 "build it with --quantize float16, or export the model in another way"
             ) from error
         difference = max(
-            _difference(tags, row[card.label_offset :])
-            for tags, row in zip(found, of_all, strict=True)
+            _difference(answer.tags, row[card.label_offset :])
+            for answer, row in zip(found, of_all, strict=True)
         )
         if not difference <= reference.EXACT:
             raise ToolchainError(
@@ -161,6 +163,8 @@ def _test(site: Path, subject: Subject, node: Path | None, host: Path) -> SmokeT
                 f"than its files ({difference:.2g} apart, {reference.EXACT:g} is allowed); "
                 "please report it"
             )
+        if cosines is not None:
+            apart = _compared_by_rule(card, found, cosines.max(axis=1))
     labelled, wanted = scores[:, card.label_offset :], asked.scores[:, card.label_offset :]
     return SmokeTest(
         name=subject.name,
@@ -168,9 +172,35 @@ def _test(site: Path, subject: Subject, node: Path | None, host: Path) -> SmokeT
         pictures=len(asked.pictures),
         photos=len(photos),
         page_difference=difference,
+        cosine_difference=apart,
         source_difference=float(abs(labelled - wanted).max()),
         same_first=int((labelled.argmax(axis=1) == wanted.argmax(axis=1)).sum()),
     )
+
+
+def _compared_by_rule(card: ModelCard, found: Sequence[Answer], cosines: Array) -> float:
+    """Return the largest difference of the page's cosines from those of the site's files.
+
+    Args:
+        card: The model's card; it has the rule "none of these".
+        found: The page's answers.
+        cosines: The greatest cosine of each picture, float64 `[n]`.
+
+    Raises:
+        ToolchainError: The page computes other cosines, or does not decide by its own.
+    """
+    # Without a cosine the difference is infinite.
+    ours = np.array([np.inf if each.cosine is None else each.cosine for each in found])
+    scores = np.array([[each.tags[0].score] for each in found])
+    wanted = none_verdict.is_none(card, Seen(ours, scores))
+    apart = float(np.abs(ours - cosines).max())
+    if not apart <= reference.EXACT or wanted.tolist() != [each.is_none for each in found]:
+        raise ToolchainError(
+            f"the page of the site built from {card.provenance.source} finds other photos that "
+            f"show none of the labels than its files (cosines {apart:.2g} apart, "
+            f"{reference.EXACT:g} is allowed); please report it"
+        )
+    return apart
 
 
 def _pixels(photos: Sequence[Path], card: ModelCard) -> list[Array]:

@@ -1,4 +1,4 @@
-"""Runs a site's own worker in Node on pictures, and returns its tags."""
+"""Runs a site's own worker in Node on pictures, and returns its answers."""
 
 from __future__ import annotations
 
@@ -32,10 +32,22 @@ class Tag:
     score: float
 
 
-def tags(
+@dataclass(frozen=True)
+class Answer:
+    """What the page would show for a picture."""
+
+    tags: tuple[Tag, ...]
+    """Best first; only the nearest one if the picture shows none of the labels."""
+    is_none: bool
+    """Whether the picture shows none of the labels."""
+    cosine: float | None
+    """The greatest cosine of the rule "none of these"; None without the rule."""
+
+
+def answers(
     node: Path, host: Path, site: Path, model: PageFiles, pictures: Array
-) -> tuple[tuple[Tag, ...], ...]:
-    """Return the best tags of each picture, best first, as the page would show them.
+) -> tuple[Answer, ...]:
+    """Return what the page would show for each picture.
 
     Args:
         node: The Node to run.
@@ -73,7 +85,12 @@ def tags(
     if "failure" in outcome:
         raise ToolchainError(_said(outcome["failure"]))
     return tuple(
-        tuple(Tag(each["classIndex"], each["score"]) for each in found) for found in outcome["tags"]
+        Answer(
+            tags=tuple(Tag(tag["classIndex"], tag["score"]) for tag in found["tags"]),
+            is_none=any("isNearest" in tag for tag in found["tags"]),
+            cosine=found["cosine"],
+        )
+        for found in outcome["answers"]
     )
 
 

@@ -7,7 +7,7 @@
 
 import { checkContract, type Contract, CONTRACT_SCHEMA } from './schemas/contract';
 
-export type { Contract, ContractOutput, InputSpec } from './schemas/contract';
+export type { Contract, ContractNoneOfThese, ContractOutput, InputSpec } from './schemas/contract';
 
 /** Why a contract was not accepted. */
 export type ContractFault =

@@ -134,14 +134,16 @@ export interface Tag {
   readonly classIndex: number;
   readonly label: string;
   readonly score: number;
-  /** Set where no label reaches the model's threshold and this one is the nearest. */
-  readonly isBelowThreshold?: true;
+  /** Set where the photo shows none of the labels, and this one is only the nearest. */
+  readonly isNearest?: true;
 }
 
 /** What came of one photo. */
 export interface Tagging {
   /** Best first. */
   readonly tags: readonly Tag[];
+  /** How similar the photo is to the most similar label, where the model can say none of these. */
+  readonly cosine: number | null;
   readonly view: PhotoView;
   readonly preprocessMs: number;
   readonly inferenceMs: number;

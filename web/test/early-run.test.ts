@@ -97,12 +97,38 @@ describe('EarlyRun', () => {
     graph.add(a);
     run.advance();
     graph.add(b);
-    expect([...(await run.finish())]).toEqual([22, 43]);
+    const { outputs, features } = await run.finish();
+    expect([...outputs]).toEqual([22, 43]);
+    expect(features).toBeNull();
     const input = tensor1d([1, 1]);
-    const output: Tensor = graph.run(input);
-    expect([...(await output.data())]).toEqual([22, 43]);
+    const [output] = graph.run(input);
+    expect([...(await (output as Tensor).data())]).toEqual([22, 43]);
     // Nothing is left of the run but what was asked for.
     expect(memory().numTensors - before).toBe(2 + 2);
+  });
+
+  it.each([
+    ['scaled', [2, 3]],
+    ['moved', [12, 23]],
+  ])('keeps the features at %s, whenever the weights come', async (feature, expected) => {
+    for (const isLate of [true, false]) {
+      const before = memory().numTensors;
+      const graph = made();
+      const run = new EarlyRun(graph, tensor1d([1, 1]), feature);
+      graph.add(a);
+      if (isLate) {
+        run.advance();
+      }
+      graph.add(b);
+      const { outputs, features } = await run.finish();
+      expect([...outputs]).toEqual([22, 43]);
+      expect([...(features ?? [])]).toEqual(expected);
+      const input = tensor1d([1, 1]);
+      const whole = graph.run(input, feature);
+      expect(whole).toHaveLength(2);
+      expect([...((await whole[1]?.data()) ?? [])]).toEqual(expected);
+      expect(memory().numTensors - before).toBe(2 + 3);
+    }
   });
 
   it('does at once what the weights there allow', () => {

@@ -9,9 +9,16 @@ const TAGGED = {
     { classIndex: 7, label: 'hen', score: 0.5 },
     { classIndex: 0, label: 'tench, fish', score: 1e-7 },
   ],
+  nearest: null,
   error: null,
 };
-const REFUSED = { file: 'b.txt', tags: [], error: 'It is "no" picture.' };
+const FAR = {
+  file: 'c.jpg',
+  tags: [],
+  nearest: { classIndex: 7, label: 'hen', score: 0.25, isNearest: true as const },
+  error: null,
+};
+const REFUSED = { file: 'b.txt', tags: [], nearest: null, error: 'It is "no" picture.' };
 
 /** Returns the fields of the first row below the header that is asked for by its first field. */
 function line(csv: string, number: number): string | undefined {
@@ -42,6 +49,15 @@ describe('csvOf', () => {
     expect(line(csvOf(MODEL, [{ ...REFUSED, file, error: null }]), 1)).toBe(`${field},small,ab12,`);
   });
 
+  it('has columns for the nearest tag where a photo shows none of the labels', () => {
+    const csv = csvOf(MODEL, [{ ...TAGGED, tags: TAGGED.tags.slice(0, 1) }, FAR]);
+    expect(line(csv, 0)).toBe(
+      'file,model,sha256,error,label_1,index_1,score_1,nearest_label,nearest_index,nearest_score',
+    );
+    expect(line(csv, 1)).toBe('a.jpg,small,ab12,,hen,7,0.5,,,');
+    expect(line(csv, 2)).toBe('c.jpg,small,ab12,,,,,hen,7,0.25');
+  });
+
   it('keeps line breaks inside a field', () => {
     const csv = csvOf(MODEL, [{ ...REFUSED, file: 'a\nb' }]);
     expect(csv).toContain('"a\nb",small');
@@ -54,7 +70,7 @@ describe('csvOf', () => {
 
 describe('jsonOf', () => {
   it('says which model found what', () => {
-    expect(JSON.parse(jsonOf(MODEL, [TAGGED, REFUSED]))).toEqual({
+    expect(JSON.parse(jsonOf(MODEL, [TAGGED, FAR, REFUSED]))).toEqual({
       schema: 1,
       model: MODEL,
       photos: [
@@ -64,9 +80,16 @@ describe('jsonOf', () => {
             { label: 'hen', index: 7, score: 0.5 },
             { label: 'tench, fish', index: 0, score: 1e-7 },
           ],
+          nearest: null,
           error: null,
         },
-        { file: 'b.txt', tags: [], error: 'It is "no" picture.' },
+        {
+          file: 'c.jpg',
+          tags: [],
+          nearest: { label: 'hen', index: 7, score: 0.25 },
+          error: null,
+        },
+        { file: 'b.txt', tags: [], nearest: null, error: 'It is "no" picture.' },
       ],
     });
   });

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 
 import type { BackendName, GpuBackend, Race } from '../src/messages';
+import type { Answer } from '../src/worker/early-run';
 
 /** How a backend behaves; the clock goes on by `ms` with each of its runs. */
 interface Machine {
@@ -33,12 +34,12 @@ class Runner {
     return Promise.resolve(new Runner(backend));
   }
 
-  run(): Promise<Float32Array> {
+  run(): Promise<Answer> {
     const { ms, outputs, fault } = machine(this.backend);
     now += ms;
     return fault
       ? Promise.reject(new Error(fault))
-      : Promise.resolve(Float32Array.from(outputs ?? [1, 2]));
+      : Promise.resolve({ outputs: Float32Array.from(outputs ?? [1, 2]), features: null });
   }
 
   dispose(): void {

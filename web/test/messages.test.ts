@@ -5,6 +5,7 @@ import { backendReason, failureSentence } from '../src/page/sentences';
 
 const tagging: Tagging = {
   tags: [{ classIndex: 3, label: 'a label', score: 0.12345678901234567 }],
+  cosine: 0.7,
   view: { width: 640, height: 427, crop: { x: 133, y: 26, width: 374, height: 374 } },
   preprocessMs: 5,
   inferenceMs: 10,

@@ -72,12 +72,30 @@ describe('tagsOf', () => {
 
   it('marks the nearest label where none reaches the threshold', () => {
     const tags = tagsOf(Float32Array.of(0.125, 0.25, 0), { ...spec, task: 'multi-label' });
-    expect(tags).toEqual([{ classIndex: 1, label: 'birch', score: 0.25, isBelowThreshold: true }]);
+    expect(tags).toEqual([{ classIndex: 1, label: 'birch', score: 0.25, isNearest: true }]);
   });
 
   it('gives the best labels, however low, where a photo has one', () => {
     const tags = tagsOf(Float32Array.of(0.125, 0.25, 0), { ...spec, task: 'single-label' });
     expect(tags.map(({ label }) => label)).toEqual(['birch', 'ash', 'cedar']);
-    expect(tags.every(({ isBelowThreshold }) => !isBelowThreshold)).toBe(true);
+    expect(tags.every(({ isNearest }) => !isNearest)).toBe(true);
   });
+
+  const rule = { threshold: 0.5, coordinates: '', centres: '', feature: 'pool' };
+  const nearest = [{ classIndex: 1, label: 'birch', score: 0.75, isNearest: true }];
+  const ofTask = (task: 'single-label' | 'multi-label', cosine: number | null) =>
+    tagsOf(Float32Array.of(0.5, 0.75, 0), { ...spec, task, none_of_these: rule }, cosine);
+
+  it.each(['single-label', 'multi-label'] as const)(
+    'gives the nearest label alone to a photo that is far from all of them: %s',
+    (task) => {
+      expect(ofTask(task, 0.49)).toEqual(nearest);
+      expect(ofTask(task, Number.NaN)).toEqual(nearest);
+      expect(
+        ofTask(task, 0.5)
+          .map(({ label }) => label)
+          .slice(0, 2),
+      ).toEqual(['birch', 'ash']);
+    },
+  );
 });

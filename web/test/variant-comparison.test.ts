@@ -54,6 +54,18 @@ describe('compareInTurn', () => {
     expect(shown['tiny']?.at(-1)).toMatchObject({ agrees: false });
   });
 
+  it('takes two that say none of these for agreed, whatever is nearest', async () => {
+    const far = (classIndex: number): Trial => ({
+      ...trial(classIndex),
+      tags: [{ classIndex, label: '', score: 1, isNearest: true }],
+    });
+    const { shown } = await compared((variant) =>
+      Promise.resolve(variant === float16 ? far(7) : variant === mixed ? far(3) : trial(7)),
+    );
+    expect(shown['mixed']?.at(-1)).toMatchObject({ agrees: true });
+    expect(shown['tiny']?.at(-1)).toMatchObject({ agrees: false });
+  });
+
   it('goes on after one that fails, and agrees with none where that was the first', async () => {
     const error = new Error('no');
     const { done, shown } = await compared((variant) =>

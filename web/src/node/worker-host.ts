@@ -2,7 +2,7 @@
  * Runs a built site's worker in Node, for the build to see what a visitor would.
  *
  * It plays the page: hands the worker the site's own files and pictures as pixels, and prints
- * the tags as JSON. The worker, its WebAssembly and the model's files are those of the site.
+ * what they are tagged with as JSON. The worker, its WebAssembly and the model's files are those of the site.
  *
  * Usage: `node worker-host.mjs ORDER.json`, where the order is a {@link Order}.
  */
@@ -10,7 +10,7 @@
 import { readFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 
-import type { Failure, FromWorker, Tag, ToWorker } from '../messages';
+import type { Failure, FromWorker, Tagging, ToWorker } from '../messages';
 
 /** What to run; all paths are absolute. */
 interface Order {
@@ -28,15 +28,17 @@ interface Picture {
   readonly height: number;
 }
 
-/** What is printed: the tags of each picture, or why there are none. */
-type Outcome = { readonly tags: readonly (readonly Tag[])[] } | { readonly failure: Failure };
+type Answer = Pick<Tagging, 'tags' | 'cosine'>;
+
+/** What is printed: an answer for each picture, or why there are none. */
+type Outcome = { readonly answers: readonly Answer[] } | { readonly failure: Failure };
 
 const [, , path] = process.argv;
 if (path === undefined) {
   throw new Error('give the path of an order');
 }
 const order = JSON.parse(readFileSync(path, 'utf-8')) as Order;
-const found: (readonly Tag[])[] = [];
+const found: Answer[] = [];
 const listeners: ((event: { data: ToWorker }) => void)[] = [];
 
 // What a worker finds around it. Messages pass as they are: both sides run in one thread.
@@ -63,7 +65,7 @@ function hear(message: FromWorker): void {
       next();
       break;
     case 'tagged':
-      found.push(message.tagging.tags);
+      found.push({ tags: message.tagging.tags, cosine: message.tagging.cosine });
       next();
       break;
     case 'failed':
@@ -99,7 +101,7 @@ async function start(): Promise<void> {
 function next(): void {
   const picture = order.pictures[found.length];
   if (!picture) {
-    end({ tags: found });
+    end({ answers: found });
     return;
   }
   const { width, height } = picture;

@@ -54,12 +54,15 @@ export class TagList {
     dataset['inferenceMs'] = String(tagging.inferenceMs);
     dataset['preprocessMs'] = String(tagging.preprocessMs);
     dataset['tensors'] = String(tagging.tensors);
+    if (tagging.cosine !== null) {
+      dataset['cosine'] = String(tagging.cosine);
+    }
   }
 
   /** Removes the tags, which belong to an earlier photo. */
   clear(): void {
     this.#list.replaceChildren();
-    for (const fact of ['model', 'inferenceMs', 'preprocessMs', 'tensors']) {
+    for (const fact of ['model', 'inferenceMs', 'preprocessMs', 'tensors', 'cosine']) {
       delete this.#list.dataset[fact];
     }
     this.#timing.textContent = '';
@@ -69,6 +72,11 @@ export class TagList {
 /** Makes the list item of one tag. */
 export function tagRow(tag: Tag): HTMLLIElement {
   return fill(row(), tag);
+}
+
+/** Returns what the page calls a photo with this tag. */
+export function shownName({ label, isNearest }: Tag): string {
+  return isNearest ? say('tagNone') : label;
 }
 
 const ROW_PARTS = ['spoken', 'tag-name', 'tag-share', 'tag-bar'] as const;
@@ -88,16 +96,16 @@ function row(): HTMLLIElement {
 }
 
 function fill(item: HTMLLIElement, tag: Tag): HTMLLIElement {
-  const { classIndex, label, score, isBelowThreshold = false } = tag;
+  const { classIndex, label, score, isNearest = false } = tag;
   item.dataset['classIndex'] = String(classIndex);
   item.dataset['label'] = label;
   item.dataset['score'] = String(score);
   const [spoken, name, share, bar] = item.children as HTMLCollectionOf<HTMLElement>;
-  item.classList.toggle('below-threshold', isBelowThreshold);
-  const shownShare = percent(score);
-  write(spoken, say(isBelowThreshold ? 'tagBelow' : 'tagSpoken', { label, share: shownShare }));
-  write(name, isBelowThreshold ? say('tagNone', { label }) : label);
-  write(share, shownShare);
+  item.classList.toggle('nearest', isNearest);
+  const shares = { label, share: percent(score) };
+  write(spoken, say(isNearest ? 'tagBelow' : 'tagSpoken', shares));
+  write(name, shownName(tag));
+  write(share, isNearest ? say('tagNearest', shares) : shares.share);
   bar?.style.setProperty('--score', String(Math.min(1, Math.max(0, score))));
   return item;
 }

@@ -59,11 +59,16 @@ export async function compareInTurn(
   return done;
 }
 
-/** Says whether two trials have one first tag; null where one has none. */
+/** Says whether two trials have one first tag, or both none; null where one has found nothing. */
 function agreement(first: Trial | undefined, other: Trial): boolean | null {
   const [wanted] = first?.tags ?? [];
   const [found] = other.tags;
-  return wanted && found ? wanted.classIndex === found.classIndex : null;
+  if (!wanted || !found) {
+    return null;
+  }
+  return wanted.isNearest || found.isNearest
+    ? wanted.isNearest === found.isNearest
+    : wanted.classIndex === found.classIndex;
 }
 
 /** Returns the middle one of some numbers, or the mean of the middle two; NaN of none. */

@@ -2,7 +2,7 @@
 
 import type { Contract } from '../contract';
 import type { BackendName } from '../messages';
-import { EarlyRun } from './early-run';
+import { type Answer, EarlyRun } from './early-run';
 import { detailOf, FailureError } from './failure-error';
 import { Graph } from './graph';
 import type { LoadedModel } from './model-loader';
@@ -46,19 +46,25 @@ export class Classifier {
 
   /** Begins a first run, which can go on as weights come; this backend stays current meanwhile. */
   early(input: Float32Array): EarlyRun {
-    return this.#built(() => new EarlyRun(this.#graph, this.#fed(input)));
+    return this.#built(() => new EarlyRun(this.#graph, this.#fed(input), this.#feature));
   }
 
   /**
-   * Checks that a run had as many outputs as the contract says.
+   * Checks that a run gave what the contract says.
    *
    * @throws {@link FailureError} if not.
    */
-  check({ length }: Float32Array): void {
+  check({ outputs, features }: Answer): void {
     const { label_offset, labels } = this.#contract.output;
     const expected = label_offset + labels.length;
-    if (length !== expected) {
-      throw new FailureError({ code: 'outputs', expected, found: length });
+    const found = outputs.length;
+    if (found !== expected) {
+      throw new FailureError({ code: 'outputs', expected, found });
+    }
+    if (this.#feature && !features) {
+      this.#built(() => {
+        throw new Error(`it has no features at ${this.#feature}`);
+      });
     }
   }
 
@@ -69,26 +75,35 @@ export class Classifier {
   }
 
   /**
-   * Returns the outputs for one input, NHWC without the batch.
+   * Returns what comes of one input, NHWC without the batch.
    *
    * @throws if the backend computes no longer.
    */
-  async run(input: Float32Array): Promise<Float32Array> {
+  async run(input: Float32Array): Promise<Answer> {
     await use(this.backend);
     const fed = this.#fed(input);
-    let output: Tensor | undefined;
+    let found: readonly Tensor[] = [];
     try {
-      output = this.#graph.run(fed);
-      return await valuesOf(output);
+      found = this.#graph.run(fed, this.#feature);
+      const [output, features] = found;
+      return {
+        outputs: await valuesOf(output as Tensor),
+        features: features ? await valuesOf(features) : null,
+      };
     } finally {
       fed.dispose();
-      output?.dispose();
+      found.forEach((each) => each.dispose());
     }
   }
 
   /** Frees the weights. */
   dispose(): void {
     this.#graph.dispose();
+  }
+
+  /** The node whose output are the features, where a rule needs them. */
+  get #feature(): string | undefined {
+    return this.#contract.output.none_of_these?.feature;
   }
 
   #fed(input: Float32Array): Tensor {

@@ -1,14 +1,14 @@
 /** Builds the model as its weights come in, and runs it meanwhile on the first photo. */
 
 import type { Classifier } from './classifier';
-import type { EarlyRun } from './early-run';
+import type { Answer, EarlyRun } from './early-run';
 import type { LoadedModel } from './model-loader';
 import type { PreparedPhoto } from './preprocess';
 
 /** What came of a photo while the model was still on its way. */
 export interface FirstResult {
   readonly photo: PreparedPhoto;
-  readonly outputs: Float32Array;
+  readonly answer: Answer;
   readonly inferenceMs: number;
 }
 
@@ -65,9 +65,9 @@ export class FirstRun {
       return null;
     }
     const { photo, run } = this.#begun;
-    const outputs = await run.finish();
-    this.#classifier.check(outputs);
-    return { photo, outputs, inferenceMs: run.elapsedMs };
+    const answer = await run.finish();
+    this.#classifier.check(answer);
+    return { photo, answer, inferenceMs: run.elapsedMs };
   }
 
   /** A failure is reported when the run has to end. */

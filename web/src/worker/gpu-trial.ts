@@ -80,7 +80,7 @@ async function tryGpu(
     }
     rival = await Classifier.load(gpu, files);
     // This first run also compiles what the backend compiles lazily.
-    if (!alike(await first.run(input), await rival.run(input))) {
+    if (!alike((await first.run(input)).outputs, (await rival.run(input)).outputs)) {
       return { reason: { code: 'other-answer', gpu } };
     }
     if (remembered) {

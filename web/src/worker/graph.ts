@@ -53,9 +53,14 @@ export class Graph {
     return input && output ? graphStops(input, output) : [];
   }
 
-  /** Returns the output for an input. */
-  run(input: Tensor): Tensor {
-    return this.#execute(this.#input, input, this.#executor.outputNodes);
+  /**
+   * Returns the output for an input, and what comes out at another node.
+   *
+   * @param more - The name of that node.
+   */
+  run(input: Tensor, more?: string): Tensor[] {
+    const { outputNodes } = this.#executor;
+    return this.#execute(this.#input, input, more ? [...outputNodes, more] : outputNodes);
   }
 
   /**
@@ -65,7 +70,8 @@ export class Graph {
    * @param to - A later stop.
    */
   runFrom(from: Stop | null, tensor: Tensor, to: Stop): Tensor {
-    return this.#execute(from?.name ?? this.#input, tensor, [to.name]);
+    const [output] = this.#execute(from?.name ?? this.#input, tensor, [to.name]);
+    return output as Tensor;
   }
 
   /** Frees the weights. */
@@ -73,8 +79,7 @@ export class Graph {
     this.#executor.dispose();
   }
 
-  #execute(from: string, tensor: Tensor, to: string[]): Tensor {
-    const [output] = this.#executor.execute({ [from]: tensor }, to);
-    return output as Tensor;
+  #execute(from: string, tensor: Tensor, to: string[]): Tensor[] {
+    return this.#executor.execute({ [from]: tensor }, to);
   }
 }

@@ -10,17 +10,22 @@ export const TAGS_SHOWN = 5;
  * Returns what a photo is tagged with, best first.
  *
  * A photo that has one label gets the best few. One that may have any number gets every label
- * whose score reaches the threshold; where none does, the nearest one, marked as such.
+ * whose score reaches the threshold. Where no label is left, or the photo is far from all of them,
+ * it gets the one of the highest score, marked as the nearest.
+ *
+ * @param cosine - To the most similar label; null where the model has no rule for none of them.
  */
-export function tagsOf(outputs: Float32Array, spec: ContractOutput): Tag[] {
-  if (spec.task === 'single-label') {
-    return bestTags(outputs, spec);
-  }
-  const all = bestTags(outputs, spec, spec.labels.length);
-  const reached = all.filter(({ score }) => score >= spec.threshold);
-  return reached.length > 0
-    ? reached
-    : all.slice(0, 1).map((tag) => ({ ...tag, isBelowThreshold: true }));
+export function tagsOf(
+  outputs: Float32Array,
+  spec: ContractOutput,
+  cosine: number | null = null,
+): Tag[] {
+  const { task, labels, threshold, none_of_these: rule } = spec;
+  const isOne = task === 'single-label';
+  const best = bestTags(outputs, spec, isOne ? TAGS_SHOWN : labels.length);
+  const isFar = rule && cosine !== null && !(cosine >= rule.threshold);
+  const tags = isFar ? [] : best.filter(({ score }) => isOne || score >= threshold);
+  return tags.length > 0 ? tags : best.slice(0, 1).map((tag) => ({ ...tag, isNearest: true }));
 }
 
 /** Returns the best labels, best first; of equal scores the lower class comes first. */

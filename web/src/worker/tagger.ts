@@ -3,14 +3,16 @@
 import type { InputSpec } from '../contract';
 import type { BackendReason, BackendReport, GpuBackend, Tagging } from '../messages';
 import type { Classifier } from './classifier';
+import type { Answer } from './early-run';
 import { detailOf } from './failure-error';
 import type { FirstResult } from './first-run';
 import type { LoadedModel } from './model-loader';
+import { greatestCosine } from './none-of-these';
 import type { PreparedPhoto } from './preprocess';
 import { tagsOf } from './ranking';
 import { memory } from './tfjs';
 
-type Run = Pick<FirstResult, 'outputs' | 'inferenceMs'>;
+type Run = Pick<FirstResult, 'answer' | 'inferenceMs'>;
 
 /** Holds the loaded model. */
 export class Tagger {
@@ -18,6 +20,7 @@ export class Tagger {
   readonly #simd: boolean;
   readonly #report: (report: BackendReport) => void;
   readonly #first: Classifier;
+  readonly #cosineOf: ((features: Float32Array) => number) | null;
   #active: Classifier;
   #lastInput: Float32Array | undefined;
   #firstResult: FirstResult | null;
@@ -35,6 +38,8 @@ export class Tagger {
     firstResult: FirstResult | null,
   ) {
     this.#files = files;
+    const rule = files.contract.output.none_of_these;
+    this.#cosineOf = rule && greatestCosine(rule);
     this.#simd = simd;
     this.#report = report;
     this.#first = first;
@@ -63,12 +68,15 @@ export class Tagger {
   async tag(photo: PreparedPhoto): Promise<Tagging> {
     const first = this.#firstResult;
     this.#firstResult = null;
-    const { outputs, inferenceMs } = first?.photo === photo ? first : await this.#timed(photo);
+    const { answer, inferenceMs } = first?.photo === photo ? first : await this.#timed(photo);
+    const { outputs, features } = answer;
+    const cosine = this.#cosineOf && features && this.#cosineOf(features);
     const { input, view, preprocessMs } = photo;
     this.#lastInput = input;
     const { numTensors, numBytes } = memory();
     return {
-      tags: tagsOf(outputs, this.#files.contract.output),
+      tags: tagsOf(outputs, this.#files.contract.output, cosine),
+      cosine,
       view,
       preprocessMs,
       inferenceMs,
@@ -80,11 +88,11 @@ export class Tagger {
 
   async #timed({ input }: PreparedPhoto): Promise<Run> {
     const begin = performance.now();
-    const outputs = await this.#run(input);
-    return { outputs, inferenceMs: performance.now() - begin };
+    const answer = await this.#run(input);
+    return { answer, inferenceMs: performance.now() - begin };
   }
 
-  async #run(input: Float32Array): Promise<Float32Array> {
+  async #run(input: Float32Array): Promise<Answer> {
     const active = this.#active;
     try {
       return await active.run(input);

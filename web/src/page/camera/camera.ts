@@ -4,6 +4,7 @@ import { element } from '../elements';
 import { duration } from '../number-format';
 import { say } from '../language';
 import type { PhotoPlace } from '../photo-place';
+import { shownName } from '../tag-list';
 import { Announcer } from './announcer';
 import { CameraError, cameraStream, otherCamera } from './camera-stream';
 import { FramePace } from './frame-pace';
@@ -133,7 +134,8 @@ export class Camera {
               }),
         );
         this.#place.frame.showCrop(tagging.view);
-        announcer.see(tagging.tags[0]?.label ?? '', now);
+        const [tag] = tagging.tags;
+        announcer.see(tag ? shownName(tag) : '', now);
       }
       if (answer.kind === 'refused') {
         this.stop();

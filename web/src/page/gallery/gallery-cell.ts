@@ -3,6 +3,7 @@
 import type { Tag } from '../../messages';
 import { percent } from '../number-format';
 import { say } from '../language';
+import { shownName } from '../tag-list';
 import type { PhotoRecord } from './gallery-export';
 
 /** The longer side of the small pictures, in pixels: twice their room, for fine displays. */
@@ -22,7 +23,7 @@ export class GalleryCell {
   /** @param open - Called when the photo is wanted large. */
   constructor(file: File, open: () => void) {
     this.file = file;
-    this.#record = { file: file.name, tags: [], error: say('galleryUntagged') };
+    this.#record = { file: file.name, tags: [], nearest: null, error: say('galleryUntagged') };
     const button = document.createElement('button');
     button.type = 'button';
     button.className = 'cell-photo';
@@ -47,16 +48,20 @@ export class GalleryCell {
   showTags(tags: readonly Tag[]): void {
     this.#record = {
       file: this.file.name,
-      tags: tags.filter(({ isBelowThreshold }) => !isBelowThreshold),
+      tags: tags.filter(({ isNearest }) => !isNearest),
+      nearest: tags.find(({ isNearest }) => isNearest) ?? null,
       error: null,
     };
     this.item.dataset['cell'] = 'tagged';
     this.#result.replaceChildren(
-      ...tags.slice(0, SHOWN_TAGS).map(({ label, score }) => {
+      ...tags.slice(0, SHOWN_TAGS).map((tag) => {
         const row = document.createElement('li');
         const name = document.createElement('span');
-        name.textContent = label;
-        row.append(name, ` ${percent(score)}`);
+        name.textContent = shownName(tag);
+        const { label, isNearest = false } = tag;
+        const share = percent(tag.score);
+        row.classList.toggle('nearest', isNearest);
+        row.append(name, ` ${isNearest ? say('tagNearest', { label, share }) : share}`);
         return row;
       }),
     );
@@ -64,7 +69,7 @@ export class GalleryCell {
 
   /** Says why there are none. */
   showError(sentence: string): void {
-    this.#record = { file: this.file.name, tags: [], error: sentence };
+    this.#record = { file: this.file.name, tags: [], nearest: null, error: sentence };
     this.item.dataset['cell'] = 'failed';
     const row = document.createElement('li');
     row.textContent = sentence;

@@ -7,7 +7,9 @@ export interface PhotoRecord {
   readonly file: string;
   /** Best first; empty until it is tagged, and where it cannot be. */
   readonly tags: readonly Tag[];
-  /** Why it has no tags, as a sentence; null where it has. */
+  /** The nearest tag of a photo that shows none of the labels; null for others. */
+  readonly nearest: Tag | null;
+  /** Why it was not tagged, as a sentence; null where it was. */
   readonly error: string | null;
 }
 
@@ -25,13 +27,18 @@ export function jsonOf(model: ModelRecord, photos: readonly PhotoRecord[]): stri
   const record = {
     schema: SCHEMA,
     model,
-    photos: photos.map(({ file, tags, error }) => ({
+    photos: photos.map(({ file, tags, nearest, error }) => ({
       file,
-      tags: tags.map(({ label, classIndex, score }) => ({ label, index: classIndex, score })),
+      tags: tags.map(plain),
+      nearest: nearest && plain(nearest),
       error,
     })),
   };
   return `${JSON.stringify(record, null, 2)}\n`;
+}
+
+function plain({ label, classIndex, score }: Tag) {
+  return { label, index: classIndex, score };
 }
 
 /**
@@ -45,10 +52,14 @@ export function csvOf(model: ModelRecord, photos: readonly PhotoRecord[]): strin
   for (let rank = 1; rank <= ranks; rank++) {
     header.push(`label_${rank}`, `index_${rank}`, `score_${rank}`);
   }
-  const rows = photos.map(({ file, tags, error }) => {
+  const hasNearest = photos.some(({ nearest }) => nearest);
+  if (hasNearest) {
+    header.push('nearest_label', 'nearest_index', 'nearest_score');
+  }
+  const rows = photos.map(({ file, tags, nearest, error }) => {
     const cells: (string | number)[] = [file, model.name, model.sha256, error ?? ''];
-    for (let rank = 0; rank < ranks; rank++) {
-      const tag = tags[rank];
+    const places = Array.from({ length: ranks }, (_, rank) => tags[rank]);
+    for (const tag of hasNearest ? [...places, nearest] : places) {
       cells.push(tag?.label ?? '', tag?.classIndex ?? '', tag?.score ?? '');
     }
     return cells;
