@@ -89,6 +89,7 @@ def evaluate(options: EvaluationOptions, *, store: Store, progress: Progress) ->
         progress=progress,
     )
     foreign = _foreign(subject, options)
+    listed = photo_folder.without_none(listed, subject.card.labels)
     told = photo_labels.of(listed, labels_file, subject.card.labels)
     reference, note = _reference(subject, options, store, progress)
     if told is None and reference is None:

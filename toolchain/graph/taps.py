@@ -176,10 +176,10 @@ class _Graph:
         """Return the input of the last dense layer, or the output if it is a row of features."""
         name = self._output
         while self._nodes[name].op in _ENDING:
-            sources = self._data_sources(name)
-            if len(sources) != 1:
+            # The shape that a reshape is given may depend on the number of photos.
+            name = sources_of(self._nodes[name])[0]
+            if name not in self._place:
                 return None
-            name = sources[0]
         node = self._nodes[name]
         if node.op in ("Add", "AddV2") and len(self._data_sources(name)) == 1:
             (name,) = self._data_sources(name)  # a bias

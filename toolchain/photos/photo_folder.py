@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 LABELS = "labels.csv"
 """Name of the file, in the folder of photos, that tells the labels of each photo."""
+NONE = "none"
+"""Name of the folder, beside those of the labels, of photos that show none of them."""
 _NAMED = 5  # unknown folders to name in an error message
 
 
@@ -89,6 +91,23 @@ def _files(folder: Path) -> list[Path]:
         for path in folder.rglob("*")
         if not path.is_dir()
         and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+    )
+
+
+def without_none(photos: Photos, labels: tuple[str, ...]) -> Photos:
+    """Return photos without those in the folder `none`, which show none of the labels.
+
+    Args:
+        photos: The photos; if they have no classes, they are returned unchanged.
+        labels: The model's labels. If one of them is `none`, the folder is its.
+    """
+    if photos.classes is None or any(label.casefold() == NONE for label in labels):
+        return photos
+    kept = [place for place, name in enumerate(photos.classes) if name.casefold() != NONE]
+    return Photos(
+        photos.folder,
+        tuple(photos.paths[place] for place in kept),
+        tuple(photos.classes[place] for place in kept),
     )
 
 

@@ -10,8 +10,8 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from toolchain.errors import BadInputError, UnreachableError
-from toolchain.photos.photo_folder import find
-from toolchain.pipeline import pixel_values
+from toolchain.photos.photo_folder import find, without_none
+from toolchain.pipeline import pixel_values, training_photos
 from toolchain.quantize import stage as quantization
 from toolchain.quantize.settings import QuantizeSettings
 from toolchain.records import build_report
@@ -111,6 +111,17 @@ class Stages:
                 )
         return replace(outcome, fetched=_declare(outcome.fetched, options.declared))
 
+    def with_photos(self, fetched: Fetched) -> BuildOptions:
+        """Let a model that was trained here be quantised by its own photos; return the options."""
+        first, *others = (
+            each
+            if isinstance(each, Stored)
+            else training_photos.with_photos(each, fetched, self._progress)
+            for each in (self._options.weights, *self._options.variants)
+        )
+        self._options = replace(self._options, weights=first, variants=tuple(others))
+        return self._options
+
     def preview_source(self, request: Request) -> Fetched | None:
         """Fetch the preview; None if its hosts cannot be reached and that is not an error."""
         with self.timed(f"{_PREVIEW}source"):
@@ -180,7 +191,9 @@ class Stages:
         if isinstance(weights, Stored):
             return ()
         folder = weights.calibration or weights.evaluation
-        return find(folder).limited(_SHOWN).paths if folder else ()
+        if folder is None:
+            return ()
+        return without_none(find(folder), ()).limited(_SHOWN).paths
 
 
 def make(options: BuildOptions, stages: Stages) -> Models:
@@ -194,6 +207,7 @@ def make(options: BuildOptions, stages: Stages) -> Models:
         ToolchainError: A stage failed.
     """
     outcome = stages.source()
+    options = stages.with_photos(outcome.fetched)
     small = stages.preview_source(options.preview) if options.preview else None
     model = stages.convert(outcome.fetched, options.weights)
     _render_early(model, options)

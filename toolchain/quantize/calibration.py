@@ -12,11 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from toolchain import digest
 from toolchain.errors import BadInputError
 from toolchain.graph import preprocess
 from toolchain.photos.photo_folder import Photos, label_indices
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from toolchain.progress import Progress
     from toolchain.records.card import InputSpec, ModelCard
 
@@ -34,19 +37,35 @@ class Inputs:
     """float32 `[n, height, width, 3]`."""
     truth: Array | None
     """Index of each photo's label among the model's labels, `[n]`."""
+    held_out: Array | None = None
+    """The outputs for each photo by a model that has not learned from it, `[n, classes]`, with NaN
+    where they are not known; None for models that were not trained on these photos."""
 
     def cut(self, start: int, end: int) -> Inputs:
         """Return the photos from `start` up to `end`, which is not included."""
-        truth = self.truth
-        return Inputs(self.images[start:end], None if truth is None else truth[start:end])
+        truth, held_out = self.truth, self.held_out
+        return Inputs(
+            self.images[start:end],
+            None if truth is None else truth[start:end],
+            None if held_out is None else held_out[start:end],
+        )
 
 
-def load(photos: Photos, card: ModelCard, *, label: str, progress: Progress) -> Inputs:
+def load(
+    photos: Photos,
+    card: ModelCard,
+    *,
+    held_out: Mapping[str, Array] | None = None,
+    label: str,
+    progress: Progress,
+) -> Inputs:
     """Read photos; files that cannot be read are counted and left out.
 
     Args:
         photos: Which photos, in order.
         card: Says how photos become inputs, and lists the labels.
+        held_out: Outputs `[classes]` by the digests of photos that the model was trained on, from
+            models that have not learned from them; None if it was not trained here.
         label: What the progress bar says.
         progress: Advances with each photo.
 
@@ -60,6 +79,8 @@ def load(photos: Photos, card: ModelCard, *, label: str, progress: Progress) -> 
     )
     images: list[Array] = []
     truth: list[int] = []
+    outputs: list[Array] = []
+    unknown = np.full(card.classes, np.nan, np.float32)
     with progress.track(label, len(photos.paths), "photos") as tracker:
         for place, path in enumerate(photos.paths):
             try:
@@ -70,11 +91,17 @@ def load(photos: Photos, card: ModelCard, *, label: str, progress: Progress) -> 
                 tracker.advance(1)
             if indices is not None and photos.classes is not None:
                 truth.append(indices[photos.classes[place]])
+            if held_out is not None:
+                outputs.append(held_out.get(digest.of_file(path), unknown))
     if not images:
         raise BadInputError(f"{photos.folder} holds no photo that can be read; give other photos")
     if broken := len(photos.paths) - len(images):
         progress.warn(f"{broken} files in {photos.folder} cannot be read and are left out")
-    return Inputs(np.stack(images), None if indices is None else np.array(truth))
+    return Inputs(
+        np.stack(images),
+        None if indices is None else np.array(truth),
+        np.stack(outputs) if outputs else None,
+    )
 
 
 def generated(spec: InputSpec, *, count: int, seed: int) -> Array:

@@ -59,6 +59,11 @@ class Judge:
     magnified: float = 1.0
     """Factor for the errors, where those measured here are known to be too small or too large."""
 
+    held_out: Array | None = None
+    """What a model that has not learned from an image would have said instead, minus the float
+    network's output: `[n, classes]`. A network is surer of photos that it has learned from, so
+    without it too little would seem lost. None if none were learned from."""
+
     @property
     def photos(self) -> int:
         """Number of images that are photos."""
@@ -66,7 +71,7 @@ class Judge:
 
     @cached_property
     def _reference(self) -> Array:
-        return scores_of(self.float_outputs, self.activation)
+        return scores_of(self._as_held_out(self.float_outputs), self.activation)
 
     @cached_property
     def _others(self) -> Array | None:
@@ -82,7 +87,7 @@ class Judge:
         Counts and shares are of the photos alone; the expected drop uses all images.
         """
         count = len(given) - self.seen
-        everything = scores_of(given, self.activation)
+        everything = scores_of(self._as_held_out(given), self.activation)
         scores, reference = everything[:count], self._reference[:count]
         counted = slice(0, self.photos or None)
         verdict = single_label.judge_scores(
@@ -103,6 +108,9 @@ class Judge:
             magnified=self.magnified,
         )
         return verdict.model_copy(update=of_photos | {"expected_drop": expected})
+
+    def _as_held_out(self, given: Array) -> Array:
+        return given if self.held_out is None else given + self.held_out
 
     @property
     def described(self) -> str:

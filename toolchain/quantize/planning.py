@@ -6,6 +6,7 @@ makes several plans prepares once.
 
 from __future__ import annotations
 
+import zipfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -120,6 +121,7 @@ def basis(source: TfjsModel, options: QuantizeSettings) -> dict[str, Any]:
         "form": options.form,
         "calibration": photos_digest(options.calibration),
         "evaluation": photos_digest(options.evaluation),
+        "held_out": None if options.held_out is None else digest.of_file(options.held_out),
         "seed": options.seed,
         "shard_bytes": options.shard_bytes,
     }
@@ -163,7 +165,9 @@ def prepare(source: TfjsModel, options: QuantizeSettings, progress: Progress) ->
     converted = source.converted
     network = canonical.read(source.folder, converted.artifacts.model_json)
     unchanged.check(source, network, seed=options.seed)
-    selection = select(options, _room_for(network, converted.card.input))
+    room = _room_for(network, converted.card.input)
+    selection = select(options, room, converted.card.labels)
+    unseen = None if options.held_out is None else _held_out(options.held_out)
     known = photos = None
     held = 0
     if selection.rounding is None:
@@ -183,7 +187,9 @@ def prepare(source: TfjsModel, options: QuantizeSettings, progress: Progress) ->
                 f"rounded by, because more would take over {_ROOM / 1e9:g} GB of memory"
             )
         label = "Reading calibration photos"
-        photos = _read(selection.rounding, converted.card, label=label, progress=progress)
+        photos = _read(
+            selection.rounding, converted.card, held_out=unseen, label=label, progress=progress
+        )
         held = held_out(len(photos.images)) if selection.holds_out else 0
         images = photos.images[: len(photos.images) - held]
         described = f"{len(images)} photos"
@@ -210,7 +216,9 @@ def prepare(source: TfjsModel, options: QuantizeSettings, progress: Progress) ->
         # Class folders of --evaluation must be named after labels; those of --calibration need not.
         read = calibration.load if options.evaluation is not None else _read
         label = "Reading photos to judge by"
-        judged = read(selection.judging, converted.card, label=label, progress=progress)
+        judged = read(
+            selection.judging, converted.card, held_out=unseen, label=label, progress=progress
+        )
     judge = _judge(
         network,
         converted,
@@ -257,7 +265,28 @@ def _room_for(network: LayerGraph, spec: InputSpec) -> int:
     return max(1, _ROOM // (walk.most_bytes + image.nbytes))
 
 
-def _read(photos: Photos, card: ModelCard, *, label: str, progress: Progress) -> Inputs:
+def _held_out(path: Path) -> dict[str, Array]:
+    """Read the outputs that `toolchain train` keeps, by the digests of photos.
+
+    Raises:
+        BadInputError: The file is missing or damaged.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as kept:
+            outputs = kept["outputs"].astype(np.float32)
+            return dict(zip(kept["photos"].tolist(), outputs, strict=True))
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise BadInputError(f"{path} cannot be read ({error}); train the model again") from error
+
+
+def _read(
+    photos: Photos,
+    card: ModelCard,
+    *,
+    held_out: Mapping[str, Array] | None,
+    label: str,
+    progress: Progress,
+) -> Inputs:
     """Read calibration photos, with labels if their class folders are named after labels."""
     from toolchain.quantize import calibration
 
@@ -267,7 +296,7 @@ def _read(photos: Photos, card: ModelCard, *, label: str, progress: Progress) ->
         except BadInputError as error:
             progress.say(f"Calibration photos are used without labels: {error}")
             photos = Photos(photos.folder, photos.paths, None)
-    return calibration.load(photos, card, label=label, progress=progress)
+    return calibration.load(photos, card, held_out=held_out, label=label, progress=progress)
 
 
 def _judge(
@@ -318,10 +347,18 @@ def _judge(
             return None
         return inputs.truth + card.label_offset
 
+    float_outputs = judges.outputs(network, images)
+    shift = np.zeros_like(float_outputs)
+    if judged is not None:
+        shift[: len(judged.images)] = _shift(judged, float_outputs[: len(judged.images)])
+    if seen is not None:
+        all_seen = _shift(seen, seen_outputs)
+        seen_outputs = seen_outputs + all_seen
+        shift[len(shift) - reseen :] = all_seen[:reseen]
     return judges.Judge(
         images=images,
         truth=truth_of(judged),
-        float_outputs=judges.outputs(network, images),
+        float_outputs=float_outputs,
         activation=activation,
         multi_label=multi_label,
         generated=generated,
@@ -329,4 +366,13 @@ def _judge(
         others=None if seen is None else seen_outputs,
         others_truth=truth_of(seen),
         magnified=magnified,
+        held_out=shift if shift.any() else None,
     )
+
+
+def _shift(inputs: Inputs, float_outputs: Array) -> Array:
+    """Return how outputs would differ if the photos had not been learned from, 0 if unknown."""
+    if inputs.held_out is None:
+        return np.zeros_like(float_outputs)
+    shift: Array = np.nan_to_num(inputs.held_out - float_outputs, nan=0.0)
+    return shift

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from toolchain.photos.photo_folder import Photos, find
+from toolchain.photos.photo_folder import Photos, find, without_none
 
 if TYPE_CHECKING:
     from toolchain.quantize.settings import QuantizeSettings
@@ -43,12 +43,15 @@ def held_out(count: int) -> int:
     return min(_JUDGED, max(count // _SHARE, min(_HELD_OUT, count // 2)))
 
 
-def select(options: QuantizeSettings, most: int | None = None) -> Selection:
+def select(
+    options: QuantizeSettings, most: int | None = None, labels: tuple[str, ...] = ()
+) -> Selection:
     """Choose the photos to round by and those to judge by, without reading them.
 
     Args:
         options: The folders, and the seed of the order.
         most: How many photos to round by fit into memory; None for all.
+        labels: The model's labels; photos of the folder `none` are left out.
 
     Raises:
         BadInputError: A folder of photos cannot be used.
@@ -56,13 +59,13 @@ def select(options: QuantizeSettings, most: int | None = None) -> Selection:
     rounding = judging = None
     left: list[int] = []
     if options.calibration is not None:
-        photos = find(options.calibration)
+        photos = without_none(find(options.calibration), labels)
         order = np.random.default_rng(options.seed).permutation(len(photos.paths)).tolist()
         rounding, left = _subset(photos, order[:most]), order[len(order[:most]) :]
         if len(left) >= _HELD_OUT:
             judging = _subset(photos, left[:_JUDGED])
     if options.evaluation is not None:
-        photos = find(options.evaluation)
+        photos = without_none(find(options.evaluation), labels)
         drawn = set() if rounding is None else set(rounding.paths)
         rest = [place for place, path in enumerate(photos.paths) if path not in drawn]
         # If most of them are already rounded by, the user gave the same photos twice.

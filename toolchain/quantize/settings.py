@@ -32,6 +32,10 @@ class QuantizeSettings:
     evaluation: Path | None = None
     """Photos to judge by, in class folders or without labels; None to hold out some of the
     calibration photos. Photos that are rounded by are left out."""
+    held_out: Path | None = None
+    """For a model that was trained on these photos: a file of its outputs for them by layers that
+    have not learned from them (`toolchain train` writes it), so that what compression costs is
+    judged as on new photos."""
     max_drop: float = 1.0
     """Allowed drop in points of top-1; for multi-label models, allowed change of the scores."""
     max_bytes: int | None = None

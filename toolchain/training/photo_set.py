@@ -12,6 +12,7 @@ import numpy as np
 from toolchain import digest, text
 from toolchain.errors import BadInputError
 from toolchain.photos import photo_folder, photo_labels
+from toolchain.photos.photo_folder import NONE
 from toolchain.text import printable
 
 if TYPE_CHECKING:
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
-NONE = "none"
-"""Name of the folder, beside the tags' folders, of photos of none of the tags."""
 _PICTURES = frozenset(
     {".jpg", ".jpeg", ".png", ".webp", ".avif", ".gif", ".bmp", ".tif", ".tiff"}
     | {".heic", ".heif", ".jp2", ".ppm", ".ico", ".jfif"}
@@ -54,6 +53,8 @@ class PhotoSet:
     truth: Array
     """Bool `[photos, tags]`: which tags each photo has."""
     task: Task
+    sha256: str = ""
+    """Digest of the names, content and tags of all photos in the folder, readable or not."""
     none: tuple[Photo, ...] = ()
     """Photos of none of the tags."""
     broken: tuple[str, ...] = ()
@@ -65,17 +66,6 @@ class PhotoSet:
         """The tag of each photo of a single-label set, int `[photos]`."""
         found: Array = self.truth.argmax(axis=1)
         return found
-
-    @property
-    def sha256(self) -> str:
-        """Digest of the names, the content and the tags of all photos."""
-        return digest.of_json(
-            [
-                [self.tags, self.task],
-                [[each.name, each.sha256, np.flatnonzero(row).tolist()] for each, row in self.rows],
-                [[each.name, each.sha256] for each in self.none],
-            ]
-        )
 
     @property
     def rows(self) -> Iterable[tuple[Photo, Array]]:
@@ -131,10 +121,21 @@ def read(folder: Path, *, task: Task = "single-label", none: Path | None = None)
         found = _by_file(folder, labels_file)
     else:
         found = _by_folders(folder, task)
+    found = replace(found, sha256=_digest(found))
     if none is not None:
         found = replace(found, none=_none_of(none))
     _refuse_doubled(found)
     return replace(found, warnings=tuple(_few(found)))
+
+
+def _digest(found: PhotoSet) -> str:
+    return digest.of_json(
+        [
+            [found.tags, found.task],
+            [[each.name, each.sha256, np.flatnonzero(row).tolist()] for each, row in found.rows],
+            [[each.name, each.sha256] for each in found.none],
+        ]
+    )
 
 
 def _by_folders(folder: Path, task: Task) -> PhotoSet:
