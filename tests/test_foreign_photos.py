@@ -72,10 +72,10 @@ def foreign(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def called(*words: object) -> int:
-    """Call `toolchain evaluate` with these words; return its exit code."""
+def called(*words: object, command: str = "evaluate") -> int:
+    """Call a command with these words; return its exit code."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", ["toolchain", "evaluate", *map(str, words)])
+        patch.setattr(sys, "argv", ["toolchain", command, *map(str, words)])
         with pytest.raises(SystemExit) as end:
             cli.main()
     return int(end.value.code or 0)
@@ -161,6 +161,12 @@ def test_foreign_photos_need_a_model_with_the_rule(
     (line,) = capfd.readouterr().err.strip().splitlines()[-1:]
     assert "colours has no rule none_of_these, so it gives every photo a tag" in line
     assert "leave --foreign out" in line
+
+
+def test_inspect_tells_that_there_is_a_rule(model: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert called(model, command="inspect") == 0
+    said = capfd.readouterr().out
+    assert "none of these below a cosine of 0.800 to 2 centres of 3 features" in said
 
 
 def test_a_folder_of_no_foreign_photos_is_refused(

@@ -220,6 +220,11 @@ def print_inspection(found: Inspection) -> None:
         "dtypes": ", ".join(f"{name} × {count}" for name, count in found.dtypes.items()),
         "ops": ", ".join(f"{name} × {count}" for name, count in found.ops.items()),
     }
+    if (rule := found.card.none_of_these) is not None:
+        rows["none of these"] = (
+            f"below a cosine of {rule.threshold:.3f} to {rule.labels} centres of "
+            f"{len(rule.indices)} features"
+        )
     if (small := found.preview) is not None:
         rows["preview"] = (
             f"{small.card.provenance.name}, {small.parameters:,} parameters, "
