@@ -3,6 +3,7 @@
 MODEL ?= mobilenet-v2-100-224
 QUANTIZE ?= auto
 OUT ?= dist
+PHOTOS ?=
 PORT ?= 8000
 
 # The first of these that runs and that TensorFlow supports. If there is none, uv installs one.
@@ -55,10 +56,11 @@ WEB_SOURCES := $(shell find web templates -type f -not -path '*/node_modules/*' 
 
 help: ## Print this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-	@echo "  Variables: MODEL=$(MODEL) QUANTIZE=$(QUANTIZE) OUT=$(OUT) PORT=$(PORT)"
+	@echo "  Variables: MODEL=$(MODEL) PHOTOS=$(PHOTOS) QUANTIZE=$(QUANTIZE) OUT=$(OUT) PORT=$(PORT)"
 
-build-web: .make/venv web/dist/runtime.json ## Build a site into OUT from MODEL, with the weights that QUANTIZE says.
-	@$(BIN)/toolchain build --model "$(MODEL)" --quantize "$(QUANTIZE)" --out "$(OUT)"
+build-web: .make/venv web/dist/runtime.json ## Build a site into OUT from MODEL, or from PHOTOS; QUANTIZE says how to store weights.
+	$(if $(PHOTOS),@$(BIN)/toolchain train "$(PHOTOS)" --out photos.model)
+	@$(BIN)/toolchain build --model "$(if $(PHOTOS),photos.model,$(MODEL))" --quantize "$(QUANTIZE)" --out "$(OUT)"
 
 serve: .make/venv ## Serve OUT on 127.0.0.1:PORT.
 	@$(BIN)/toolchain serve "$(OUT)" --port "$(PORT)"

@@ -42,7 +42,7 @@ NOT_RUN = {
     "make test": "is what runs this",
 }
 FILES_OF_EXAMPLES = {"own-model.md": "my_model.toml", "smaller.md": "budget.toml"}
-"""Where a document's only TOML block is put; the other two have tests of their own."""
+"""Where a document's first TOML block is put; other blocks have tests of their own."""
 PATIENT = {'4g = "3 s"': '4g = "300 s"'}
 """Limits of time that hold on machines with other work to do, too."""
 SIDE, CLASSES = 224, 1001
@@ -78,9 +78,9 @@ TOOLCHAIN = [command for command in COMMANDS if command.words[0] == "toolchain"]
 
 
 def example(document: str) -> str:
-    """Return a document's only TOML block."""
+    """Return a document's first TOML block."""
     text = (ROOT / "docs" / document).read_text("utf-8")
-    (block,) = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
+    block, *_ = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
     for strict, patient in PATIENT.items():
         block = block.replace(strict, patient)
     return str(block)
@@ -163,16 +163,26 @@ def fill(folder: Path, archive: bytes) -> None:
         (folder / name).write_text(example(document), "utf-8")
     random = np.random.default_rng(1)
     for name in "0", "1", "2":  # labels by their numbers, which every model here has
-        (folder / "photos" / name).mkdir(parents=True)
-        for place in range(8):
-            pixels = random.integers(0, 255, (8, 8, 3), np.uint8)
-            photo = Image.fromarray(pixels).resize((256, 256))
-            photo.save(folder / "photos" / name / f"{place}.jpg")
+        for photos, count in ("photos", 8), ("other_day", 2):
+            draw_photos(folder / photos / name, count, random)
+    for name in "street", "garden":
+        draw_photos(folder / name, 6, random)
+    tags = ["cat", "cat;tree", "tree", "cat", "tree", ""]
+    lines = [f"{place}.jpg,{those}" for place, those in enumerate(tags)]
+    (folder / "garden" / "labels.csv").write_text("\n".join(["file,labels", *lines]), "utf-8")
     (folder / "my_page").mkdir()
     (folder / "my_page" / "index.html.j2").write_text(
         '{% extends "toolchain/index.html.j2" %}\n{% block footer %}<p>Mine</p>{% endblock %}\n',
         "utf-8",
     )
+
+
+def draw_photos(folder: Path, count: int, random: np.random.Generator) -> None:
+    """Write photos of coloured squares into a new folder."""
+    folder.mkdir(parents=True)
+    for place in range(count):
+        pixels = random.integers(0, 255, (8, 8, 3), np.uint8)
+        Image.fromarray(pixels).resize((256, 256)).save(folder / f"{place}.jpg")
 
 
 def prepare_branches(folder: Path) -> None:
