@@ -11,14 +11,18 @@ from xml.etree import ElementTree as ET
 import pytest
 from PIL import Image
 
-from tests import axe, reports, trainings
+from tests import axe, reports, tiny_models, trainings
 from tests.browser import chromium
 from toolchain.cache.store import Store
+from toolchain.pipeline.build import build
+from toolchain.pipeline.build_options import BuildOptions
 from toolchain.records import build_report, training
 from toolchain.records.card import Declared
 from toolchain.report import page, report_files, thumbnails, training_chapter, training_charts
 from toolchain.sources import trained
+from toolchain.sources.request import Request
 from toolchain.sources.trained import TrainedModel
+from toolchain.tfjs.convert import Stored
 from toolchain.units import size
 
 if TYPE_CHECKING:
@@ -408,7 +412,13 @@ def test_the_site_of_a_trained_model_has_the_chapter(
     shutil.copytree(tiny, model / trained.MODEL)
     (model / training.FILE).write_text(record.to_json(), "utf-8")
     (model / trained.DECLARATIONS).write_text('[training]\nphotos = "../photos"\n', "utf-8")
-    report = reports.tiny_site(model, tmp_path / "site", session_store)
+    options = BuildOptions(
+        Request(str(model), lockfile=tmp_path / "toolchain.lock.json"),
+        tmp_path / "site",
+        declared=Declared(labels=tiny_models.names(), value_range=(0.0, 1.0)),
+        weights=Stored("float16"),  # a recipe would compare the photos with the record's digest
+    )
+    report = build(options, store=session_store)
     own, _ = training_chapter.shown_photos(record)
     assert report.training == record
     assert (*report.training_thumbnails,) == own
