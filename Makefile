@@ -52,7 +52,7 @@ WEB_SOURCES := $(shell find web templates -type f -not -path '*/node_modules/*' 
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help build-web serve test check test-python test-light coverage test-web lint lint-python lint-web format bench bench-size bench-ablation bench-load bench-serve bench-stock bench-applications bench-lighthouse lock wheel test-wheel test-minimum release web docs chromium servers clean
+.PHONY: help build-web serve test check test-python test-light coverage test-web lint lint-python lint-web format bench bench-size bench-ablation bench-load bench-serve bench-train bench-stock bench-applications bench-lighthouse lock wheel test-wheel test-minimum release web docs chromium servers clean
 
 help: ## Print this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -116,6 +116,9 @@ bench-load: .make/venv web/dist/runtime.json chromium ## Time the first tag, bes
 
 bench-serve: .make/venv web/dist/runtime.json chromium servers ## Count requests a second for OUT on nginx, Caddy and serve.
 	$(BIN)/python -m tests.benchmarks.serve $(patsubst %/report.json,%,$(wildcard $(OUT)/report.json))
+
+bench-train: .make/venv ## Measure training on photo sets, beside scikit-learn.
+	$(BIN)/python -m tests.benchmarks.training
 
 bench-applications: .make/venv web/dist/runtime.json chromium ## Compare keras.applications with their pages in Chromium.
 	$(BIN)/python -m tests.benchmarks.applications
