@@ -11,6 +11,7 @@ from math import prod
 from typing import TYPE_CHECKING
 
 from toolchain.errors import BadInputError
+from toolchain.graph import features
 from toolchain.graph.running import node_of, shapes_of, sources_of
 
 if TYPE_CHECKING:
@@ -24,9 +25,8 @@ _POINTWISE = frozenset(
     | {"LeakyRelu", "Maximum", "Minimum", "Mul", "Neg", "RealDiv", "Relu", "Relu6", "Selu"}
     | {"Sigmoid", "Softplus", "Sub", "Tanh", "Pad", "PadV2", "Erf", "Pow", "HardSwish"}
 )
-# What may stand between the last layer and the output.
-_ENDING = frozenset({"Reshape", "Squeeze", "Softmax", "Sigmoid", "Identity", "BiasAdd"})
-_POOLS = frozenset({"Mean", "Reshape", "Squeeze", "Max", "Identity"})
+_POOLS = frozenset({"AvgPool", "Max", "MaxPool", "Mean"})
+_RESHAPED = frozenset({"Identity", "Reshape", "Squeeze"})
 _MOST = 12  # cuts; the deepest ones. Chosen: features of more take longer to compare
 _LEAST_SHARE = 0.02  # of the weights that a cut keeps; chosen
 _IMAGE = len("nhwc")
@@ -87,6 +87,7 @@ class _Graph:
     """A frozen graph as nodes in the order of their computation."""
 
     def __init__(self, frozen: Frozen) -> None:
+        self._frozen = frozen
         self._input, self._output = frozen.input, frozen.output
         self._nodes = {node.name: node for node in frozen.graph_def.node}
         self._order = self._data()
@@ -174,28 +175,20 @@ class _Graph:
 
     def last_features(self) -> str | None:
         """Return the input of the last dense layer, or the output if it is a row of features."""
+        found = features.name_in(self._frozen)
+        if found is not None and self._is_row(found):
+            return found
         name = self._output
-        while self._nodes[name].op in _ENDING:
-            # The shape that a reshape is given may depend on the number of photos.
+        while self._nodes[name].op in _RESHAPED:
             name = sources_of(self._nodes[name])[0]
-            if name not in self._place:
-                return None
-        node = self._nodes[name]
-        if node.op in ("Add", "AddV2") and len(self._data_sources(name)) == 1:
-            (name,) = self._data_sources(name)  # a bias
-            node = self._nodes[name]
-        if node.op in _LINEAR:
-            (features,) = self._data_sources(name)[:1]
-            return self._flat(features)
-        return self._output if node.op in _POOLS else None
+        return self._output if self._nodes[name].op in _POOLS else None
 
-    def _flat(self, name: str) -> str | None:
-        """Return a tensor if it is `[n, width]` or `[n, 1, 1, width]`."""
+    def _is_row(self, name: str) -> bool:
+        """Tell whether a tensor is `[n, width]` or `[n, 1, 1, width]`."""
         shape = self._shapes.get(name)
         if shape is None:
-            return None
-        is_row = len(shape) == _ROW or (len(shape) == _IMAGE and shape[1:3] == [1, 1])
-        return name if is_row else None
+            return False
+        return len(shape) == _ROW or (len(shape) == _IMAGE and shape[1:3] == [1, 1])
 
     def _parameters(self, name: str) -> int:
         """Return the number of weights that a node depends on: those of kernels."""
