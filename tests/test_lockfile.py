@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.watchdog import HANG_S
+from tests.at_once import environment, run_at_once
 from toolchain.errors import BadInputError, PinMismatchError
 from toolchain.sources.lockfile import FILE_NAME, Lockfile
 
@@ -111,11 +110,6 @@ except BadInputError as error:
 """
 
 
-def environment(cache: Path) -> dict[str, str]:
-    path = os.pathsep.join(sys.path)
-    return {**os.environ, "PYTHONPATH": path, "TOOLCHAIN_CACHE": str(cache)}
-
-
 def test_a_read_only_disk_is_one_sentence_and_what_is_pinned_there_holds(path: Path) -> None:
     Lockfile.load(path).check_or_pin(HANDLE, ONE)
     disk = path.parent / "disk"
@@ -142,35 +136,17 @@ def test_a_read_only_disk_is_one_sentence_and_what_is_pinned_there_holds(path: P
 
 @pytest.mark.parametrize("caches", ["aaa", "abc"], ids=["one cache", "a cache each"])
 def test_processes_at_once_lose_no_pin(path: Path, caches: str) -> None:
-    script = (
-        "import sys; from pathlib import Path; from toolchain.sources.lockfile import Lockfile\n"
-        "pins = Lockfile.load(Path(sys.argv[1]))\n"
-        "print('ready', flush=True); sys.stdin.readline()\n"
-        "for number in range(40): pins.check_or_pin(f'{sys.argv[2]}/{number}', '3' * 64)\n"
-    )
     # One of them knows the file by another name.
     link = path.with_name("link.json")
     link.symlink_to(path)
-    running = [
-        subprocess.Popen(
-            [sys.executable, "-c", script, str(known), name],
-            env=environment(path.parent / f"cache-{cache}"),
-            text=True,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-        )
-        for name, cache, known in zip("abc", caches, (path, path, link), strict=True)
-    ]
-    for process in running:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
-    for process in running:
-        assert process.stdin is not None
-        process.stdin.write("go\n")
-        process.stdin.flush()
-    for process in running:
-        process.communicate(timeout=HANG_S)
-    assert [process.returncode for process in running] == [0, 0, 0]
+    folders = [path.parent / f"cache-{cache}" for cache in caches]
+    words = [(str(path), "a"), (str(path), "b"), (str(link), "c")]
+    run_at_once(
+        "import sys; from pathlib import Path; from toolchain.sources.lockfile import Lockfile\n"
+        "pins = Lockfile.load(Path(sys.argv[1]))\n",
+        "for number in range(40): pins.check_or_pin(f'{sys.argv[2]}/{number}', '3' * 64)\n",
+        zip(folders, words, strict=True),
+    )
     assert len(json.loads(path.read_text("utf-8"))["models"]) == 120
     assert {file.name for file in path.parent.iterdir() if file.is_file()} == {
         FILE_NAME,
