@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     from toolchain.tfjs.stage import TfjsModel
 
+pytest_plugins = ["tests.page_fixtures"]
+
 CHECKOUT = Path(__file__).resolve().parents[1]
 
 CACHE = "TOOLCHAIN_TEST_CACHE"

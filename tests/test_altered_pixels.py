@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests import engines, reports, sealing
-from tests.browser import SAMPLES, QuietHandler, chromium, plain_host
+from tests.browser import SAMPLES, QuietHandler, plain_host
 from tests.page_driver import (
     LOADED,
     OTHER_DECODER,
@@ -19,7 +19,6 @@ from tests.page_driver import (
     alert,
     assert_same,
     give,
-    reference_of,
     shown_tags,
     until_done,
 )
@@ -27,10 +26,10 @@ from tests.watchdog import HANG_S
 from toolchain.site import strings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
-    from playwright.sync_api import Browser, BrowserContext, Page
+    from playwright.sync_api import BrowserContext, Page
 
     from toolchain.cache.store import Store
 
@@ -78,11 +77,6 @@ def site(tiny: Path, session_store: Store, tmp_path_factory: pytest.TempPathFact
     return out
 
 
-@pytest.fixture(scope="module")
-def reference(site: Path) -> Callable[[Path], Tags]:
-    return reference_of(site)
-
-
 @pytest.fixture
 def changed(site: Path, tmp_path: Path) -> Callable[..., Path]:
     """Return what copies the site with scripts put before those of its page and its worker."""
@@ -103,16 +97,13 @@ def changed(site: Path, tmp_path: Path) -> Callable[..., Path]:
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium("--use-fake-device-for-media-stream") as running:
-        yield running
+def browser_flags() -> tuple[str, ...]:
+    return ("--use-fake-device-for-media-stream",)
 
 
 @pytest.fixture
-def context(browser: Browser) -> Iterator[BrowserContext]:
-    made = browser.new_context(permissions=["camera"])
-    yield made
-    made.close()
+def context_options() -> dict[str, Any]:
+    return {"permissions": ["camera"]}
 
 
 @pytest.fixture

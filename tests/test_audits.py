@@ -11,7 +11,6 @@ import pytest
 from tests import axe, lighthouse, traffic
 from tests.browser import (
     SAMPLES,
-    chromium,
     launched,
     plain_host,
     sample_png,
@@ -46,18 +45,6 @@ BLOCKED_MS = 100
 LIGHTHOUSE_RUNS = 5
 
 LONGEST_HEADERS = 1500  # bytes of one request: no photo fits in there
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def url(embedded_site: Path) -> Iterator[str]:
-    with toolchain_serve(embedded_site) as served:
-        yield served
 
 
 @pytest.fixture(scope="module")

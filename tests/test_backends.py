@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 from playwright.sync_api import Error as PlaywrightError
 
 from tests import tiny_models
-from tests.browser import chromium, sample_png, toolchain_serve
+from tests.browser import sample_png
 from tests.page_scripts import (
     AS_HARDWARE,
     WITH_WORKER_AT_HAND,
@@ -37,10 +37,9 @@ from toolchain.tfjs import execute
 from toolchain.tfjs.convert import Stored
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
-    from playwright.sync_api import Browser, BrowserContext, Page, Route
+    from playwright.sync_api import BrowserContext, Page, Route
 
     from toolchain.cache.store import Store
 
@@ -70,12 +69,6 @@ def site(tmp_path_factory: pytest.TempPathFactory, session_store: Store) -> Path
 
 
 @pytest.fixture(scope="module")
-def url(site: Path) -> Iterator[str]:
-    with toolchain_serve(site) as served:
-        yield served
-
-
-@pytest.fixture(scope="module")
 def photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A sample as a PNG, which every decoder reads to the same pixels."""
     return sample_png("palace", tmp_path_factory.mktemp("photo"))
@@ -94,17 +87,14 @@ def expected(site: Path, photo: Path) -> Tags:
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium(*WEBGPU_IN_SOFTWARE) as running:
-        yield running
+def browser_flags() -> tuple[str, ...]:
+    return WEBGPU_IN_SOFTWARE
 
 
 @pytest.fixture
-def context(browser: Browser) -> Iterator[BrowserContext]:
-    """A profile of its own, without the service worker, of which the tests' routes know nothing."""
-    made = browser.new_context(service_workers="block")
-    yield made
-    made.close()
+def context_options() -> dict[str, Any]:
+    """There is no service worker, of whose requests the tests' routes know nothing."""
+    return {"service_workers": "block"}
 
 
 def open_page(context: BrowserContext, url: str) -> Page:

@@ -12,11 +12,9 @@ import pytest
 from tests import axe
 from tests.browser import (
     SAMPLES,
-    chromium,
     launched,
     plain_host,
     sample_png,
-    toolchain_serve,
 )
 from tests.films import film_of, picture_of
 from tests.page_driver import (
@@ -31,7 +29,6 @@ from tests.page_driver import (
     assert_same,
     give,
     open_page,
-    reference_of,
     shown_tags,
     tagged_anew,
     until_done,
@@ -41,7 +38,7 @@ from toolchain.records import build_report
 from toolchain.site import web_bundle
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from playwright.sync_api import Browser, BrowserContext, Page
 
@@ -72,38 +69,14 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def browser(film: Path) -> Iterator[Browser]:
-    with chromium(*FAKE_CAMERA, f"--use-file-for-fake-video-capture={film}", INSECURE) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def url(embedded_site: Path) -> Iterator[str]:
-    with toolchain_serve(embedded_site) as served:
-        yield served
-
-
-@pytest.fixture(scope="module")
-def reference(embedded_site: Path) -> Callable[[Path], Tags]:
-    return reference_of(embedded_site)
+def browser_flags(film: Path) -> tuple[str, ...]:
+    return (*FAKE_CAMERA, f"--use-file-for-fake-video-capture={film}", INSECURE)
 
 
 @pytest.fixture
-def context(browser: Browser) -> Iterator[BrowserContext]:
-    """A profile of its own, which may use the camera."""
-    made = browser.new_context(permissions=["camera"])
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def page(context: BrowserContext) -> Iterator[Page]:
-    """A page whose script may not fail."""
-    opened = context.new_page()
-    errors: list[str] = []
-    opened.on("pageerror", lambda error: errors.append(str(error)))
-    yield opened
-    assert errors == []
+def context_options() -> dict[str, Any]:
+    """It may use the camera."""
+    return {"permissions": ["camera"]}
 
 
 def go_live(page: Page) -> None:

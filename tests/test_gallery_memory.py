@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 import pytest
 from PIL import Image
 
-from tests.browser import SAMPLES, chromium, toolchain_serve
+from tests.browser import SAMPLES
 from tests.page_driver import LOADED, open_page, until_done
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from playwright.sync_api import Page
@@ -41,18 +40,6 @@ Object.defineProperty(MessageEvent.prototype, 'data', {
 """
 COUNT = "window.bitmaps.length"
 ALIVE = "window.bitmaps.filter(({ width }) => width > 0).length"
-
-
-@pytest.fixture(scope="module")
-def url(embedded_site: Path) -> Iterator[str]:
-    with toolchain_serve(embedded_site) as served:
-        yield served
-
-
-@pytest.fixture
-def page() -> Iterator[Page]:
-    with chromium() as browser:
-        yield browser.new_page()
 
 
 @pytest.fixture

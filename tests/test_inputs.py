@@ -15,9 +15,7 @@ from PIL import Image, features
 
 from tests.browser import (
     SAMPLES,
-    chromium,
     sample_png,
-    toolchain_serve,
 )
 from tests.page_driver import (
     HEIC,
@@ -30,7 +28,6 @@ from tests.page_driver import (
     assert_same,
     give,
     open_page,
-    reference_of,
     shown_tags,
     tagged_anew,
     until_done,
@@ -39,9 +36,9 @@ from tests.watchdog import HANG_MS
 from toolchain.records import build_report
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
-    from playwright.sync_api import Browser, BrowserContext, Page
+    from playwright.sync_api import Page
 
 pytestmark = pytest.mark.xdist_group("inputs")
 
@@ -63,39 +60,10 @@ READ_IN_THE_PAGE = """
 """
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def url(embedded_site: Path) -> Iterator[str]:
-    with toolchain_serve(embedded_site) as served:
-        yield served
-
-
-@pytest.fixture(scope="module")
-def reference(embedded_site: Path) -> Callable[[Path], Tags]:
-    return reference_of(embedded_site)
-
-
 @pytest.fixture
-def context(browser: Browser) -> Iterator[BrowserContext]:
-    """A profile of its own, which may use the clipboard."""
-    made = browser.new_context(permissions=["clipboard-read", "clipboard-write"])
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def page(context: BrowserContext) -> Iterator[Page]:
-    """A page whose script may not fail."""
-    opened = context.new_page()
-    errors: list[str] = []
-    opened.on("pageerror", lambda error: errors.append(str(error)))
-    yield opened
-    assert errors == []
+def context_options() -> dict[str, Any]:
+    """It may use the clipboard."""
+    return {"permissions": ["clipboard-read", "clipboard-write"]}
 
 
 def drop_files(page: Page, *paths: Path) -> None:

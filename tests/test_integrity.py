@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests import tiny_models
-from tests.browser import chromium
 from tests.faulty_host import HTML, Fault, FaultyHost, Reads, faulty
 from tests.page_driver import LOADED, SECONDS, Tags, alert, shown_tags, tags_of
 from tests.page_scripts import HASTE, OUT_OF_MEMORY
@@ -69,9 +68,8 @@ def site(options: BuildOptions, session_store: Store) -> Path:
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium("--host-resolver-rules=MAP toolchain.test 127.0.0.1") as running:
-        yield running
+def browser_flags() -> tuple[str, ...]:
+    return ("--host-resolver-rules=MAP toolchain.test 127.0.0.1",)
 
 
 @pytest.fixture

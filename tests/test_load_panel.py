@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests import reports
-from tests.browser import chromium
 from tests.page_driver import until_loaded
 from tests.watchdog import HANG_MS
 from toolchain import throttling
@@ -71,23 +70,10 @@ def site(tiny: Path, session_store: Store, tmp_path_factory: pytest.TempPathFact
     return out
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as running:
-        yield running
-
-
 @pytest.fixture
 def served(site: Path) -> Iterator[Served]:
     with serving(site, "toolchain") as host:
         yield host
-
-
-@pytest.fixture
-def context(browser: Browser) -> Iterator[BrowserContext]:
-    opened = browser.new_context()
-    yield opened
-    opened.close()
 
 
 def visited(context: BrowserContext, url: str) -> Page:

@@ -18,7 +18,7 @@ import pytest
 from PIL import Image
 
 from tests import tiny_models
-from tests.browser import chromium, plain_host
+from tests.browser import plain_host
 from tests.sealing import reseal
 from tests.watchdog import HANG_MS
 from toolchain.errors import BadInputError
@@ -94,12 +94,6 @@ def packed(site_with: Callable[[Form], Path]) -> Path:
 def damaged(packed: Path, tmp_path: Path) -> Path:
     """A copy of the packed site, for the test to damage."""
     return shutil.copytree(packed, tmp_path / "damaged")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as running:
-        yield running
 
 
 @pytest.fixture

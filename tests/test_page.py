@@ -13,11 +13,9 @@ from PIL import Image
 
 from tests.browser import (
     SAMPLES,
-    chromium,
     logits_in_stock_tfjs,
     plain_host,
     sample_png,
-    toolchain_serve,
 )
 from tests.page_driver import (
     LOADED,
@@ -27,7 +25,6 @@ from tests.page_driver import (
     file_transfer,
     give,
     open_page,
-    reference_of,
     shown_tags,
     top_five,
     uncomplaining_page,
@@ -51,33 +48,11 @@ pytestmark = pytest.mark.xdist_group("page")
 FLOAT16 = 0.02
 
 
-@pytest.fixture(scope="module")
-def site(embedded_site: Path) -> Path:
-    return embedded_site
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def url(site: Path) -> Iterator[str]:
-    with toolchain_serve(site) as served:
-        yield served
-
-
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
     """A page in a profile of its own, which may not complain on the console."""
     with uncomplaining_page(browser) as opened:
         yield opened
-
-
-@pytest.fixture(scope="module")
-def reference(site: Path) -> Callable[[Path], Tags]:
-    return reference_of(site)
 
 
 def test_a_first_visit_tags_the_first_sample_by_itself(page: Page, url: str) -> None:

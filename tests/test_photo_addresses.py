@@ -10,9 +10,7 @@ from PIL import Image
 
 from tests.browser import (
     SAMPLES,
-    chromium,
     sample_png,
-    toolchain_serve,
 )
 from tests.other_site import other_site
 from tests.page_driver import (
@@ -21,7 +19,6 @@ from tests.page_driver import (
     alert,
     assert_same,
     open_page,
-    reference_of,
     tagged_anew,
 )
 
@@ -29,44 +26,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from playwright.sync_api import Browser, BrowserContext, Page
+    from playwright.sync_api import Page
 
 pytestmark = pytest.mark.xdist_group("photo-addresses")
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def url(embedded_site: Path) -> Iterator[str]:
-    with toolchain_serve(embedded_site) as served:
-        yield served
-
-
-@pytest.fixture(scope="module")
-def reference(embedded_site: Path) -> Callable[[Path], Tags]:
-    return reference_of(embedded_site)
-
-
 @pytest.fixture
-def context(browser: Browser) -> Iterator[BrowserContext]:
-    """A profile of its own, which may use the clipboard."""
-    made = browser.new_context(permissions=["clipboard-read", "clipboard-write"])
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def page(context: BrowserContext) -> Iterator[Page]:
-    """A page whose script may not fail."""
-    opened = context.new_page()
-    errors: list[str] = []
-    opened.on("pageerror", lambda error: errors.append(str(error)))
-    yield opened
-    assert errors == []
+def context_options() -> dict[str, Any]:
+    """It may use the clipboard."""
+    return {"permissions": ["clipboard-read", "clipboard-write"]}
 
 
 # ------------------------------------------------------------------------- addresses

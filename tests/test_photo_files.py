@@ -8,14 +8,14 @@ import pytest
 from PIL import Image
 
 from tests import colour_profiles
-from tests.browser import SAMPLES, chromium, toolchain_serve
-from tests.page_driver import assert_same, give, open_page, reference_of, shown_tags
+from tests.browser import SAMPLES
+from tests.page_driver import assert_same, give, open_page, shown_tags
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
-    from playwright.sync_api import Page
+    from playwright.sync_api import Browser, Page
 
     from tests.page_driver import Tags
 
@@ -26,16 +26,10 @@ ONE_LEVEL = 0.01
 
 
 @pytest.fixture(scope="module")
-def page(embedded_site: Path) -> Iterator[Page]:
-    with chromium() as browser, toolchain_serve(embedded_site) as url:
-        opened = browser.new_page()
-        open_page(opened, url)
-        yield opened
-
-
-@pytest.fixture(scope="module")
-def reference(embedded_site: Path) -> Callable[[Path], Tags]:
-    return reference_of(embedded_site)
+def page(browser: Browser, url: str) -> Page:
+    opened = browser.new_page()
+    open_page(opened, url)
+    return opened
 
 
 PROFILES = {

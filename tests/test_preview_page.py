@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Error as PlaywrightError
 
 from tests import tiny_models
-from tests.browser import chromium, sample_png, toolchain_serve
+from tests.browser import sample_png
 from tests.watchdog import HANG_MS, until
 from toolchain.graph import preprocess
 from toolchain.metrics.scores import softmax
@@ -73,18 +73,6 @@ def expected(site: Path, photo: Path) -> dict[str, Tags]:
         return [(int(index), float(scores[index])) for index in np.argsort(-scores)]
 
     return {"preview": tags("preview", report.preview), "full": tags("model", report)}
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def url(site: Path) -> Iterator[str]:
-    with toolchain_serve(site) as served:
-        yield served
 
 
 @pytest.fixture

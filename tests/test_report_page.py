@@ -15,14 +15,12 @@ import numpy as np
 import pytest
 
 from tests import reports
-from tests.browser import chromium
 from toolchain.errors import BadInputError, ToolchainError
 from toolchain.metrics import multi_label
 from toolchain.records import build_report, site_files, visit_figures
 from toolchain.report import alternatives, page, report_files, sections, thumbnails
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from playwright.sync_api import Browser
@@ -80,12 +78,6 @@ def full(bare: build_report.Report) -> build_report.Report:
             ),
         }
     )
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as running:
-        yield running
 
 
 def test_labels_that_were_found_in_photos_are_counted(bare: build_report.Report) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from tests import tiny_models
-from tests.browser import chromium, sample_png, toolchain_serve
+from tests.browser import sample_png, toolchain_serve
 from tests.page_scripts import WITHOUT_VECTORS, WITHOUT_WASM
 from tests.watchdog import HANG_MS
 from toolchain import tf as tensorflow
@@ -30,7 +30,6 @@ from toolchain.tfjs import execute
 from toolchain.tfjs.convert import Quantization, Stored
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from playwright.sync_api import Browser, BrowserContext
@@ -114,9 +113,8 @@ def site_of(
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium(*WEBGPU_IN_SOFTWARE) as running:
-        yield running
+def browser_flags() -> tuple[str, ...]:
+    return WEBGPU_IN_SOFTWARE
 
 
 def scores_in_chromium(context: BrowserContext, url: str, backend: str, photo: Path) -> Any:

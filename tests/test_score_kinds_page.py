@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from tests import classifiers, tiny_models
-from tests.browser import chromium, toolchain_serve
+from tests.browser import toolchain_serve
 from tests.page_driver import SAME_PIXELS, give, open_page, shown_tags
 from toolchain.graph.running import probe_pictures
 from toolchain.pipeline.build import build
@@ -22,7 +22,7 @@ from toolchain.sources.request import Request
 from toolchain.tfjs.convert import Stored
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
     from playwright.sync_api import Browser, Page
@@ -57,12 +57,6 @@ KINDS = {
     "a sigmoid a label": Kind(classifiers.many_sigmoids, 7),
     "an average of two softmaxes": Kind(classifiers.average_of_two, 5),
 }
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as running:
-        yield running
 
 
 def site_of(

@@ -22,12 +22,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.browser import chromium, toolchain_serve
 from tests.watchdog import HANG_MS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from playwright.sync_api import Browser
 
 pytestmark = pytest.mark.xdist_group("page")
@@ -56,15 +53,8 @@ html, button, select, input, textarea, code, pre { font-family: Inter !important
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium("--hide-scrollbars", "--font-render-hinting=none") as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def address(embedded_site: Path) -> Iterator[str]:
-    with toolchain_serve(embedded_site) as url:
-        yield url
+def browser_flags() -> tuple[str, ...]:
+    return ("--hide-scrollbars", "--font-render-hinting=none")
 
 
 def fonts() -> str:
@@ -78,7 +68,7 @@ def fonts() -> str:
 
 
 def screenshot(
-    browser: Browser, address: str, width: int, scheme: Literal["light", "dark"]
+    browser: Browser, url: str, width: int, scheme: Literal["light", "dark"]
 ) -> Image.Image:
     """Return the whole page, as tagged, with its first photo."""
     context = browser.new_context(
@@ -88,7 +78,7 @@ def screenshot(
         service_workers="block",
     )
     page = context.new_page()
-    page.goto(f"{address}?backend=wasm")
+    page.goto(f"{url}?backend=wasm")
     page.add_style_tag(content=fonts() + PLAIN)
     page.wait_for_selector("html[data-state=tagged] #tags li", timeout=HANG_MS)
     page.wait_for_selector(".sample img:not([data-src])", timeout=HANG_MS)
@@ -105,10 +95,10 @@ def screenshot(
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [320, 768, 1280])
 def test_the_page_looks_as_it_did(
-    browser: Browser, address: str, width: int, scheme: Literal["light", "dark"], tmp_path: Path
+    browser: Browser, url: str, width: int, scheme: Literal["light", "dark"], tmp_path: Path
 ) -> None:
     file = BASELINES / f"page-{width}-{scheme}.png"
-    seen = screenshot(browser, address, width, scheme)
+    seen = screenshot(browser, url, width, scheme)
     if WRITES:
         seen.quantize(256, dither=Image.Dither.NONE).save(file, optimize=True)
     with Image.open(file) as baseline:

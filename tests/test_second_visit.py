@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests import tiny_models, watchdog
-from tests.browser import chromium, plain_host
+from tests.browser import plain_host
 from tests.page_driver import until_loaded
 from tests.watchdog import HANG_MS
 from toolchain.pipeline.build import build
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from playwright.sync_api import Browser, BrowserContext, Page
+    from playwright.sync_api import BrowserContext, Page
 
     from toolchain.cache.store import Store
 
@@ -122,17 +122,8 @@ def sites(tmp_path_factory: pytest.TempPathFactory, session_store: Store) -> dic
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium("--host-resolver-rules=MAP toolchain.test 127.0.0.1") as running:
-        yield running
-
-
-@pytest.fixture
-def context(browser: Browser) -> Iterator[BrowserContext]:
-    """A profile of its own."""
-    made = browser.new_context()
-    yield made
-    made.close()
+def browser_flags() -> tuple[str, ...]:
+    return ("--host-resolver-rules=MAP toolchain.test 127.0.0.1",)
 
 
 def visit(context: BrowserContext, url: str) -> Page:

@@ -8,7 +8,6 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests import command_line, load
-from tests.browser import chromium
 from tests.page_driver import OTHER_DECODER, assert_same, open_page, reference_of, shown_tags
 from tests.test_second_visit import until_kept
 from tests.web_servers import require_brotli, serving
@@ -30,12 +29,6 @@ window.violations = [];
 addEventListener('securitypolicyviolation', (event) =>
   window.violations.push(`${event.effectiveDirective} ${event.blockedURI}`));
 """
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as running:
-        yield running
 
 
 @pytest.fixture(scope="module", params=["nginx", "caddy"])

@@ -11,7 +11,6 @@ import pytest
 from filelock import FileLock
 
 from tests import tiny_models
-from tests.browser import chromium
 from tests.test_second_visit import hosted, shown_labels, until_kept, visit
 from tests.watchdog import HANG_MS
 from toolchain import cli
@@ -26,7 +25,7 @@ from toolchain.site.template import TemplateError
 from toolchain.sources.request import Request
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from playwright.sync_api import Browser, Page
 
@@ -348,12 +347,6 @@ def site(tiny: Path, session_store: Store, tmp_path_factory: pytest.TempPathFact
         options = BuildOptions(Request(str(tiny)), out, declared=declared, page=page)
         build(options, store=session_store, progress=Silent())
     return out
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as running:
-        yield running
 
 
 def colour_of_buttons(page: Page) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests import axe, watchdog
-from tests.browser import chromium, plain_host, sample_png, toolchain_serve
+from tests.browser import plain_host, sample_png, toolchain_serve
 from tests.variant_site import FIRST, OTHERS, SAME_PIXELS, Site, Tags, variant_site
 from tests.watchdog import HANG_MS
 
@@ -46,23 +46,9 @@ def photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
 def url(site: Site) -> Iterator[str]:
     with toolchain_serve(site.folder) as served:
         yield served
-
-
-@pytest.fixture
-def context(browser: Browser) -> Iterator[BrowserContext]:
-    """A profile of its own."""
-    made = browser.new_context()
-    yield made
-    made.close()
 
 
 @pytest.fixture
