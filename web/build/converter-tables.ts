@@ -11,8 +11,15 @@ const OP_LIST = /\/tfjs-converter\/dist\/operations\/op_list\/(\w+)\.js$/;
 const EXECUTOR = /\/tfjs-converter\/dist\/operations\/executors\/(\w+)_executor\.js$/;
 const DISPATCH = /\/tfjs-converter\/dist\/operations\/operation_(executor|mapper)\.js$/;
 
+let operations: ReadonlyMap<string, string> | null = null;
+
 /** The operations of TensorFlow that TF.js' converter knows, by the category of each. */
 export function knownOps(): ReadonlyMap<string, string> {
+  operations ??= readOps();
+  return operations;
+}
+
+function readOps(): ReadonlyMap<string, string> {
   const folder = join(CONVERTER, 'op_list');
   const found = new Map<string, string>();
   for (const file of readdirSync(folder).filter((name) => name.endsWith('.js'))) {

@@ -40,9 +40,22 @@ export function inferenceOnly(): Plugin {
         return null;
       }
       const moduleSideEffects = ACTING.some((pattern) => pattern.test(id));
-      return { code: edited(source, [...unneeded(source)]), moduleSideEffects };
+      return { code: withoutUnneeded(source), moduleSideEffects };
     },
   };
+}
+
+/** Results by their sources: to find out what a runtime needs, TF.js is bundled several times. */
+const results = new Map<string, string>();
+
+function withoutUnneeded(source: string): string {
+  const known = results.get(source);
+  if (known !== undefined) {
+    return known;
+  }
+  const result = edited(source, unneeded(source));
+  results.set(source, result);
+  return result;
 }
 
 function unneeded(source: string): readonly Edit[] {

@@ -14,8 +14,16 @@ const OTHER_NAMES: Readonly<Record<string, string>> = {
   IsNaN: 'IsNan',
 };
 
+const kernels = new Map<string, ReadonlyMap<string, KernelImport>>();
+
 /** The kernels that a backend has: the import of each, by the kernel's name. */
 export function kernelsOf(backend: string): ReadonlyMap<string, KernelImport> {
+  const found = kernels.get(backend) ?? readKernels(backend);
+  kernels.set(backend, found);
+  return found;
+}
+
+function readKernels(backend: string): ReadonlyMap<string, KernelImport> {
   const path = join(packageFolder(`@tensorflow/${backend}`), 'dist/register_all_kernels.js');
   const found = new Map<string, KernelImport>();
   new Visitor({
@@ -49,11 +57,11 @@ export function onlyKernels(names: ReadonlySet<string>, isListing = false): Plug
       if (!backend) {
         return null;
       }
-      const kernels = [...kernelsOf(backend)].filter(([name]) => names.has(name));
-      const imports = kernels.map(
+      const wanted = [...kernelsOf(backend)].filter(([name]) => names.has(name));
+      const imports = wanted.map(
         ([, { config, file }]) => `import { ${config} } from './kernels/${file}';`,
       );
-      const list = `[${kernels.map(([, { config }]) => config).join(', ')}]`;
+      const list = `[${wanted.map(([, { config }]) => config).join(', ')}]`;
       const code = isListing
         ? [...imports, `export const kernelConfigs = ${list};`]
         : [

@@ -53,7 +53,14 @@ export function reduced({ ops, kernels }: Pick<Reach, 'ops' | 'kernels'>): Plugi
   return [withoutGlue(), converterTables(ops), onlyKernels(kernels), inferenceOnly()];
 }
 
-async function calledKernels(ops: ReadonlySet<string>): Promise<ReadonlySet<string>> {
+/**
+ * Returns the names of the kernels that TF.js' operations call, whether or not a backend has them.
+ *
+ * Kernels that only other kernels call are not among them.
+ *
+ * @throws if TF.js has no such operation.
+ */
+export async function calledKernels(ops: ReadonlySet<string>): Promise<ReadonlySet<string>> {
   const chunk = await bundled(WORKER, reduced({ ops, kernels: new Set() }));
   const names = Object.entries(chunk.modules).find(([id]) => KERNEL_NAMES.test(id));
   return new Set(names?.[1].renderedExports.filter((name) => name !== NEVER_CALLED));
