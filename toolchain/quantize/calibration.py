@@ -8,7 +8,7 @@ other. Their sizes follow a power law, as the sizes of objects in photos do.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -113,30 +113,79 @@ def generated(spec: InputSpec, *, count: int, seed: int) -> Array:
 
 def _dead_leaves(height: int, width: int, random: np.random.Generator) -> Array:
     """Return one picture within 0…1, float32 `[height, width, 3]`."""
-    rows, columns = np.mgrid[:height, :width].astype(np.float32)
-    picture = np.broadcast_to(random.uniform(0, 1, 3), (height, width, 3)).astype(np.float32)
+    ground = random.uniform(0, 1, 3)
     largest = max(height, width) / 3
-    # From the back to the front. The radii are drawn from their power law by inverting its
-    # distribution function.
+    # The radii are drawn from their power law by inverting its distribution function.
     uniform = random.uniform(0, 1, _LEAVES)
     ratio = (largest / 2.0) ** (1 - _POWER)
     radii = 2.0 * (1 - uniform * (1 - ratio)) ** (1 / (1 - _POWER))
-    for radius in radii:
-        top, left = random.uniform(0, height), random.uniform(0, width)
-        stretch = random.uniform(0.5, 2.0)
-        # Most leaves are small, so only the rectangle around each is computed.
-        tall, wide = radius / stretch**0.5, radius * stretch**0.5
-        box = (
-            slice(max(0, int(top - tall)), int(top + tall) + 2),
-            slice(max(0, int(left - wide)), int(left + wide) + 2),
-        )
-        down, right = rows[box], columns[box]
-        inside = (down - top) ** 2 * stretch + (right - left) ** 2 / stretch < radius**2
-        colour = random.uniform(0, 1, 3)
-        grating = np.sin(
-            down * random.normal(0, 0.4) + right * random.normal(0, 0.4)
-        ) * random.uniform(0, 0.3)
-        picture[box][inside] = colour + grating[inside][:, None]
+    leaves = _leaves(radii, height, width, random)
+    # Which leaf is seen at each pixel; it takes most of the time, so it is all that each leaf does.
+    seen = np.full((height, width), -1)
+    # From the back to the front. Most leaves are small, so only the box around each is computed.
+    boxes = zip(leaves.rows, leaves.columns, radii**2, strict=True)
+    for place, (rows, columns, square) in enumerate(boxes):
+        inside = leaves.down[place, rows] + leaves.across[place, :, columns] < square
+        seen[rows, columns][inside] = place
+    picture = np.broadcast_to(ground, (height, width, 3)).astype(np.float32)
+    down, across = np.nonzero(seen >= 0)
+    leaf = seen[down, across]
+    phases = leaves.phases_down[leaf, down] + leaves.phases_across[leaf, across]
+    gratings = np.sin(phases) * leaves.contrasts[leaf]
+    picture[down, across] = leaves.colours[leaf] + gratings[:, None]
     noise = random.normal(0, 0.02, picture.shape)
     clipped: Array = np.clip(picture + noise, 0, 1).astype(np.float32)
     return clipped
+
+
+class _Leaves(NamedTuple):
+    """Discs, stretched to ellipses, each with a colour and a grating; `n` is their number."""
+
+    rows: list[slice]
+    """The rows of the box around each."""
+    columns: list[slice]
+    down: Array
+    """Each row's part of the square of a pixel's distance to the centre, `[n, height, 1]`."""
+    across: Array
+    """Each column's part, `[n, 1, width]`."""
+    phases_down: Array
+    """Each row's part of the grating's phase, `[n, height]`."""
+    phases_across: Array
+    """Each column's part, `[n, width]`."""
+    contrasts: Array
+    """The gratings' amplitudes, `[n]`."""
+    colours: Array
+    """`[n, 3]`."""
+
+
+def _leaves(radii: Array, height: int, width: int, random: np.random.Generator) -> _Leaves:
+    """Draw the places, forms, colours and gratings of leaves with these radii in pixels."""
+    # In this order for each leaf, so that a seed gives the same pictures as ever.
+    draw, normal = random.random, random.standard_normal
+    drawn = [
+        (draw(), draw(), draw(), draw(), draw(), draw(), normal(), normal(), draw()) for _ in radii
+    ]
+    top, left, stretch, red, green, blue, down, across, contrast = np.array(drawn).T
+    top, left, stretch = top * height, left * width, 0.5 + stretch * 1.5
+    tall, wide = radii / stretch**0.5, radii * stretch**0.5
+
+    def single(values: Array) -> Array:
+        return values.astype(np.float32)[:, None]
+
+    rows, columns = np.arange(height, dtype=np.float32), np.arange(width, dtype=np.float32)
+    return _Leaves(
+        rows=_slices(top, tall),
+        columns=_slices(left, wide),
+        down=((rows - single(top)) ** 2 * single(stretch))[:, :, None],
+        across=((columns - single(left)) ** 2 / single(stretch))[:, None, :],
+        phases_down=rows * single(down * 0.4),
+        phases_across=columns * single(across * 0.4),
+        contrasts=(contrast * 0.3).astype(np.float32),
+        colours=np.stack([red, green, blue], axis=1),
+    )
+
+
+def _slices(middles: Array, radii: Array) -> list[slice]:
+    starts = np.maximum(0, (middles - radii).astype(int))
+    ends = (middles + radii).astype(int) + 2
+    return [slice(*ends_of) for ends_of in zip(starts.tolist(), ends.tolist(), strict=True)]
