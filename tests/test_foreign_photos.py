@@ -90,12 +90,13 @@ def judged(capfd: pytest.CaptureFixture[str], *words: object) -> Evaluation:
 @pytest.mark.parametrize("what", ["site", "model"])
 def test_own_photos_are_kept_and_foreign_ones_let_through(
     what: str,
-    request: pytest.FixtureRequest,
+    site: Path,
+    model: Path,
     photos: Path,
     foreign: Path,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    path = request.getfixturevalue(what)
+    path = {"site": site, "model": model}[what]
     found = judged(capfd, path, photos, "--foreign", foreign).none_of_these
     assert found is not None
     assert found.kept is not None
