@@ -45,6 +45,8 @@ class Groups:
 
     of: Array
     """Int `[photos]`, from 0 without gaps."""
+    alike: Array
+    """Groups of near duplicates alone, int `[photos]`; the same if nothing tells sessions."""
     by: Grouping
     reason: str
     """Why photos were grouped so, as a clause."""
@@ -79,9 +81,10 @@ def find(photos: PhotoSet, features: Array, by: GroupBy) -> Groups:
         )
     if by == "none":
         reason = "--group-by none"
+    alike = _by_likeness(photos, features)
     if sessions is not None:
-        return Groups(np.array(_numbered(sessions)), how, reason)
-    return Groups(_by_likeness(photos, features), "none", reason)
+        return Groups(np.array(_numbered(sessions)), alike, how, reason)
+    return Groups(alike, alike, "none", reason)
 
 
 def _by(
@@ -138,7 +141,7 @@ def _numbered(keys: Sequence[object]) -> list[int]:
     return [places.setdefault(key, len(places)) for key in keys]
 
 
-def alike(features: Array, least: float = _ALIKE) -> list[tuple[int, int, float]]:
+def pairs(features: Array, least: float = _ALIKE) -> list[tuple[int, int, float]]:
     """Return pairs of photos whose features have at least this cosine, and the cosine.
 
     Args:
@@ -160,21 +163,21 @@ def alike(features: Array, least: float = _ALIKE) -> list[tuple[int, int, float]
 
 def _by_likeness(photos: PhotoSet, features: Array) -> Array:
     """Return groups of near duplicates; the threshold rises until no group is large."""
-    pairs = alike(features)
+    found = pairs(features)
     for least in _THRESHOLDS:
-        groups = _joined(len(features), [pair[:2] for pair in pairs if pair[2] >= least])
+        groups = _joined(len(features), [pair[:2] for pair in found if pair[2] >= least])
         largest = int(np.bincount(groups).max())
         if largest <= max(2, _LARGEST * len(features)) and possible(photos.truth, groups) > 1:
             return groups
     return np.arange(len(features))
 
 
-def _joined(count: int, pairs: Sequence[tuple[int, int]]) -> Array:
+def _joined(count: int, joined: Sequence[tuple[int, int]]) -> Array:
     """Return the connected components of a graph, int `[count]`, from 0 without gaps."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
-    rows, columns = np.array(pairs or [(0, 0)]).T
+    rows, columns = np.array(joined or [(0, 0)]).T
     graph = coo_array((np.ones(len(rows)), (rows, columns)), shape=(count, count))
     components: Array = connected_components(graph, directed=False)[1]
     return components
@@ -195,9 +198,9 @@ def same(features: Array, digests: Sequence[str]) -> list[tuple[tuple[int, ...],
         by_bytes[sha256].append(place)
     found = [(tuple(places), True) for places in by_bytes.values() if len(places) > 1]
     listed = Counter(digests)
-    pairs = [
+    similar = [
         ((first, second), False)
-        for first, second, _ in alike(features, _SAME)
+        for first, second, _ in pairs(features, _SAME)
         if digests[first] != digests[second] or listed[digests[first]] == 1
     ]
-    return [*found, *pairs]
+    return [*found, *similar]

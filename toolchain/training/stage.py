@@ -56,6 +56,8 @@ if TYPE_CHECKING:
 
 _NAMED = 5  # unreadable photos that the record names
 _LISTED = 100  # groups of duplicates that the record lists
+_LEAST_SESSIONS = 3  # of each tag, to compare depths by. Chosen
+_LEAST_TOLD = 20  # photos, of which an accuracy is told. Chosen
 _JUDGED_SEED = 1  # added to the seed: figures are of another division than the one that chose
 
 
@@ -112,6 +114,21 @@ class _Learning:
     groups: Groups
     folds: int
 
+    def divide(self, seed: int) -> Array:
+        """Return folds in which a session is never on both sides, int `[photos]`."""
+        return folds.divide(self.photos.truth, self.groups.of, folds=self.folds, seed=seed)
+
+    def divide_to_choose(self, seed: int) -> Array:
+        """Return the folds to compare depths by.
+
+        Two sessions are too few for that: a layer would learn from the smaller one alone. Then
+        photos of one session may be on both sides, near duplicates never.
+        """
+        if self.folds >= _LEAST_SESSIONS:
+            return self.divide(seed)
+        count = folds.possible(self.photos.truth, self.groups.alike)
+        return folds.divide(self.photos.truth, self.groups.alike, folds=count, seed=seed)
+
 
 def run(options: TrainOptions, *, store: Store, progress: Progress) -> Trained:
     """Learn the tags of photos.
@@ -167,7 +184,10 @@ def _prepare(
     most = folds.possible(photos.truth, found.of)
     if most < 2:  # noqa: PLR2004
         found = groups.Groups(
-            np.arange(count), "none", "all photos of a tag look alike, so they are divided singly"
+            np.arange(count),
+            np.arange(count),
+            "none",
+            "all photos of a tag look alike, so they are divided singly",
         )
         most = folds.possible(photos.truth, found.of)
     return _Learning(photos, bases, own, foreign, found, most)
@@ -175,18 +195,19 @@ def _prepare(
 
 def _learn(learning: _Learning, options: TrainOptions, store: Store, progress: Progress) -> Trained:
     photos, task = learning.photos, learning.photos.task
-    division = _divide(learning, options.seed)
+    division = learning.divide_to_choose(options.seed)
     cuts = selection.cuts_of(learning.bases, options.depth)
     compared = selection.compare(cuts, learning.bases, learning.own, photos, division, progress)
     chosen = selection.choose(compared, max_drop=options.max_drop, max_bytes=options.max_bytes)
     base = learning.bases[chosen.cut.base]
     rotated = selection.rotated(chosen.cut, learning.bases, learning.own)
     strength = chosen.found.inverse_regularisation
-    judging = _divide(learning, options.seed + _JUDGED_SEED)
+    judging = learning.divide(options.seed + _JUDGED_SEED)
     (held_out,) = cross_validation.outputs(
         rotated, photos.truth, judging, task=task, strengths=(strength,)
     )
-    heat = temperature.find(held_out.outputs, photos.truth, task=task)
+    told = _told(judging)
+    heat = temperature.find(held_out.outputs[told], photos.truth[told], task=task)
     cooled = held_out.outputs / heat
     weights = logistic.balanced(photos.truth, task=task)
     layer = logistic.fit(rotated.values, photos.truth, weights, strength, task=task)
@@ -196,7 +217,9 @@ def _learn(learning: _Learning, options: TrainOptions, store: Store, progress: P
     foreign = selection.features_of(chosen.cut, learning.bases, learning.foreign)
     rule, none = _none_of_these(own, foreign, photos, judging)
     names = [photo.name for photo in photos.photos]
-    judged = figures.accuracy(cooled, photos.truth, photos.tags, names, task=task)
+    judged = figures.accuracy(
+        cooled[told], photos.truth[told], photos.tags, [names[at] for at in told], task=task
+    )
     curve = learning_curve.draw(rotated, photos, judging, strength, options.seed)
     record = Training(
         toolchain=__version__,
@@ -245,8 +268,15 @@ def _learn(learning: _Learning, options: TrainOptions, store: Store, progress: P
     )
 
 
-def _divide(learning: _Learning, seed: int) -> Array:
-    return folds.divide(learning.photos.truth, learning.groups.of, folds=learning.folds, seed=seed)
+def _told(judging: Array) -> Array:
+    """Return indices of photos whose layer has learned from at least half of all photos.
+
+    A layer that learned from a small session says little of the one that learns from all.
+    """
+    counts = np.bincount(judging)
+    fair = 2 * counts <= len(judging)
+    found = np.flatnonzero(fair[judging])
+    return found if len(found) >= _LEAST_TOLD else np.arange(len(judging))
 
 
 def _candidate(compared: Compared, learning: _Learning, chosen: Compared) -> Candidate:
