@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import time
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.test_servers import get as answer
 from toolchain.errors import BadInputError, ToolchainError
-from toolchain.site.server import application, serve
+from toolchain.site.server import application, beside, serve
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -142,3 +143,22 @@ def test_a_folder_without_a_site_is_refused(tmp_path: Path) -> None:
 def test_a_taken_port_is_said_plainly(site: Path, port: int) -> None:
     with pytest.raises(ToolchainError, match=f"port {port} .*--port"):
         serve(site, port, ready=lambda _url: None)
+
+
+def test_a_server_ends_though_its_loop_is_faster_than_the_call_that_ends_it(
+    site: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from waitress.trigger import trigger
+
+    pull = trigger._physical_pull
+
+    def late(self: trigger) -> None:
+        pull(self)
+        time.sleep(0.1)  # by now the loop has called what it was woken for
+        pull(self)
+
+    with beside(application(site)) as url:
+        assert answer(url, "")[0] == 200
+        monkeypatch.setattr(trigger, "_physical_pull", late)
+    with pytest.raises(OSError, match="refused"):
+        answer(url, "")

@@ -97,8 +97,16 @@ def beside(app: Wsgi) -> Iterator[str]:
     try:
         yield f"http://{HOST}:{server.effective_port}/"
     finally:
+        pulled = threading.Event()
+
+        def close() -> None:
+            # An earlier pull may bring us here before ours has written to the trigger's pipe.
+            pulled.wait()
+            wasyncore.close_all(sockets, ignore_all=True)
+
         # Close them in the server's thread, which ends when no sockets are left.
-        server.trigger.pull_trigger(lambda: wasyncore.close_all(sockets, ignore_all=True))
+        server.trigger.pull_trigger(close)
+        pulled.set()
         thread.join()
         server.task_dispatcher.shutdown()
 
