@@ -1,4 +1,4 @@
-"""Runs the real command in its own process, as a user's shell does."""
+"""Runs the real command: in its own process, as a user's shell does, or in this one."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ import threading
 from typing import TYPE_CHECKING
 
 import psutil
+import pytest
 
 from tests.watchdog import HANG_S
+from toolchain import cli
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,3 +71,18 @@ def run(*words: str | Path, cache: Path | None = None) -> subprocess.CompletedPr
     with started(*words, cache=cache) as process:
         out, err = process.communicate(timeout=HANG_S)
         return subprocess.CompletedProcess(words, process.returncode, out, err)
+
+
+def run_here(
+    capfd: pytest.CaptureFixture[str], *words: str | Path, cache: Path | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run the command in this process, where TensorFlow may be imported already."""
+    with pytest.MonkeyPatch.context() as patch:
+        if cache is not None:
+            patch.setenv("TOOLCHAIN_CACHE", str(cache))
+        patch.setattr(sys, "argv", ["toolchain", *map(str, words)])
+        capfd.readouterr()  # what this process printed before is not the command's
+        with pytest.raises(SystemExit) as left:
+            cli.main()
+    out, err = capfd.readouterr()
+    return subprocess.CompletedProcess(words, int(left.value.code or 0), out, err)

@@ -41,8 +41,8 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def good(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Good:
-    return good_site(tiny, tmp_path_factory.mktemp("good"))
+def good(session_folder: Path) -> Good:
+    return good_site(session_folder)
 
 
 FAR = 4_102_444_800  # the year 2100, in seconds: as if the clock had been put back since
@@ -111,14 +111,17 @@ def rotten(entry: Path) -> None:
     ids=lambda damages: ", ".join(damage.__name__ for damage in damages.values()),
 )
 def test_a_cache_that_is_old_or_damaged_is_made_anew_and_never_makes_a_wrong_site(
-    good: Good, tmp_path: Path, damages: dict[str, Callable[[Path], None]]
+    good: Good,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    damages: dict[str, Callable[[Path], None]],
 ) -> None:
     _, cache = good.lay_out(tmp_path, *KINDS)
     (cache / "v0" / "tfjs" / "key").mkdir(parents=True)
     for kind, damage in damages.items():
         for entry in (cache / "v1" / kind).iterdir():
             damage(entry)
-    done = command_line.run(*good.words, "--out", tmp_path / "other", cache=cache)
+    done = command_line.run_here(capfd, *good.words, "--out", tmp_path / "other", cache=cache)
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr
     assert published(tmp_path / "other") == published(good.site)
@@ -148,14 +151,14 @@ class Warned(Silent):
 
 @pytest.mark.parametrize("times", [1, 2])
 def test_a_cache_that_is_emptied_while_it_is_used_is_filled_again_once(
-    good: Good, tiny: Path, tmp_path: Path, times: int
+    good: Good, tmp_path: Path, times: int
 ) -> None:
     out, cache = good.lay_out(tmp_path, *KINDS)
     store = Emptied(cache)
     store.times = times
     progress = Warned()
     options = BuildOptions(
-        request=Request(str(tiny), lockfile=tmp_path / "toolchain.lock.json"),
+        request=Request(str(good.model), lockfile=tmp_path / "toolchain.lock.json"),
         out=out,
         weights=QuantizeSettings("int8"),
         declared=Declared(labels=tiny_models.names(), value_range=(0.0, 1.0)),

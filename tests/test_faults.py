@@ -24,8 +24,8 @@ IN_A_SPACE_OF_ITS_OWN = ("unshare", "--user", "--map-root-user", "--mount")
 
 
 @pytest.fixture(scope="module")
-def good(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Good:
-    return good_site(tiny, tmp_path_factory.mktemp("good"))
+def good(session_folder: Path) -> Good:
+    return good_site(session_folder)
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,16 @@ import pytest
 from filelock import FileLock
 
 from tests import command_line
-from tests.standing_site import KINDS, Good, assert_whole, beside, contents, good_site, scratch
+from tests.standing_site import (
+    KINDS,
+    MOST_ENCODED,
+    Good,
+    assert_whole,
+    beside,
+    contents,
+    good_site,
+    scratch,
+)
 from tests.watchdog import HANG_S, until
 from toolchain import lock
 from toolchain.errors import ToolchainError
@@ -29,13 +38,17 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def good(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Good:
-    return good_site(tiny, tmp_path_factory.mktemp("good"))
+def good(session_folder: Path) -> Good:
+    return good_site(session_folder)
 
+
+# What a build that has a few files to compress finds in the cache: as many kills meet half a second
+# of Brotli as two.
+CONVERTED = ("tfjs", "compressed", "smoke-tested", MOST_ENCODED)
 
 # Of 20 kills so many fall on a build that finds nothing, the conversion, or all in the cache.
 # A build from nothing takes seconds, nearly all of them in TensorFlow.
-KILLS = {(): 3, ("tfjs", "compressed"): 8, KINDS: 9}
+KILLS = {(): 3, CONVERTED: 8, (*KINDS, "smoke-tested"): 9}
 
 
 def test_a_build_that_is_killed_at_any_moment_leaves_the_last_site_and_nothing_in_the_way(
@@ -138,7 +151,7 @@ def test_a_build_that_is_asked_to_end_tidies_up_and_says_so_by_its_code(
 def test_two_builds_at_once_leave_the_whole_site_of_one(
     good: Good, tmp_path: Path, caches: int
 ) -> None:
-    out, first = good.lay_out(tmp_path, "tfjs", "compressed")
+    out, first = good.lay_out(tmp_path, *CONVERTED)
     second = first
     if caches == 2:
         second = Path(shutil.copytree(first, tmp_path / "other cache"))
