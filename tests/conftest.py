@@ -31,7 +31,18 @@ CACHE = "TOOLCHAIN_TEST_CACHE"
 """Environment variable: the folder of the cache that test runs share; empty for none."""
 CACHE_LIMIT = 2_000_000_000
 """Size limit of that cache in bytes; one run writes a fifth of it."""
-MADE = {"compressed", "embedded", "encoded", "local", "ranges", "smoke-tested", "tfjs", "tuned"}
+MADE = {
+    "compressed",
+    "embedded",
+    "encoded",
+    "features",
+    "local",
+    "ranges",
+    "smoke-tested",
+    "taps",
+    "tfjs",
+    "tuned",
+}
 """Kinds of entries whose keys are digests of content and code, so that other runs may use them."""
 
 # The same examples in every run, and no time limit for each: a busy machine takes longer.

@@ -210,7 +210,7 @@ def test_a_broken_budget_fails_the_command(
 
 
 def test_a_build_is_held_to_a_budget_and_prints_what_it_is_asked_for(
-    tiny: Path, cache_of_the_session: Path, tmp_path: Path
+    tiny: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     labels = tmp_path / "labels.txt"
     labels.write_text("\n".join(tiny_models.names()), "utf-8")
@@ -219,7 +219,7 @@ def test_a_build_is_held_to_a_budget_and_prints_what_it_is_asked_for(
     words = (*model, "--out", tmp_path / "site", "--budget", path)
 
     path.write_text("[bytes]\n\nmodel = 5\n", "utf-8")
-    done = command_line.run(*words, "--quiet", cache=cache_of_the_session)
+    done = command_line.run_here(capfd, *words, "--quiet")
     assert done.returncode == 1
     assert done.stdout == ""
     (line,) = done.stderr.splitlines()
@@ -228,12 +228,12 @@ def test_a_build_is_held_to_a_budget_and_prints_what_it_is_asked_for(
     built = build_report.read(tmp_path / "site")
 
     path.write_text('[bytes]\ntotal = "20MB"\n', "utf-8")
-    done = command_line.run(*words, "--json", "--quiet", cache=cache_of_the_session)
+    done = command_line.run_here(capfd, *words, "--json", "--quiet")
     assert (done.returncode, done.stderr) == (0, "")
     assert build_report.Report.model_validate_json(done.stdout).files == built.files
 
     path.write_text("[bites]\n", "utf-8")
-    done = command_line.run(*words, cache=cache_of_the_session)
+    done = command_line.run_here(capfd, *words)
     assert done.returncode == 2
     assert "Reading the graph" not in done.stderr
 

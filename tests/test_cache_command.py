@@ -18,7 +18,10 @@ from toolchain.cache.cache_folder import LIMIT, MANIFEST
 from toolchain.cache.store import Store
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
+
+    Run = Callable[..., str]
 
 
 @pytest.fixture
@@ -33,18 +36,26 @@ def filled(tmp_path: Path) -> Path:
     return store.root
 
 
-def run(cache: Path, *words: str) -> str:
-    done = command_line.run("cache", *words, cache=cache)
-    assert done.returncode == 0, done.stderr
-    assert done.stderr == ""
-    return done.stdout
+@pytest.fixture
+def run(capfd: pytest.CaptureFixture[str]) -> Run:
+    """Return the command `toolchain cache`, which must succeed, as a function of its output."""
+
+    def run(cache: Path, *words: str) -> str:
+        done = command_line.run_here(capfd, "cache", *words, cache=cache)
+        assert done.returncode == 0, done.stderr
+        assert done.stderr == ""
+        return done.stdout
+
+    return run
 
 
-def record(cache: Path) -> Any:
-    return json.loads(run(cache, "info", "--json"))
+@pytest.fixture
+def record(run: Run) -> Callable[[Path], Any]:
+    """Return what `toolchain cache info` tells of a cache."""
+    return lambda cache: json.loads(run(cache, "info", "--json"))
 
 
-def test_info_says_what_lies_where(filled: Path) -> None:
+def test_info_says_what_lies_where(filled: Path, run: Run) -> None:
     out = run(filled, "info")
     assert out.startswith(f"{filled} holds 10.")
     assert "kB in 2 entries, of 10.0 GB at most (TOOLCHAIN_CACHE_MAX)" in out
@@ -53,7 +64,7 @@ def test_info_says_what_lies_where(filled: Path) -> None:
     assert "2020-01-0" in out
 
 
-def test_info_is_a_record_too(filled: Path) -> None:
+def test_info_is_a_record_too(filled: Path, record: Callable[[Path], Any]) -> None:
     found = record(filled)
     assert found["folder"] == str(filled)
     assert found["limit"] == LIMIT
@@ -64,25 +75,27 @@ def test_info_is_a_record_too(filled: Path) -> None:
     assert converted["oldest"] == converted["newest"] == "2020-01-02T03:04:05+00:00"
 
 
-def test_info_of_an_empty_cache_makes_none(tmp_path: Path) -> None:
+def test_info_of_an_empty_cache_makes_none(tmp_path: Path, run: Run) -> None:
     assert "holds 0 B in 0 entries" in run(tmp_path / "none", "info")
     assert not (tmp_path / "none").exists()
 
 
 @pytest.mark.parametrize("age", ["30d", "720h", "4w", "4.5 w", "30D"])
-def test_prune_removes_what_was_not_used_for_so_long(filled: Path, age: str) -> None:
+def test_prune_removes_what_was_not_used_for_so_long(
+    filled: Path, age: str, run: Run, record: Callable[[Path], Any]
+) -> None:
     out = run(filled, "prune", "--older", age)
     assert out.startswith("Removed 1 entry, 5.")
     assert [kind["kind"] for kind in record(filled)["kinds"]] == ["encoded"]
 
 
-def test_clear_removes_all(filled: Path) -> None:
+def test_clear_removes_all(filled: Path, run: Run, record: Callable[[Path], Any]) -> None:
     assert "Removed 2 entries" in run(filled, "clear")
     assert record(filled)["entries"] == 0
     assert "Removed 0 entries, 0 B" in run(filled, "clear")
 
 
-def test_what_a_running_command_uses_stays_and_is_counted(filled: Path) -> None:
+def test_what_a_running_command_uses_stays_and_is_counted(filled: Path, run: Run) -> None:
     store = Store(filled)
     assert store.get("tfjs", "one") is not None
     out = run(filled, "clear")
@@ -91,8 +104,10 @@ def test_what_a_running_command_uses_stays_and_is_counted(filled: Path) -> None:
 
 
 @pytest.mark.parametrize("age", ["30", "d", "-1d", "soon", "30 days", "", "1e3d", "9" * 400 + "d"])
-def test_an_age_that_is_none_is_one_sentence(filled: Path, age: str) -> None:
-    done = command_line.run("cache", "prune", f"--older={age}", cache=filled)
+def test_an_age_that_is_none_is_one_sentence(
+    filled: Path, age: str, record: Callable[[Path], Any], capfd: pytest.CaptureFixture[str]
+) -> None:
+    done = command_line.run_here(capfd, "cache", "prune", f"--older={age}", cache=filled)
     assert done.returncode == 2
     assert done.stderr == f"toolchain: --older {age} is not an age; write it like 30d, 12h or 2w\n"
     assert record(filled)["entries"] == 2
@@ -101,17 +116,21 @@ def test_an_age_that_is_none_is_one_sentence(filled: Path, age: str) -> None:
 @pytest.mark.parametrize("bound", ["lots", "-1", "10 TB", "9" * 400])
 @pytest.mark.parametrize("words", [("cache", "info"), ("build", "-m", "embedded")])
 def test_a_bound_that_is_no_size_is_one_sentence(
-    filled: Path, monkeypatch: pytest.MonkeyPatch, bound: str, words: tuple[str, ...]
+    filled: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    bound: str,
+    words: tuple[str, ...],
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setenv("TOOLCHAIN_CACHE_MAX", bound)
-    done = command_line.run(*words, cache=filled)
+    done = command_line.run_here(capfd, *words, cache=filled)
     assert done.returncode == 2
     (said,) = done.stderr.splitlines()
     assert said.startswith(f"toolchain: TOOLCHAIN_CACHE_MAX={bound} is not a size; ")
 
 
 def test_the_bound_is_what_the_environment_says(
-    filled: Path, monkeypatch: pytest.MonkeyPatch
+    filled: Path, monkeypatch: pytest.MonkeyPatch, record: Callable[[Path], Any]
 ) -> None:
     for said, expected in (("2GB", 2_000_000_000), ("1.5 GiB", 3 << 29), ("", LIMIT)):
         monkeypatch.setenv("TOOLCHAIN_CACHE_MAX", said)

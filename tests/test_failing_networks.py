@@ -161,12 +161,15 @@ def test_an_index_out_of_range_is_named_while_weights_are_rounded_and_in_a_site(
     assert_is_the_users(raised.value, "site", "77 is not in [0, 5)", store)
 
 
-def test_the_command_line_calls_it_no_unforeseen_thing(tmp_path: Path) -> None:
+def test_the_command_line_calls_it_no_unforeseen_thing(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     path = failing(tmp_path / "mine", gather)
     labels = tmp_path / "labels.txt"
     labels.write_text("\n".join(tiny_models.names()), "utf-8")
     folder = photos(tmp_path / "photos")
-    done = command_line.run(
+    done = command_line.run_here(
+        capfd,
         *("evaluate", path, folder, "--labels", labels, "--value-range", "0,1"),
         *("--reference", path),
     )

@@ -319,3 +319,14 @@ def test_what_is_no_model_is_named_with_the_way_out(
         local.fetch(tmp_path / name, store=store, progress=Silent())
     assert str(tmp_path / name) in str(raised.value)
     assert raised.value.exit_code == 2
+
+
+def test_a_model_of_the_tests_is_the_same_whatever_was_made_before(tmp_path: Path) -> None:
+    """By its digest the cache finds what other runs, whose tests run in other order, made of it."""
+    first = tiny_models.saved_model(tmp_path / "first")
+    tiny_models.with_two_outputs(tmp_path / "between")
+    again = tiny_models.saved_model(tmp_path / "again")
+    files = [path.relative_to(first) for path in first.rglob("*") if path.is_file()]
+    assert len(files) == 3
+    assert all((first / file).read_bytes() == (again / file).read_bytes() for file in files)
+    np.testing.assert_array_equal(scores(first), scores(again))

@@ -303,17 +303,17 @@ def test_both_are_compressed_by_one_recipe_and_only_the_model_has_to_keep_to_byt
 
 
 def test_the_command_takes_a_preview_and_says_what_it_made(
-    full: Path, tiny: Path, tmp_path: Path
+    full: Path, tiny: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     labels = tmp_path / "labels.txt"
     labels.write_text("\n".join(tiny_models.names()), "utf-8")
     words = ("build", "-m", full, "--preview", tiny, "--labels", labels, "--value-range", "0,1")
-    done = command_line.run(*words, "--quantize", "float16", "--out", tmp_path / "site")
+    done = command_line.run_here(capfd, *words, "--quantize", "float16", "--out", tmp_path / "site")
     assert done.returncode == 0, done.stderr
     assert "preview tiny from tiny, not stated" in done.stdout
     rows = [line.split()[:2] for line in done.stdout.splitlines() if line.strip()]
     assert ["preview", "3"] in rows
-    looked = command_line.run("inspect", tmp_path / "site")
+    looked = command_line.run_here(capfd, "inspect", tmp_path / "site")
     assert re.search(r"^preview +tiny, 133 parameters, ", looked.stdout, re.MULTILINE)
 
 

@@ -304,10 +304,12 @@ def test_the_model_is_not_written_among_its_photos(photos: Path, store: Store) -
     assert not (photos / "inside").exists()
 
 
-def test_the_command_prints_the_record(base: Path, tmp_path: Path) -> None:
+def test_the_command_prints_the_record(
+    base: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     tag_photos.folder(tmp_path / "photos", count=5)
     given = ("train", "photos", "--base", base, "--value-range", "0,1", "--json")
-    result = command_line.run(*given)
+    result = command_line.run_here(capfd, *given)
     assert result.returncode == 0, result.stderr
     found = json.loads(result.stdout)
     assert found["tags"] == ["blue", "green", "red"]

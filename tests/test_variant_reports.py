@@ -105,15 +105,17 @@ def test_a_variant_can_be_evaluated(site: Site, session_store: Store) -> None:
     ],
 )
 def test_variants_that_cannot_be_are_refused_in_a_sentence(
-    words: tuple[str, ...], said: str
+    words: tuple[str, ...], said: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    done = command_line.run("build", "-m", "embedded", *words)
+    done = command_line.run_here(capfd, "build", "-m", "embedded", *words)
     assert (done.returncode, done.stdout) == (2, "")
     assert said in done.stderr
     assert len(done.stderr.splitlines()) == 1
 
 
-def test_the_command_builds_variants_and_prints_a_line_for_each(tiny: Path, tmp_path: Path) -> None:
+def test_the_command_builds_variants_and_prints_a_line_for_each(
+    tiny: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     labels = tmp_path / "labels.txt"
     labels.write_text("\n".join(tiny_models.names()), "utf-8")
     words: tuple[str | Path, ...] = (
@@ -126,12 +128,12 @@ def test_the_command_builds_variants_and_prints_a_line_for_each(tiny: Path, tmp_
         "0,1",
     )
     words = (*words, "--calibration", SAMPLES, "--out", tmp_path / "site")
-    done = command_line.run(*words, "--variant", FIRST, "--variant", "mixed")
+    done = command_line.run_here(capfd, *words, "--variant", FIRST, "--variant", "mixed")
     assert done.returncode == 0, done.stderr
     (line,) = [line for line in done.stdout.splitlines() if line.startswith("Variant ")]
     said = r"Variant mixed: \d+ B after Brotli, [\d.]+ bits each, expected drop of top-1 .*\."
     assert re.fullmatch(said, line)
-    one = command_line.run(*words, "--variant", FIRST)
+    one = command_line.run_here(capfd, *words, "--variant", FIRST)
     assert "Variant" not in one.stdout
     html = (tmp_path / "site" / "index.html").read_text("utf-8")
     assert "variant" not in html.partition('<template id="strings">')[0]

@@ -51,7 +51,40 @@ def save(
         tf.saved_model.save(module, str(folder), dict.fromkeys(signatures, concrete))
     # It holds a random number, which would give the model another key in the cache in each run.
     (folder / "fingerprint.pb").unlink()
+    _name_anew(folder / "saved_model.pb")
     return folder
+
+
+def _name_anew(path: Path) -> None:
+    """Number the functions of a SavedModel from 0 on, in the order in which they were made.
+
+    TensorFlow counts on from those of all models before, which are others on each test worker. The
+    cache finds by the file's digest what another run has made of the same model.
+    """
+    from google.protobuf import text_format
+    from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
+
+    model = SavedModel.FromString(path.read_bytes())
+    for meta in model.meta_graphs:
+        found = (each.signature.name for each in meta.graph_def.library.function)
+        made = {name: int(number[1]) for name in found if (number := re.search(r"_(\d+)$", name))}
+        names = {
+            name: re.sub(r"\d+$", str(place), name)
+            for place, name in enumerate(sorted(made, key=lambda name: made[name]))
+        }
+        written = re.sub(
+            r"\w+_\d+",
+            lambda word, names=names: names.get(word[0], word[0]),  # type: ignore[misc]
+            text_format.MessageToString(meta),
+        )
+        written = re.sub(r'("_user_specified_name"\s+value \{\s+s: )"\d+"', r'\1"0"', written)
+        meta.Clear()
+        text_format.Parse(written, meta)
+        library = meta.graph_def.library.function
+        functions = sorted(library, key=lambda each: str(each.signature.name))
+        del library[:]
+        library.extend(functions)
+    path.write_bytes(model.SerializeToString(deterministic=True))
 
 
 def saved_model(
