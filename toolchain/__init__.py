@@ -37,7 +37,7 @@ _MODULES = {
     "sources.saved_model": ("Fetched",),
     "records.training": ("Training",),
     "tfjs.convert": ("Stored",),
-    "training.stage": ("TrainOptions",),
+    "training.options": ("TrainOptions",),
     "throttling": ("LINKS", "Link"),
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}

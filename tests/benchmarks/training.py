@@ -38,7 +38,7 @@ from toolchain.training import (
     selection,
     temperature,
 )
-from toolchain.training.stage import TrainOptions
+from toolchain.training.options import TrainOptions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

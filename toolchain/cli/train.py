@@ -68,6 +68,26 @@ def train(
             "times), prefix (first word of their names) or none."
         ),
     ] = "auto",
+    fine_tune: Annotated[
+        bool,
+        typer.Option(
+            "--fine-tune", help="Let the last blocks learn too, if that wins; takes minutes."
+        ),
+    ] = False,
+    teacher: Annotated[
+        str | None,
+        typer.Option(
+            help="A better network, like --base; the last blocks of the student learn what it says "
+            "of the photos, if that wins; takes minutes."
+        ),
+    ] = None,
+    student: Annotated[
+        str | None, typer.Option(help="The network to learn from --teacher; instead of --base.")
+    ] = None,
+    prune: Annotated[
+        bool,
+        typer.Option("--prune", help="Leave out blocks and channels of the network, if that wins."),
+    ] = False,
     task: Annotated[
         str, typer.Option(help="single: a photo has one tag; multi: any number of tags.")
     ] = "single",
@@ -94,8 +114,9 @@ def train(
     from toolchain.cli import training_tables
     from toolchain.cli.console import Terminal
     from toolchain.pipeline import train as pipeline
-    from toolchain.training import groups, stage
+    from toolchain.training import groups
     from toolchain.training.features import Extraction
+    from toolchain.training.options import TrainOptions
 
     said = Said(
         value_range=value_range,
@@ -105,9 +126,9 @@ def train(
         crop_fraction=crop_fraction,
         input_size=input_size,
     )
-    options = stage.TrainOptions(
+    options = TrainOptions(
         photos=photos,
-        bases=tuple(fetching.ask(each) for each in base or ["embedded"]),
+        bases=tuple(fetching.ask(each) for each in _bases(base, student, teacher)),
         declared=said.declared().model_copy(update={"name": name}),
         test=test,
         none=none,
@@ -115,6 +136,9 @@ def train(
         max_drop=max_drop,
         max_bytes=None if max_bytes is None else bytes_of("--max-bytes", max_bytes),
         group_by=one_of("--group-by", group_by, get_args(groups.GroupBy)),
+        fine_tune=fine_tune,
+        teacher=None if teacher is None else fetching.ask(teacher),
+        prune=prune,
         task="single-label"
         if one_of("--task", task, ("single", "multi")) == "single"
         else "multi-label",
@@ -126,6 +150,18 @@ def train(
         typer.echo(record.to_json(), nl=False)
     elif not quiet:
         training_tables.show(record, out)
+
+
+def _bases(base: list[str] | None, student: str | None, teacher: str | None) -> list[str]:
+    from toolchain.errors import BadInputError
+
+    if student is not None and base:
+        raise BadInputError("--student and --base name the same network; leave one of them out")
+    if student is not None and teacher is None:
+        raise BadInputError(
+            f"--student {student} has nobody to learn from; name one with --teacher"
+        )
+    return [student] if student is not None else base or ["embedded"]
 
 
 def _depth(text: str) -> int | None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _LINEAR = frozenset({"Conv2D", "MatMul"})
 _DEPTHWISE = "DepthwiseConv2dNative"
 # What a layer does with its sum: everything that keeps the shape and uses each value by itself.
-_POINTWISE = frozenset(
+POINTWISE = frozenset(
     {"Add", "AddV2", "BiasAdd", "Elu", "FusedBatchNorm", "FusedBatchNormV3", "Identity"}
     | {"LeakyRelu", "Maximum", "Minimum", "Mul", "Neg", "RealDiv", "Relu", "Relu6", "Selu"}
     | {"Sigmoid", "Softplus", "Sub", "Tanh", "Pad", "PadV2", "Erf", "Pow", "HardSwish"}
@@ -147,7 +147,7 @@ class _Graph:
     def _is_inside(self, name: str, width: int) -> bool:
         """Tell whether a node is not the end of a block: its layer goes on, or it is widened."""
         users = [self._nodes[user] for user in self._users[name]]
-        if all(user.op in _POINTWISE for user in users):
+        if all(user.op in POINTWISE for user in users):
             return True
         if self._origin(name) == _DEPTHWISE:
             return True
@@ -157,7 +157,7 @@ class _Graph:
 
     def _origin(self, name: str) -> str:
         """Return the operation of the layer that a node ends."""
-        while self._nodes[name].op in _POINTWISE:
+        while self._nodes[name].op in POINTWISE:
             sources = self._data_sources(name)
             if len(sources) != 1:
                 return str(self._nodes[name].op)

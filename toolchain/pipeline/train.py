@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from toolchain.records.training import Training
-    from toolchain.training.stage import Trained, TrainOptions
+    from toolchain.training.conclusion import Trained
+    from toolchain.training.options import TrainOptions
 
 _MOST_JUDGED = 20_000_000  # outputs out of fold that are kept, for photos × tags; 40 MB as float16
 

@@ -137,6 +137,38 @@ def network_of(backbone: Backbone, *, store: Store, progress: Progress) -> Netwo
     return Network(folder.resolve(), None, backbone.sha256, backbone.input, backbone.name)
 
 
+def front_of(backbone: Backbone, node: str, *, store: Store, progress: Progress) -> Path:
+    """Return a SavedModel, `image` → `scores`, of the network up to one of its nodes.
+
+    It is kept in the cache, so that worker processes can load it.
+
+    Args:
+        backbone: The network.
+        node: Name of the node whose output are the "scores".
+        store: The cache.
+        progress: Shows what is done.
+    """
+    tf = tensorflow.load()
+    key = digest.of_json([backbone.key, node, fingerprint.of(__name__)])
+
+    def make(folder: Path) -> None:
+        with tensorflow.quiet():
+            part = tf.compat.v1.graph_util.extract_sub_graph(backbone.frozen.graph_def, [node])
+            kept = frozen.Frozen(part, backbone.frozen.input, node)
+            frozen.save(kept, folder / _MODEL)
+        fingerprint.require_unchanged(__name__)
+
+    folder, _ = store.result(
+        "taps",
+        key,
+        read=lambda entry: entry / _MODEL,
+        make=make,
+        doing=f"preparing the first blocks of {backbone.name}",
+        progress=progress,
+    )
+    return folder.resolve()
+
+
 def with_features(backbone: Backbone, wanted: Sequence[int]) -> tuple[Any, str]:
     """Return a graph that ends with the features of some taps, side by side.
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 FOLDS = 5
 """Folds, if there are enough groups of each tag."""
+_LEAST_TOLD = 20  # photos, of which an accuracy is told. Chosen
 
 
 def divide(truth: Array, groups: Array, *, folds: int = FOLDS, seed: int = 0) -> Array:
@@ -60,3 +61,17 @@ def possible(truth: Array, groups: Array) -> int:
     """
     least = min(len(np.unique(groups[truth[:, tag]])) for tag in range(truth.shape[1]))
     return max(1, min(FOLDS, least))
+
+
+def told(division: Array) -> Array:
+    """Return indices of photos whose layer has learned from at least half of all photos.
+
+    A layer that learned from a small session says little of the one that learns from all.
+
+    Args:
+        division: The fold of each photo, int `[photos]`.
+    """
+    counts = np.bincount(division)
+    fair = 2 * counts <= len(division)
+    found: Array = np.flatnonzero(fair[division])
+    return found if len(found) >= _LEAST_TOLD else np.arange(len(division))

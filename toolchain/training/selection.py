@@ -162,6 +162,11 @@ def expected_bytes(parameters: int) -> int:
     return round(parameters * _BITS / 8) + _REST
 
 
+def weights_in(size: int) -> int:
+    """Return how many weights are expected to fit into so many bytes."""
+    return max(0, round((size - _REST) * 8 / _BITS))
+
+
 def choose(compared: Sequence[Compared], *, max_drop: float, max_bytes: int | None) -> Compared:
     """Return the cut of the fewest bytes within `max_drop` points of the best.
 

@@ -1,0 +1,143 @@
+"""Learns the weights of a network's last blocks, together with a layer behind them, by Adam.
+
+It starts from the network as it is and from the layer that was learned on its features, and takes
+small steps, so that a few hundred photos suffice. Adam is that of Kingma and Ba 2015
+(arXiv:1412.6980), with a rate that falls along a cosine (arXiv:1608.03983).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from toolchain import tf as tensorflow
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from toolchain.graph.tail import Tail
+    from toolchain.records.card import Task
+
+    Array = np.ndarray[Any, Any]
+
+PASSES = 3
+"""Times that every view is learned from. With a rate of 1e-4 the loss on photos to learn from is
+near zero after three (trash of docs/train.md)."""
+_RATE = 1e-4
+_BATCH = 32
+_DECAY = (0.9, 0.999)
+_EPSILON = 1e-7
+_LAYER_PENALTY = 1e-3  # on the squared distance of the layer from its start. Chosen
+_JUDGED = 64  # photos at once
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What to learn from."""
+
+    maps: Array
+    """What the tail takes, float16 `[photos, views, …]`; the first view is the photo itself."""
+    targets: Array
+    """Shares of the tags, float32 `[photos, views, tags]`."""
+    weak: int
+    """How many of the views the first pass uses."""
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A tail after some passes."""
+
+    weights: dict[str, Array]
+    kernel: Array
+    """float32 `[width, tags]`."""
+    bias: Array
+    """float32 `[tags]`."""
+
+
+def fit(
+    tail: Tail, start: tuple[Array, Array], lesson: Lesson, used: Array, *, task: Task, seed: int
+) -> Iterator[Fitted]:
+    """Learn, and yield what was learned after each of `PASSES` passes.
+
+    Args:
+        tail: The last blocks, with the weights to start from.
+        start: The layer to start from: kernel `[width, tags]` and bias `[tags]`.
+        lesson: The photos.
+        used: Indices of the photos to learn from.
+        task: Whether tags exclude each other.
+        seed: Of the order of photos.
+    """
+    tf = tensorflow.load()
+    names = list(tail.weights)
+    first = [*(tail.weights[name] for name in names), *start]
+    values = [tf.Variable(each.astype(np.float32)) for each in first]
+    means = [tf.Variable(tf.zeros_like(each)) for each in values]
+    squares = [tf.Variable(tf.zeros_like(each)) for each in values]
+    origin = tf.constant(start[0].astype(np.float32))
+    lost = (
+        tf.nn.softmax_cross_entropy_with_logits
+        if task == "single-label"
+        else lambda wanted, found: tf.reduce_sum(
+            tf.nn.sigmoid_cross_entropy_with_logits(wanted, found), axis=1
+        )
+    )
+
+    @tf.function  # type: ignore[untyped-decorator]
+    def step(maps: Any, wanted: Any, rate: Any, count: Any) -> None:
+        read = [each.read_value() for each in values]
+        *kernels, kernel, bias = read
+        rows = tail.features(tf.cast(maps, tf.float32), dict(zip(names, kernels, strict=True)))
+        outputs = tf.matmul(rows, kernel) + bias
+        loss = tf.reduce_mean(lost(wanted, outputs))
+        loss += _LAYER_PENALTY * tf.reduce_sum((kernel - origin) ** 2)
+        # Not a tape: it does not see what `import_graph_def` adds.
+        slopes = tf.gradients(loss, read)
+        fast, slow = _DECAY
+        warm = rate * tf.sqrt(1 - slow**count) / (1 - fast**count)
+        for value, mean, square, slope in zip(values, means, squares, slopes, strict=True):
+            mean.assign(fast * mean + (1 - fast) * slope)
+            square.assign(slow * square + (1 - slow) * slope**2)
+            value.assign_sub(warm * mean / (tf.sqrt(square) + _EPSILON))
+
+    random = np.random.default_rng(seed)
+    views = lesson.maps.shape[1]
+    passes = [lesson.weak, *[views] * (PASSES - 1)]
+    total, done = sum(-(-len(used) * each // _BATCH) for each in passes), 0
+    for shown in passes:
+        order = np.stack(np.meshgrid(used, np.arange(shown), indexing="ij"), axis=-1).reshape(-1, 2)
+        random.shuffle(order)
+        for at in range(0, len(order), _BATCH):
+            photo, view = order[at : at + _BATCH].T
+            done += 1
+            rate = _RATE * (1 + np.cos(np.pi * done / total)) / 2
+            step(
+                tf.constant(lesson.maps[photo, view]),
+                tf.constant(lesson.targets[photo, view]),
+                tf.constant(rate, tf.float32),
+                tf.constant(float(done), tf.float32),
+            )
+        *kernels, kernel, bias = (each.numpy() for each in values)
+        yield Fitted(dict(zip(names, kernels, strict=True)), kernel, bias)
+
+
+def features(tail: Tail, weights: dict[str, Array], maps: Array) -> Array:
+    """Return the features of photos behind a tail, float32 `[photos, width]`.
+
+    Args:
+        tail: The last blocks.
+        weights: Their kernels.
+        maps: What the tail takes, float16 or float32 `[photos, …]`.
+    """
+    tf = tensorflow.load()
+
+    @tf.function  # type: ignore[untyped-decorator]
+    def run(values: Any) -> Any:
+        return tail.features(values, {name: tf.constant(each) for name, each in weights.items()})
+
+    rows = [
+        run(tf.constant(maps[at : at + _JUDGED].astype(np.float32))).numpy()
+        for at in range(0, len(maps), _JUDGED)
+    ]
+    return np.concatenate(rows)
