@@ -41,7 +41,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "jpeg": {"quality": 100, "subsampling": 0},
     "png": {},
     "webp": {"lossless": True, "exact": True},
-    "avif": {"quality": 100, "subsampling": "4:4:4"},
+    "avif": {"quality": 100, "subsampling": "4:4:4", "speed": 10},
 }
 
 
