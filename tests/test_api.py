@@ -68,7 +68,6 @@ def test_every_example_of_the_page_runs(
             pixels = random.integers(0, 256, (40, 40, 3), np.uint8)
             Image.fromarray(pixels).save(folder / f"{number}.png")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("TOOLCHAIN_CACHE", str(tmp_path / "users"))
     assert len(EXAMPLES) == 8
     scope: dict[str, object] = {}
     for example in EXAMPLES:

@@ -12,6 +12,7 @@ import pytest
 
 from tests import command_line, tiny_models
 from tests.built_site import Site, assert_whole, beside, built_site, contents, replace_labels
+from tests.standing_site import good_site
 from tests.watchdog import HANG_S, until
 from toolchain.errors import BadInputError, MissingToolError
 from toolchain.pipeline.build import build
@@ -117,11 +118,13 @@ def end(process: subprocess.Popen[str], by: signal.Signals) -> None:
 @pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGKILL], ids=["SIGINT", "SIGKILL"])
 @pytest.mark.parametrize("moment", ["Reading the graph", "Converting to TF.js"])
 def test_a_build_ended_while_it_converts_leaves_the_site_and_nothing_in_the_way(
-    site: Site, store: Store, tmp_path: Path, by: signal.Signals, moment: str
+    site: Site, store: Store, session_folder: Path, tmp_path: Path, by: signal.Signals, moment: str
 ) -> None:
+    # The runtime's files need not be compressed anew each time.
+    shutil.copytree(good_site(session_folder).cache / "v1" / "encoded", store.base / "encoded")
     out = site.copy(tmp_path / "site")
     before, files = out.stat().st_ino, contents(out)
-    # The cache is empty, so there is no conversion to reuse.
+    # The cache has no conversion to reuse.
     with command_line.started(*site.words, "--out", out, cache=store.root) as process:
         wait_for(process, moment)
         # Into the import of TensorFlow, or as soon as the converter is called.
