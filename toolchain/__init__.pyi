@@ -37,6 +37,6 @@ from toolchain.sources.saved_model import Fetched as Fetched
 from toolchain.tfjs.convert import Stored as Stored
 from toolchain.throttling import LINKS as LINKS
 from toolchain.throttling import Link as Link
-from toolchain.training.stage import TrainOptions as TrainOptions
+from toolchain.training.options import TrainOptions as TrainOptions
 
 __version__: str
