@@ -23,6 +23,23 @@ if TYPE_CHECKING:
 
 _ADDS = frozenset({"Add", "AddV2"})
 _DEPTHWISE = "DepthwiseConv2dNative"
+# What biases and scales are computed by, channel by channel.
+_BY_CHANNEL = frozenset(
+    {
+        "Const",
+        "Identity",
+        "Reshape",
+        "Squeeze",
+        "Rsqrt",
+        "Sqrt",
+        "Mul",
+        "Add",
+        "AddV2",
+        "Sub",
+        "Neg",
+    }
+    | {"RealDiv", "Maximum", "Minimum"}
+)
 
 
 @dataclass(frozen=True)
@@ -36,6 +53,8 @@ class Chain:
     """`Const` node of the depthwise kernel, `[height, width, channels, 1]`."""
     others: tuple[str, ...]
     """`Const` nodes of biases, scales and the like; their last axis are the channels."""
+    shapes: tuple[str, ...]
+    """`Const` nodes of shapes whose last number is that of the channels."""
     last: str
     """`Const` node of the last kernel, `[1, 1, channels, outputs]`."""
     start: str
@@ -136,7 +155,7 @@ class Blocks:
         if others is None:
             return None
         start = sources_of(self._nodes[name])[0]
-        return Chain(channels, first, kernel, others, last, start, middle, user)
+        return Chain(channels, first, kernel, *others, last, start, middle, user)
 
     def _is_pointwise(self, name: str) -> bool:
         return self._nodes[name].op in POINTWISE and len(self._inputs(name)) == 1
@@ -166,9 +185,15 @@ class Blocks:
             node = self._nodes[sources_of(node)[0]]
         return node.name if node.op == "Const" and self._only_user(node.name) else None
 
-    def _others(self, nodes: set[str], channels: int) -> tuple[str, ...] | None:
-        """Return the constants of these nodes that have a value for each channel."""
+    def _others(
+        self, nodes: set[str], channels: int
+    ) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
+        """Return the constants of these nodes that have a value for each channel, and shapes.
+
+        None if they cannot be told, or something else uses them too.
+        """
         found: set[str] = set()
+        shapes: set[str] = set()
         waiting = [each for name in nodes for each in sources_of(self._nodes[name])]
         seen: set[str] = set()
         while waiting:
@@ -176,13 +201,26 @@ class Blocks:
             if name in seen or self._data.get(name):
                 continue
             seen.add(name)
-            if self._nodes[name].op == "Const":
-                shape = self._value(name).shape
-                if shape and shape[-1] == channels:
+            node = self._nodes[name]
+            if node.op not in _BY_CHANNEL:
+                return None
+            if node.op == "Reshape":
+                source, shape = sources_of(node)
+                if (kept := self._constant(shape)) is None:
+                    return None
+                if self._value(kept)[-1] == channels:
+                    shapes.add(kept)
+                seen.add(node_of(shape))
+                waiting.append(source)
+                continue
+            if node.op == "Const":
+                sides = self._value(name).shape
+                if sides and sides[-1] == channels:
                     found.add(name)
-            waiting += sources_of(self._nodes[name])
-        shared = any(not set(self._users[name]) <= seen | nodes for name in found)
-        return None if shared else tuple(sorted(found))
+            waiting += sources_of(node)
+        if any(not set(self._users[name]) <= seen | nodes for name in found):
+            return None
+        return tuple(sorted(found)), tuple(sorted(shapes))
 
     def _value(self, name: str) -> Array:
         tf = tensorflow.load()
@@ -203,6 +241,10 @@ class Blocks:
         """
         changed = {name: self._value(name)[..., kept] for name in (chain.first, *chain.others)}
         changed[chain.depthwise] = self._value(chain.depthwise)[:, :, kept, :]
+        for name in chain.shapes:
+            shape = self._value(name).copy()
+            shape[-1] = len(kept)
+            changed[name] = shape
         changed[chain.last] = last[None, None].astype(np.float32)
         return changed
 

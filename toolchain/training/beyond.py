@@ -62,7 +62,7 @@ def run(
         What won, and the record of each attempt.
 
     Raises:
-        BadInputError: The network's last blocks cannot learn, or the teacher cannot be used.
+        BadInputError: The teacher cannot be used.
         ToolchainError: The workers failed.
     """
     trial = _Trial(prepared, compared, judging, options, store, progress)
@@ -111,6 +111,13 @@ class _Trial:
             store=self._store,
             progress=self._progress,
         )
+        if tuned is None:
+            where = selection.described(learned.base, learned.taps)
+            self._progress.warn(
+                f"{learned.base.name} is cut at its first block that is known, {where}, so no "
+                "block can learn"
+            )
+            return learned
         attempt = self._judge(method, detail, learned, tuned, begun, "the same blocks as they were")
         return tuned if attempt.accepted else learned
 

@@ -78,7 +78,6 @@ def run(
         fold it was fitted by photos of the other folds alone. None if nothing can be left out.
 
     Raises:
-        BadInputError: The network has no block before its features.
         ToolchainError: The workers failed.
     """
     fixed = _FIXED_SHARE
@@ -87,6 +86,8 @@ def run(
         most = selection.weights_in(wanted.max_bytes)
         fixed = min(fixed, 0.5 * most / learned.parameters)
     whole = last_blocks.of(learned, fixed)
+    if whole is None:
+        return None
     front = last_blocks.front(learned.base, whole.source, store, progress)
     (seen,) = views.compute(photos.photos, [front], 0, where, seed=0, progress=progress)
     with (

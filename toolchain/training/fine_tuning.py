@@ -101,7 +101,7 @@ def run(
     seed: int,
     store: Store,
     progress: Progress,
-) -> Learned:
+) -> Learned | None:
     """Learn the last blocks of a network and the layer behind them.
 
     Args:
@@ -116,14 +116,16 @@ def run(
 
     Returns:
         The same network with other weights. After which pass, and with which layer, is chosen by
-        the loss out of fold, for each fold by the other ones.
+        the loss out of fold, for each fold by the other ones. None if no block is known that
+        could learn.
 
     Raises:
-        BadInputError: The network has no block before its features.
         ToolchainError: The workers failed, or the finished network does not compute what was
             learned.
     """
     whole = last_blocks.of(learned)
+    if whole is None:
+        return None
     fronts = [last_blocks.front(learned.base, whole.source, store, progress)]
     count = last_blocks.views_for(whole, learned, len(photos.photos))
     if teacher is not None:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from toolchain import digest
-from toolchain.errors import BadInputError
 from toolchain.graph import tail as tails
 from toolchain.graph.running import OPEN, shapes_of
 from toolchain.training import backbone as backbones
@@ -28,26 +27,23 @@ _VIEWS = 6  # of each photo, if memory allows. Chosen
 _MOST_BYTES = 400_000_000  # of what the last blocks learn from; chosen
 
 
-def of(learned: Learned, fixed_share: float = _FIXED_SHARE) -> Tail:
+def of(learned: Learned, fixed_share: float = _FIXED_SHARE) -> Tail | None:
     """Return the last blocks of a network, which are to be changed.
 
     Args:
         learned: The network.
         fixed_share: Of its weights, that the blocks before have at most, if possible.
 
-    Raises:
-        BadInputError: The network has no block before its features.
+    Returns:
+        None if no block before its features is known.
     """
     taps = learned.base.taps
-    limit = fixed_share * taps[learned.taps[-1]].parameters
+    most = taps[learned.taps[-1]].parameters
     earlier = [tap for tap in taps[: learned.taps[0] + 1] if not tap.is_pooled]
-    earlier = [tap for tap in earlier if tap.parameters < taps[learned.taps[-1]].parameters]
+    earlier = [tap for tap in earlier if tap.parameters < most]
     if not earlier:
-        raise BadInputError(
-            f"the last blocks of {learned.base.name} cannot be told from the rest, so they cannot "
-            "be changed; train without --fine-tune, --teacher and --prune, or with another --base"
-        )
-    small = [tap for tap in earlier if tap.parameters <= limit]
+        return None
+    small = [tap for tap in earlier if tap.parameters <= fixed_share * most]
     source = small[-1] if small else earlier[0]
     targets = [taps[tap].node for tap in learned.taps]
     return tails.find(learned.base.frozen.graph_def, source.node, targets)
