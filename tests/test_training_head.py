@@ -227,7 +227,7 @@ def test_names_that_only_repeat_the_tag_tell_no_groups(tmp_path: Path) -> None:
     assert "all photos of blue are of one session" in found.reason
     with pytest.raises(BadInputError, match="all photos of blue are of one session; use"):
         groups.find(photos, unlike(6), "prefix")
-    with pytest.raises(BadInputError, match="the times in the photos do not tell sessions"):
+    with pytest.raises(BadInputError, match="sessions cannot be told by the times in the photos"):
         groups.find(photos, unlike(6), "exif")
 
 

@@ -159,15 +159,20 @@ def run(
                     fold=fold,
                 )
             )
-        found = _in_processes(jobs, where, progress)
+        workers = min(len(jobs), where.workers or cores())
+        with tensorflow.quiet():
+            seconds = tail_fitting.seconds_for(whole, seen[0][:, 0])
+        learned_from = sum(len(job.used) for job in jobs) * (count + 1) * tail_fitting.PASSES
+        minutes = max(1, round(seconds * learned_from / workers / 60))
+        progress.say(
+            f"Fine-tuning will take about {minutes} {'minute' if minutes == 1 else 'minutes'}"
+        )
+        found = _in_processes(jobs, workers, progress)
     return _finished(learned, found, photos, folds, where, store, progress)
 
 
-def _in_processes(
-    jobs: Sequence[Job], where: Extraction, progress: Progress
-) -> dict[int, list[Way]]:
+def _in_processes(jobs: Sequence[Job], workers: int, progress: Progress) -> dict[int, list[Way]]:
     """Return what each run has learned after each pass, by its fold."""
-    workers = min(len(jobs), where.workers or cores())
     with (
         executor_for(workers, workers=workers, engine=None) as executor,
         progress.track("Fine-tuning", len(jobs), "steps") as tracker,

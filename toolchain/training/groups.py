@@ -98,7 +98,7 @@ def _by(
     sessions = tell(photos)
     fault = None
     if sessions is None:
-        fault = f"{what} do not tell sessions"
+        fault = f"sessions cannot be told by {what}"
     else:
         for place, tag in enumerate(photos.tags):
             its = {s for s, has in zip(sessions, photos.truth[:, place], strict=True) if has}

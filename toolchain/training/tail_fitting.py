@@ -7,6 +7,7 @@ small steps, so that a few hundred photos suffice. Adam is that of Kingma and Ba
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,9 @@ _DECAY = (0.9, 0.999)
 _EPSILON = 1e-7
 _LAYER_PENALTY = 1e-3  # on the squared distance of the layer from its start. Chosen
 _JUDGED = 64  # photos at once
+# How much longer learning from a photo takes than running it: the slopes cost twice as much again.
+# Measured on the trash photos of docs/train.md, by `make bench-train`.
+_LEARNING = 4.0
 
 
 @dataclass(frozen=True)
@@ -120,6 +124,27 @@ def fit(
             )
         *kernels, kernel, bias = (each.numpy() for each in values)
         yield Fitted(dict(zip(names, kernels, strict=True)), kernel, bias)
+
+
+def seconds_for(tail: Tail, maps: Array) -> float:
+    """Measure how long learning from one photo takes once, in seconds, by running the tail.
+
+    Args:
+        tail: The last blocks.
+        maps: What they take for a few photos, `[photos, …]`.
+    """
+    tf = tensorflow.load()
+    weights = {name: tf.constant(each) for name, each in tail.weights.items()}
+
+    @tf.function  # type: ignore[untyped-decorator]
+    def run(values: Any) -> Any:
+        return tail.features(values, weights)
+
+    fed = tf.constant(maps[:_BATCH].astype(np.float32))
+    run(fed)
+    begun = time.perf_counter()
+    run(fed).numpy()
+    return _LEARNING * (time.perf_counter() - begun) / len(fed)
 
 
 def features(tail: Tail, weights: dict[str, Array], maps: Array) -> Array:
