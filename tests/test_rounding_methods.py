@@ -169,8 +169,9 @@ def losses_of_a_network(seed: int, folder: Path, store: Store) -> dict[str, floa
     """Return the mean divergence of answers after rounding, by what is known of the inputs."""
     model = tiny_models.mobile_net(tensorflow.load().keras, seed=seed)
     images = np.random.default_rng(seed).uniform(0, 255, (96, 32, 32, 3)).astype(np.float32)
+    step = tensorflow.load().function(lambda: model(images[:64], training=True))
     for _ in range(60):
-        model(images[:64], training=True)
+        step()
     made = saved(model, folder, store, f"{seed}")
     read = canonical.read(made.folder, made.converted.artifacts.model_json)
     assert made.statistics is not None
