@@ -15,7 +15,7 @@ from typing import IO, TYPE_CHECKING
 import numpy as np
 
 from toolchain.errors import BadInputError
-from toolchain.images import orientation
+from toolchain.images import heic, orientation
 from toolchain.images.colour import avif, icc, png, srgb
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def _read(file: IO[bytes]) -> Image:
 
     ahead, points = png.read(file), avif.code_points(file)
     file.seek(0)
-    with Image.open(file, formats=_formats()) as image:
+    with Image.open(file, formats=formats_of(file)) as image:
         if image.width * image.height > MAX_PIXELS:
             raise ValueError(f"it has {image.width}×{image.height} pixels")
         # An APNG's default image is only for programs that do not know animations.
@@ -99,6 +99,7 @@ def _orientation(image: Image, ahead: png.Ahead) -> int:
     """Return how to turn a picture; browsers ignore the orientation in WebP and other formats."""
     if image.format == "PNG":
         return orientation.of_exif(ahead.exif)
+    # pillow-heif has turned a HEIC photo already.
     if image.format in ("JPEG", "MPO", "AVIF"):
         # For AVIF, Pillow puts the orientation of the file's own boxes there, which is what counts.
         return orientation.of_exif(image.info.get("exif", b"").removeprefix(_EXIF))
@@ -192,6 +193,18 @@ def _of_bytes(image: Image) -> Image:
         return image
     # Pillow itself would clip values above 255.
     return Images.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+
+
+def formats_of(file: IO[bytes]) -> tuple[str, ...]:
+    """Return Pillow's names of the formats that a file may have.
+
+    Raises:
+        ValueError: It is a HEIC photo, and pillow-heif is not installed.
+    """
+    if heic.is_heic(file):
+        heic.prepare()
+        return (heic.FORMAT,)
+    return _formats()
 
 
 @lru_cache

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from toolchain.images import heic
 from toolchain.training import features, folds, groups
 
 if TYPE_CHECKING:
@@ -80,11 +81,16 @@ def prepare(
     readable = [photo.sha256 not in broken for photo in everything]
     photos = photos.without(broken)
     if photos.broken:
-        progress.warn(
-            f"{len(photos.broken)} files cannot be read as pictures and are left out: "
-            + ", ".join(photos.broken[:NAMED])
-            + (" …" if len(photos.broken) > NAMED else "")
+        count = len(photos.broken)
+        are = (
+            "1 file cannot be read as a picture and is"
+            if count == 1
+            else (f"{count} files cannot be read as pictures and are")
         )
+        more = " …" if count > NAMED else ""
+        progress.warn(f"{are} left out: {', '.join(photos.broken[:NAMED])}{more}")
+        if not heic.is_readable() and any(map(_is_named_heic, photos.broken)):
+            progress.warn(f"some of these are HEIC photos; {heic.WAY_OUT}")
     rows = [each[readable] for each in rows]
     count = len(photos.photos)
     own, foreign = [each[:count] for each in rows], [each[count:] for each in rows]
@@ -101,3 +107,7 @@ def prepare(
         )
         most = folds.possible(photos.truth, found.of)
     return Prepared(photos, bases, own, foreign, found, most)
+
+
+def _is_named_heic(name: str) -> bool:
+    return name.lower().endswith((".heic", ".heif"))
