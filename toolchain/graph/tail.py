@@ -41,17 +41,18 @@ class Tail:
 
         Args:
             values: Tensor of the source's output, float32 `[n, …]`.
-            weights: Tensors that replace the kernels of these names.
+            weights: Tensors or arrays that replace the kernels of these names.
 
         Returns:
             Tensor, float32 `[n, width]`: maps are averaged over the image, and all targets are put
             side by side.
         """
         tf = tensorflow.load()
-        fed = {tensor(name): value for name, value in weights.items()}
+        # An eager tensor has to enter the graph first; `import_graph_def` does not do that.
+        fed = {tensor(name): tf.identity(value) for name, value in weights.items()}
         found = tf.import_graph_def(
             self.graph_def,
-            input_map={tensor(self.source): values, **fed},
+            input_map={tensor(self.source): tf.identity(values), **fed},
             return_elements=[tensor(target) for target in self.targets],
             name="tail",
         )

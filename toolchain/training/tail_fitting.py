@@ -134,11 +134,10 @@ def seconds_for(tail: Tail, maps: Array) -> float:
         maps: What they take for a few photos, `[photos, …]`.
     """
     tf = tensorflow.load()
-    weights = {name: tf.constant(each) for name, each in tail.weights.items()}
 
     @tf.function  # type: ignore[untyped-decorator]
     def run(values: Any) -> Any:
-        return tail.features(values, weights)
+        return tail.features(values, tail.weights)
 
     fed = tf.constant(maps[:_BATCH].astype(np.float32))
     run(fed)
@@ -159,7 +158,7 @@ def features(tail: Tail, weights: dict[str, Array], maps: Array) -> Array:
 
     @tf.function  # type: ignore[untyped-decorator]
     def run(values: Any) -> Any:
-        return tail.features(values, {name: tf.constant(each) for name, each in weights.items()})
+        return tail.features(values, weights)
 
     rows = [
         run(tf.constant(maps[at : at + _JUDGED].astype(np.float32))).numpy()
