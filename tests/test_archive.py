@@ -17,8 +17,9 @@ import pytest
 
 from tests.fuzz.archive_readers import zip_of
 from toolchain.errors import BadInputError
+from toolchain.formats import archive
 from toolchain.progress import Silent
-from toolchain.sources import archive, local
+from toolchain.sources import local
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -140,7 +140,7 @@ def test_compressing_files_does_not_depend_on_tensorflow() -> None:
 
 IMPORT_BY_NAME = {
     "toolchain": "the public names, of which no stage uses one",
-    "toolchain.sources.keras_code": "only modules of Keras, whose version counts",
+    "toolchain.formats.keras_code": "only modules of Keras, whose version counts",
     "toolchain.sources.protobuf": "only modules of protobuf, whose version counts",
 }
 
@@ -209,7 +209,7 @@ CONVERTING = {"tfjs.stage", "quantize.stage", "quantize.points"}
         ("tfjs/convert.py", CONVERTING, {"sources.local", "site.precompress"}),
         ("tfjs/transfer.py", {"site.precompress", "quantize.points"}, {"sources.local"}),
         ("graph/__init__.py", CONVERTING, {"site.precompress"}),
-        ("sources/keras_file.py", {"sources.local"}, {"site.precompress", "sources.embedded"}),
+        ("formats/keras_file.py", {"sources.local"}, {"site.precompress", "sources.embedded"}),
         ("quantize/rounding.py", {"quantize.stage", "quantize.planning"}, {"tfjs.stage"}),
         ("labels/imagenet_labels.txt", {*CONVERTING, "sources.embedded"}, set()),
         ("__init__.py", {stage.removeprefix("toolchain.") for stage in STAGES}, set()),
@@ -312,7 +312,7 @@ def test_a_build_with_a_mended_tool_takes_nothing_that_the_faulty_one_made(
     assert not reused()
     # The page's code has no part in a conversion; the code that reads Keras files has, though
     # the file is the same.
-    for file, expected in (("site/accent.py", True), ("sources/keras_file.py", False)):
+    for file, expected in (("site/accent.py", True), ("formats/keras_file.py", False)):
         with (copy / "toolchain" / file).open("a", encoding="utf-8") as edited:
             edited.write("\n# Mended.\n")
         assert reused() is expected

@@ -18,9 +18,10 @@ from tests.fuzz.archive_readers import zip_of
 from tests.test_local_models import edit_archive, edit_hdf5
 from toolchain import tf as tensorflow
 from toolchain.errors import BadInputError
+from toolchain.formats import keras_code
 from toolchain.progress import Silent
 from toolchain.records.card import Declared
-from toolchain.sources import keras_code, local, operations
+from toolchain.sources import local, operations
 from toolchain.tfjs import stage
 
 if TYPE_CHECKING:

@@ -11,8 +11,9 @@ from tests import tiny_models
 from tests.test_local_models import edit_archive, photos, scores
 from toolchain import tf as tensorflow
 from toolchain.errors import BadInputError
+from toolchain.formats import keras_code
 from toolchain.progress import Silent
-from toolchain.sources import keras_code, local
+from toolchain.sources import local
 
 if TYPE_CHECKING:
     from collections.abc import Callable

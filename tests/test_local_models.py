@@ -15,10 +15,11 @@ from tests import tiny_models
 from toolchain import digest
 from toolchain import tf as tensorflow
 from toolchain.errors import BadInputError
+from toolchain.formats import keras_file
 from toolchain.graph import signature
 from toolchain.progress import Silent
 from toolchain.records.card import Declared
-from toolchain.sources import keras_file, local
+from toolchain.sources import local
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from tests.fuzz import damage
 from tests.fuzz.reader import Reader, Strategy
-from toolchain.sources import archive
+from toolchain.formats import archive
 
 if TYPE_CHECKING:
     from collections.abc import Callable

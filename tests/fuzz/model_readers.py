@@ -15,7 +15,8 @@ from tests.fuzz import damage
 from tests.fuzz.archive_readers import zip_of
 from tests.fuzz.reader import Reader, Strategy, in_file
 from tests.fuzz.saved_models import graph, node
-from toolchain.sources import keras_file, operations, saved_model, torch_checkpoint
+from toolchain.formats import keras_file
+from toolchain.sources import operations, saved_model, torch_checkpoint
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from toolchain import digest
 from toolchain.errors import BadInputError
-from toolchain.sources import archive, http_client, retries, saved_model
+from toolchain.formats import archive
+from toolchain.sources import http_client, retries, saved_model
 from toolchain.sources.retries import AttemptError
 
 if TYPE_CHECKING:

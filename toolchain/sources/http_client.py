@@ -12,8 +12,8 @@ import urllib.parse
 from collections import deque
 from typing import TYPE_CHECKING
 
+from toolchain.formats.archive import MAX_BYTES
 from toolchain.sources import http_request, retries
-from toolchain.sources.archive import MAX_BYTES
 from toolchain.sources.retries import AttemptError
 
 if TYPE_CHECKING:

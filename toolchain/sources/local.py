@@ -1,4 +1,4 @@
-"""Models on this machine: SavedModel folders and archives, and Keras files."""
+"""Models on this machine: SavedModels, archives, and all that `formats/` reads."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from toolchain import digest
 from toolchain.cache import fingerprint
 from toolchain.errors import BadInputError
+from toolchain.formats import archive, detection
 from toolchain.records.card import Declared, read_sidecar
-from toolchain.sources import archive, keras_file, saved_model, suggestions, trained
+from toolchain.sources import saved_model, suggestions, trained
 from toolchain.sources.saved_model import Fetched
 from toolchain.text import printable
 
@@ -16,10 +17,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from toolchain.cache.store import Store
+    from toolchain.formats.format import Format
     from toolchain.progress import Progress
 
 ARCHIVE_SUFFIXES = (".tar.gz", ".tgz", ".tar", ".zip")
-SUFFIXES = (*ARCHIVE_SUFFIXES, *keras_file.SUFFIXES)
+SUFFIXES = (*ARCHIVE_SUFFIXES, *detection.SUFFIXES)
+_MODEL = "saved_model"
+_DECLARED = "declared.json"
 # Reading a pickle runs any code in it, and SavedModels are never pickles.
 _PICKLES = (".pkl", ".pickle", ".joblib", ".pt", ".pth", ".ckpt", ".dill")
 
@@ -48,38 +52,44 @@ def fetch(path: Path, *, store: Store, progress: Progress, trusted: bool = False
     stem = _stem(path)
     sidecar = path.with_name(f"{stem}.toml")
     declared = read_sidecar(sidecar) if sidecar.is_file() else Declared()
-    declared = declared.over(Declared(name=printable(stem)))
-    if path.is_dir():
+    named = Declared(name=printable(stem))
+    found = detection.of(path)
+    if path.is_dir() and found is None:
         folder = saved_model.locate(path)
         return Fetched(
-            folder, digest.of_tree(folder), printable(path.name), declared, trusted=trusted
+            folder,
+            digest.of_tree(folder),
+            printable(path.name),
+            declared.over(named),
+            trusted=trusted,
         )
     try:
-        sha256 = digest.of_file(path)
+        sha256 = digest.of_tree(path) if path.is_dir() else digest.of_file(path)
     except OSError as error:
         raise BadInputError(
             f"{path} cannot be read: {error.strerror}; check its permissions"
         ) from error
     code = fingerprint.of(__name__)
     key = digest.of_json([sha256, code])
-    foreign = keras_file.foreign_code(path) if trusted and _is_keras(path) else None
+    foreign = found.foreign_code(path) if trusted and found else None
     if foreign:
         progress.warn(f"--trust: {path} holds {foreign}, which runs with your permissions")
         key += "-trusted"
 
     def make(folder: Path) -> None:
         progress.say(f"Reading {path.name}")
-        _convert(path, folder, trusted=trusted)
+        own = _convert(path, folder, found, trusted=trusted)
+        (folder / _DECLARED).write_text(own.model_dump_json(exclude_none=True), "utf-8")
         fingerprint.require_unchanged(__name__)
 
-    model, _ = store.result(
+    (model, own), _ = store.result(
         "local", key, read=_read, make=make, doing=f"reading {path.name}", progress=progress
     )
     return Fetched(
         path=model,
         sha256=sha256,
         source=printable(path.name),
-        declared=declared,
+        declared=declared.over(own).over(named),
         prepared_by=code,
         trusted=trusted,
     )
@@ -99,8 +109,9 @@ def _trained(path: Path, *, is_trusted: bool) -> Fetched:
     )
 
 
-def _read(kept: Path) -> Path:
-    return saved_model.locate(kept / "saved_model")
+def _read(kept: Path) -> tuple[Path, Declared]:
+    own = Declared.model_validate_json((kept / _DECLARED).read_bytes())
+    return saved_model.locate(kept / _MODEL), own
 
 
 def _expect_model(path: Path) -> None:
@@ -131,18 +142,15 @@ def _expect_model(path: Path) -> None:
         )
 
 
-def _convert(path: Path, folder: Path, *, trusted: bool) -> None:
-    target = folder / "saved_model"
-    if path.name.endswith(ARCHIVE_SUFFIXES):
-        target.mkdir()
-        archive.extract(path, target)
-        saved_model.locate(target, shown=str(path))
-    else:
-        keras_file.export(path, target, trusted=trusted)
-
-
-def _is_keras(path: Path) -> bool:
-    return path.name.endswith(keras_file.SUFFIXES)
+def _convert(path: Path, folder: Path, found: Format | None, *, trusted: bool) -> Declared:
+    """Write a model as a SavedModel, and return what its file declares."""
+    target = folder / _MODEL
+    if found is not None:
+        return found.read(path, target, trusted=trusted)
+    target.mkdir()
+    archive.extract(path, target)
+    saved_model.locate(target, shown=str(path))
+    return Declared()
 
 
 def _stem(path: Path) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from math import prod
 from typing import IO, TYPE_CHECKING, Any
 
-from toolchain.sources.archive import fair_size
+from toolchain.formats.archive import fair_size
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -2,7 +2,7 @@
 
 Two libraries write these files: Keras 3, and Keras 2, now maintained as `tf_keras`. The file
 tells which one wrote it, and is loaded with that one. Loading some layers runs code of the file's
-author, so the file is checked before Keras loads it (:mod:`toolchain.sources.keras_code`).
+author, so the file is checked before Keras loads it (:mod:`toolchain.formats.keras_code`).
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 from toolchain import tf as tensorflow
 from toolchain.errors import BadInputError
-from toolchain.sources import archive, hdf5, keras_code
+from toolchain.formats import archive, hdf5, keras_code
+from toolchain.formats.format import Format
+from toolchain.records.card import Declared
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,13 +48,16 @@ def foreign_code(path: Path) -> str | None:
     return None if found is None else found.named
 
 
-def export(path: Path, saved_model: Path, *, trusted: bool = False) -> None:
+def export(path: Path, saved_model: Path, *, trusted: bool = False) -> Declared:
     """Load a Keras model file and write its inference as a SavedModel.
 
     Args:
         path: A `.keras` archive, or an HDF5 file with the whole model.
         saved_model: The folder to write; it must not exist.
         trusted: Whether the file may run code of its author.
+
+    Returns:
+        Nothing declared: the graph tells all that such a file knows.
 
     Raises:
         BadInputError: The file is not a Keras model, holds only weights, would run code of its
@@ -71,6 +76,7 @@ def export(path: Path, saved_model: Path, *, trusted: bool = False) -> None:
         raise BadInputError(
             keras_code.loading_fault(path, error, header.config, header.version)
         ) from error
+    return Declared()
 
 
 def _export(path: Path, saved_model: Path, version: str, *, trusted: bool) -> None:
@@ -174,3 +180,12 @@ def _text(value: Any) -> str:
 def _first_line(error: BaseException) -> str:
     lines = str(error).strip().splitlines()
     return lines[0].rstrip(".") if lines else type(error).__name__
+
+
+FORMAT = Format(
+    named="Keras files",
+    suffixes=SUFFIXES,
+    recognises=lambda path: path.is_file() and path.name.endswith(SUFFIXES),
+    read=export,
+    foreign_code=foreign_code,
+)

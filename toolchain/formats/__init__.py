@@ -1,0 +1,1 @@
+"""Files of models in many formats, read as SavedModels."""

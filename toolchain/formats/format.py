@@ -1,0 +1,47 @@
+"""What a format of model files has to provide."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from toolchain.records.card import Declared
+
+
+class Reader(Protocol):
+    """Reads a model and writes it as a SavedModel."""
+
+    def __call__(self, path: Path, saved_model: Path, /, *, trusted: bool) -> Declared:
+        """Write the model at `path` as a SavedModel.
+
+        Args:
+            path: The file or folder.
+            saved_model: The folder to write; it must not exist.
+            trusted: Whether the model may run code of its author.
+
+        Returns:
+            What the file tells of the model besides its graph, such as its labels.
+
+        Raises:
+            BadInputError: It cannot be read; the message names it and the way out.
+        """
+
+
+@dataclass(frozen=True)
+class Format:
+    """A format of model files."""
+
+    named: str
+    """How messages name it, such as `Keras files`."""
+    suffixes: tuple[str, ...]
+    """How the names of its files end; empty if it has none of its own."""
+    recognises: Callable[[Path], bool]
+    """Tells whether an existing file or folder has this format, by its name or its first bytes."""
+    read: Reader
+    foreign_code: Callable[[Path], str | None] = lambda _: None
+    """Names a part that runs code of its author when it is read, or None. With `--trust`, the
+    user is told of it."""
