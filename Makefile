@@ -117,7 +117,7 @@ bench-load: .make/venv web/dist/runtime.json chromium ## Time the first tag, bes
 bench-serve: .make/venv web/dist/runtime.json chromium servers ## Count requests a second for OUT on nginx, Caddy and serve.
 	$(BIN)/python -m tests.benchmarks.serve $(patsubst %/report.json,%,$(wildcard $(OUT)/report.json))
 
-bench-train: .make/venv ## Measure training on photo sets, beside scikit-learn.
+bench-train: .make/venv web/dist/runtime.json chromium ## Measure training on photo sets, beside scikit-learn.
 	$(BIN)/python -m tests.benchmarks.training
 
 bench-applications: .make/venv web/dist/runtime.json chromium ## Compare keras.applications with their pages in Chromium.

@@ -21,7 +21,7 @@ import numpy as np
 import typer
 from threadpoolctl import threadpool_limits
 
-from tests.benchmarks import tutorial
+from tests.benchmarks import trained_sites, tutorial
 from toolchain.cache.store import Store
 from toolchain.photos import photo_folder
 from toolchain.pipeline.train import train
@@ -295,6 +295,8 @@ def main() -> None:
             columns.append(rows)
         for words in columns[0]:
             typer.echo(f"| {words} | " + " | ".join(rows[words] for rows in columns) + " |")
+        for line in trained_sites.rows(DATA, base, store, scratch):
+            typer.echo(line)
         for line in beyond(base, store, scratch):
             typer.echo(line)
 
