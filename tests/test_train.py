@@ -25,6 +25,7 @@ from toolchain.records import training
 from toolchain.records.card import Declared
 from toolchain.sources import resolve
 from toolchain.sources.request import Request
+from toolchain.sources.trained import read as read_trained
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -180,6 +181,7 @@ def test_a_test_folder_is_judged_apart(
     assert record.test is not None
     assert record.test.photos == 12
     assert record.test.accuracy.value > 0.8
+    assert read_trained(tmp_path / "a.model").tested == test.resolve()
     tag_photos.picture(test / "red" / "copy.png", tag_photos.COLOURS["red"], 0)
     with pytest.raises(BadInputError, match=r"1 photos of .* are also in .*, such as red/copy.png"):
         train(options, tmp_path / "a.model", store=session_store, progress=Silent())

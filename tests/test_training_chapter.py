@@ -377,11 +377,12 @@ def test_thumbnails_are_made_once_and_again_when_a_photo_changes(
 ) -> None:
     record = trainings.record(suspects=2)
     photos_of(record, tmp_path)
-    monkeypatch.chdir(tmp_path)
     store = Store(tmp_path / "cache")
     bare = reports.smallest()
     assert report_files.with_training(bare, None, store) == bare
-    model = TrainedModel(tmp_path, Declared(), tmp_path / "photos", record)
+    model = TrainedModel(
+        tmp_path, Declared(), tmp_path / "photos", tmp_path / str(record.test_folder), record
+    )
     first = report_files.with_training(bare, model, store)
     own, test = training_chapter.shown_photos(record)
     assert first.training == record

@@ -60,7 +60,10 @@ def train(
     with publish.staged(out, progress, mark=training.FILE) as folder:
         with tensorflow.quiet():
             export.write(found.features, found.layer, found.record.task, folder / trained.MODEL)
-        export.write_declarations(found.declared, _reference(options.photos, out), folder)
+        photos = {"photos": _reference(options.photos, out)}
+        if options.test is not None:
+            photos["test"] = _reference(options.test, out)
+        export.write_declarations(found.declared, photos, folder)
         _write_out_of_fold(found, folder)
         (folder / training.FILE).write_text(found.record.to_json(), "utf-8")
     return found.record

@@ -134,11 +134,10 @@ def with_training(
         return report
     training = model.record
     own, test = training_chapter.shown_photos(training)
-    of_test = None if training.test_folder is None else Path(training.test_folder)
     new = {
         "training": training,
         "training_thumbnails": thumbnails.kept(model.photos, own, store),
-        "test_thumbnails": thumbnails.kept(of_test, test, store),
+        "test_thumbnails": thumbnails.kept(model.tested, test, store),
     }
     return report.model_copy(update=new)
 

@@ -23,7 +23,7 @@ DECLARATIONS = "model.toml"
 MODEL = "saved_model"
 OUT_OF_FOLD = "out_of_fold.npz"
 TABLE = "training"
-"""Of `model.toml`; its key `photos` is a path, absolute or relative to the folder."""
+"""Of `model.toml`; its keys `photos` and `test` are paths, absolute or relative to the folder."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,8 @@ class TrainedModel:
     declared: Declared
     photos: Path | None
     """The folder of photos that it was trained on; None if it is no longer there."""
+    tested: Path | None
+    """The folder of photos that it was tested on; None if there was none, or it is gone."""
     record: Training
 
     @property
@@ -59,10 +61,16 @@ def read(folder: Path) -> TrainedModel:
     named = table.get("photos") if isinstance(table, dict) else None
     if not isinstance(named, str):
         raise BadInputError(f"{path} does not tell its photos; train the model again")
-    photos = folder / named
     return TrainedModel(
         folder=folder,
         declared=card.declared_in(content, path),
-        photos=photos.resolve() if photos.is_dir() else None,
+        photos=_folder_at(folder / named),
+        tested=_folder_at(folder / tested)
+        if isinstance(tested := table.get("test"), str)
+        else None,
         record=training.read(folder / training.FILE),
     )
+
+
+def _folder_at(path: Path) -> Path | None:
+    return path.resolve() if path.is_dir() else None

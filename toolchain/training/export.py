@@ -9,6 +9,7 @@ from toolchain import tf as tensorflow
 from toolchain.sources import trained
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     import numpy as np
@@ -74,16 +75,16 @@ def write(features: FeatureGraph, layer: Layer, task: Task, folder: Path) -> Non
         builder.save()
 
 
-def write_declarations(declared: Declared, photos: str, folder: Path) -> None:
+def write_declarations(declared: Declared, photos: Mapping[str, str], folder: Path) -> None:
     """Write `model.toml` into a folder.
 
     Args:
         declared: What is declared of the model.
-        photos: Where its photos are, absolute or relative to the folder.
+        photos: Where its `photos` and those of its `test` are, absolute or relative to the folder.
         folder: The folder.
     """
     import tomli_w
 
     content: dict[str, Any] = declared.model_dump(mode="json", exclude_none=True)
-    text = tomli_w.dumps({**content, trained.TABLE: {"photos": photos}})
+    text = tomli_w.dumps({**content, trained.TABLE: dict(photos)})
     (folder / trained.DECLARATIONS).write_text(text, "utf-8")
