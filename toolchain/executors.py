@@ -11,7 +11,13 @@ import multiprocessing
 import os
 import signal
 import threading
-from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
+from concurrent.futures import (
+    Executor,
+    Future,
+    InvalidStateError,
+    ProcessPoolExecutor,
+    as_completed,
+)
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
@@ -128,12 +134,34 @@ def _processes(count: int) -> Iterator[Executor]:
             "run the same command with --workers 1"
         ) from error
     except BaseException:
-        pool.shutdown(wait=False, cancel_futures=True)
-        for process in set(multiprocessing.active_children()) - others:
-            process.terminate()
+        with _silent_about_cancelled():
+            pool.shutdown(wait=False, cancel_futures=True)
+            for process in set(multiprocessing.active_children()) - others:
+                process.terminate()
+            pool.shutdown()
         raise
     finally:
         pool.shutdown()
+
+
+@contextmanager
+def _silent_about_cancelled() -> Iterator[None]:
+    """Hide one fault of `concurrent.futures` in its thread while the block runs.
+
+    Up to Python 3.12, that thread cannot report a killed process to a future that has been
+    cancelled, and prints a traceback.
+    """
+    usual = threading.excepthook
+
+    def hook(args: threading.ExceptHookArgs) -> None:
+        if not issubclass(args.exc_type, InvalidStateError):
+            usual(args)
+
+    threading.excepthook = hook
+    try:
+        yield
+    finally:
+        threading.excepthook = usual
 
 
 def _begin() -> None:

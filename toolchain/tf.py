@@ -8,6 +8,7 @@ code writes to the process's standard error before any logger can be configured,
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import gc
 import logging
 import os
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
 VERBOSE = "TOOLCHAIN_DEBUG"
 """Environment variable that leaves TensorFlow's own output as it is; `--debug` sets it."""
 
+# Of glibc's `mallopt`, in `malloc.h`.
+_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
+_LARGEST_KEPT, _MOST_KEPT = 1 << 30, (1 << 31) - 1  # bytes
+
 
 def load() -> Any:
     """Import TensorFlow for the CPU and return the module."""
@@ -34,6 +39,7 @@ def load() -> Any:
     # Overrides the user's setting: oneDNN's kernels round differently, so other bytes result, and
     # its graph optimiser makes operations that TF.js lacks, such as _FusedBatchNormEx.
     os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"
+    _reuse_freed_memory()
     with importing():
         import tensorflow as tf
 
@@ -43,6 +49,19 @@ def load() -> Any:
         # and then fails. Nothing is lost: the converter has folded all constants already.
         tf.config.optimizer.set_experimental_options({"constant_folding": False})
     return tf
+
+
+def _reuse_freed_memory() -> None:
+    """Let glibc's allocator keep the memory of large arrays for the next ones.
+
+    Otherwise each large array is mapped anew and cleared by the system. For `mixed` with 200
+    photos and MobileNetV1 0.25, 1.72 million page faults become 0.44 million, and 68 CPU-seconds
+    58, with 6 % less memory at the peak (1.75 and 1.64 GB).
+    """
+    with contextlib.suppress(OSError, AttributeError, TypeError):  # another C library
+        allocator = ctypes.CDLL(None)
+        allocator.mallopt(_MMAP_THRESHOLD, _LARGEST_KEPT)
+        allocator.mallopt(_TRIM_THRESHOLD, _MOST_KEPT)
 
 
 @contextlib.contextmanager
