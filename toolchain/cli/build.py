@@ -70,7 +70,7 @@ def build(
     option = "--variant" if variant else "--quantize"
     first, *others = (recipes.weights(word, option) for word in words_of(quantize, variant))
     options = building.BuildOptions(
-        request=fetching.ask(model, sha256=sha256, patient=not fallback),
+        request=fetching.ask(model, sha256=sha256, patient=not fallback, said=said),
         preview=None if preview is None else fetching.ask(preview, patient=not fallback),
         out=out,
         weights=first,

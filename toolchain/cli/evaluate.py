@@ -65,7 +65,7 @@ def evaluate(
     from toolchain.pipeline import evaluate as pipeline
 
     options = EvaluationOptions(
-        request=fetching.ask(model),
+        request=fetching.ask(model, said=said),
         photos=photos,
         photo_labels=photo_labels,
         foreign=foreign,

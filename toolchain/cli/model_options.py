@@ -19,7 +19,7 @@ Model = Annotated[
         "--model",
         "-m",
         help="Catalogue name, TF Hub URL, Kaggle handle, SavedModel folder, .tar.gz or .zip, Keras "
-        "file, or `embedded`.",
+        "file, frozen graph, or `embedded`.",
     ),
 ]
 Preview = Annotated[
@@ -77,6 +77,18 @@ Threshold = Annotated[
 CropFraction = Annotated[
     float | None, typer.Option(help="Part of a photo's shorter side that the crop keeps.")
 ]
+SignatureName = Annotated[
+    str | None,
+    typer.Option("--signature", help="Which signature of a SavedModel classifies."),
+]
+InputName = Annotated[
+    str | None,
+    typer.Option("--input", help="Which input takes the photo; in a frozen graph, any node."),
+]
+OutputName = Annotated[
+    str | None,
+    typer.Option("--output", help="Which output has the scores; in a frozen graph, any node."),
+]
 Mirror = Annotated[
     str | None,
     typer.Option(envvar="TOOLCHAIN_TFHUB_MIRROR", help="Base URL to use for https://tfhub.dev."),
@@ -101,8 +113,10 @@ class Fetching:
         sha256: str | None = None,
         update_pin: bool = False,
         patient: bool = True,
+        said: Said | None = None,
     ) -> Request:
         """Return the request for a model."""
+        from toolchain.formats.format import NOTHING_NAMED, Named
         from toolchain.sources.request import Request
         from toolchain.sources.retries import NetworkPolicy
 
@@ -115,6 +129,7 @@ class Fetching:
             policy=NetworkPolicy(deadline=self.timeout),
             patient=patient,
             trust=self.trust,
+            named=Named(said.signature, said.input, said.output) if said else NOTHING_NAMED,
         )
 
 
@@ -132,6 +147,9 @@ class Said:
     task: TaskOption = None
     threshold: Threshold = None
     crop_fraction: CropFraction = None
+    signature: SignatureName = None
+    input: InputName = None
+    output: OutputName = None
 
     def declared(self, licence: str | None = None) -> Declared:
         """Parse the options.
@@ -163,6 +181,9 @@ class Said:
             "task": self.task,
             "threshold": self.threshold,
             "licence": licence,
+            "signature": self.signature,
+            "input": self.input,
+            "output": self.output,
         }
         try:
             return Declared.model_validate(said)

@@ -53,7 +53,7 @@ def inspect(
     from toolchain.pipeline import inspection
 
     found = inspection.inspect(
-        fetching.ask(model),
+        fetching.ask(model, said=said),
         said.declared(),
         progress=Terminal(),
     )

@@ -40,7 +40,7 @@ def tune(
     from toolchain.pipeline import tune as pipeline
 
     options = pipeline.TuneOptions(
-        request=fetching.ask(model),
+        request=fetching.ask(model, said=said),
         settings=recipes.settings("auto"),
         bits=pipeline.levels(from_bits, to_bits, points),
         declared=said.declared(),

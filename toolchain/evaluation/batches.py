@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from toolchain.graph.signature import Signature
     from toolchain.records.card import InputSpec
     from toolchain.records.none_of_these import NoneOfThese
 
@@ -44,6 +45,8 @@ class Network:
     """The user's name for it, for messages."""
     rule: NoneOfThese | None = None
     """Its rule "none of these", if its cosines are wanted."""
+    signature: Signature | None = None
+    """For a SavedModel, how to call it; None to find it out."""
 
 
 @dataclass(frozen=True)
@@ -128,7 +131,10 @@ def _load(network: Network) -> Callable[[Array], tuple[Array, Array | None]]:
 
 def _saved_model(network: Network) -> Callable[[Array], tuple[Array, Array | None]]:
     tensorflow.load()
-    found, loaded = signature.read(network.folder)
+    if (found := network.signature) is None:
+        found, loaded = signature.read(network.folder)
+    else:
+        loaded = signature.load(network.folder, network.name)
     if network.rule is not None:
         return image_network.with_features(loaded, found, network.input, network.name)
     return lambda images: (classifier.call(loaded, found, images), None)

@@ -21,7 +21,6 @@ from toolchain.text import printable
 if TYPE_CHECKING:
     from toolchain.cache.store import Store
     from toolchain.graph.classifier import Classifier
-    from toolchain.graph.ending import Ending
     from toolchain.photos.photo_folder import Photos
     from toolchain.progress import Progress
     from toolchain.records.card import Activation, ModelCard
@@ -205,7 +204,7 @@ def _of_model(
         read = _read(replace(fetched, range_found=trial.best), progress)
     for sentence in read.assumptions:
         progress.warn(sentence)
-    subject = _subject(fetched, read.card, read.ending)
+    subject = _subject(fetched, read.card, read)
     return replace(subject, network=replace(subject.network, rule=read.card.none_of_these))
 
 
@@ -217,10 +216,13 @@ def _as_source(subject: Subject, fetched: Fetched, progress: Progress) -> Subjec
         labels=card.labels,
         label_offset=card.label_offset,
         task=card.task,
+        signature=fetched.declared.signature,
+        input=fetched.declared.input,
+        output=fetched.declared.output,
         **card.input.model_dump(),
     )
     read = _read(replace(fetched, declared=declared), progress)
-    return _subject(fetched, card, read.ending)
+    return _subject(fetched, card, read)
 
 
 def _as_fed(card: ModelCard) -> PixelRange:
@@ -244,6 +246,14 @@ def _read(fetched: Fetched, progress: Progress) -> Classifier:
         return classifier.read(fetched)
 
 
-def _subject(fetched: Fetched, card: ModelCard, ending: Ending) -> Subject:
-    network = Network(fetched.path.resolve(), None, fetched.sha256, card.input, fetched.source)
+def _subject(fetched: Fetched, card: ModelCard, read: Classifier) -> Subject:
+    ending = read.ending
+    network = Network(
+        folder=fetched.path.resolve(),
+        model_json=None,
+        sha256=fetched.sha256,
+        input=card.input,
+        name=fetched.source,
+        signature=read.signature,
+    )
     return Subject(network, card, "SavedModel", ending.source, ending.is_binary)

@@ -12,16 +12,31 @@ if TYPE_CHECKING:
     from toolchain.records.card import Declared
 
 
+@dataclass(frozen=True)
+class Named:
+    """The parts of a model that the user names; None for what is to be found out."""
+
+    signature: str | None = None
+    input: str | None = None
+    output: str | None = None
+
+
+NOTHING_NAMED = Named()
+
+
 class Reader(Protocol):
     """Reads a model and writes it as a SavedModel."""
 
-    def __call__(self, path: Path, saved_model: Path, /, *, trusted: bool) -> Declared:
+    def __call__(
+        self, path: Path, saved_model: Path, /, *, trusted: bool, named: Named
+    ) -> Declared:
         """Write the model at `path` as a SavedModel.
 
         Args:
             path: The file or folder.
             saved_model: The folder to write; it must not exist.
             trusted: Whether the model may run code of its author.
+            named: The parts that the user names, for formats that do not tell them.
 
         Returns:
             What the file tells of the model besides its graph, such as its labels.

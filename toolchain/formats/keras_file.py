@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from toolchain import tf as tensorflow
 from toolchain.errors import BadInputError
 from toolchain.formats import archive, hdf5, keras_code
-from toolchain.formats.format import Format
+from toolchain.formats.format import NOTHING_NAMED, Format, Named
 from toolchain.records.card import Declared
 
 if TYPE_CHECKING:
@@ -48,13 +48,16 @@ def foreign_code(path: Path) -> str | None:
     return None if found is None else found.named
 
 
-def export(path: Path, saved_model: Path, *, trusted: bool = False) -> Declared:
+def export(
+    path: Path, saved_model: Path, *, trusted: bool = False, named: Named = NOTHING_NAMED
+) -> Declared:
     """Load a Keras model file and write its inference as a SavedModel.
 
     Args:
         path: A `.keras` archive, or an HDF5 file with the whole model.
         saved_model: The folder to write; it must not exist.
         trusted: Whether the file may run code of its author.
+        named: Not used: the signature is made here, and its parts are found later.
 
     Returns:
         Nothing declared: the graph tells all that such a file knows.
@@ -63,6 +66,7 @@ def export(path: Path, saved_model: Path, *, trusted: bool = False) -> Declared:
         BadInputError: The file is not a Keras model, holds only weights, would run code of its
             author, names other files, or unpacks to far more than its size.
     """
+    del named
     header = _read_header(path)
     if not trusted and (found := keras_code.foreign(header.config)):
         raise BadInputError(keras_code.refusal(path, found, header.version))

@@ -10,7 +10,7 @@ import numpy as np
 from toolchain import tf as tensorflow
 from toolchain.errors import BadInputError
 from toolchain.graph import ending as endings
-from toolchain.graph import faults, features, image_network, pixel_range, settling
+from toolchain.graph import faults, features, image_network, layout, pixel_range, settling
 from toolchain.graph.running import probe_pictures
 from toolchain.metrics.scores import scores_of
 from toolchain.records.card import Provenance
@@ -86,6 +86,7 @@ def read(fetched: Fetched, *, ask: bool = True) -> Classifier:
         provenance=provenance,
     )
     said = (
+        *found.notes,
         _range_sentence(pixels),
         _task_sentence(ending, card, declared),
         note,
@@ -138,6 +139,7 @@ def call(loaded: Any, found: Signature, images: Array) -> Array:
         images: float32 `[n, height, width, 3]`; rounded if the model takes bytes.
     """
     tf = tensorflow.load()
+    images = layout.fed(images, found.layout)
     fed = tf.constant(np.rint(images).clip(0, 255) if found.dtype == "uint8" else images)
     outputs = loaded.signatures[found.key](**{found.input: tf.cast(fed, found.dtype)})
     given: Array = tf.cast(outputs[found.output], tf.float32).numpy()

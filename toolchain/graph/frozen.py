@@ -15,7 +15,7 @@ import numpy as np
 
 from toolchain import tf as tensorflow
 from toolchain.errors import BadInputError
-from toolchain.graph import faults
+from toolchain.graph import faults, layout
 from toolchain.graph.running import node_of, tensor
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def freeze(loaded: Any, signature: Signature, name: str) -> Frozen:
         raise BadInputError(
             f"{name} cannot be frozen ({said}); save it again with `model.export(folder)`"
         ) from error
-    (output,) = concrete.outputs
+    output = _scores_in(loaded.signatures[signature.key], concrete, signature.output)
     (placeholder,) = (
         tensor.op.name for tensor in concrete.inputs if tensor.dtype.name == signature.dtype
     )
@@ -106,11 +106,22 @@ def freeze(loaded: Any, signature: Signature, name: str) -> Frozen:
             "export a model whose only input is the photo"
         )
     _refuse_changing(graph_def, name)
+    _refuse_channels_first(graph_def, name)
     _round_what_is_fed(graph_def, placeholder)
+    layout.prepend(graph_def, placeholder, signature.layout)
     _forget_gradients(graph_def)
     is_widened = _widen(graph_def)
     _replace_erfc(graph_def)
     return Frozen(graph_def, placeholder, target, is_widened)
+
+
+def _scores_in(function: Any, concrete: Any, output: str) -> Any:
+    """Return the tensor of a frozen function that is the output of this name."""
+    tf = tensorflow.load()
+    # Both list the outputs of a signature by their sorted names, as `tf.nest` does.
+    names = sorted(function.structured_outputs)
+    outputs = list(tf.nest.flatten(concrete.outputs))
+    return outputs[names.index(output)]
 
 
 def settle_size(frozen: Frozen, height: int, width: int) -> None:
@@ -178,6 +189,17 @@ def _refuse_changing(graph_def: Any, name: str) -> None:
             ):
                 raise BadInputError(
                     f"{name} normalises by the photos of a batch ({node.name}): {_TRAINING}"
+                )
+
+
+def _refuse_channels_first(graph_def: Any, name: str) -> None:
+    for body in _bodies(graph_def):
+        for node in body:
+            if "data_format" in node.attr and node.attr["data_format"].s.startswith(b"NC"):
+                raise BadInputError(
+                    f"{name} computes with channels first ({node.name}, NCHW), which neither "
+                    "TensorFlow on processors nor TF.js can; export it with "
+                    "data_format='channels_last', its input may keep channels first"
                 )
 
 

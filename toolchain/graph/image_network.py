@@ -54,7 +54,7 @@ def read(fetched: Fetched, *, ask: bool = True) -> ImageNetwork:
         UnknownRangeError: Nothing tells which pixel values it was trained on.
     """
     declared, name = fetched.declared, fetched.source
-    found, loaded = signature.read(fetched.path, name)
+    found, loaded = signature.read(fetched.path, name, declared)
     height, width = settling.size_of(found, declared, name)
     whole = _frozen(loaded, found, height, width, name)
     shown = pixel_range.of(whole, height, width, takes_bytes=found.dtype == "uint8")

@@ -167,6 +167,12 @@ class Declared(Record):
     threshold: Annotated[float, Field(gt=0, lt=1)] | None = None
     none_of_these: NoneOfThese | None = None
     """In a sidecar file, a table with the keys of that record."""
+    signature: Line | None = None
+    """Which signature of a SavedModel classifies."""
+    input: Line | None = None
+    """Which input takes the photo; in a frozen graph, any node."""
+    output: Line | None = None
+    """Which output has the scores; in a frozen graph, any node."""
 
     def over(self, weaker: Declared) -> Declared:
         """Return both merged; where both declare a value, this one's overrides."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from toolchain import digest
 from toolchain.cache import fingerprint
 from toolchain.errors import BadInputError
 from toolchain.formats import archive, detection
+from toolchain.formats.format import NOTHING_NAMED, Named
 from toolchain.records.card import Declared, read_sidecar
 from toolchain.sources import saved_model, suggestions, trained
 from toolchain.sources.saved_model import Fetched
@@ -26,9 +28,17 @@ _MODEL = "saved_model"
 _DECLARED = "declared.json"
 # Reading a pickle runs any code in it, and SavedModels are never pickles.
 _PICKLES = (".pkl", ".pickle", ".joblib", ".pt", ".pth", ".ckpt", ".dill")
+_CHECKPOINT = re.compile(r"\.ckpt-\d+|\.data-\d{5}-of-\d{5}$")
 
 
-def fetch(path: Path, *, store: Store, progress: Progress, trusted: bool = False) -> Fetched:
+def fetch(
+    path: Path,
+    *,
+    store: Store,
+    progress: Progress,
+    trusted: bool = False,
+    named: Named = NOTHING_NAMED,
+) -> Fetched:
     """Return a local model as a SavedModel, with what its sidecar declares.
 
     A file is unpacked or exported into the cache once per content. The sidecar is the file
@@ -40,6 +50,7 @@ def fetch(path: Path, *, store: Store, progress: Progress, trusted: bool = False
             only if the user trusts the file.
         progress: Told of files that are read, and of code that is run.
         trusted: Whether code in the file may be run.
+        named: The parts of the model that the user names; they override the sidecar's.
 
     Raises:
         BadInputError: There is nothing at that path, or it cannot be read as a model.
@@ -52,7 +63,7 @@ def fetch(path: Path, *, store: Store, progress: Progress, trusted: bool = False
     stem = _stem(path)
     sidecar = path.with_name(f"{stem}.toml")
     declared = read_sidecar(sidecar) if sidecar.is_file() else Declared()
-    named = Declared(name=printable(stem))
+    by_file = Declared(name=printable(stem))
     found = detection.of(path)
     if path.is_dir() and found is None:
         folder = saved_model.locate(path)
@@ -60,7 +71,7 @@ def fetch(path: Path, *, store: Store, progress: Progress, trusted: bool = False
             folder,
             digest.of_tree(folder),
             printable(path.name),
-            declared.over(named),
+            declared.over(by_file),
             trusted=trusted,
         )
     try:
@@ -70,7 +81,13 @@ def fetch(path: Path, *, store: Store, progress: Progress, trusted: bool = False
             f"{path} cannot be read: {error.strerror}; check its permissions"
         ) from error
     code = fingerprint.of(__name__)
-    key = digest.of_json([sha256, code])
+    parts = Named(
+        signature=named.signature or declared.signature,
+        input=named.input or declared.input,
+        output=named.output or declared.output,
+    )
+    said = [] if parts == NOTHING_NAMED else [parts.signature, parts.input, parts.output]
+    key = digest.of_json([sha256, code, *said])
     foreign = found.foreign_code(path) if trusted and found else None
     if foreign:
         progress.warn(f"--trust: {path} holds {foreign}, which runs with your permissions")
@@ -78,7 +95,7 @@ def fetch(path: Path, *, store: Store, progress: Progress, trusted: bool = False
 
     def make(folder: Path) -> None:
         progress.say(f"Reading {path.name}")
-        own = _convert(path, folder, found, trusted=trusted)
+        own = _convert(path, folder, found, parts, trusted=trusted)
         (folder / _DECLARED).write_text(own.model_dump_json(exclude_none=True), "utf-8")
         fingerprint.require_unchanged(__name__)
 
@@ -89,7 +106,7 @@ def fetch(path: Path, *, store: Store, progress: Progress, trusted: bool = False
         path=model,
         sha256=sha256,
         source=printable(path.name),
-        declared=declared.over(own).over(named),
+        declared=declared.over(own).over(by_file),
         prepared_by=code,
         trusted=trusted,
     )
@@ -135,6 +152,12 @@ def _expect_model(path: Path) -> None:
             f"{path} is a pickle, which runs code of its author when it is read, so it is not "
             "opened; export the model as a SavedModel or a .keras file where it was trained"
         )
+    if path.name.lower().endswith((".meta", ".index")) or _CHECKPOINT.search(path.name):
+        raise BadInputError(
+            f"{path} is a part of a TensorFlow checkpoint, which tools cannot run without the code "
+            "that made it; export a SavedModel there, or freeze the graph with "
+            "tf.compat.v1.graph_util.convert_variables_to_constants"
+        )
     if not path.name.endswith(SUFFIXES):
         raise BadInputError(
             f"{path} is not a model that this tool can read; it reads SavedModel folders and files "
@@ -142,11 +165,13 @@ def _expect_model(path: Path) -> None:
         )
 
 
-def _convert(path: Path, folder: Path, found: Format | None, *, trusted: bool) -> Declared:
+def _convert(
+    path: Path, folder: Path, found: Format | None, named: Named, *, trusted: bool
+) -> Declared:
     """Write a model as a SavedModel, and return what its file declares."""
     target = folder / _MODEL
     if found is not None:
-        return found.read(path, target, trusted=trusted)
+        return found.read(path, target, trusted=trusted, named=named)
     target.mkdir()
     archive.extract(path, target)
     saved_model.locate(target, shown=str(path))

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from toolchain import plugins
 from toolchain.errors import BadInputError
+from toolchain.formats.format import NOTHING_NAMED, Named
 from toolchain.records.site_files import MARK
 from toolchain.sources import catalogue, kaggle, local, retries, suggestions, tfhub
 
@@ -60,6 +61,8 @@ class Request:
     """Try a host again even if it was unreachable a few minutes ago."""
     trust: bool = False
     """Allow the model to run code of its author."""
+    named: Named = NOTHING_NAMED
+    """The parts of the model that the user names."""
 
     @cached_property
     def handle(self) -> Handle:

@@ -64,7 +64,13 @@ def fetch(request: Request, *, store: Store, progress: Progress) -> saved_model.
     if kind is Kind.EMBEDDED:
         fetched = embedded.fetch(store=store, progress=progress)
     elif kind is Kind.LOCAL:
-        fetched = local.fetch(handle.path, store=store, progress=progress, trusted=request.trust)
+        fetched = local.fetch(
+            handle.path,
+            store=store,
+            progress=progress,
+            trusted=request.trust,
+            named=request.named,
+        )
     elif kind is Kind.CATALOGUE:
         fetched = _fetch_named(catalogue.ENTRIES[handle.name], request, store, progress)
     elif kind is Kind.PLUGIN:
