@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from tests.fuzz import damage
 from tests.fuzz.archive_readers import zip_of
 from tests.fuzz.reader import Reader, Strategy, in_file
-from tests.fuzz.saved_models import graph, node
-from toolchain.formats import keras_file
+from tests.fuzz.saved_models import field, graph, node
+from toolchain.formats import frozen_graph, keras_file
+from toolchain.formats.format import Named
 from toolchain.sources import operations, saved_model, torch_checkpoint
 
 if TYPE_CHECKING:
@@ -127,6 +128,26 @@ def _guarded_graph(content: bytes, folder: Path) -> None:
         operations.check(fetched, Silent())
 
 
+def _frozen_graphs() -> Strategy:
+    nodes = [
+        node("photo", "Placeholder"),
+        node("weights", "Const", sizes=(3, 4)),
+        node("product", "MatMul", "photo", "weights:0"),
+        node("scores", "Softmax", "product", "^weights"),
+    ]
+    return damage.bytes_like(field(1, *nodes))
+
+
+def _read_frozen_graph(path: Path) -> None:
+    """Wrap the graph, with names and without, and check the result as a SavedModel."""
+    saved = path.with_name("model")
+    frozen_graph.export(path, saved, named=Named(input="product", output="scores"))
+    operations.fault_of((saved / saved_model.GRAPH).read_bytes())
+    again = path.with_name("model-by-kinds")
+    frozen_graph.export(path, again)
+    operations.fault_of((again / saved_model.GRAPH).read_bytes())
+
+
 def _checkpoints() -> Strategy:
     from tests.test_torch_checkpoint import Checkpoint, Storage, tensor
 
@@ -142,5 +163,6 @@ READERS: dict[str, Reader] = {
         in_file("m.h5", _look_at_keras),
     ),
     "saved-model": Reader(_graphs, _guarded_graph),
+    "frozen-graph": Reader(_frozen_graphs, in_file("mine.pb", _read_frozen_graph)),
     "torch": Reader(_checkpoints, in_file("model.pth", torch_checkpoint.read)),
 }
