@@ -35,8 +35,6 @@ def of_layout(
 
     def call(image: Any) -> Any:
         pixels = tf.cast(image, tf.float32) / 255
-        if sides.layout.is_single:
-            pixels = pixels[None]
         if sides.layout.is_channels_first and inner == "NHWC":
             pixels = tf.transpose(pixels, (0, 2, 3, 1))
         seen = tf.nn.relu(tf.nn.conv2d(pixels, kernel, 2, "VALID", data_format=inner))
@@ -58,10 +56,8 @@ def read(folder: Path, declared: Declared = DECLARED) -> classifier.Classifier:
         ((None, SIDE, SIDE, 1), "uint8", "made grey"),
         ((None, 3, SIDE, SIDE), "float32", "turned to channels first"),
         ((1, 1, SIDE, SIDE), "float32", "made grey .*, turned to channels first"),
-        ((SIDE, SIDE, 3), "float32", "passed without a batch axis"),
-        ((3, SIDE, SIDE), "float32", "channels first, passed without a batch axis"),
     ],
-    ids=["bytes", "grey", "grey bytes", "channels first", "both", "rank 3", "rank 3 first"],
+    ids=["bytes", "grey", "grey bytes", "channels first", "both"],
 )
 def test_a_photo_is_fed_as_the_network_takes_it(
     tmp_path: Path, shape: tuple[int | None, ...], dtype: str, said: str | None
@@ -74,7 +70,7 @@ def test_a_photo_is_fed_as_the_network_takes_it(
     assert sides is not None
     fed = tf.image.rgb_to_grayscale(photo) if sides.layout.is_grey else tf.constant(photo)
     fed = tf.transpose(fed, (2, 0, 1)) if sides.layout.is_channels_first else fed
-    fed = fed if sides.layout.is_single else fed[None]
+    fed = fed[None]
     fed = tf.cast(tf.round(fed), tf.uint8) if dtype == "uint8" else fed
     expected = found.loaded.signatures["serving_default"](image=fed)["scores"].numpy()
     assert np.ptp(expected) > 0.01

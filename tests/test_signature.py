@@ -57,8 +57,8 @@ def test_a_classifier_is_understood(tiny: Path) -> None:
             r"returns 2 outputs, and several may be the scores \(features \[n, 3\], .* --output",
         ),
         (
-            lambda folder: tiny_models.of_input_shape(folder, (None, 32)),
-            r"takes image of rank 2; an image batch has rank 4: .* \[n, height, width, 3\]",
+            lambda folder: tiny_models.of_input_shape(folder, (None, 32, 32)),
+            r"takes image of rank 3; an image batch has rank 4: .* \[n, height, width, 3\]",
         ),
         (
             lambda folder: tiny_models.of_input_shape(folder, None),
@@ -98,7 +98,7 @@ def test_a_classifier_is_understood(tiny: Path) -> None:
         "several signatures",
         "two inputs",
         "two outputs",
-        "rank 2",
+        "rank 3",
         "any rank",
         "RGBA",
         "four channels first",

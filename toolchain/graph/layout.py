@@ -1,7 +1,7 @@
 """The forms in which networks take a photo, and how a batch of RGB images is brought into them.
 
 Everything but the network itself passes float32 `[n, height, width, 3]`. A network that takes
-grey images, channels first, or a single image gets operations in front of it that convert.
+grey images or channels first gets operations in front of it that convert.
 """
 
 from __future__ import annotations
@@ -32,8 +32,6 @@ class Layout:
     """Whether it takes one channel instead of three."""
     is_channels_first: bool = False
     """Whether the channels come before height and width."""
-    is_single: bool = False
-    """Whether it takes one image, without the axis of the batch."""
 
     @property
     def sentence(self) -> str | None:
@@ -43,7 +41,6 @@ class Layout:
             for step, is_needed in (
                 ("made grey (0.299 red, 0.587 green, 0.114 blue)", self.is_grey),
                 ("turned to channels first", self.is_channels_first),
-                ("passed without a batch axis", self.is_single),
             )
             if is_needed
         ]
@@ -69,14 +66,13 @@ def of(shape: list[int | None] | None) -> Sides | None:
 
     Channels last is preferred where both are possible.
     """
-    if shape is None or len(shape) not in (_BATCH, _BATCH - 1):
+    if shape is None or len(shape) != _BATCH:
         return None
-    is_single = len(shape) < _BATCH
-    batch, (one, two, three) = (1, shape) if is_single else (shape[0], shape[1:])
+    batch, one, two, three = shape
     if three in (_RGB, _GREY):
-        return Sides(Layout(three == _GREY, False, is_single), batch, one, two)
+        return Sides(Layout(is_grey=three == _GREY), batch, one, two)
     if one in (_RGB, _GREY):
-        return Sides(Layout(one == _GREY, True, is_single), batch, two, three)
+        return Sides(Layout(one == _GREY, is_channels_first=True), batch, two, three)
     return None
 
 
@@ -84,14 +80,14 @@ def fed(images: Array, layout: Layout) -> Array:
     """Return RGB images as a network of this layout takes them.
 
     Args:
-        images: float32 `[n, height, width, 3]`; one image if the layout is single.
+        images: float32 `[n, height, width, 3]`.
         layout: The layout.
     """
     if layout.is_grey:
         images = (images * np.array(LUMA, np.float32)).sum(-1, keepdims=True)
     if layout.is_channels_first:
         images = images.transpose(_TO_FIRST)
-    return images[0] if layout.is_single else images
+    return images
 
 
 def prepend(graph_def: Any, placeholder: str, layout: Layout) -> None:
@@ -114,10 +110,6 @@ def prepend(graph_def: Any, placeholder: str, layout: Layout) -> None:
         turned.input.append(_whole(graph_def, f"{placeholder}/order", _TO_FIRST))
         turned.attr["Tperm"].type = tensorflow.load().int32.as_datatype_enum
         last = turned.name
-    if layout.is_single:
-        alone = _add(graph_def, "Squeeze", f"{placeholder}/image", last)
-        alone.attr["squeeze_dims"].list.i.append(0)
-        last = alone.name
     for reader in before:
         for place, source in enumerate(reader.input):
             if source in (placeholder, f"{placeholder}:0"):

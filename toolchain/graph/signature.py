@@ -184,7 +184,7 @@ def _input(what: str, inputs: dict[str, Any], wanted: str | None) -> tuple[str, 
             "(uint8) are supported: export a signature that takes float32"
         )
     shape = image.shape.as_list() if image.shape.rank is not None else None
-    if shape is None or len(shape) not in (3, 4):
+    if shape is None or len(shape) != len("nhwc"):
         rank = "unknown rank" if shape is None else f"rank {len(shape)}"
         raise BadInputError(
             f"{what}, takes {name} of {rank}; an image batch has rank 4: export it with an input "
