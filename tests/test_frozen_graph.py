@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,7 +38,8 @@ def layers(v1: Any, image: Any) -> None:
     random = np.random.default_rng(1)
     kernel = v1.constant(random.normal(size=(3, 3, 3, 4)).astype(np.float32))
     seen = v1.nn.relu(v1.nn.conv2d(image, kernel, 2, "VALID"))
-    pooled = v1.reduce_mean(seen, (1, 2), name="pooled")
+    # As in TensorFlow's script retrain.py, which lets its features be fed too.
+    pooled = v1.placeholder_with_default(v1.reduce_mean(seen, (1, 2)), (None, 4), name="pooled")
     matrix = v1.constant(random.normal(size=(4, 5)).astype(np.float32))
     v1.nn.softmax(v1.matmul(pooled, matrix, name="logits"), name="scores")
 
@@ -71,8 +73,6 @@ def read(
     fetched = local.fetch(path, store=store, progress=Silent(), named=named)
     operations.check(fetched, Silent())
     said = Declared(**{"labels": tiny_models.names(), "value_range": (0.0, 1.0)} | declared)
-    from dataclasses import replace
-
     said = said.over(Declared(signature=named.signature, input=named.input, output=named.output))
     return classifier.read(replace(fetched, declared=said.over(fetched.declared)))
 
@@ -92,6 +92,8 @@ def test_a_frozen_graph_answers_as_by_a_session(tmp_path: Path, store: Store) ->
     expected = run(graph_def, "photo:0", "scores:0", images)
     assert np.ptp(expected) > 0.01
     np.testing.assert_allclose(classifier.source_scores(found, images), expected, atol=1e-5)
+    operations_left = {node.op for node in found.converted.graph_def.node}
+    assert "PlaceholderWithDefault" not in operations_left  # TF.js would wait for a value
     assert (found.signature.input, found.signature.output) == ("photo", "scores")
 
 

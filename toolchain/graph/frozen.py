@@ -109,6 +109,7 @@ def freeze(loaded: Any, signature: Signature, name: str) -> Frozen:
     _refuse_channels_first(graph_def, name)
     _round_what_is_fed(graph_def, placeholder)
     layout.prepend(graph_def, placeholder, signature.layout)
+    _use_defaults(graph_def)
     _forget_gradients(graph_def)
     is_widened = _widen(graph_def)
     _replace_erfc(graph_def)
@@ -201,6 +202,17 @@ def _refuse_channels_first(graph_def: Any, name: str) -> None:
                     "TensorFlow on processors nor TF.js can; export it with "
                     "data_format='channels_last', its input may keep channels first"
                 )
+
+
+def _use_defaults(graph_def: Any) -> None:
+    """Pass on the default of every input that has one, in place; TF.js would wait for a value."""
+    for body in _bodies(graph_def):
+        for node in body:
+            if node.op == "PlaceholderWithDefault":
+                kind = node.attr["dtype"].type
+                node.op = "Identity"
+                node.attr.clear()
+                node.attr["T"].type = kind
 
 
 def _forget_gradients(graph_def: Any) -> None:
