@@ -39,7 +39,7 @@ def of_layout(
             pixels = tf.transpose(pixels, (0, 2, 3, 1))
         seen = tf.nn.relu(tf.nn.conv2d(pixels, kernel, 2, "VALID", data_format=inner))
         axes = (1, 2) if inner == "NHWC" else (2, 3)
-        return {"scores": tf.reduce_mean(seen, axes) @ matrix}
+        return {"scores": 20 * tf.reduce_mean(seen, axes) @ matrix}
 
     return tiny_models.save(folder, call, {"image": shape}, kernel, matrix, dtype=dtype)
 
