@@ -329,7 +329,9 @@ def test_a_pickle_is_refused_and_not_read(
     tmp_path: Path, store: Store, name: str, *, trusted: bool
 ) -> None:
     (tmp_path / name).write_bytes(pickle.dumps(Touching()))
-    with pytest.raises(BadInputError, match=r"is a pickle, which runs .* export the model as"):
+    with pytest.raises(
+        BadInputError, match=r"is a pickle, which runs .* export the model as .*where it was"
+    ):
         local.fetch(tmp_path / name, store=store, progress=Silent(), trusted=trusted)
     assert not (tmp_path / "proof").exists()
 

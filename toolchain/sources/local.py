@@ -26,6 +26,33 @@ _MODEL = "saved_model"
 _DECLARED = "declared.json"
 # Reading a pickle runs any code in it, and SavedModels are never pickles.
 _PICKLES = (".pkl", ".pickle", ".joblib", ".pt", ".pth", ".ckpt", ".dill")
+_TORCH_EXPORT = "`torch.onnx.export(model.eval(), torch.zeros(1, 3, 224, 224), 'model.onnx')`"
+_TORCH = (".pt", ".pth")
+_FOREIGN: dict[str, tuple[str, str]] = {
+    **dict.fromkeys(
+        (".safetensors", ".bin"),
+        (
+            "holds weights without their network",
+            f"load them into the network and export that: {_TORCH_EXPORT}",
+        ),
+    ),
+    **dict.fromkeys(
+        (".mlmodel", ".mlpackage"),
+        (
+            "is a Core ML model, which only Apple's systems run",
+            f"export the model that it was made from: {_TORCH_EXPORT}, or `model.save('m.keras')`",
+        ),
+    ),
+    **dict.fromkeys(
+        (".caffemodel", ".prototxt"),
+        ("is a Caffe model", "convert it to ONNX, and give the .onnx file"),
+    ),
+    ".tflite": (
+        "is a TFLite model, which is already rounded for phones",
+        "give what it was made from: the Keras file, the SavedModel folder or the .onnx file",
+    ),
+}
+"""Why files of other tools are not read, and what to do instead, by the ends of their names."""
 
 
 def fetch(path: Path, *, store: Store, progress: Progress, trusted: bool = False) -> Fetched:
@@ -65,6 +92,17 @@ def fetch(path: Path, *, store: Store, progress: Progress, trusted: bool = False
         )
     try:
         sha256 = digest.of_tree(path) if path.is_dir() else digest.of_file(path)
+        if beside := found.companions(path) if found else ():
+            # Their content decides what the model answers, and so does which of them there are.
+            sha256 = digest.of_json(
+                [
+                    sha256,
+                    *(
+                        [str(each.relative_to(path.parent)), digest.of_file(each)]
+                        for each in beside
+                    ),
+                ]
+            )
     except OSError as error:
         raise BadInputError(
             f"{path} cannot be read: {error.strerror}; check its permissions"
@@ -126,14 +164,20 @@ def _expect_model(path: Path) -> None:
             f"there is no model at {path}; "
             + (near or "give the path of a SavedModel or Keras file")
         )
+    foreign = next((_FOREIGN[end] for end in _FOREIGN if path.name.lower().endswith(end)), None)
+    if foreign and (path.is_file() or path.suffix.lower() == ".mlpackage"):
+        raise BadInputError(f"{path} {foreign[0]}, so it is not read; {foreign[1]}")
     if path.is_dir():
         return
     if not path.is_file():
         raise BadInputError(f"{path} is neither a file nor a folder; give the path of a model")
     if path.name.lower().endswith(_PICKLES):
+        way_out = "export the model as a SavedModel or a .keras file where it was trained"
+        if path.name.lower().endswith(_TORCH):
+            way_out = f"export the model as ONNX where it was trained: {_TORCH_EXPORT}"
         raise BadInputError(
             f"{path} is a pickle, which runs code of its author when it is read, so it is not "
-            "opened; export the model as a SavedModel or a .keras file where it was trained"
+            f"opened; {way_out}"
         )
     if not path.name.endswith(SUFFIXES):
         raise BadInputError(
