@@ -36,7 +36,7 @@ _FAULTS = (LookupError, ValueError, TypeError, AttributeError, ArithmeticError, 
 
 
 def export(path: Path, saved_model: Path, *, trusted: bool = False) -> Declared:
-    """Write an ONNX classifier as a SavedModel; its input is float32 `[1, height, width, 3]`.
+    """Write an ONNX classifier as a SavedModel; its input is float32 `[photos, height, width, 3]`.
 
     Args:
         path: The file. A `config.json` or `preprocessor_config.json` beside it is read too.
@@ -54,7 +54,8 @@ def export(path: Path, saved_model: Path, *, trusted: bool = False) -> Declared:
     model = _parsed(path)
     declared = exported_settings.beside(path)
     try:
-        _write(model, path, saved_model, declared)
+        with tensorflow.quiet():
+            _write(model, path, saved_model, declared)
     except UnsupportedError as error:
         raise BadInputError(
             f"{path} holds {error}, which is not translated from ONNX; export the model anew with "
@@ -184,13 +185,14 @@ def _write(model: Any, path: Path, saved_model: Path, declared: Declared) -> Non
         found = {f"output_{at}": values[name].ordered() for at, name in enumerate(outputs)}
         return {name: tf.convert_to_tensor(tensor) for name, tensor in found.items()}
 
-    with tensorflow.quiet():
-        image = tf.TensorSpec(shape, "float32", name="image")
-        concrete = tf.function(serve, autograph=False).get_concrete_function(image)
-        tf.saved_model.save(tf.Module(), str(saved_model), {"serving_default": concrete})
+    image = tf.TensorSpec(shape, "float32", name="image")
+    concrete = tf.function(serve, autograph=False).get_concrete_function(image)
+    tf.saved_model.save(tf.Module(), str(saved_model), {"serving_default": concrete})
 
 
-def _image(photo: Any, path: Path, declared: Declared) -> tuple[tuple[int, ...], tuple[int, ...]]:
+def _image(
+    photo: Any, path: Path, declared: Declared
+) -> tuple[tuple[int | None, ...], tuple[int, ...]]:
     """Return the input's shape with channels last, and how ONNX' axes are stored in it."""
     kind = photo.type.tensor_type
     sides = [side.dim_value if side.HasField("dim_value") else 0 for side in kind.shape.dim]
@@ -215,7 +217,7 @@ def _image(photo: Any, path: Path, declared: Declared) -> tuple[tuple[int, ...],
         raise BadInputError(
             f"{path} takes {sides[0]} images at once; export it for one: `{_EXPORT}`"
         )
-    return (1, height, width, 3), CHANNELS_LAST if first else (0, 1, 2, 3)
+    return (None, height, width, 3), CHANNELS_LAST if first else (0, 1, 2, 3)
 
 
 def _compute(node: Any, values: dict[str, Value], path: Path) -> None:

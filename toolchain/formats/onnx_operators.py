@@ -20,6 +20,7 @@ from toolchain.formats.onnx_value import (
     Value,
     need,
     plain,
+    reshaped,
 )
 
 if TYPE_CHECKING:
@@ -48,8 +49,7 @@ def _aligned(values: list[Value]) -> tuple[list[Any], tuple[int, ...]]:
             found.append(value.ordered(axes))
             continue
         tensor = value.ordered()
-        shape = (1,) * missing + tuple(int(side) for side in tensor.shape)
-        wider = tensor.reshape(shape) if value.known else tensorflow.load().reshape(tensor, shape)
+        wider = tensor[(None,) * missing]
         found.append(plain(wider).ordered(axes))
     return found, axes
 
@@ -133,13 +133,14 @@ def _without(value: Value, axes: list[int]) -> Value:
     if any(value.shape[axis] != 1 for axis in gone):
         raise UnsupportedError("a Squeeze of an axis that is longer than one")
     left = [axis for axis in value.axes if axis not in gone]
-    shape = [value.shape[axis] for axis in left]
     renamed = tuple(sorted(left).index(axis) for axis in left)
-    return Value(_reshaped(value, value.stored, shape), renamed)
+    return Value(_dropped(value, left), renamed)
 
 
-def _reshaped(value: Value, tensor: Any, shape: list[int]) -> Any:
-    return tensor.reshape(shape) if value.known else tensorflow.load().reshape(tensor, shape)
+def _dropped(value: Value, left: list[int]) -> Any:
+    """Return the stored tensor without the axes that are not among those left."""
+    cut = tuple(slice(None) if axis in left else 0 for axis in value.axes)
+    return value.stored[cut]
 
 
 def _squeeze(inputs: Inputs, attributes: Attributes) -> Value:
@@ -156,20 +157,20 @@ def _unsqueeze(inputs: Inputs, attributes: Attributes) -> Value:
     new = {axis % rank for axis in axes}
     sides = iter(value.shape)
     shape = [1 if axis in new else next(sides) for axis in range(rank)]
-    return plain(_reshaped(value, value.ordered(), shape))
+    return plain(reshaped(value.ordered(), shape))
 
 
 def _reshape(inputs: Inputs, attributes: Attributes) -> Value:
     value, shape = need(inputs, 0), _numbers(inputs, 1) or []
     if not attributes.get("allowzero"):
         shape = [value.shape[at] if side == 0 else side for at, side in enumerate(shape)]
-    return plain(_reshaped(value, value.ordered(), shape))
+    return plain(reshaped(value.ordered(), shape))
 
 
 def _flatten(inputs: Inputs, attributes: Attributes) -> Value:
     value, axis = need(inputs, 0), attributes.get("axis", 1)
     axis = axis % len(value.axes) if axis < 0 else axis
-    return plain(_reshaped(value, value.ordered(), [prod(value.shape[:axis]), -1]))
+    return plain(reshaped(value.ordered(), [prod(value.shape[:axis]), -1]))
 
 
 def _transpose(inputs: Inputs, attributes: Attributes) -> Value:
@@ -188,6 +189,12 @@ def _concat(inputs: Inputs, attributes: Attributes) -> Value:
     at = Value(tensors[0], axes).at(attributes["axis"])
     if all(value.known for value in values):
         return Value(np.concatenate(tensors, at), axes)
+    whole = next(tensor for tensor in tensors if not isinstance(tensor, np.ndarray))
+    one = tuple(slice(0, 1) if axis == at else slice(None) for axis in range(len(axes)))
+    # A class token is the same for each photo: it is repeated for as many as there are.
+    tensors = [
+        whole[one] * 0.0 + each if isinstance(each, np.ndarray) else each for each in tensors
+    ]
     return Value(tensorflow.load().concat(tensors, at), axes)
 
 
@@ -296,7 +303,7 @@ def _expand(inputs: Inputs, _: Attributes) -> Value:
         both = np.broadcast_shapes(value.shape, tuple(shape))
         return plain(np.broadcast_to(value.ordered(), both).copy())
     both = np.broadcast_shapes(value.shape, tuple(shape))
-    return plain(tensorflow.load().broadcast_to(value.ordered(), both))
+    return plain(value.ordered() * np.ones(both, np.float32))
 
 
 def _same_value(inputs: Inputs, _: Attributes) -> Value:

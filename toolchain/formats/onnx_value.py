@@ -25,6 +25,11 @@ class UnsupportedError(Exception):
     """The graph has something that is not translated; the text is one clause."""
 
 
+def side_of(side: int | None) -> int:
+    """Return the length of an axis; that of the photos, which is open, counts as one."""
+    return 1 if side is None else int(side)
+
+
 @dataclass(frozen=True)
 class Value:
     """A tensor. `axes[i]` is the axis of ONNX that is stored as the axis `i`.
@@ -42,8 +47,10 @@ class Value:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Its shape as ONNX has it."""
-        return tuple(int(self.stored.shape[self.axes.index(axis)]) for axis in self.axes_in_order)
+        """Its shape as ONNX has it, for one photo."""
+        return tuple(
+            side_of(self.stored.shape[self.axes.index(axis)]) for axis in self.axes_in_order
+        )
 
     @property
     def axes_in_order(self) -> range:
@@ -70,15 +77,43 @@ class Value:
         # Axes of length one move without moving a number.
         moved = [at for at in order if shape[at] != 1]
         if moved == sorted(moved):
-            return tensorflow.load().reshape(self.stored, [shape[at] for at in order])
+            sides = [-1 if shape[at] is None else shape[at] for at in order]
+            return tensorflow.load().reshape(self.stored, sides)
         return tensorflow.load().transpose(self.stored, order)
+
+
+def reshaped(tensor: Any, shape: list[int]) -> Any:
+    """Return a tensor in ONNX' order in another shape, in which the axis of the photos stays open.
+
+    Args:
+        tensor: A NumPy array or a TensorFlow tensor.
+        shape: The new shape for one photo; -1 for a length that follows from the others.
+
+    Raises:
+        UnsupportedError: The shape does not fit, or merges the photos with another axis.
+    """
+    sides = [side_of(side) for side in tensor.shape]
+    if -1 in shape:
+        others = prod(side for side in shape if side != -1)
+        shape = [prod(sides) // max(1, others) if side == -1 else side for side in shape]
+    if prod(shape) != prod(sides) or min(shape, default=1) < 0:
+        raise UnsupportedError(f"a Reshape of {sides} to {shape}")
+    if isinstance(tensor, np.ndarray):
+        return tensor.reshape(shape)
+    if None in tensor.shape:
+        before = prod(sides[: list(tensor.shape).index(None)])
+        places = [at for at, side in enumerate(shape) if prod(shape[:at]) == before and side == 1]
+        if not places:
+            raise UnsupportedError("a Reshape that merges the photos with another axis")
+        shape = [-1 if at == places[0] else side for at, side in enumerate(shape)]
+    return tensorflow.load().reshape(tensor, shape)
 
 
 def plain(stored: Any) -> Value:
     """Return a tensor whose axes are stored in ONNX' order."""
     if not isinstance(stored, np.ndarray) and isinstance(stored, (np.generic, int, float)):
         stored = np.asarray(stored)
-    if prod(int(side) for side in stored.shape) > MOST_NUMBERS:
+    if prod(side_of(side) for side in stored.shape) > MOST_NUMBERS:
         raise UnsupportedError(f"a tensor of the shape {tuple(stored.shape)}")
     return Value(stored, tuple(range(len(stored.shape))))
 
