@@ -19,7 +19,7 @@ onnx = pytest.importorskip("onnx", reason="the extra toolchain[onnx] is not inst
 SIDE = 32
 
 
-def _network(kind: str) -> Any:
+def network(kind: str) -> Any:
     """Return a small network of the operators that exports of this kind hold."""
     from onnx import TensorProto, helper, numpy_helper
 
@@ -107,7 +107,7 @@ def _answers(folder: Path, image: Any) -> Any:
 def test_scores_are_those_of_onnxruntime(kind: str, tmp_path: Path) -> None:
     onnxruntime = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
     path = tmp_path / "m.onnx"
-    onnx.save(_network(kind), path)
+    onnx.save(network(kind), path)
     onnx_model.export(path, tmp_path / "out")
     image = np.random.default_rng(2).uniform(-1, 1, (2, SIDE, SIDE, 3)).astype(np.float32)
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
@@ -120,7 +120,7 @@ def test_scores_are_those_of_onnxruntime(kind: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["mobile", "residual", "convnext"])
 def test_networks_of_convolutions_have_no_transposition(kind: str, tmp_path: Path) -> None:
-    onnx.save(_network(kind), tmp_path / "m.onnx")
+    onnx.save(network(kind), tmp_path / "m.onnx")
     onnx_model.export(tmp_path / "m.onnx", tmp_path / "out")
     loaded = tensorflow.load().saved_model.load(str(tmp_path / "out"))
     definition = loaded.signatures["serving_default"].graph.as_graph_def()
@@ -131,7 +131,7 @@ def test_networks_of_convolutions_have_no_transposition(kind: str, tmp_path: Pat
 
 def _external(folder: Path, location: str, **entries: str) -> Path:
     """Write a model whose first weights lie elsewhere."""
-    model = _network("residual")
+    model = network("residual")
     tensor = model.graph.initializer[0]
     (folder / "w.bin").write_bytes(tensor.raw_data)
     tensor.ClearField("raw_data")
@@ -145,7 +145,7 @@ def _external(folder: Path, location: str, **entries: str) -> Path:
 def test_weights_beside_the_model_are_read_and_belong_to_it(tmp_path: Path) -> None:
     path = _external(tmp_path, "w.bin")
     onnx_model.export(path, tmp_path / "out")
-    onnx.save(_network("residual"), tmp_path / "whole.onnx")
+    onnx.save(network("residual"), tmp_path / "whole.onnx")
     onnx_model.export(tmp_path / "whole.onnx", tmp_path / "whole")
     image = np.ones((1, SIDE, SIDE, 3), np.float32)
     whole = _answers(tmp_path / "whole", image)
@@ -179,7 +179,7 @@ def test_weights_at_no_place_are_refused(entries: dict[str, str], tmp_path: Path
 
 def test_odd_files_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "m.onnx"
-    model = _network("residual")
+    model = network("residual")
     whole = model.SerializeToString()
     for content in (b"", b"cos\nmkdir\n", whole[: len(whole) // 2]):
         path.write_bytes(content)
@@ -189,7 +189,7 @@ def test_odd_files_are_refused(tmp_path: Path) -> None:
     path.write_bytes(model.SerializeToString())
     with pytest.raises(BadInputError, match="a tensor of the shape"):
         onnx_model.export(path, tmp_path / "out")
-    model = _network("residual")
+    model = network("residual")
     model.graph.node[1].op_type = "NonZero"
     path.write_bytes(model.SerializeToString())
     with pytest.raises(BadInputError, match=r"the operator NonZero, which .*torch\.onnx\.export"):

@@ -83,6 +83,19 @@ def companions(path: Path) -> tuple[Path, ...]:
     return (*sorted(named), *exported_settings.files(path))
 
 
+def weights(path: Path) -> dict[str, Any]:
+    """Return the tensors that an ONNX file holds, by name.
+
+    Raises:
+        BadInputError: It is not ONNX, names files outside its folder, or holds other shapes than
+            bytes.
+    """
+    try:
+        return {each.name: _numbers(each, path) for each in _parsed(path).graph.initializer}
+    except UnsupportedError as error:
+        raise BadInputError(f"{path} holds {error}; export it with `{_EXPORT}`") from error
+
+
 def _parsed(path: Path) -> Any:
     try:
         import onnx
@@ -90,6 +103,12 @@ def _parsed(path: Path) -> Any:
     except ImportError as error:
         raise BadInputError(
             f"{path} needs the package onnx; install it with `pip install 'toolchain[onnx]'`"
+        ) from error
+    except Exception as error:
+        # Protocol Buffers has an error of its own for files made for a newer version of it.
+        raise BadInputError(
+            f"{path} needs another version of the package onnx than the installed one; install "
+            "it with `pip install 'toolchain[onnx]'`"
         ) from error
     if path.stat().st_size > _MAX_BYTES:
         raise BadInputError(f"{path} is larger than 2 GiB; a page cannot use such a model")

@@ -26,6 +26,8 @@ from toolchain.formats.onnx_value import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+_SQUARE = 2
+
 
 def _numbers(inputs: Inputs, index: int, given: Any = None) -> list[int] | None:
     """Return integers from an input that must be known, or from an attribute; None if absent."""
@@ -71,6 +73,14 @@ def _by_element(in_numpy: Callable[..., Any], named: str) -> Callable[[Inputs, A
 
 def _divide(a: Any, b: Any) -> Any:
     return a // b if np.issubdtype(a.dtype, np.integer) else a / b
+
+
+def _power(inputs: Inputs, attributes: Attributes) -> Value:
+    value, exponent = need(inputs, 0), need(inputs, 1)
+    if exponent.known and exponent.stored.size == 1 and exponent.stored.reshape(-1)[0] == _SQUARE:
+        squared = tensorflow.load().math.squared_difference(value.stored, np.float32(0))
+        return Value(squared, value.axes)
+    return _by_element(np.power, "pow")(inputs, attributes)
 
 
 def _unary(
@@ -263,8 +273,11 @@ def _normalise_layer(inputs: Inputs, attributes: Attributes) -> Value:
     tf, value = tensorflow.load(), need(inputs, 0)
     axis = attributes.get("axis", -1) % len(value.axes)
     at = [value.at(each) for each in range(axis, len(value.axes))]
-    centred = value.stored - tf.reduce_mean(value.stored, at, keepdims=True)
-    spread = tf.reduce_mean(centred * centred, at, keepdims=True)
+    mean = tf.reduce_mean(value.stored, at, keepdims=True)
+    # Not a product of one tensor with itself, which would become `Square`: TF.js' WebAssembly
+    # backend does not have it.
+    spread = tf.reduce_mean(tf.math.squared_difference(value.stored, mean), at, keepdims=True)
+    centred = value.stored - mean
     made = Value(centred * tf.math.rsqrt(spread + attributes.get("epsilon", 1e-5)), value.axes)
     for index, function in ((1, OPERATORS["Mul"]), (2, OPERATORS["Add"])):
         if index < len(inputs) and inputs[index] is not None:
@@ -315,7 +328,7 @@ OPERATORS: dict[str, Callable[[Inputs, Attributes], Value]] = {
     "Sub": _by_element(np.subtract, "subtract"),
     "Mul": _by_element(np.multiply, "multiply"),
     "Div": _by_element(_divide, "divide"),
-    "Pow": _by_element(np.power, "pow"),
+    "Pow": _power,
     "Relu": _unary(lambda tf, x, _: tf.nn.relu(x)),
     "LeakyRelu": _unary(lambda tf, x, given: tf.nn.leaky_relu(x, given.get("alpha", 0.01))),
     "Sigmoid": _unary(lambda tf, x, _: tf.sigmoid(x)),
