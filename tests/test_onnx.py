@@ -11,9 +11,13 @@ import pytest
 from toolchain import tf as tensorflow
 from toolchain.errors import BadInputError
 from toolchain.formats import exported_settings, onnx_model
+from toolchain.progress import Silent
+from toolchain.sources import local
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from toolchain.cache.store import Store
 
 onnx = pytest.importorskip("onnx", reason="the extra toolchain[onnx] is not installed")
 SIDE = 32
@@ -216,3 +220,16 @@ def test_settings_of_timm_and_hugging_face_are_read(tmp_path: Path) -> None:
     config.write_text("[1]")
     with pytest.raises(BadInputError, match=r"config\.json is not the settings of a model"):
         exported_settings.beside(model)
+
+
+def test_settings_and_weights_beside_a_model_are_part_of_its_digest(
+    tmp_path: Path, store: Store
+) -> None:
+    path = _external(tmp_path, "w.bin")
+    digests = [local.fetch(path, store=store, progress=Silent()).sha256]
+    (tmp_path / "config.json").write_text(json.dumps({"label_names": ["a", "b", "c", "d", "e"]}))
+    fetched = local.fetch(path, store=store, progress=Silent())
+    assert fetched.declared.labels == ("a", "b", "c", "d", "e")
+    (tmp_path / "w.bin").write_bytes(bytes((tmp_path / "w.bin").stat().st_size))
+    digests += [fetched.sha256, local.fetch(path, store=store, progress=Silent()).sha256]
+    assert len(set(digests)) == len(digests)
