@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import pickle
+import re
 import zipfile
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -323,13 +324,33 @@ class Touching:
         return (os.mkdir, ("proof",))
 
 
+@pytest.mark.parametrize(
+    ("name", "way_out"),
+    [
+        *((name, "torch.onnx.export(model.eval()") for name in ("m.pt", "m.PTH", "m.safetensors")),
+        *((name, "torch.onnx.export(model.eval()") for name in ("m.bin", "m.mlmodel")),
+        ("m.caffemodel", "give the .onnx file"),
+        ("m.tflite", "the SavedModel folder or the .onnx file"),
+    ],
+)
+def test_files_of_other_tools_are_refused_with_the_way_out(
+    tmp_path: Path, store: Store, name: str, way_out: str
+) -> None:
+    (tmp_path / name).write_bytes(b"content")
+    with pytest.raises(BadInputError, match=re.escape(way_out)) as caught:
+        local.fetch(tmp_path / name, store=store, progress=Silent())
+    assert str(tmp_path / name) in str(caught.value)
+
+
 @pytest.mark.parametrize("name", ["m.pkl", "m.pickle", "m.joblib", "m.pt", "m.PTH", "m.ckpt"])
 @pytest.mark.parametrize("trusted", [False, True])
 def test_a_pickle_is_refused_and_not_read(
     tmp_path: Path, store: Store, name: str, *, trusted: bool
 ) -> None:
     (tmp_path / name).write_bytes(pickle.dumps(Touching()))
-    with pytest.raises(BadInputError, match=r"is a pickle, which runs .* export the model as"):
+    with pytest.raises(
+        BadInputError, match=r"is a pickle, which runs .* export the model as .*where it was"
+    ):
         local.fetch(tmp_path / name, store=store, progress=Silent(), trusted=trusted)
     assert not (tmp_path / "proof").exists()
 

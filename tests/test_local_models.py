@@ -305,7 +305,7 @@ def test_a_faulty_sidecar_is_named(tmp_path: Path, tiny: Path, store: Store) -> 
         ("missing", lambda _: None, "there is no model at .*missing; give the path"),
         ("empty", lambda path: path.mkdir(), r"not a whole SavedModel: saved_model\.pb is missing"),
         (
-            "model.onnx",
+            "model.params",
             lambda path: path.touch(),
             r"is not a model that this tool can read; .*\.keras",
         ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import io
 import json
 import zipfile
@@ -15,7 +16,7 @@ from tests.fuzz import damage
 from tests.fuzz.archive_readers import zip_of
 from tests.fuzz.reader import Reader, Strategy, in_file
 from tests.fuzz.saved_models import field, graph, node
-from toolchain.formats import frozen_graph, keras_file
+from toolchain.formats import exported_settings, frozen_graph, keras_file, onnx_model
 from toolchain.formats.format import Named
 from toolchain.sources import operations, saved_model, torch_checkpoint
 
@@ -156,7 +157,40 @@ def _checkpoints() -> Strategy:
     return damage.bytes_like(Checkpoint(state, [one, other]).to_bytes())
 
 
+_SETTINGS = {
+    "id2label": {"0": "a", "1": "b"},
+    "label_names": ["a", "b"],
+    "pretrained_cfg": {
+        "mean": [0.5, 0.5, 0.5],
+        "std": [0.2, 0.2, 0.2],
+        "input_size": [3, 8, 8],
+        "crop_pct": 0.9,
+    },
+}
+
+
+def _onnx_files() -> Strategy:
+    from tests.test_onnx import network
+
+    model = network("residual")
+    whole = model.SerializeToString()
+    tensor = model.graph.initializer[0]
+    tensor.ClearField("raw_data")
+    tensor.data_location = 1
+    for key, value in {"location": "m.onnx", "offset": "0"}.items():
+        tensor.external_data.add(key=key, value=value)
+    return damage.bytes_like(whole, model.SerializeToString())
+
+
+def _read_onnx(path: Path) -> None:
+    onnx_model.companions(path)
+    onnx_model.weights(path)
+
+
 READERS: dict[str, Reader] = {
+    "model-settings": Reader(
+        lambda: damage.json_like(_SETTINGS), in_file("config.json", exported_settings.beside)
+    ),
     "keras-zip": Reader(_keras_zips, in_file("m.keras", _look_at_keras)),
     "keras-hdf5": Reader(
         lambda: damage.bytes_like(_weights(), _weights(version="latest")),
@@ -166,3 +200,5 @@ READERS: dict[str, Reader] = {
     "frozen-graph": Reader(_frozen_graphs, in_file("mine.pb", _read_frozen_graph)),
     "torch": Reader(_checkpoints, in_file("model.pth", torch_checkpoint.read)),
 }
+if importlib.util.find_spec("onnx"):
+    READERS["onnx"] = Reader(_onnx_files, in_file("m.onnx", _read_onnx))

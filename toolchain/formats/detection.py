@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from toolchain.formats import frozen_graph, keras_file
+from toolchain.formats import frozen_graph, keras_file, onnx_model
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from toolchain.formats.format import Format
 
-FORMATS: tuple[Format, ...] = (keras_file.FORMAT, frozen_graph.FORMAT)
+FORMATS: tuple[Format, ...] = (keras_file.FORMAT, onnx_model.FORMAT, frozen_graph.FORMAT)
 """All formats but SavedModels; the first that recognises a path reads it."""
 
 SUFFIXES = tuple(suffix for each in FORMATS for suffix in each.suffixes)

@@ -57,6 +57,8 @@ class Format:
     recognises: Callable[[Path], bool]
     """Tells whether an existing file or folder has this format, by its name or its first bytes."""
     read: Reader
+    companions: Callable[[Path], tuple[Path, ...]] = lambda _: ()
+    """Returns the files beside it that are read with it."""
     foreign_code: Callable[[Path], str | None] = lambda _: None
     """Names a part that runs code of its author when it is read, or None. With `--trust`, the
     user is told of it."""

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from toolchain import digest
 from toolchain.cache import fingerprint
 from toolchain.errors import BadInputError
-from toolchain.formats import archive, detection
+from toolchain.formats import archive, detection, unread
 from toolchain.formats.format import NOTHING_NAMED, Named
 from toolchain.records.card import Declared, read_sidecar
 from toolchain.sources import saved_model, suggestions, trained
@@ -26,9 +25,6 @@ ARCHIVE_SUFFIXES = (".tar.gz", ".tgz", ".tar", ".zip")
 SUFFIXES = (*ARCHIVE_SUFFIXES, *detection.SUFFIXES)
 _MODEL = "saved_model"
 _DECLARED = "declared.json"
-# Reading a pickle runs any code in it, and SavedModels are never pickles.
-_PICKLES = (".pkl", ".pickle", ".joblib", ".pt", ".pth", ".ckpt", ".dill")
-_CHECKPOINT = re.compile(r"\.ckpt-\d+|\.data-\d{5}-of-\d{5}$")
 
 
 def fetch(
@@ -75,7 +71,7 @@ def fetch(
             trusted=trusted,
         )
     try:
-        sha256 = digest.of_tree(path) if path.is_dir() else digest.of_file(path)
+        sha256 = _digest(path, found)
     except OSError as error:
         raise BadInputError(
             f"{path} cannot be read: {error.strerror}; check its permissions"
@@ -112,6 +108,17 @@ def fetch(
     )
 
 
+def _digest(path: Path, found: Format | None) -> str:
+    """Return the digest of all that is read of a model."""
+    own = digest.of_tree(path) if path.is_dir() else digest.of_file(path)
+    beside = found.companions(path) if found else ()
+    if not beside:
+        return own
+    # Which of them there are decides what the model answers, and so does their content.
+    listed = [[str(each.relative_to(path.parent)), digest.of_file(each)] for each in beside]
+    return digest.of_json([own, *listed])
+
+
 def _trained(path: Path, *, is_trusted: bool) -> Fetched:
     """Return a model that this tool has trained."""
     found = trained.read(path)
@@ -143,21 +150,11 @@ def _expect_model(path: Path) -> None:
             f"there is no model at {path}; "
             + (near or "give the path of a SavedModel or Keras file")
         )
+    unread.refuse(path)
     if path.is_dir():
         return
     if not path.is_file():
         raise BadInputError(f"{path} is neither a file nor a folder; give the path of a model")
-    if path.name.lower().endswith(_PICKLES):
-        raise BadInputError(
-            f"{path} is a pickle, which runs code of its author when it is read, so it is not "
-            "opened; export the model as a SavedModel or a .keras file where it was trained"
-        )
-    if path.name.lower().endswith((".meta", ".index")) or _CHECKPOINT.search(path.name):
-        raise BadInputError(
-            f"{path} is a part of a TensorFlow checkpoint, which tools cannot run without the code "
-            "that made it; export a SavedModel there, or freeze the graph with "
-            "tf.compat.v1.graph_util.convert_variables_to_constants"
-        )
     if not path.name.endswith(SUFFIXES):
         raise BadInputError(
             f"{path} is not a model that this tool can read; it reads SavedModel folders and files "
