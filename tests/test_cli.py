@@ -175,15 +175,15 @@ def progress_and_sentence(code: int, err: str) -> str:
         (tiny_models.with_two_inputs, "takes 2 inputs"),
         (lambda path: tiny_models.of_input_shape(path, (None, 32, 32)), "rank 3"),
         (
-            lambda path: tiny_models.saved_model(path, shape=(None, 32, 32, 1)),
-            "1 channels; photos have 3",
+            lambda path: tiny_models.saved_model(path, shape=(None, 32, 32, 4)),
+            "photos have 3 channels (RGB) or 1",
         ),
         (lambda path: tiny_models.saved_model(path, dtype="int16"), "takes int16"),
         (
             lambda path: tiny_models.saved_model(path, dtype="uint8"),
             "takes bytes, 0…255, and scales them itself; leave out --value-range",
         ),
-        (tiny_models.with_a_map_for_output, "rank 4; a classifier returns [n, classes]"),
+        (tiny_models.with_a_map_for_output, "rank 4, but a classifier returns [n, classes]"),
         (tiny_models.with_an_operation_tfjs_lacks, "TF.js lacks: Svd"),
         (lambda path: tiny_models.saved_model(path, 4), "4 classes but there are 5 labels after"),
         (
