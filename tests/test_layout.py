@@ -85,6 +85,19 @@ def test_a_photo_is_fed_as_the_network_takes_it(
         assert re.search(f"its graph is extended: photos are .*{said}", sentences)
 
 
+@pytest.mark.parametrize(
+    "said",
+    [{"channels": "bgr"}, {"mean": (0.5, 0.4, 0.4)}, {"std": (0.2, 0.2, 0.3)}],
+    ids=["order", "mean", "deviation"],
+)
+def test_grey_has_no_order_of_colours(tmp_path: Path, said: dict[str, Any]) -> None:
+    folder = of_layout(tmp_path / "model", (None, SIDE, SIDE, 1))
+    with pytest.raises(BadInputError, match=r"mine takes grey images.*three equal numbers"):
+        read(folder, DECLARED.model_copy(update=said))
+    equal = DECLARED.model_copy(update={"mean": (0.5, 0.5, 0.5)})
+    assert read(folder, equal).card.input.mean == (0.5, 0.5, 0.5)
+
+
 def test_convolutions_with_channels_first_are_refused_in_a_sentence(tmp_path: Path) -> None:
     folder = of_layout(tmp_path / "model", (None, 3, SIDE, SIDE), inner="NCHW")
     with pytest.raises(BadInputError, match=r"with channels first .*, NCHW.*channels_last"):

@@ -45,6 +45,7 @@ DISTRIBUTIONS = {
     "h5py": ("h5py",),
     "keras": _TENSORFLOW,
     "numpy": ("numpy",),
+    "onnx": ("onnx",),
     "pillow_heif": ("pillow-heif",),
     "scipy": ("scipy",),
     "tensorflow": _TENSORFLOW,

@@ -64,8 +64,25 @@ def read(fetched: Fetched, *, ask: bool = True) -> ImageNetwork:
         if ask:
             raise
         pixels = PixelRange(value_range=(0.0, 1.0), source="unknown", reason="nothing tells it")
+    if found.layout.is_grey:
+        _expect_equal_colours(pixels, name)
     spec = settling.input_of((height, width), pixels, declared)
     return ImageNetwork(found, loaded, whole, spec, pixels)
+
+
+def _expect_equal_colours(pixels: PixelRange, name: str) -> None:
+    """Check that a grey network's declarations treat red, green and blue alike.
+
+    Raises:
+        BadInputError: They do not, so the grey that the model wants is not known.
+    """
+    if pixels.channels == "rgb" and len({*pixels.mean}) == len({*pixels.std}) == 1:
+        return
+    raise BadInputError(
+        f"{name} takes grey images, so it cannot have an order of colours, nor another mean or "
+        "deviation for each; declare --mean and --std with three equal numbers, and leave out "
+        "--channels"
+    )
 
 
 def with_features(
