@@ -33,8 +33,10 @@ from toolchain.quantize.quantizer import entropy
 from toolchain.quantize.settings import QuantizeSettings
 from toolchain.records.card import Declared
 from toolchain.sources.saved_model import Fetched
-from toolchain.tfjs import execute, packing
+from toolchain.tfjs import execute
 from toolchain.tfjs import stage as tfjs
+from toolchain.tfjs_graph import packing
+from toolchain.tfjs_graph import weights as tfjs_weights
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -123,7 +125,7 @@ def test_both_forms_hold_the_same_weights_to_the_bit(
     writing.write(changed, result.kernels, tmp_path, form=form, shard_bytes=500)
     assert len(list(tmp_path.glob("*.bin"))) > 1
     model = json.loads((tmp_path / "model.json").read_text("utf-8"))
-    decoded = execute.decode_weights(tmp_path, model)
+    decoded = tfjs_weights.decode_weights(tmp_path, model)
     for name, rounded in result.kernels.items():
         expected = rounded.decode().reshape(read.weights[name].shape)
         if form == "packed":

@@ -13,6 +13,7 @@ from tests.small_graphs import CHANNELS, CLASSES, IMAGES, convolution, head, sma
 from toolchain import tf as tensorflow
 from toolchain.quantize.unchanged import difference
 from toolchain.tfjs import converter, converter_passes, execute
+from toolchain.tfjs_graph import topology as tfjs_topology
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -149,7 +150,7 @@ def test_residual_networks_compute_no_more_than_they_must(
 ) -> None:
     each = small(tmp_path, _residuals()[form])
     model = json.loads((each.folder / "model.json").read_text("utf-8"))
-    operations = [node.op for node in execute.unfused(model).node]
+    operations = [node.op for node in tfjs_topology.unfused(model).node]
     assert operations.count("Relu") == 2
     # In the second form the first layer is read with its BatchNorm and without.
     assert operations.count("Conv2D") == layers

@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests import command_line, host_services, tiny_models
+from tests import command_line, host_services, tfjs_exports, tiny_models
 from tests import mirror as hub
 from tests.browser import toolchain_serve
 from tests.conftest import shared_cache
@@ -158,6 +158,11 @@ def fill(folder: Path, archive: bytes) -> None:
     (folder / "saved_model.tar.gz").write_bytes(archive)
     library = tiny_models.libraries()["keras"]
     tiny_models.save_keras(tiny_models.keras_model(library), folder / "my_model.keras")
+    layers_model = tiny_models.keras_model(tiny_models.libraries()["tf_keras"])
+    (folder / "pets").mkdir()
+    tfjs_exports.write_layers(folder / "pets", layers_model)
+    tfjs_exports.teachable(folder / "converted_tfjs", layers_model, "tfjs")
+    shutil.make_archive(str(folder / "converted_tfjs"), "zip", folder / "converted_tfjs")
     (folder / "labels.txt").write_text("\n".join(tiny_models.names()), "utf-8")
     for document, name in FILES_OF_EXAMPLES.items():
         (folder / name).write_text(example(document), "utf-8")

@@ -15,7 +15,7 @@ from toolchain.cli.app import app
 from toolchain.records import build_report, training
 from toolchain.report import published
 from toolchain.site import configuration, contract
-from toolchain.tfjs import packing
+from toolchain.tfjs_graph import packing
 
 if TYPE_CHECKING:
     from collections.abc import Callable

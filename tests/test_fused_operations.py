@@ -15,7 +15,10 @@ from toolchain.errors import BadInputError
 from toolchain.progress import Silent
 from toolchain.quantize import canonical, quantizer, writing
 from toolchain.quantize.unchanged import difference
-from toolchain.tfjs import execute, fused
+from toolchain.tfjs import execute
+from toolchain.tfjs_graph import fused
+from toolchain.tfjs_graph import topology as tfjs_topology
+from toolchain.tfjs_graph import weights as tfjs_weights
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -127,7 +130,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, small_graphs.Sma
 
 
 def fused_nodes(model: dict[str, Any]) -> list[Any]:
-    return [node for node in execute.graph_of(model).node if node.op in fused.FUSED]
+    return [node for node in tfjs_topology.graph_of(model).node if node.op in fused.FUSED]
 
 
 def model_of(folder: Path) -> dict[str, Any]:
@@ -157,7 +160,7 @@ def test_a_bias_by_channel_stays_fused_whatever_its_shape(
 ) -> None:
     for name in ("a row", "rank 4", "rank 3", "a scalar", "one number", "depthwise scalar"):
         model = model_of(made[name].folder)
-        shapes = execute.constant_shapes(model)
+        shapes = tfjs_weights.constant_shapes(model)
         (node,) = (node for node in fused_nodes(model) if "MatMul" not in node.op)
         assert fused.steps_of(node) == ["BiasAdd", "Relu"], name
         assert len(shapes[node.input[2]]) == 1, name
@@ -167,9 +170,9 @@ def test_a_bias_by_channel_stays_fused_whatever_its_shape(
 def test_stored_forms_are_mended_too(tmp_path: Path, quantization: Any) -> None:
     each = small(tmp_path, _sums()["shared by two layers and a product"], quantization=quantization)
     nodes = fused_nodes(model_of(each.folder))
-    assert [len(execute.constant_shapes(model_of(each.folder))[n.input[2]]) for n in nodes] == [
-        1
-    ] * 2
+    assert [
+        len(tfjs_weights.constant_shapes(model_of(each.folder))[n.input[2]]) for n in nodes
+    ] == [1] * 2
     assert difference(each.expected, each.converted) < (0.2 if quantization == "uint8" else 0.01)
 
 

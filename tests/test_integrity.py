@@ -25,7 +25,7 @@ from toolchain.site import integrity, web_bundle
 from toolchain.site.configuration import PageOptions
 from toolchain.sources.request import Request
 from toolchain.tfjs.convert import Stored
-from toolchain.tfjs.packing import EARLY_BYTES
+from toolchain.tfjs_graph.packing import EARLY_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

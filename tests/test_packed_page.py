@@ -33,8 +33,10 @@ from toolchain.records import build_report
 from toolchain.records.card import Declared
 from toolchain.site import contract as contracts
 from toolchain.sources.request import Request
-from toolchain.tfjs import execute, packing
+from toolchain.tfjs import execute
 from toolchain.tfjs.convert import QUANTIZATIONS, Stored
+from toolchain.tfjs_graph import packing
+from toolchain.tfjs_graph import weights as tfjs_weights
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -215,7 +217,7 @@ def test_python_names_files_that_are_damaged(
 ) -> None:
     names = rewrite_stream(damaged, damage)
     with pytest.raises(BadInputError) as no:
-        execute.decode_weights(damaged / "model", graph_of(damaged))
+        tfjs_weights.decode_weights(damaged / "model", graph_of(damaged))
     assert f"{names} {said}" in str(no.value)
     assert "\n" not in str(no.value)
 
@@ -227,7 +229,7 @@ def test_python_refuses_another_packing(packed: Path, other: dict[str, Any]) -> 
     graph = graph_of(packed)
     graph["packing"] |= other
     with pytest.raises(BadInputError, match="packed by another version; build the site again"):
-        execute.decode_weights(packed / "model", graph)
+        tfjs_weights.decode_weights(packed / "model", graph)
 
 
 def test_packed_weights_are_compressed_once(packed: Path) -> None:

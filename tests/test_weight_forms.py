@@ -28,10 +28,12 @@ from toolchain.records.card import Declared
 from toolchain.site import contract as contracts
 from toolchain.sources import resolve
 from toolchain.sources.request import Request
-from toolchain.tfjs import converter, execute, packing
+from toolchain.tfjs import converter, execute
 from toolchain.tfjs import stage as tfjs
 from toolchain.tfjs.convert import QUANTIZATIONS
 from toolchain.tfjs.shards import SHARD_BYTES
+from toolchain.tfjs_graph import packing
+from toolchain.tfjs_graph import weights as tfjs_weights
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -258,7 +260,7 @@ def test_what_the_converter_stores_is_decoded_alike(
     write_converted(folder, quantization)
     model = read_model(folder)
     assert sum(len(group["paths"]) for group in model["weightsManifest"]) > 3
-    decoded = execute.decode_weights(folder, model)
+    decoded = tfjs_weights.decode_weights(folder, model)
     if quantization == "none":
         for name, value in tricky_weights(quantization).items():
             assert decoded[name].tobytes() == value.tobytes(), name
@@ -278,7 +280,7 @@ def test_what_a_recipe_stores_is_decoded_alike(
     writing.write(with_tricky_biases(network), kernels, folder, form=form, shard_bytes=301 * ODD)
     model = read_model(folder)
     assert len(model["weightsManifest"][0]["paths"]) > 1
-    decoded = execute.decode_weights(folder, model)
+    decoded = tfjs_weights.decode_weights(folder, model)
     exact = {
         name: rounded.decode().reshape(network.weights[name].shape)
         for name, rounded in kernels.items()
@@ -328,7 +330,7 @@ def test_an_output_that_is_yet_to_be_scaled_is_about_as_large_as_it_will_be(
     network: networks.LayerGraph, tmp_path: Path
 ) -> None:
     write_stock(network, tmp_path / "stock")
-    decoded = execute.decode_weights(tmp_path / "stock", read_model(tmp_path / "stock"))
+    decoded = tfjs_weights.decode_weights(tmp_path / "stock", read_model(tmp_path / "stock"))
     for layer in network.layers:
         assert 0.7 < np.median(decoded[f"{layer.kernel}/steps"]) < 1.5
         kernel, value = decoded[f"{layer.kernel}/whole"], network.weights[layer.kernel]

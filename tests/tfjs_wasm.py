@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from toolchain.tfjs import execute
+from toolchain.tfjs_graph import weights as tfjs_weights
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,7 +62,7 @@ def outputs(folders: Sequence[Path], images: Array, scratch: Path) -> list[Array
 def unpacked(folder: Path, model_json: str, target: Path) -> Path:
     """Write artifacts with decoded weights into `target`, and return it."""
     model = json.loads((folder / model_json).read_text("utf-8"))
-    weights = execute.decode_weights(folder, model)
+    weights = tfjs_weights.decode_weights(folder, model)
     model.pop("packing", None)
     entries = [
         {"name": name, "shape": list(value.shape), "dtype": str(value.dtype)}

@@ -16,7 +16,7 @@ from tests.fuzz import damage
 from tests.fuzz.archive_readers import zip_of
 from tests.fuzz.reader import Reader, Strategy, in_file
 from tests.fuzz.saved_models import field, graph, node
-from toolchain.formats import exported_settings, frozen_graph, keras_file, onnx_model
+from toolchain.formats import exported_settings, frozen_graph, keras_file, onnx_model, tfjs_files
 from toolchain.formats.format import Named
 from toolchain.sources import operations, saved_model, torch_checkpoint
 
@@ -149,6 +149,36 @@ def _read_frozen_graph(path: Path) -> None:
     operations.fault_of((again / saved_model.GRAPH).read_bytes())
 
 
+_TFJS = {
+    "format": "graph-model",
+    "modelTopology": {"node": [{"name": "photo", "op": "Placeholder"}]},
+    "packing": {"schema": 1, "encoding": "gzip", "scales": [0.5]},
+    "weightsManifest": [
+        {
+            "paths": ["one.bin", "below/two.bin"],
+            "weights": [
+                {"name": "a", "shape": [2, 1], "dtype": "float32"},
+                {
+                    "name": "b",
+                    "shape": [3],
+                    "dtype": "float32",
+                    "quantization": {"dtype": "uint8", "scale": 0.1, "min": -1.0},
+                },
+            ],
+        }
+    ],
+}
+
+
+def _look_at_tfjs(path: Path) -> None:
+    """Read the manifest, and decode the weights of files that are there."""
+    (path.parent / "below").mkdir(exist_ok=True)
+    (path.parent / "one.bin").write_bytes(bytes(8))
+    (path.parent / "below" / "two.bin").write_bytes(bytes(3))
+    tfjs_files.names(path)
+    tfjs_files.read(path).weights()
+
+
 def _checkpoints() -> Strategy:
     from tests.test_torch_checkpoint import Checkpoint, Storage, tensor
 
@@ -197,6 +227,12 @@ READERS: dict[str, Reader] = {
         in_file("m.h5", _look_at_keras),
     ),
     "saved-model": Reader(_graphs, _guarded_graph),
+    "tfjs": Reader(
+        lambda: damage.json_like(
+            _TFJS, {name: part for name, part in _TFJS.items() if name != "packing"}
+        ),
+        in_file("model.json", _look_at_tfjs),
+    ),
     "frozen-graph": Reader(_frozen_graphs, in_file("mine.pb", _read_frozen_graph)),
     "torch": Reader(_checkpoints, in_file("model.pth", torch_checkpoint.read)),
 }

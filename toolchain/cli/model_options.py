@@ -19,7 +19,7 @@ Model = Annotated[
         "--model",
         "-m",
         help="Catalogue name, TF Hub URL, Kaggle handle, SavedModel folder, .tar.gz or .zip, Keras "
-        "file, frozen graph, or `embedded`.",
+        "file, TF.js model.json, ONNX file, frozen graph, or `embedded`.",
     ),
 ]
 Preview = Annotated[

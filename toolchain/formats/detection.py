@@ -7,14 +7,26 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from toolchain.formats import frozen_graph, keras_file, onnx_model
+from toolchain.formats import (
+    frozen_graph,
+    keras_file,
+    onnx_model,
+    teachable_machine,
+    tfjs_model,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from toolchain.formats.format import Format
 
-FORMATS: tuple[Format, ...] = (keras_file.FORMAT, onnx_model.FORMAT, frozen_graph.FORMAT)
+FORMATS: tuple[Format, ...] = (
+    teachable_machine.FORMAT,
+    keras_file.FORMAT,
+    onnx_model.FORMAT,
+    frozen_graph.FORMAT,
+    tfjs_model.FORMAT,
+)
 """All formats but SavedModels; the first that recognises a path reads it."""
 
 SUFFIXES = tuple(suffix for each in FORMATS for suffix in each.suffixes)

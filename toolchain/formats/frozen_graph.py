@@ -50,7 +50,22 @@ def export(
             told.
     """
     del trusted
-    graph_def = _read(path)
+    write(path, _read(path), named, saved_model)
+    return Declared()
+
+
+def write(path: Path, graph_def: Any, named: Named, saved_model: Path) -> None:
+    """Write a graph as a SavedModel with the signature `serving_default`.
+
+    Args:
+        path: How messages name the graph.
+        graph_def: The `GraphDef`, without variables.
+        named: The operations that are its input and output, where they are known.
+        saved_model: The folder to write; it must not exist.
+
+    Raises:
+        BadInputError: Its input or outputs cannot be told.
+    """
     nodes = {node.name: node for node in graph_def.node}
     source = _input(path, nodes, named.input)
     outputs = _outputs(path, nodes, named.output)
@@ -61,7 +76,6 @@ def export(
             f"{source.name}; name both with --input and --output"
         )
     _write(kept, source, outputs, saved_model)
-    return Declared()
 
 
 def _read(path: Path) -> Any:

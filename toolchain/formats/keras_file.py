@@ -94,6 +94,18 @@ def _export(path: Path, saved_model: Path, version: str, *, trusted: bool) -> No
         library, package = tf_keras, "tf_keras"
     known = keras_code.custom_objects(package, trusted=trusted)
     model = library.models.load_model(path, known, compile=False, safe_mode=not trusted)
+    write(library, model, saved_model)
+
+
+def write(library: Any, model: Any, saved_model: Path) -> None:
+    """Write the inference of a loaded Keras model as a SavedModel.
+
+    Args:
+        library: The module of the Keras that loaded it: Keras 3 or `tf_keras`.
+        model: The model.
+        saved_model: The folder to write; it must not exist.
+    """
+    tf = tensorflow.load()
 
     def serve(*tensors: Any) -> Any:
         return model(tensors[0] if len(tensors) == 1 else list(tensors), training=False)

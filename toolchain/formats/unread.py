@@ -35,7 +35,7 @@ _REASONS: dict[tuple[str, ...], tuple[str, str]] = {
         "convert it to ONNX, and give the .onnx file",
     ),
     (".tflite",): (
-        "is a TFLite model, which is already rounded for phones, so it is not read",
+        "is a TFLite model, so it is not read",
         "give what it was made from: the Keras file, the SavedModel folder or the .onnx file",
     ),
 }

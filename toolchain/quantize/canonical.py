@@ -28,8 +28,9 @@ from toolchain.quantize.layer_graph import (
     sources,
     tensor,
 )
-from toolchain.tfjs import execute
-from toolchain.tfjs.fused import attribute, by_channel
+from toolchain.tfjs_graph import topology as tfjs_topology
+from toolchain.tfjs_graph import weights as tfjs_weights
+from toolchain.tfjs_graph.fused import attribute, by_channel
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,13 +48,13 @@ def read(folder: Path, model_json: str) -> LayerGraph:
         BadInputError: The graph has no layer with weights, or weights with NaN or infinity.
     """
     model = json.loads((folder / model_json).read_text("utf-8"))
-    weights = execute.decode_weights(folder, model)
+    weights = tfjs_weights.decode_weights(folder, model)
     for name, value in weights.items():
         if value.dtype.kind == "f" and not np.isfinite(value).all():
             raise BadInputError(
                 f"the weight {name} holds NaN or infinity; train or export the model again"
             )
-    nodes = {node.name: node for node in execute.unfused(model).node}
+    nodes = {node.name: node for node in tfjs_topology.unfused(model).node}
     for node in nodes.values():
         # Control inputs are dropped: no node here has a side effect to wait for.
         node.input[:] = [tensor(name) for name in node.input if not name.startswith("^")]

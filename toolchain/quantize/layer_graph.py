@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from toolchain.tfjs.fused import attribute
+from toolchain.tfjs_graph.fused import attribute
 
 if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]

@@ -23,9 +23,11 @@ import numpy as np
 
 from toolchain import tf as tensorflow
 from toolchain.errors import BadInputError
-from toolchain.tfjs import execute, halves, packing
+from toolchain.tfjs import halves
 from toolchain.tfjs.fuse import fuse
-from toolchain.tfjs.packing import EARLY_BYTES, MAX_SCALES, ZERO
+from toolchain.tfjs_graph import packing
+from toolchain.tfjs_graph import topology as tfjs_topology
+from toolchain.tfjs_graph.packing import EARLY_BYTES, MAX_SCALES, ZERO
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -250,7 +252,7 @@ def _output_sizes(network: LayerGraph) -> dict[str, float]:
     tf = tensorflow.load()
     definition = graph_pb2.GraphDef(node=[network.nodes[name] for name in network.order()])
     with tf.Graph().as_default() as graph:
-        tf.import_graph_def(execute.with_values(definition, network.weights), name="")
+        tf.import_graph_def(tfjs_topology.with_values(definition, network.weights), name="")
     return {
         layer.name: graph.get_tensor_by_name(f"{layer.name}:0").shape[1:].num_elements() or np.inf
         for layer in network.layers

@@ -20,7 +20,7 @@ from toolchain.site.files import copy, write_named
 from toolchain.site.page_files import PageFiles
 from toolchain.site.variants import described
 from toolchain.tfjs.artifacts import HASH_DIGITS
-from toolchain.tfjs.packing import EARLY_BYTES
+from toolchain.tfjs_graph.packing import EARLY_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from toolchain import digest
 from toolchain.errors import BadInputError
-from toolchain.formats import archive
+from toolchain.formats import archive, tfjs_files
 from toolchain.sources import http_client, retries, saved_model
 from toolchain.sources.retries import AttemptError
 
@@ -34,7 +34,7 @@ def through_store(
     policy: NetworkPolicy,
     progress: Progress,
 ) -> Path:
-    """Return the SavedModel folder of a handle, downloaded unless a whole copy is cached.
+    """Return the folder of a handle's model, downloaded unless a whole copy is cached.
 
     The cache key is the handle alone, without a fingerprint: a download does not depend on this
     tool's version, and another download may bring other bytes or fail. This is safe, because a
@@ -73,8 +73,8 @@ def through_store(
                         progress=progress,
                     )
                     found = attempt(scratch, get)
-                    if (wrong := saved_model.fault(found)) is not None:
-                        raise AttemptError(f"what came is not a whole SavedModel: {wrong}")
+                    if (wrong := _fault(found)) is not None:
+                        raise AttemptError(f"what came is not a whole {wrong}")
                     found.rename(content / found.name)
 
                 retries.with_retries(handle, once, policy=policy, progress=progress)
@@ -116,10 +116,22 @@ def _expect_archive(head: bytes) -> None:
 
 
 def _whole(kept: Path | None) -> Path | None:
-    """Return a cached folder if it holds a whole SavedModel, else None."""
-    if kept is None or [saved_model.fault(folder) for folder in kept.iterdir()] != [None]:
+    """Return a cached folder if it holds a whole model, else None."""
+    if kept is None or [_fault(folder) for folder in kept.iterdir()] != [None]:
         return None
     return kept
+
+
+def _fault(folder: Path) -> str | None:
+    """Return which model is not whole, and what is missing of it, as one clause, or None."""
+    if not (folder / tfjs_files.NAME).is_file():
+        missing = saved_model.fault(folder)
+        return None if missing is None else f"SavedModel: {missing}"
+    try:
+        tfjs_files.read(folder / tfjs_files.NAME)
+    except BadInputError as error:
+        return f"TF.js model: {str(error).replace(f'{folder}/', '')}"
+    return None
 
 
 def is_kept(store: Store, kind: str, handle: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING
 
 from toolchain import digest
@@ -169,9 +170,33 @@ def _convert(
     target = folder / _MODEL
     if found is not None:
         return found.read(path, target, trusted=trusted, named=named)
-    target.mkdir()
-    archive.extract(path, target)
-    saved_model.locate(target, shown=str(path))
+    unpacked = folder / "unpacked"
+    unpacked.mkdir()
+    archive.extract(path, unpacked)
+    try:
+        own = _read_unpacked(unpacked, target, path, named, trusted=trusted)
+    except BadInputError as error:
+        # The user knows the archive, not where it was unpacked.
+        raise BadInputError(str(error).replace(str(unpacked), str(path))) from error
+    shutil.rmtree(unpacked, ignore_errors=True)
+    return own
+
+
+def _read_unpacked(
+    unpacked: Path, target: Path, path: Path, named: Named, *, trusted: bool
+) -> Declared:
+    """Write the model of an unpacked archive, which may lie in its only folder or file."""
+    inside = [each for each in unpacked.iterdir() if not each.name.startswith((".", "__MACOSX"))]
+    for place in (unpacked, *(inside if len(inside) == 1 else ())):
+        if found := detection.of(place):
+            if not trusted or not (foreign := found.foreign_code(place)):
+                return found.read(place, target, trusted=False, named=named)
+            raise BadInputError(
+                f"{path} holds {foreign}, which runs code; unpack it, and give the model inside "
+                "with --trust"
+            )
+    saved_model.locate(unpacked, shown=str(path))
+    unpacked.rename(target)
     return Declared()
 
 

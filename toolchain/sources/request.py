@@ -11,7 +11,7 @@ from toolchain import plugins
 from toolchain.errors import BadInputError
 from toolchain.formats.format import NOTHING_NAMED, Named
 from toolchain.records.site_files import MARK
-from toolchain.sources import catalogue, kaggle, local, retries, suggestions, tfhub
+from toolchain.sources import catalogue, kaggle, local, retries, suggestions, tfhub, tfjs_address
 
 
 class Kind(Enum):
@@ -20,6 +20,7 @@ class Kind(Enum):
     CATALOGUE = "catalogue"
     TFHUB = "TF Hub"
     KAGGLE = "Kaggle"
+    TFJS = "TF.js"
     LOCAL = "local"
     EMBEDDED = "embedded"
     PLUGIN = "plugin"
@@ -96,7 +97,8 @@ def parse(model: str) -> Handle:
     if kaggle.recognises(model):
         return Handle(Kind.KAGGLE, kaggle.canonical(model))
     if model.startswith(("http://", "https://")):
-        return Handle(Kind.TFHUB, tfhub.canonical(model))
+        kind = Kind.TFJS if tfjs_address.recognises(model) else Kind.TFHUB
+        return Handle(kind, tfhub.canonical(model))
     if plugin := plugins.answering(plugins.SOURCES, model):
         return Handle(Kind.PLUGIN, model, plugin)
     if "://" in model:

@@ -17,6 +17,7 @@ from toolchain.sources import (
     retries,
     saved_model,
     tfhub,
+    tfjs_address,
 )
 from toolchain.sources.request import Handle, Kind, Request
 
@@ -168,7 +169,10 @@ def _fetch_remote(
 ) -> saved_model.Fetched:
     """Fetch from one host, unless it was unreachable recently, and compare with the lock file."""
     is_hub = handle.kind is Kind.TFHUB
-    host = tfhub.origin_of(handle.name, request.mirror) if is_hub else kaggle.origin()
+    if handle.kind is Kind.KAGGLE:
+        host = kaggle.origin()
+    else:
+        host = tfhub.origin_of(handle.name, request.mirror)
     if (
         not request.patient
         and retries.recently_unreachable(store, host)
@@ -186,6 +190,14 @@ def _fetch_remote(
                 policy=request.policy,
                 progress=progress,
                 mirror=request.mirror,
+            )
+        elif handle.kind is Kind.TFJS:
+            fetched = tfjs_address.fetch(
+                handle.name,
+                store=store,
+                policy=request.policy,
+                progress=progress,
+                trusted=request.trust,
             )
         else:
             fetched = kaggle.fetch(

@@ -4,13 +4,12 @@ The page does not compute the SavedModel but the graph in `model.json` with the 
 shards. Here these run in Python. TF.js' converter fuses convolutions with their bias and
 activation into operations for which TensorFlow does not have kernels for every shape. They are
 split again, which changes no result. Fused operations that TF.js' WebAssembly backend cannot run
-are refused (`fused.py`).
+are refused (`tfjs_graph/fused.py`).
 """
 
 from __future__ import annotations
 
 import json
-from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,90 +17,17 @@ import numpy as np
 from toolchain import tf as tensorflow
 from toolchain.errors import BadInputError
 from toolchain.graph.features import rows
-from toolchain.tfjs import features, fused, packing
+from toolchain.tfjs import features
+from toolchain.tfjs_graph.topology import unfused, with_values
+from toolchain.tfjs_graph.weights import decode_weights
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
     from pathlib import Path
 
     from toolchain.records.none_of_these import NoneOfThese
 
     Array = np.ndarray[Any, Any]
-
-
-# TensorFlow's dtypes that TF.js replaces: int64, uint8 and int8 by int32, float64 and float16 by
-# float32 (`parseDtypeParam` in `tfjs-converter/src/operations/operation_mapper.ts`).
-_AS_IN_TFJS = {9: 3, 4: 3, 6: 3, 2: 1, 19: 1}
-
-
-def decode_weights(folder: Path, model: dict[str, Any]) -> dict[str, Array]:
-    """Read the shards and decode each weight as TF.js does (`io_utils.ts`, `decodeWeights`).
-
-    Args:
-        folder: The folder of the shards.
-        model: The parsed `model.json`.
-
-    Returns:
-        Arrays by weight name; quantised weights are float32 `scale * value + min`, computed in
-        double precision and rounded once, as in JavaScript.
-
-    Raises:
-        BadInputError: A shard is missing, damaged, or has another length than in the manifest.
-    """
-    weights: dict[str, Array] = {}
-    packed = model.get("packing", {})
-    if packed and (packed.get("schema"), packed.get("encoding")) != (
-        packing.SCHEMA,
-        packing.ENCODING,
-    ):
-        raise BadInputError(
-            f"the weights in {folder} are packed by another version; build the site again"
-        )
-    scales = np.array(packed.get("scales", ()), np.float32)
-    for group in model["weightsManifest"]:
-        try:
-            data = b"".join((folder / shard).read_bytes() for shard in group["paths"])
-        except OSError as error:
-            raise BadInputError(f"the weight file {error.filename} cannot be read") from error
-        if packed:
-            length = sum(_stored_bytes(entry) for entry in group["weights"])
-            data = packing.decompress(data, length, " + ".join(group["paths"]))
-        offset = 0
-        for entry in group["weights"]:
-            end = offset + _stored_bytes(entry)
-            if end > len(data):
-                raise BadInputError(f"the weights in {folder} are cut off at {entry['name']}")
-            if "packed" in entry:
-                weights[entry["name"]] = packing.unpack(entry, data[offset:end], scales)
-            else:
-                values = np.frombuffer(data[offset:end], _stored_dtype(entry))
-                weights[entry["name"]] = _dequantise(values.reshape(entry["shape"]), entry)
-            offset = end
-        if offset != len(data):
-            raise BadInputError(f"the weights in {folder} are longer than their manifest says")
-    return weights
-
-
-def _stored_bytes(entry: dict[str, Any]) -> int:
-    size = prod(int(side) for side in entry["shape"])
-    if "packed" in entry:
-        return int(entry["packed"]["channels"]) + size
-    return _stored_dtype(entry).itemsize * size
-
-
-def _stored_dtype(entry: dict[str, Any]) -> np.dtype[Any]:
-    stored = entry.get("quantization", entry)["dtype"]
-    return np.dtype(np.bool_ if stored == "bool" else stored).newbyteorder("<")
-
-
-def _dequantise(values: Array, entry: dict[str, Any]) -> Array:
-    quantization = entry.get("quantization")
-    if quantization is None:
-        return values
-    if "scale" in quantization:
-        scaled: Array = values.astype(np.float64) * quantization["scale"] + quantization["min"]
-        return scaled.astype(np.float32)
-    return values.astype(np.float32)
 
 
 def load(folder: Path, model_json: str) -> Callable[[Array], Array]:
@@ -216,68 +142,3 @@ def in_turn(
 
 def _tensor(name: str) -> str:
     return name if ":" in name else f"{name}:0"
-
-
-def unfused(model: dict[str, Any]) -> Any:
-    """Return the graph of a parsed `model.json` as a `GraphDef` of TensorFlow's own operations.
-
-    Constants whose values are in the shards stay empty `Const` nodes.
-
-    Raises:
-        BadInputError: A fused operation is one that the page's first backend cannot run.
-    """
-    stored = graph_of(model)
-    shapes = constant_shapes(model)
-    runnable = type(stored)(versions=stored.versions, library=stored.library)
-    for node in stored.node:
-        if node.op in fused.FUSED:
-            if reason := fused.obstacle(node, shapes):
-                raise BadInputError(
-                    f"{node.op} {node.name} {reason}, which TF.js' WebAssembly backend cannot "
-                    "run; build the site again"
-                )
-            chain = fused.apart(node, "BiasAdd")
-        else:
-            chain = [node]
-        for link in chain:
-            parts = fused.without_prelu(link) if link.op == "Prelu" else [link]
-            runnable.node.extend(parts)
-    for node in runnable.node:
-        node.device = ""
-        for value in node.attr.values():
-            if value.type in _AS_IN_TFJS:
-                value.type = _AS_IN_TFJS[value.type]
-            types = value.list.type if value.HasField("list") else []
-            for index, kind in enumerate(types):
-                types[index] = _AS_IN_TFJS.get(kind, kind)
-    return runnable
-
-
-def graph_of(model: dict[str, Any]) -> Any:
-    """Return the graph of a parsed `model.json` as a `GraphDef`, unchanged."""
-    from google.protobuf import json_format
-    from tensorflow.core.framework import graph_pb2
-
-    graph = graph_pb2.GraphDef()
-    json_format.ParseDict(model["modelTopology"], graph, ignore_unknown_fields=True)
-    return graph
-
-
-def constant_shapes(model: dict[str, Any]) -> dict[str, tuple[int, ...]]:
-    """Return the shapes of all weights of a parsed `model.json`, by name."""
-    return {
-        entry["name"]: tuple(int(side) for side in entry["shape"])
-        for group in model["weightsManifest"]
-        for entry in group["weights"]
-    }
-
-
-def with_values(graph_def: Any, weights: Mapping[str, Array]) -> Any:
-    """Set the values of `Const` nodes to the weights of the same names; return the graph."""
-    tf = tensorflow.load()
-    for node in graph_def.node:
-        if node.op == "Const" and node.name in weights:
-            tensor = tf.make_tensor_proto(weights[node.name], shape=weights[node.name].shape)
-            node.attr["value"].tensor.CopyFrom(tensor)
-            node.attr["dtype"].type = tensor.dtype
-    return graph_def

@@ -1,6 +1,6 @@
 """Fuses a layer, its bias and its activation into one of TF.js' fused operations.
 
-This is the inverse of `execute.unfused`. The result is the same as that of the converter's passes
+This is the inverse of `topology.unfused`. The result is the same as that of the converter's passes
 (`fuse_prelu.py`, `fuse_depthwise_conv2d.py` and grappler's remapper in `tensorflowjs`).
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from toolchain.tfjs import fused
+from toolchain.tfjs_graph import fused
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

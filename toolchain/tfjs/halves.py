@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from toolchain.tfjs import fused
-from toolchain.tfjs.execute import graph_of
 from toolchain.tfjs.shards import write_shards
+from toolchain.tfjs_graph import fused
+from toolchain.tfjs_graph.topology import graph_of
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from toolchain.tfjs import fused
-from toolchain.tfjs.execute import constant_shapes, graph_of
+from toolchain.tfjs_graph import fused
+from toolchain.tfjs_graph.topology import graph_of
+from toolchain.tfjs_graph.weights import constant_shapes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
