@@ -1,4 +1,4 @@
-// Runs TF.js graph models on the unmodified WebAssembly backend, in Node.
+// Runs TF.js models, of graphs or layers, on the unmodified WebAssembly backend, in Node.
 //
 // node tfjs_wasm.mjs NODE_MODULES < requests: on each line a folder with `model.json`, a file of
 // float32 images and their shape, as JSON. For each it writes one line: {values} or {error}.
@@ -11,6 +11,7 @@ const modules = process.argv[2];
 const require = createRequire(join(modules, 'x'));
 const tf = require('@tensorflow/tfjs-core');
 const { loadGraphModel } = require('@tensorflow/tfjs-converter');
+const { loadLayersModel } = require('@tensorflow/tfjs-layers');
 const wasm = require('@tensorflow/tfjs-backend-wasm');
 wasm.setWasmPaths(join(modules, '@tensorflow/tfjs-backend-wasm/dist/'));
 console.warn = () => {};
@@ -31,10 +32,12 @@ await tf.setBackend('wasm');
 for await (const line of createInterface({ input: process.stdin })) {
   const { folder, images, shape } = JSON.parse(line);
   try {
-    const model = await loadGraphModel({ load: async () => artifacts(folder) });
+    const stored = artifacts(folder);
+    const load = stored.modelTopology.node ? loadGraphModel : loadLayersModel;
+    const model = await load({ load: async () => stored });
     const bytes = readFileSync(images);
     const floats = new Float32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4);
-    const output = model.execute(tf.tensor(floats, shape));
+    const output = model.predict(tf.tensor(floats, shape));
     const values = Array.from(await output.data(), (value) => String(value));
     console.log(JSON.stringify({ values, shape: output.shape }));
     model.dispose();

@@ -179,6 +179,21 @@ def _look_at_tfjs(path: Path) -> None:
     tfjs_files.read(path).weights()
 
 
+def _tfjs_scripts() -> Strategy:
+    """Return what npm packages wrap in JavaScript: the model, or its weights."""
+    wrap = "!function(e){module.exports=e()}({1:[function(n,a,t){a.exports=%s},{}]},{},[1]);"
+    literal = json.dumps(_TFJS).replace('"dtype":', "dtype:").replace("0.5", ".5")
+    return damage.bytes_like((wrap % literal).encode(), (wrap % '"AAAAAAAAAAAAAAA="').encode())
+
+
+def _look_at_tfjs_script(path: Path) -> None:
+    """Read the same script as a model and as weights."""
+    path.with_name("one.bin.min.js").write_bytes(path.read_bytes())
+    (path.parent / "below").mkdir(exist_ok=True)
+    (path.parent / "below" / "two.bin.js").write_text("export default 'AAAA'")
+    tfjs_files.read(path).weights()
+
+
 def _checkpoints() -> Strategy:
     from tests.test_torch_checkpoint import Checkpoint, Storage, tensor
 
@@ -233,6 +248,7 @@ READERS: dict[str, Reader] = {
         ),
         in_file("model.json", _look_at_tfjs),
     ),
+    "tfjs-script": Reader(_tfjs_scripts, in_file("model.min.js", _look_at_tfjs_script)),
     "frozen-graph": Reader(_frozen_graphs, in_file("mine.pb", _read_frozen_graph)),
     "torch": Reader(_checkpoints, in_file("model.pth", torch_checkpoint.read)),
 }

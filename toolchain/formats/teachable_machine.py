@@ -1,7 +1,8 @@
 """Reads what Teachable Machine exports: TF.js, Keras or a SavedModel, each with its labels.
 
-Its library cuts the largest centred square out of a photo, scales it to the model's size, and
-feeds -1…1 (`@teachablemachine/image`; the Python code that its export page shows does the same).
+Its library cuts the largest centred square out of a photo and scales it to the model's size. It
+divides the pixels by 127 and subtracts 1, so that 255 becomes 1.0079 (`capture` in
+`@teachablemachine/image`). The Python code that its export page shows divides by 127.5.
 """
 
 from __future__ import annotations
@@ -25,6 +26,10 @@ _METADATA, _LABELS = "metadata.json", "labels.txt"
 _KERAS, _SAVED_MODEL = "keras_model.h5", "model.savedmodel"
 _MAX_METADATA = 16 << 20  # bytes; chosen
 _PREPROCESSING = Declared(value_range=(-1.0, 1.0), crop_fraction=1.0)
+_IN_TFJS = Declared(value_range=(-1.0, 255 / 127 - 1), crop_fraction=1.0)
+_UNNAMED = "tm-my-image-model"  # the name that every export has
+_PACKAGE = "@teachablemachine/"
+_IMAGES = "@teachablemachine/image"
 
 
 def export(
@@ -33,7 +38,7 @@ def export(
     """Write an export of Teachable Machine as a SavedModel.
 
     Args:
-        path: The folder of the export, or the `keras_model.h5` in it.
+        path: The folder of the export, or the `keras_model.h5` or `model.json` in it.
         saved_model: The folder to write; it must not exist.
         trusted: Whether a file may run code of its author.
         named: The input and output of a TF.js graph that the user names.
@@ -45,9 +50,10 @@ def export(
         BadInputError: A file is missing or damaged.
     """
     folder = path if path.is_dir() else path.parent
-    if path.is_dir() and (folder / _METADATA).is_file():
+    if _is_tfjs(path):
+        declared = _declared_in(folder / _METADATA)
         tfjs_model.export(folder, saved_model, trusted=trusted, named=named)
-        return _declared_in(folder / _METADATA)
+        return declared
     found = label_file.read(folder / _LABELS)
     if (folder / _KERAS).is_file():
         keras_file.export(folder / _KERAS, saved_model, trusted=trusted)
@@ -63,14 +69,20 @@ def _declared_in(path: Path) -> Declared:
         BadInputError: It cannot be read.
     """
     content = _json(path)
+    package = content.get("packageName", _IMAGES)
+    if package != _IMAGES:
+        raise BadInputError(
+            f"{path} belongs to a model of Teachable Machine that is not for images; train an "
+            "image project there"
+        )
     try:
         side = content.get("imageSize")
         return Declared(
-            name=content.get("modelName"),
+            name=None if (name := content.get("modelName")) == _UNNAMED else name,
             labels=tuple(content["labels"]),
             height=side,
             width=side,
-        ).over(_PREPROCESSING)
+        ).over(_IN_TFJS)
     except (KeyError, TypeError, ValidationError) as error:
         reason = first_fault(error) if isinstance(error, ValidationError) else "it has no labels"
         raise BadInputError(
@@ -93,11 +105,50 @@ def _json(path: Path) -> dict[str, Any]:
 def _is_one(path: Path) -> bool:
     folder = path if path.is_dir() else path.parent
     has_labels = (folder / _LABELS).is_file()
+    if _is_tfjs(path):
+        return True
     if path.is_file():
         return path.name == _KERAS and has_labels
-    if (folder / tfjs_files.NAME).is_file() and (folder / _METADATA).is_file():
-        return True
     return has_labels and ((folder / _KERAS).is_file() or (folder / _SAVED_MODEL).is_dir())
+
+
+def is_metadata(path: Path) -> bool:
+    """Tell whether a file is a `metadata.json` of Teachable Machine; other tools write some too."""
+    try:
+        content = _json(path)
+    except BadInputError:
+        return False
+    package = content.get("packageName")
+    ours = isinstance(package, str) and package.startswith(_PACKAGE)
+    return ours or "tmVersion" in content
+
+
+def _is_tfjs(path: Path) -> bool:
+    """Tell whether a path is an export for TF.js: its folder, or the `model.json` in it."""
+    folder = path if path.is_dir() else path.parent
+    if path.is_file() and path.name != tfjs_files.NAME:
+        return False
+    return (folder / tfjs_files.NAME).is_file() and is_metadata(folder / _METADATA)
+
+
+def _companions(path: Path) -> tuple[Path, ...]:
+    if path.is_dir():
+        return ()
+    if _is_tfjs(path):
+        return (*tfjs_files.files(path), path.with_name(_METADATA))
+    return (path.with_name(_LABELS),)
+
+
+def foreign_code(path: Path) -> str | None:
+    """Return the name of a part that runs code of the file's author when it is loaded, or None.
+
+    Raises:
+        BadInputError: A file cannot be read.
+    """
+    if _is_tfjs(path):
+        return tfjs_model.foreign_code(path)
+    file = path / _KERAS if path.is_dir() else path
+    return keras_file.foreign_code(file) if file.is_file() else None
 
 
 FORMAT = Format(
@@ -105,5 +156,6 @@ FORMAT = Format(
     suffixes=(),
     recognises=_is_one,
     read=export,
-    companions=lambda path: () if path.is_dir() else (path.parent / _LABELS,),
+    companions=_companions,
+    foreign_code=foreign_code,
 )

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from toolchain.formats.tfjs_files import TfjsFiles
 
+# What makes a layer's weights large.
+_SIZES = ("units", "filters", "kernel_size", "depth_multiplier", "output_dim", "input_dim")
 _KERAS = "2"  # the version whose configurations TF.js writes and reads
 
 
@@ -44,17 +46,12 @@ def export(
         BadInputError: It is not a TF.js model, a weight file is missing or damaged, or it would
             run code of its author.
     """
-    found = tfjs_files.read(place_of(path))
+    found = tfjs_files.read(tfjs_files.place_of(path))
     if found.is_graph:
         _write_graph(found, named, saved_model)
     else:
         _write_layers(found, saved_model, trusted=trusted)
     return Declared()
-
-
-def place_of(path: Path) -> Path:
-    """Return the `model.json` of a file or folder."""
-    return path / tfjs_files.NAME if path.is_dir() else path
 
 
 def foreign_code(path: Path) -> str | None:
@@ -63,7 +60,7 @@ def foreign_code(path: Path) -> str | None:
     Raises:
         BadInputError: It is not a TF.js model.
     """
-    found = tfjs_files.read(place_of(path))
+    found = tfjs_files.read(tfjs_files.place_of(path))
     foreign = None if found.is_graph else keras_code.foreign(found.topology)
     return None if foreign is None else foreign.named
 
@@ -71,9 +68,10 @@ def foreign_code(path: Path) -> str | None:
 def _write_graph(found: TfjsFiles, named: Named, saved_model: Path) -> None:
     path = found.path
     try:
-        graph_def = topology.with_values(
-            topology.unfused(found.content, as_page=False), found.weights()
-        )
+        values = found.weights()
+        graph_def = topology.unfused(found.content, as_page=False)
+        _check_constants(path, graph_def, values)
+        graph_def = topology.with_values(graph_def, values)
     except BadInputError:
         raise
     except Exception as error:
@@ -93,6 +91,24 @@ def _write_graph(found: TfjsFiles, named: Named, saved_model: Path) -> None:
     frozen_graph.write(path, graph_def, parts, saved_model)
 
 
+def _check_constants(path: Path, graph_def: Any, values: dict[str, Any]) -> None:
+    """Check that every constant has its numbers; TensorFlow would take zeros for missing ones.
+
+    Raises:
+        BadInputError: One has none.
+    """
+    for node in graph_def.node:
+        if node.op != "Const" or node.name in values:
+            continue
+        fields = node.attr["value"].tensor.ListFields() if "value" in node.attr else ()
+        names = [field.name for field, _ in fields]
+        if not any(name == "tensor_content" or name.endswith("_val") for name in names):
+            raise BadInputError(
+                f"{path} holds no numbers for {node.name}; convert the model again with "
+                "tensorflowjs_converter"
+            )
+
+
 def _only(signature: Any, side: str) -> str | None:
     """Return the name of a signature's only input or output, or None."""
     entries = signature.get(side) if isinstance(signature, dict) else None
@@ -109,6 +125,7 @@ def _write_layers(found: TfjsFiles, saved_model: Path, *, trusted: bool) -> None
     if not trusted and (foreign := keras_code.foreign(config)):
         raise BadInputError(keras_code.refusal(path, foreign, _KERAS))
     values = found.weights()
+    _check_sizes(path, config, values)
     tensorflow.load()
     with tensorflow.importing():
         import tf_keras
@@ -116,7 +133,13 @@ def _write_layers(found: TfjsFiles, saved_model: Path, *, trusted: bool) -> None
         with tensorflow.quiet():
             known = keras_code.custom_objects("tf_keras", trusted=trusted)
             model = tf_keras.models.model_from_json(json.dumps(config), known)
-            model.set_weights([_value(weight.name, values, path) for weight in model.weights])
+            chosen = [_stored_name(weight.name, values, path) for weight in model.weights]
+            if len(set(chosen)) < len(chosen):
+                raise BadInputError(
+                    f"{path} has two layers of one name; give each a name of its own and save it "
+                    "again"
+                )
+            model.set_weights([values[name] for name in chosen])
             keras_file.write(tf_keras, model, saved_model)
     except BadInputError:
         raise
@@ -125,8 +148,28 @@ def _write_layers(found: TfjsFiles, saved_model: Path, *, trusted: bool) -> None
         raise BadInputError(keras_code.loading_fault(path, error, config, _KERAS)) from error
 
 
-def _value(name: str, values: dict[str, Any], path: Path) -> Any:
-    """Return the value of a weight of Keras.
+def _check_sizes(path: Path, config: Any, values: dict[str, Any]) -> None:
+    """Check that no layer is wider than the largest side of a stored weight.
+
+    Keras would allocate its weights before it sees the stored ones.
+
+    Raises:
+        BadInputError: One is.
+    """
+    largest = max((side for value in values.values() for side in value.shape), default=1)
+    for part in keras_code.parts(config):
+        for key in _SIZES:
+            value = part.get(key)
+            for size in value if isinstance(value, list) else [value]:
+                if isinstance(size, int | float) and size > max(largest, 1):
+                    raise BadInputError(
+                        f"{path} has a layer whose {key} is {size:,}, but no stored weight is that "
+                        "large; get the files of the model again"
+                    )
+
+
+def _stored_name(name: str, values: dict[str, Any], path: Path) -> str:
+    """Return the name under which a weight of Keras is stored.
 
     Raises:
         BadInputError: The file does not hold it.
@@ -135,7 +178,7 @@ def _value(name: str, values: dict[str, Any], path: Path) -> Any:
     # Keras puts the names of nested models in front.
     for known in (plain, "/".join(plain.split("/")[-2:])):
         if known in values:
-            return values[known]
+            return known
     raise BadInputError(
         f"{path} lacks the weight {plain} of its layers; save it again with `model.save()`"
     )
@@ -143,13 +186,13 @@ def _value(name: str, values: dict[str, Any], path: Path) -> Any:
 
 def _is_one(path: Path) -> bool:
     if path.is_dir():
-        return (path / tfjs_files.NAME).is_file()
-    return path.is_file() and path.name.endswith(".json")
+        return tfjs_files.place_of(path).is_file()
+    return path.is_file() and path.name.endswith(FORMAT.suffixes)
 
 
 FORMAT = Format(
     named="TF.js models",
-    suffixes=(".json",),
+    suffixes=(".json", *tfjs_files.SCRIPTS),
     recognises=_is_one,
     read=export,
     companions=lambda path: () if path.is_dir() else tfjs_files.files(path),

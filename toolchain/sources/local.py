@@ -203,6 +203,6 @@ def _read_unpacked(
 def _stem(path: Path) -> str:
     name = path.name
     for suffix in SUFFIXES:
-        if path.is_file() and name.endswith(suffix):
+        if path.is_file() and name.endswith(suffix) and name != suffix:
             return name[: -len(suffix)]
     return name

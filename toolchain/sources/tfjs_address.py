@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from toolchain.errors import BadInputError
-from toolchain.formats import tfjs_files
+from toolchain.formats import teachable_machine, tfjs_files
 from toolchain.records.card import Declared
 from toolchain.sources import download, local
 from toolchain.sources.retries import AttemptError
@@ -63,14 +63,16 @@ def fetch(
         place = folder / tfjs_files.NAME
         get(address, place, limit=tfjs_files.MAX_TOPOLOGY)
         try:
-            names = tfjs_files.names(place)
+            groups = tfjs_files.sizes(place)
         except BadInputError as error:
             raise AttemptError(_said(error, folder)) from error
-        for name in names:
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            get(_beside(address, name), folder / name)
-        with contextlib.suppress(AttemptError):  # most hosts have none
-            get(_beside(address, _METADATA), folder / _METADATA, limit=_MAX_METADATA)
+        for names, size in groups:
+            left = size
+            for name in names:
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                get(_beside(address, name), folder / name, limit=left)
+                left -= (folder / name).stat().st_size
+        _get_metadata(_beside(address, _METADATA), folder / _METADATA, get)
         return folder
 
     folder = download.through_store(
@@ -88,6 +90,18 @@ def fetch(
             urllib.parse.urlsplit(address).path.strip("/").rpartition("/")[0] or "model"
         )
     return replace(found, source=address, declared=Declared(name=name).over(found.declared))
+
+
+def _get_metadata(address: str, path: Path, get: Get) -> None:
+    """Fetch Teachable Machine's labels; most hosts have none, or send a page for any address."""
+    try:
+        get(address, path, limit=_MAX_METADATA)
+    except AttemptError as error:
+        if error.transient:  # without its labels, the model would be kept as another one
+            raise
+    if not teachable_machine.is_metadata(path):
+        path.unlink(missing_ok=True)
+        path.with_name(f"{path.name}.etag").unlink(missing_ok=True)
 
 
 def _beside(address: str, name: str) -> str:

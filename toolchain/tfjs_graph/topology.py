@@ -33,7 +33,8 @@ def unfused(model: dict[str, Any], *, as_page: bool = True) -> Any:
 
     Args:
         model: The parsed `model.json`.
-        as_page: Whether to refuse what the page's first backend cannot run.
+        as_page: Whether to refuse what the page's first backend cannot run, and to keep the
+            order of operations.
 
     Raises:
         BadInputError: A fused operation is one that the page's first backend cannot run.
@@ -48,7 +49,9 @@ def unfused(model: dict[str, Any], *, as_page: bool = True) -> Any:
                     f"{node.op} {node.name} {reason}, which TF.js' WebAssembly backend cannot "
                     "run; build the site again"
                 )
-            chain = fused.apart(node, "BiasAdd")
+            forms = [shapes.get(name.partition(":")[0]) for name in node.input[2:3]]
+            is_row = as_page or (forms and forms[0] is not None and len(forms[0]) == 1)
+            chain = fused.apart(node, "BiasAdd" if is_row else "AddV2")
         else:
             chain = [node]
         for link in chain:
@@ -56,6 +59,12 @@ def unfused(model: dict[str, Any], *, as_page: bool = True) -> Any:
             runnable.node.extend(parts)
     for node in runnable.node:
         node.device = ""
+        if not as_page:
+            # Control inputs only order operations, and these have no effects. Old converters left
+            # them at constants, and the converter cannot freeze a constant that waits for a photo.
+            kept = [source for source in node.input if not source.startswith("^")]
+            del node.input[:]
+            node.input.extend(kept)
         for value in node.attr.values():
             if value.type in _AS_IN_TFJS:
                 value.type = _AS_IN_TFJS[value.type]

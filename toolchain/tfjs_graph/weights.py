@@ -11,17 +11,21 @@ from toolchain.errors import BadInputError
 from toolchain.tfjs_graph import packing
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     Array = np.ndarray[Any, Any]
 
 
-def decode_weights(folder: Path, model: dict[str, Any]) -> dict[str, Array]:
+def decode_weights(
+    folder: Path, model: dict[str, Any], read: Callable[[Path], bytes] | None = None
+) -> dict[str, Array]:
     """Read the shards and decode each weight as TF.js does (`io_utils.ts`, `decodeWeights`).
 
     Args:
         folder: The folder of the shards.
         model: The parsed `model.json`.
+        read: Returns the content of the file at a path; None to read it as it is.
 
     Returns:
         Arrays by weight name; quantised weights are float32 `scale * value + min`, computed in
@@ -42,7 +46,10 @@ def decode_weights(folder: Path, model: dict[str, Any]) -> dict[str, Array]:
     scales = np.array(packed.get("scales", ()), np.float32)
     for group in model["weightsManifest"]:
         try:
-            data = b"".join((folder / shard).read_bytes() for shard in group["paths"])
+            data = b"".join(
+                (folder / shard).read_bytes() if read is None else read(folder / shard)
+                for shard in group["paths"]
+            )
         except OSError as error:
             raise BadInputError(f"the weight file {error.filename} cannot be read") from error
         if packed:
@@ -82,6 +89,9 @@ def _dequantise(values: Array, entry: dict[str, Any]) -> Array:
         return values
     if "scale" in quantization:
         scaled: Array = values.astype(np.float64) * quantization["scale"] + quantization["min"]
+        if entry["dtype"] == "int32":
+            rounded: Array = np.floor(scaled + 0.5)  # `Math.round`
+            return rounded.astype(np.int32)
         return scaled.astype(np.float32)
     return values.astype(np.float32)
 
