@@ -187,7 +187,9 @@ def _read_unpacked(
 ) -> Declared:
     """Write the model of an unpacked archive, which may lie in its only folder or file."""
     inside = [each for each in unpacked.iterdir() if not each.name.startswith((".", "__MACOSX"))]
-    for place in (unpacked, *(inside if len(inside) == 1 else ())):
+    # The only file may be the graph of a SavedModel without variables, which is no frozen graph.
+    alone = len(inside) == 1 and inside[0].name != saved_model.GRAPH
+    for place in (unpacked, *(inside if alone else ())):
         if found := detection.of(place):
             if not trusted or not (foreign := found.foreign_code(place)):
                 return found.read(place, target, trusted=False, named=named)
