@@ -15,7 +15,7 @@ from toolchain.cache.store import Store
 from toolchain.errors import BadInputError, PinMismatchError, SourceError
 from toolchain.progress import Silent
 from toolchain.sources import hugging_face, resolve
-from toolchain.sources.request import Request
+from toolchain.sources.request import Handle, Kind, Request, parse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -160,6 +160,14 @@ def test_words_that_are_no_repository_are_refused(monkeypatch: pytest.MonkeyPatc
         with pytest.raises(BadInputError, match="is not a repository of Hugging Face"):
             hugging_face.canonical(word)
     assert hugging_face.canonical("hf:a/b@v1.0/c/m.onnx") == "hf:a/b@v1.0/c/m.onnx"
+    page = "https://huggingface.co/a/b"
+    for address, handle in (
+        (page, "hf:a/b"),
+        (f"{page}/tree/main", "hf:a/b@main"),
+        (f"{page}/resolve/v1/c/model.json?download=true", "hf:a/b@v1/c/model.json"),
+    ):
+        assert parse(address) == Handle(Kind.HF, handle)
+    assert not hugging_face.recognises("https://huggingface.co/docs/hub")
     monkeypatch.setenv("HF_ENDPOINT", "ftp://x")
     with pytest.raises(BadInputError, match="HF_ENDPOINT"):
         hugging_face.origin()

@@ -50,6 +50,13 @@ _SLUG = r"[A-Za-z0-9](?:[\w.-]*\w)?"
 _FORM = re.compile(
     rf"(?P<repository>{_SLUG}/{_SLUG})(?:@(?P<revision>\w[\w.-]*))?(?:/(?P<path>.+))?", re.ASCII
 )
+_PAGE = re.compile(
+    rf"https?://(?:www\.)?huggingface\.co/(?P<repository>{_SLUG}/{_SLUG})"
+    r"(?:/(?:tree|blob|resolve)/(?P<revision>\w[\w.-]*)(?P<path>/[^?#]+)?)?(?:[?#].*)?",
+    re.ASCII,
+)
+_SITE = frozenset({"datasets", "spaces", "docs", "papers", "collections", "blog", "api"})
+"""Pages of the hub whose addresses have the form of a repository's."""
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
@@ -61,13 +68,21 @@ class _File:
     sha256: str | None
 
 
+def recognises(handle: str) -> bool:
+    """Tell whether a word means a repository: a handle, or the address of its page or file."""
+    text = handle.strip()
+    return text.startswith(PREFIX) or _on_page(text) is not None
+
+
 def canonical(handle: str) -> str:
     """Return a handle in its canonical form, `hf:owner/name[@revision][/path]`.
+
+    It may be given in that form, or as the address of a page of the repository.
 
     Raises:
         BadInputError: It is not a handle.
     """
-    text = handle.strip().rstrip("/")
+    text = (_on_page(handle.strip()) or handle.strip()).rstrip("/")
     match = _FORM.fullmatch(text.removeprefix(PREFIX))
     if match is None or (match["path"] and not _is_safe(match["path"])):
         raise BadInputError(
@@ -169,6 +184,16 @@ def fetch(
         sha256=digest.of_tree(folder),
         declared=declared.over(Declared(labels=labels)),
     )
+
+
+def _on_page(text: str) -> str | None:
+    """Return the handle that the address of a page means; None for anything else."""
+    match = _PAGE.fullmatch(text.rstrip("/"))
+    if match is None or match["repository"].partition("/")[0] in _SITE:
+        return None
+    revision = f"@{match['revision']}" if match["revision"] else ""
+    path = urllib.parse.unquote(match["path"] or "")
+    return f"{PREFIX}{match['repository']}{revision}{path}"
 
 
 def _listed(answer: Path) -> tuple[str, dict[str, _File]]:

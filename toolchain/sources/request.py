@@ -124,7 +124,7 @@ def _remote(model: str) -> Handle | None:
     """Return the model of a host that a word means, or None."""
     if kaggle.recognises(model):
         return Handle(Kind.KAGGLE, kaggle.canonical(model))
-    if model.startswith(hugging_face.PREFIX):
+    if hugging_face.recognises(model):
         return Handle(Kind.HF, hugging_face.canonical(model))
     if model.startswith(("http://", "https://")):
         kind = Kind.TFJS if tfjs_address.recognises(model) else Kind.TFHUB
