@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests import mirror as hub
+from tests import tfjs_models
 from tests.mirror import Mirror, Reply
 from tests.test_kaggle import POLICY
 from toolchain.cache.store import Store
@@ -171,3 +172,24 @@ def test_words_that_are_no_repository_are_refused(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("HF_ENDPOINT", "ftp://x")
     with pytest.raises(BadInputError, match="HF_ENDPOINT"):
         hugging_face.origin()
+
+
+@pytest.mark.parametrize("place", ["", "export/"])
+def test_folders_come_whole(mirror: Mirror, tiny: Path, tmp_path: Path, place: str) -> None:
+    def files(folder: Path) -> dict[str, bytes]:
+        found = [each for each in folder.rglob("*") if each.is_file()]
+        return {f"{place}{each.relative_to(folder)}": each.read_bytes() for each in found}
+
+    settings = {"config.json": SETTINGS}
+    other = {"model.safetensors": b"x", "other/variables/variables.index": b"x"}
+    web = tmp_path / "web"
+    web.mkdir()
+    tfjs_models.write(web, tfjs_models.layers_model())
+    for folder, cache in ((tiny, "saved"), (web, "tfjs")):
+        holds(mirror, {**files(folder), **settings, **other})
+        handle = f"hf:{NAME}/{place}".rstrip("/")
+        request = Request(handle, lockfile=tmp_path / f"{cache}.json", policy=POLICY)
+        found = resolve.fetch(request, store=Store(tmp_path / cache), progress=Silent())
+        assert (found.path / "saved_model.pb").is_file()
+        assert found.declared.labels == tuple(f"tag {n}" for n in range(5))
+        assert not any(sent(name) in mirror.requests for name in other)
