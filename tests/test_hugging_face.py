@@ -154,6 +154,10 @@ def test_other_bytes_than_listed_are_refused(mirror: Mirror, fetch: Callable[...
     mirror.serve(sent("m.onnx"), Reply(b"evil"))
     with pytest.raises(SourceError, match="not the SHA-256 that is listed"):
         fetch()
+    pytest.importorskip("onnx", reason="the extra toolchain[onnx] is not installed")
+    holds(mirror, {"m.onnx": b"text"})
+    with pytest.raises(BadInputError, match=r"^hf:owner/name/m\.onnx is not an ONNX file"):
+        fetch(f"hf:{NAME}/m.onnx")
 
 
 def test_words_that_are_no_repository_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -167,12 +167,12 @@ def fetch(
     )
     if match["revision"] != folder.name:
         progress.say(f"{handle} is commit {folder.name} of {repository}")
+    model = _model_in(folder)
     try:
-        found = local.fetch(
-            _model_in(folder), store=store, progress=progress, trusted=trusted, named=named
-        )
+        found = local.fetch(model, store=store, progress=progress, trusted=trusted, named=named)
     except BadInputError as error:
-        raise BadInputError(str(error).replace(str(folder), handle)) from error
+        said = str(error).replace(str(model), handle).replace(str(folder), handle)
+        raise BadInputError(said) from error
     name = printable(repository.rpartition("/")[2])
     # The file is often named `model`, and the folder by its commit.
     declared = Declared(name=name).over(found.declared)
