@@ -160,7 +160,7 @@ def _at_hand(model: str, store: Store) -> str | None:
         handle = parse(model)
     except BadInputError:
         return None
-    if handle.kind in (Kind.TFHUB, Kind.KAGGLE, Kind.TFJS):
+    if handle.kind in (Kind.TFHUB, Kind.KAGGLE, Kind.TFJS, Kind.HF):
         kept = download.is_kept(store, handle.kind.name.lower(), handle.name)
     else:
         kept = handle.kind is Kind.EMBEDDED or Path(model).exists()

@@ -59,7 +59,7 @@ def through_store(
     key = digest.of_bytes(handle.encode())
 
     with store.lock(f"{kind} {handle}", doing=f"fetching {handle}", progress=progress):
-        if (kept := _whole(store.get(kind, key))) is None:
+        if (kept := _whole(kind, store.get(kind, key))) is None:
             if store.has(kind, key):
                 progress.say(f"The cached copy of {handle} is damaged; fetching it again")
             with store.put(kind, key) as content, store.scratch() as scratch:
@@ -73,7 +73,7 @@ def through_store(
                         progress=progress,
                     )
                     found = attempt(scratch, get)
-                    if (wrong := _fault(found)) is not None:
+                    if (wrong := _fault(kind, found)) is not None:
                         raise AttemptError(f"what came is not a whole {wrong}")
                     found.rename(content / found.name)
 
@@ -115,15 +115,17 @@ def _expect_archive(head: bytes) -> None:
     raise AttemptError("the server sends something that is not an archive")
 
 
-def _whole(kept: Path | None) -> Path | None:
+def _whole(kind: str, kept: Path | None) -> Path | None:
     """Return a cached folder if it holds a whole model, else None."""
-    if kept is None or [_fault(folder) for folder in kept.iterdir()] != [None]:
+    if kept is None or [_fault(kind, folder) for folder in kept.iterdir()] != [None]:
         return None
     return kept
 
 
-def _fault(folder: Path) -> str | None:
+def _fault(kind: str, folder: Path) -> str | None:
     """Return which model is not whole, and what is missing of it, as one clause, or None."""
+    if kind == "hf":  # that source compares each file with the list of the repository
+        return None
     if not (folder / tfjs_files.NAME).is_file():
         missing = saved_model.fault(folder)
         return None if missing is None else f"SavedModel: {missing}"
@@ -136,4 +138,4 @@ def _fault(folder: Path) -> str | None:
 
 def is_kept(store: Store, kind: str, handle: str) -> bool:
     """Tell whether a whole copy of a canonical handle's model is cached."""
-    return _whole(store.get(kind, digest.of_bytes(handle.encode()))) is not None
+    return _whole(kind, store.get(kind, digest.of_bytes(handle.encode()))) is not None

@@ -11,6 +11,7 @@ from toolchain.sources import (
     catalogue,
     download,
     embedded,
+    hugging_face,
     kaggle,
     local,
     lockfile,
@@ -171,6 +172,8 @@ def _fetch_remote(
     is_hub = handle.kind is Kind.TFHUB
     if handle.kind is Kind.KAGGLE:
         host = kaggle.origin()
+    elif handle.kind is Kind.HF:
+        host = hugging_face.origin()
     else:
         host = tfhub.origin_of(handle.name, request.mirror)
     if (
@@ -197,6 +200,15 @@ def _fetch_remote(
                 store=store,
                 policy=request.policy,
                 progress=progress,
+                trusted=request.trust,
+            )
+        elif handle.kind is Kind.HF:
+            fetched = hugging_face.fetch(
+                handle.name,
+                store=store,
+                policy=request.policy,
+                progress=progress,
+                named=request.named,
                 trusted=request.trust,
             )
         else:
