@@ -104,7 +104,12 @@ def network(kind: str) -> Any:
 def _answers(folder: Path, image: Any) -> Any:
     tf = tensorflow.load()
     loaded = tf.saved_model.load(str(folder))
-    return loaded.signatures["serving_default"](image=tf.constant(image))["output_0"].numpy()
+    classify = loaded.signatures["serving_default"]
+    rows = []
+    for photo in image:
+        (scores,) = classify(image=tf.constant(photo[None])).values()
+        rows.append(scores.numpy())
+    return np.concatenate(rows)
 
 
 @pytest.mark.parametrize("kind", ["mobile", "residual", "convnext", "vit"])
@@ -128,7 +133,7 @@ def test_networks_of_convolutions_have_no_transposition(kind: str, tmp_path: Pat
     onnx_model.export(tmp_path / "m.onnx", tmp_path / "out")
     loaded = tensorflow.load().saved_model.load(str(tmp_path / "out"))
     definition = loaded.signatures["serving_default"].graph.as_graph_def()
-    kinds = {node.op for each in definition.library.function for node in each.node_def}
+    kinds = {node.op for node in definition.node}
     assert "Conv2D" in kinds
     assert "Transpose" not in kinds
 
@@ -194,9 +199,9 @@ def test_odd_files_are_refused(tmp_path: Path) -> None:
     with pytest.raises(BadInputError, match="a tensor of the shape"):
         onnx_model.export(path, tmp_path / "out")
     model = network("residual")
-    model.graph.node[1].op_type = "NonZero"
+    model.graph.node[1].op_type = "Unique"
     path.write_bytes(model.SerializeToString())
-    with pytest.raises(BadInputError, match=r"the operator NonZero, which .*torch\.onnx\.export"):
+    with pytest.raises(BadInputError, match=r"the operator Unique, which .*torch\.onnx\.export"):
         onnx_model.export(path, tmp_path / "out")
 
 
