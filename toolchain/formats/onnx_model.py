@@ -13,7 +13,7 @@ import numpy as np
 
 from toolchain import tf as tensorflow
 from toolchain.errors import BadInputError
-from toolchain.formats import exported_settings, onnx_file, onnx_operators
+from toolchain.formats import exported_settings, onnx_batch, onnx_file, onnx_operators
 from toolchain.formats.format import NOTHING_NAMED, Format, Named
 from toolchain.formats.onnx_file import EXPORT
 from toolchain.formats.onnx_layers import QuantisedError
@@ -41,7 +41,7 @@ _LONGEST = 80  # characters of a name in a message; a file may hold any name
 def export(
     path: Path, saved_model: Path, *, trusted: bool = False, named: Named = NOTHING_NAMED
 ) -> Declared:
-    """Write an ONNX classifier as a SavedModel for one photo, `[1, height, width, 3]`.
+    """Write an ONNX classifier as a SavedModel that takes photos `[n, height, width, 3]`.
 
     Args:
         path: The file. A `config.json` or `preprocessor_config.json` beside it is read too.
@@ -241,10 +241,21 @@ def _write(model: Any, path: Path, saved_model: Path, declared: Declared, named:
 
     traced = tf.function(serve, autograph=False).get_concrete_function(image).graph
     results = dict(zip(outputs, traced.outputs, strict=True))
-    _save(traced.as_graph_def(), (photo.name, traced.inputs[0]), results, saved_model)
+    names = [each.name for each in traced.outputs]
+    single = traced.as_graph_def()
+    graph_def = onnx_batch.opened(single, traced.inputs[0], names)
+    source = (photo.name, traced.inputs[0])
+    _save(graph_def, source, results, saved_model, is_open=graph_def is not single)
 
 
-def _save(graph_def: Any, source: tuple[str, Any], outputs: dict[str, Any], folder: Path) -> None:
+def _save(
+    graph_def: Any,
+    source: tuple[str, Any],
+    outputs: dict[str, Any],
+    folder: Path,
+    *,
+    is_open: bool,
+) -> None:
     """Write a graph without variables, with the names of ONNX for what goes in and comes out."""
     tf = tensorflow.load()
     from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
@@ -259,6 +270,8 @@ def _save(graph_def: Any, source: tuple[str, Any], outputs: dict[str, Any], fold
         for name, tensor in tensors.items():
             infos[name].name, infos[name].dtype = tensor.name, tensor.dtype.as_datatype_enum
             infos[name].tensor_shape.CopyFrom(tensor.shape.as_proto())
+            if tensor.shape.rank and is_open:
+                infos[name].tensor_shape.dim[0].size = -1
     folder.mkdir(parents=True)
     (folder / "saved_model.pb").write_bytes(model.SerializeToString(deterministic=True))
 

@@ -92,9 +92,13 @@ def _concat(inputs: Inputs, attributes: Attributes) -> Value:
     if len({len(value.axes) for value in values}) != 1:
         raise UnsupportedError("a Concat of tensors of different ranks")
     tensors, axes = aligned(values)
-    return Value(
-        tensorflow.load().concat(tensors, Value(tensors[0], axes).at(attributes["axis"])), axes
-    )
+    at = Value(tensors[0], axes).at(attributes["axis"])
+    whole = next((each for each in tensors if not isinstance(each, np.ndarray)), None)
+    if whole is not None and at > 0:
+        # A class token is the same for each photo: it is repeated for as many as there are.
+        one = whole[tuple(slice(0, 1) if axis == at else slice(None) for axis in range(len(axes)))]
+        tensors = [one * 0 + each if isinstance(each, np.ndarray) else each for each in tensors]
+    return Value(tensorflow.load().concat(tensors, at), axes)
 
 
 def _split(inputs: Inputs, attributes: Attributes) -> list[Value]:
@@ -185,8 +189,9 @@ def _expand(inputs: Inputs, _: Attributes) -> Value:
     if both == value.shape:
         return value
     wider = reshaped(value, [1] * (len(both) - len(value.axes)) + list(value.shape))
-    sides = [both[axis] for axis in wider.axes]
-    return Value(tensorflow.load().broadcast_to(wider.stored, sides), wider.axes)
+    # A product takes any number of photos.
+    ones = np.ones([both[axis] for axis in wider.axes], kind_of(wider.stored))
+    return Value(wider.stored * ones, wider.axes)
 
 
 def _tile(inputs: Inputs, _: Attributes) -> Value:
