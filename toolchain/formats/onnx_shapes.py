@@ -21,6 +21,7 @@ from toolchain.formats.onnx_value import (
     number,
     plain,
     reshaped,
+    stored_as,
 )
 
 if TYPE_CHECKING:
@@ -39,7 +40,9 @@ def without(value: Value, axes: list[int]) -> Value:
     gone = {value.axis(axis) for axis in axes}
     if any(value.shape[axis] != 1 for axis in gone):
         raise UnsupportedError("a Squeeze of an axis that is longer than one")
-    return reshaped(value, [side for axis, side in enumerate(value.shape) if axis not in gone])
+    left = [axis for axis in value.axes if axis not in gone]
+    renamed = tuple(sorted(left).index(axis) for axis in left)
+    return Value(stored_as(value.stored, [value.shape[axis] for axis in left]), renamed)
 
 
 def _squeeze(inputs: Inputs, attributes: Attributes) -> Value:
@@ -54,8 +57,10 @@ def _unsqueeze(inputs: Inputs, attributes: Attributes) -> Value:
     axes = integers(inputs, 1, attributes.get("axes")) or []
     rank = len(value.axes) + len(axes)
     new = {axis % rank for axis in axes}
-    sides = iter(value.shape)
-    return reshaped(value, [1 if axis in new else next(sides) for axis in range(rank)])
+    old = [axis for axis in range(rank) if axis not in new]
+    places = (*(old[axis] for axis in value.axes), *sorted(new))
+    stored = stored_as(value.stored, [*value.stored.shape, *(1 for _ in new)])
+    return Value(stored, places)
 
 
 def _reshape(inputs: Inputs, attributes: Attributes) -> Value:
@@ -162,6 +167,8 @@ def _gather(inputs: Inputs, attributes: Attributes) -> Value:
     else:
         check_size((*value.shape[:axis], *value.shape[axis + 1 :], row.size))
         found = taken(value, axis, row.astype(np.int32))
+    if not places.shape:
+        return without(found, [axis])
     return reshaped(found, [*value.shape[:axis], *places.shape, *value.shape[axis + 1 :]])
 
 

@@ -74,8 +74,8 @@ class Value:
         if self.known:
             return np.transpose(self.stored, order)
         sides = list(self.stored.shape)
-        # Axes of length one move without moving a number.
-        moved = [at for at in order if sides[at] != 1]
+        # Axes of length one move without moving a number, but there may be more than one photo.
+        moved = [at for at in order if sides[at] != 1 or at == 0]
         if moved == sorted(moved):
             return tensorflow.load().reshape(self.stored, [sides[at] for at in order])
         return tensorflow.load().transpose(self.stored, order)
@@ -100,19 +100,29 @@ def reshaped(value: Value, shape: list[int]) -> Value:
     if tuple(shape) == sides:
         return value
     groups = _groups(sides, tuple(shape))
+    for at, (olds, news) in enumerate(groups[:-1]):
+        if not news and any(value.at(axis) == 0 for axis in olds):
+            # The axis of the photos becomes part of the next one.
+            after, made = groups[at + 1]
+            groups[at : at + 2] = [((*olds, *after), made)]
+            break
     # The order in which the groups are stored, by the first of their axes that is not of length
-    # one; within a group that is joined, the axes have to be in order and side by side.
+    # one, or of the photos; within a joined group, the axes have to be in order and side by side.
     firsts = [
-        min((value.at(axis) for axis in olds if sides[axis] != 1), default=len(sides) + number)
+        min(
+            (at for axis in olds if (at := value.at(axis)) == 0 or sides[axis] != 1),
+            default=len(sides) + number,
+        )
         for number, (olds, _) in enumerate(groups)
     ]
     order = sorted(range(len(groups)), key=lambda number: firsts[number])
     tensor = value.ordered(tuple(axis for number in order for axis in groups[number][0]))
     axes = tuple(axis for number in order for axis in groups[number][1])
-    return Value(_with_shape(tensor, [shape[axis] for axis in axes]), axes)
+    return Value(stored_as(tensor, [shape[axis] for axis in axes]), axes)
 
 
-def _with_shape(tensor: Any, shape: list[int]) -> Any:
+def stored_as(tensor: Any, shape: list[int]) -> Any:
+    """Return a stored tensor in another shape."""
     if isinstance(tensor, np.ndarray):
         return tensor.reshape(shape)
     return tensorflow.load().reshape(tensor, shape)
