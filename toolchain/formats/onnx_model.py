@@ -18,6 +18,7 @@ from toolchain.formats.format import NOTHING_NAMED, Format, Named
 from toolchain.formats.onnx_file import EXPORT
 from toolchain.formats.onnx_layers import QuantisedError
 from toolchain.formats.onnx_value import CHANNELS_LAST, UnsupportedError, Value, check_size, plain
+from toolchain.labels import imagenet
 from toolchain.records.card import MAX_SIDE
 from toolchain.text import printable
 
@@ -62,7 +63,7 @@ def export(
     declared = exported_settings.beside(path)
     try:
         with tensorflow.quiet():
-            _write(_inlined(model), path, saved_model, declared, named)
+            classes = _write(_inlined(model), path, saved_model, declared, named)
     except QuantisedError as error:
         raise BadInputError(
             f"{path} is quantised; give the float32 model that it was made from, because this "
@@ -82,6 +83,12 @@ def export(
             f"{path} cannot be translated from ONNX: {printable(said)}; export it anew with "
             f"`{EXPORT}`"
         ) from error
+    if declared.labels is None and classes & {imagenet.CLASSES, imagenet.CLASSES + 1}:
+        guess = (
+            f"{path.name} holds no labels; ImageNet's are taken, a guess by their number: give "
+            "--labels FILE if it has others"
+        )
+        declared = declared.model_copy(update={"label_notes": (guess,)})
     return declared
 
 
@@ -205,7 +212,8 @@ def _initial(graph: Any, path: Path) -> dict[str, Value]:
     return {each.name: plain(onnx_file.numbers(each, path)) for each in graph.initializer}
 
 
-def _write(model: Any, path: Path, saved_model: Path, declared: Declared, named: Named) -> None:
+def _write(model: Any, path: Path, saved_model: Path, declared: Declared, named: Named) -> set[int]:
+    """Write the SavedModel, and return the lengths of its rows of outputs."""
     tf = tensorflow.load()
     graph = model.graph
     versions = [each.version for each in model.opset_import if each.domain in ("", "ai.onnx")]
@@ -246,6 +254,7 @@ def _write(model: Any, path: Path, saved_model: Path, declared: Declared, named:
     graph_def = onnx_batch.opened(single, traced.inputs[0], names)
     source = (photo.name, traced.inputs[0])
     _save(graph_def, source, results, saved_model, is_open=graph_def is not single)
+    return {int(each.shape[1]) for each in traced.outputs if each.shape.rank == 2}  # noqa: PLR2004
 
 
 def _save(
