@@ -222,13 +222,13 @@ def _write(model: Any, path: Path, saved_model: Path, declared: Declared, named:
     weights = {each.name for each in graph.initializer}
     outputs = [each.name for each in graph.output] if named.output is None else [named.output]
     nodes = _needed(graph, outputs, stop=named.input)
-    photo = _photo(graph, weights, nodes, path, named)
-    made = {name for node in nodes for name in node.output} | weights | {photo.name}
+    made = {name for node in graph.node for name in node.output} | weights
     if unknown := [name for name in outputs if name not in made]:
         listed = _listed([each.name for each in graph.output])
         raise BadInputError(
             f"{path} has no output {_shown(unknown[0])}; name one with --output, such as {listed}"
         )
+    photo = _photo(graph, weights, nodes, path, named)
     image, axes = _image(photo, path, declared, named)
     read = {name for node in nodes for name in _read_by(node)} | set(outputs)
     kept = [each for each in graph.initializer if each.name in read]
