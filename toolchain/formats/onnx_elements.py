@@ -301,7 +301,7 @@ OPERATORS: dict[str, Operator] = {
     "ThresholdedRelu": _unary(_shrunk),
     "Sigmoid": _plain_unary("sigmoid"),
     "HardSigmoid": _unary(_hard_sigmoid),
-    "HardSwish": _unary(lambda tf, x, _: x * tf.nn.relu6(x + 3.0) * np.float32(1 / 6)),
+    "HardSwish": _unary(lambda tf, x, _: x * (tf.nn.relu6(x + 3.0) * np.float32(1 / 6))),
     "Swish": _unary(lambda tf, x, given: x * tf.sigmoid(x * np.float32(given.get("alpha", 1.0)))),
     "Elu": _unary(_elu),
     "Selu": _unary(_selu),
