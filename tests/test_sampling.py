@@ -19,7 +19,7 @@ SIDES = ((9, 9), (14, 13), (13, 10))
 def layer_of(stride: int, dilation: int, padding: str) -> Layer:
     return Layer(
         name="conv",
-        kind="conv",
+        kind="convolution",
         input="image",
         kernel="kernel",
         bias="",
