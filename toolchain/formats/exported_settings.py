@@ -14,7 +14,8 @@ from toolchain.text import printable
 if TYPE_CHECKING:
     from pathlib import Path
 
-_NAMES = ("config.json", "preprocessor_config.json")
+NAMES = ("config.json", "preprocessor_config.json")
+"""The files that are read, if they lie beside a model."""
 _MAX_BYTES = 16 << 20  # chosen: the labels of ImageNet-21k take 1 MiB
 _OWN_WAY = "bilinear"  # how the page resizes
 _RESAMPLING = ("nearest", "lanczos", "bilinear", "bicubic", "box", "hamming")  # by Pillow's numbers
@@ -24,7 +25,7 @@ _SQUASHED = 384  # Hugging Face's ConvNeXT crops only below this size
 
 def files(path: Path) -> tuple[Path, ...]:
     """Return the files of settings that lie beside a model's file."""
-    return tuple(each for each in (path.with_name(name) for name in _NAMES) if each.is_file())
+    return tuple(each for each in (path.with_name(name) for name in NAMES) if each.is_file())
 
 
 def beside(path: Path) -> Declared:
@@ -39,7 +40,7 @@ def beside(path: Path) -> Declared:
             if file.stat().st_size > _MAX_BYTES:
                 raise ValueError("it is too large")
             content = json.loads(file.read_bytes())
-            read = _preprocessor if file.name == _NAMES[1] else _config
+            read = _preprocessor if file.name == NAMES[1] else _config
             told = Declared(**read(content))
             notes = (*(found.notes or ()), *(f"{file.name} {each}" for each in told.notes or ()))
             found = told.over(found).model_copy(update={"notes": notes or None})

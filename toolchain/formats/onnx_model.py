@@ -13,7 +13,13 @@ import numpy as np
 
 from toolchain import tf as tensorflow
 from toolchain.errors import BadInputError
-from toolchain.formats import exported_settings, onnx_batch, onnx_file, onnx_operators
+from toolchain.formats import (
+    constant_graph,
+    exported_settings,
+    onnx_batch,
+    onnx_file,
+    onnx_operators,
+)
 from toolchain.formats.format import NOTHING_NAMED, Format, Named
 from toolchain.formats.onnx_file import EXPORT
 from toolchain.formats.onnx_layers import QuantisedError
@@ -228,10 +234,10 @@ def _write(model: Any, path: Path, saved_model: Path, declared: Declared, named:
         raise BadInputError(
             f"{path} has no output {_shown(unknown[0])}; name one with --output, such as {listed}"
         )
-    photo = _photo(graph, weights, nodes, path, named)
+    read = {name for node in nodes for name in _read_by(node)}
+    photo = _photo(graph, weights, read, path, named)
     image, axes = _image(photo, path, declared, named)
-    read = {name for node in nodes for name in _read_by(node)} | set(outputs)
-    kept = [each for each in graph.initializer if each.name in read]
+    kept = [each for each in graph.initializer if each.name in read or each.name in outputs]
     known = {each.name: plain(onnx_file.numbers(each, path)) for each in kept}
     translation = _Translation(path, versions[0], values=known)
     names = [f"output_{at}" for at in range(len(outputs))]
@@ -252,37 +258,25 @@ def _write(model: Any, path: Path, saved_model: Path, declared: Declared, named:
     names = [each.name for each in traced.outputs]
     single = traced.as_graph_def()
     graph_def = onnx_batch.opened(single, traced.inputs[0], names)
-    source = (photo.name, traced.inputs[0])
-    _save(graph_def, source, results, saved_model, is_open=graph_def is not single)
+    is_open = graph_def is not single
+    constant_graph.write(
+        graph_def,
+        {photo.name: _info(traced.inputs[0], is_open=is_open)},
+        {name: _info(tensor, is_open=is_open) for name, tensor in results.items()},
+        saved_model,
+    )
     return {int(each.shape[1]) for each in traced.outputs if each.shape.rank == 2}  # noqa: PLR2004
 
 
-def _save(
-    graph_def: Any,
-    source: tuple[str, Any],
-    outputs: dict[str, Any],
-    folder: Path,
-    *,
-    is_open: bool,
-) -> None:
-    """Write a graph without variables, with the names of ONNX for what goes in and comes out."""
-    tf = tensorflow.load()
-    from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
+def _info(tensor: Any, *, is_open: bool) -> Any:
+    """Return how a signature describes a tensor; `is_open` tells whether it takes any batch."""
+    from tensorflow.core.protobuf.meta_graph_pb2 import TensorInfo
 
-    model = SavedModel(saved_model_schema_version=1)
-    meta = model.meta_graphs.add()
-    meta.meta_info_def.tags.append(tf.saved_model.SERVING)
-    meta.graph_def.CopyFrom(graph_def)
-    signature = meta.signature_def["serving_default"]
-    signature.method_name = "tensorflow/serving/predict"
-    for infos, tensors in ((signature.inputs, dict([source])), (signature.outputs, outputs)):
-        for name, tensor in tensors.items():
-            infos[name].name, infos[name].dtype = tensor.name, tensor.dtype.as_datatype_enum
-            infos[name].tensor_shape.CopyFrom(tensor.shape.as_proto())
-            if tensor.shape.rank and is_open:
-                infos[name].tensor_shape.dim[0].size = -1
-    folder.mkdir(parents=True)
-    (folder / "saved_model.pb").write_bytes(model.SerializeToString(deterministic=True))
+    info = TensorInfo(name=tensor.name, dtype=tensor.dtype.as_datatype_enum)
+    info.tensor_shape.CopyFrom(tensor.shape.as_proto())
+    if tensor.shape.rank and is_open:
+        info.tensor_shape.dim[0].size = -1
+    return info
 
 
 def _read_by(node: Any) -> list[str]:
@@ -311,9 +305,8 @@ def _needed(graph: Any, outputs: list[str], stop: str | None) -> list[Any]:
     return [node for at, node in enumerate(graph.node) if at in reached]
 
 
-def _photo(graph: Any, weights: set[str], nodes: list[Any], path: Path, named: Named) -> Any:
-    """Return the description of the tensor that takes the photo."""
-    read = {name for node in nodes for name in _read_by(node)}
+def _photo(graph: Any, weights: set[str], read: set[str], path: Path, named: Named) -> Any:
+    """Return the description of the tensor that takes the photo, one of those that are read."""
     inputs = [each for each in graph.input if each.name not in weights]
     needed = [each for each in inputs if each.name in read]
     if named.input is not None:

@@ -41,7 +41,6 @@ PREFIX = "hf:"
 _HUB = "https://huggingface.co"
 _ANSWER_BYTES = 16 << 20  # the most bytes of the list of files; chosen
 _SHOWN = 8  # models that a message lists, at most
-_SETTINGS = ("config.json", "preprocessor_config.json")
 _FILES = (".keras", ".h5", ".hdf5", ".onnx")
 _WEIGHTS_ALONE = "tf_model.h5"
 """How the library transformers names weights without a network."""
@@ -266,7 +265,9 @@ def _get_model(place: str, model: str, files: Mapping[str, _File], folder: Path,
     elif last.endswith(".onnx"):  # large weights lie beside it, as model.onnx_data
         wanted += [name for name in files if name.startswith(model) and name != model]
     pairs = {name: name.removeprefix(prefix) for name in wanted}
-    for name in _SETTINGS:  # those of the model's own folder come before the repository's
+    for (
+        name
+    ) in exported_settings.NAMES:  # those of the model's own folder come before the repository's
         if found := next((each for each in (f"{prefix}{name}", name) if each in files), None):
             pairs[found] = name
     _get(place, pairs, files, folder, get)
