@@ -14,8 +14,10 @@ from tests.mirror import Mirror, Reply
 from tests.test_kaggle import POLICY
 from toolchain.cache.store import Store
 from toolchain.errors import BadInputError, PinMismatchError, SourceError
+from toolchain.labels import imagenet
 from toolchain.progress import Silent
 from toolchain.sources import hugging_face, resolve
+from toolchain.sources.catalogue import ENTRIES
 from toolchain.sources.request import Handle, Kind, Request, parse
 
 if TYPE_CHECKING:
@@ -46,7 +48,9 @@ def fetch(tmp_path: Path) -> Callable[..., Any]:
     return fetched
 
 
-def holds(mirror: Mirror, files: dict[str, bytes], commit: str = COMMIT) -> None:
+def holds(
+    mirror: Mirror, files: dict[str, bytes], commit: str = COMMIT, repository: str = NAME
+) -> None:
     """Let the mirror list and send these files."""
     listed = [
         {
@@ -56,13 +60,14 @@ def holds(mirror: Mirror, files: dict[str, bytes], commit: str = COMMIT) -> None
         }
         for name, content in files.items()
     ]
-    mirror.serve(LIST, Reply(json.dumps({"sha": commit, "siblings": listed}).encode()))
+    answer = Reply(json.dumps({"sha": commit, "siblings": listed}).encode())
+    mirror.serve(f"/api/models/{repository}/revision/main", answer)
     for name, content in files.items():
-        mirror.serve(sent(name, commit), Reply(content))
+        mirror.serve(sent(name, commit, repository), Reply(content))
 
 
-def sent(name: str, commit: str = COMMIT) -> str:
-    return f"/{NAME}/resolve/{commit}/{name}"
+def sent(name: str, commit: str = COMMIT, repository: str = NAME) -> str:
+    return f"/{repository}/resolve/{commit}/{name}"
 
 
 def test_an_onnx_model_comes_with_its_settings_alone_and_stays_pinned(
@@ -84,6 +89,27 @@ def test_an_onnx_model_comes_with_its_settings_alone_and_stays_pinned(
     holds(mirror, {WITHIN: model, "config.json": SETTINGS.replace(b"tag 1", b"tag 9")}, "d" * 40)
     with pytest.raises(PinMismatchError, match="checksum mismatch: hf:owner/name"):
         fetch(cache="another")
+
+
+def test_a_catalogue_name_takes_the_preprocessing_from_the_repository(
+    mirror: Mirror, fetch: Callable[..., Any]
+) -> None:
+    pytest.importorskip("onnx", reason="the extra toolchain[onnx] is not installed")
+    from tests.test_onnx import network
+
+    name = "mobilenet-v4-small-224"
+    owner, repository, *path = (ENTRIES[name].hugging_face or "").split("/")
+    mean, std = [0.5, 0.4, 0.3], [0.2, 0.3, 0.4]
+    settings = {"pretrained_cfg": {"mean": mean, "std": std, "input_size": [3, 9, 9]}}
+    files = {
+        "/".join(path): network("mobile").SerializeToString(),
+        "config.json": json.dumps(settings).encode(),
+    }
+    holds(mirror, files, repository=f"{owner}/{repository}")
+    declared = fetch(name).declared
+    assert (declared.mean, declared.std) == (tuple(mean), tuple(std))
+    assert (declared.name, declared.height, declared.label_offset) == (name, 224, 0)
+    assert declared.labels == imagenet.labels()
 
 
 def test_a_keras_file_has_the_labels_of_the_repository(

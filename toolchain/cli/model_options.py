@@ -19,9 +19,9 @@ Model = Annotated[
     typer.Option(
         "--model",
         "-m",
-        help="Catalogue name, TF Hub URL, Kaggle handle, hf:owner/name of Hugging Face, SavedModel "
-        "folder, .tar.gz or .zip, Keras file, TF.js model.json, ONNX file, frozen graph, or "
-        "`embedded`.",
+        help="Catalogue name, TF Hub URL, Kaggle handle, hf:owner/name of Hugging Face, "
+        "keras:Name, SavedModel folder, .tar.gz or .zip, Keras file, TF.js model.json, ONNX file, "
+        "frozen graph, or `embedded`.",
     ),
 ]
 Preview = Annotated[

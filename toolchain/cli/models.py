@@ -14,7 +14,9 @@ from toolchain.cli.shared import grouped
 def pull(
     model: Annotated[
         str,
-        typer.Argument(help="Catalogue name, TF Hub URL, Kaggle handle, hf:owner/name or path."),
+        typer.Argument(
+            help="Catalogue name, TF Hub URL, Kaggle handle, hf:owner/name, keras:Name or path."
+        ),
     ],
     sha256: Sha256 = None,
     update_pin: UpdatePin = False,

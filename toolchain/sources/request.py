@@ -15,6 +15,7 @@ from toolchain.sources import (
     catalogue,
     hugging_face,
     kaggle,
+    keras_applications,
     local,
     retries,
     suggestions,
@@ -31,6 +32,7 @@ class Kind(Enum):
     KAGGLE = "Kaggle"
     TFJS = "TF.js"
     HF = "Hugging Face"
+    KERAS = "Keras"
     LOCAL = "local"
     EMBEDDED = "embedded"
     PLUGIN = "plugin"
@@ -43,7 +45,8 @@ class Handle:
     kind: Kind
     name: str
     """In canonical form: a catalogue name, a TF Hub URL, Kaggle's
-    `owner/model/framework/variation`, `hf:owner/name`, a path, or a word with a plugin's prefix."""
+    `owner/model/framework/variation`, `hf:owner/name`, `keras:Name`, a path, or a word with a
+    plugin's prefix."""
     plugin: plugins.Plugin | None = None
     """The plugin that handles the word, if one does."""
 
@@ -124,6 +127,8 @@ def _remote(model: str) -> Handle | None:
     """Return the model of a host that a word means, or None."""
     if kaggle.recognises(model):
         return Handle(Kind.KAGGLE, kaggle.canonical(model))
+    if keras_applications.recognises(model):
+        return Handle(Kind.KERAS, keras_applications.canonical(model))
     if hugging_face.recognises(model):
         return Handle(Kind.HF, hugging_face.canonical(model))
     if model.startswith(("http://", "https://")):
