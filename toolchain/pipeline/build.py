@@ -86,7 +86,6 @@ def _build(options: BuildOptions, store: Store, progress: Progress) -> build_rep
                 page=options.page,
                 variants=[_variant(each) for each in made.offered],
                 preview=small,
-                notice=made.notice,
             )
         smoke_tests = stages.smoke_test(site, made, rendered)
         with stages.timed("precompress"):

@@ -39,7 +39,6 @@ def render(
     page: PageOptions = _DEFAULT_PAGE,
     variants: Sequence[Variant] = (),
     preview: TfjsModel | None = None,
-    notice: str | None = None,
 ) -> tuple[PageFiles, ...]:
     """Write the whole site into an existing empty folder.
 
@@ -50,7 +49,6 @@ def render(
         variants: All variants of the model, the first of them `model` itself; empty if there
             is only one way of storing its weights.
         preview: The model that answers a first visit until the full one has come, if any.
-        notice: A sentence for the visitor, if any.
 
     Returns:
         The files of each model: the model itself, its variants, the preview.
@@ -92,7 +90,6 @@ def render(
         "photos_by_address": page.photos_by_address,
         "styles": styles,
         "samples": _samples(page.samples_folder, site),
-        "notice": notice,
         "toolchain_version": __version__,
     }
     assets = None if page.template is None else Assets(page.template, site)

@@ -3,6 +3,7 @@
 import workerUrl from '../worker/main.ts?worker&url';
 import type { BackendPreference, Failure, FromWorker, Photo, ToWorker } from '../messages';
 import { type DownloadEvents, type DownloadOptions, Downloads } from './downloads';
+import { hasModuleWorkers } from './module-workers';
 import { siteDigests } from './site-digests';
 import type { ModelFiles } from './site-files';
 import { nameOf } from './resumable-fetch';
@@ -111,7 +112,9 @@ export class WorkerClient {
       event.preventDefault();
       // If the script could not be loaded, the event has no message.
       if (event.message) {
-        void this.#hearFailure({ code: 'worker', detail: event.message });
+        void this.#hearFailure(
+          hasModuleWorkers() ? { code: 'worker', detail: event.message } : { code: 'old-browser' },
+        );
       } else if (this.#waiting && !this.#isSecond) {
         void this.#spawnAgain();
       } else {
