@@ -190,7 +190,8 @@ chromium:
 # One after the other: apt works once at a time.
 servers: | chromium
 	@test "$$(id -u)" = 0 && command -v apt-get >/dev/null || exit 0; \
-	missing=; for pair in nginx:nginx sshd:openssh-server ssh:openssh-client rsync:rsync caddy:caddy git:git wrk:wrk; do \
+	missing=; for pair in nginx:nginx sshd:openssh-server ssh:openssh-client rsync:rsync caddy:caddy git:git wrk:wrk firefox-esr:firefox-esr \
+		WebKitWebDriver:webkit2gtk-driver Xvfb:xvfb; do \
 		PATH="$$PATH:/usr/sbin" command -v "$${pair%%:*}" >/dev/null || missing="$$missing $${pair#*:}"; done; \
 	test -e /usr/share/doc/libnginx-mod-http-brotli-static || missing="$$missing libnginx-mod-http-brotli-static"; \
 	test -z "$$missing" || sh tests/debian.sh --known $$missing

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 ENGINES = ("chromium", "firefox", "webkit")
 _NEEDS = {"firefox": ("firefox-esr",), "webkit": ("WebKitWebDriver", "Xvfb")}
-_QUIET_FIREFOX = {
+QUIET_FIREFOX = {
     "browser.aboutwelcome.enabled": False,
     "browser.shell.checkDefaultBrowser": False,
     "browser.startup.homepage_override.mstone": "ignore",
@@ -32,12 +32,17 @@ _QUIET_FIREFOX = {
     "network.captive-portal-service.enabled": False,
     "network.connectivity-service.enabled": False,
 }
+"""Preferences with which Firefox asks nobody for anything but the page."""
+WEBKIT_IN_CONTAINERS = {"WEBKIT_DISABLE_SANDBOX_THIS_IS_DANGEROUS": "1"}
+"""Containers do not allow a sandbox inside them."""
 
 
 def lacking(engine: str) -> str | None:
     """Return a sentence that says what is not installed, or None."""
     missing = [tool for tool in _NEEDS.get(engine, ()) if shutil.which(tool) is None]
-    return f"needs {' and '.join(missing)} (see README.md)" if missing else None
+    return (
+        f"needs {' and '.join(missing)} (`make servers` installs it on Debian)" if missing else None
+    )
 
 
 @contextmanager
@@ -61,7 +66,7 @@ def opened(
         if engine == "webkit":
             stack.enter_context(_webkit(url))
         elif engine == "firefox":
-            told = {**_QUIET_FIREFOX, **(preferences or {})}
+            told = {**QUIET_FIREFOX, **(preferences or {})}
             lines = [f"user_pref({json.dumps(k)}, {json.dumps(v)});" for k, v in told.items()]
             (folder / "user.js").write_text("\n".join(lines), "utf-8")
             if allowed:
@@ -110,12 +115,7 @@ def _webkit(url: str) -> Iterator[None]:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
-        surroundings = {
-            **os.environ,
-            "DISPLAY": f":{number}",
-            # Containers do not allow a sandbox inside them.
-            "WEBKIT_DISABLE_SANDBOX_THIS_IS_DANGEROUS": "1",
-        }
+        surroundings = {**os.environ, **WEBKIT_IN_CONTAINERS, "DISPLAY": f":{number}"}
         stack.enter_context(_running(["WebKitWebDriver", f"--port={port}"], env=surroundings))
         _until_it_listens(port)
         session = _ask(port, "/session", {"capabilities": {"alwaysMatch": {}}})["sessionId"]

@@ -82,6 +82,7 @@ def screenshot(
     page.add_style_tag(content=fonts() + PLAIN)
     page.wait_for_selector("html[data-state=tagged] #tags li", timeout=HANG_MS)
     page.wait_for_selector(".sample img:not([data-src])", timeout=HANG_MS)
+    page.eval_on_selector("#waterfall", "details => { details.open = true }")
     page.evaluate("document.fonts.ready.then(() => true)")
     taken = page.screenshot(
         full_page=True,
