@@ -1,8 +1,8 @@
 """Renders the site: the runtime, the model, the contract, the photos and the page.
 
-Every file but `index.html` and `sw.js` has its content's hash in its name. So browsers can cache
-these files for ever, and a page never loads files of another build. `sw.js` is the service worker,
-which caches them for a second visit without network.
+Every file but `index.html`, `sw.js` and the three of the component has its content's hash in its
+name. So browsers can cache these files for ever, and a page never loads files of another build.
+`sw.js` is the service worker, which caches them for a second visit without network.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from toolchain import __version__, digest
 from toolchain.records.site_files import VARIANTS
+from toolchain.site import component, headers, integrity, strings, template, web_bundle
 from toolchain.site import contract as contracts
-from toolchain.site import headers, integrity, strings, template, web_bundle
 from toolchain.site.assets import Assets
 from toolchain.site.configuration import PageOptions
 from toolchain.site.files import copy, write_named
@@ -113,6 +113,7 @@ def render(
     photos = [str(sample["url"]) for sample in context["samples"]]
     of_models = [url for files in (own, *others) for url in _loaded(files)]
     context["integrity"] |= integrity.of_files(site, [*of_models, *photos, *context["assets"]])
+    component.write(site, runtime, own)
     (site / "404.html").write_text(template.rendered("404.html.j2", context), "utf-8")
     (site / "sw.js").write_text(template.rendered("sw.js.j2", context), "utf-8")
     return tuple(

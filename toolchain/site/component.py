@@ -1,0 +1,129 @@
+"""The component: the site's model as an ES module for other pages.
+
+Every site has the same `tagger.js`, with its types in `tagger.d.ts`. The module reads
+`tagger.json`, which names the site's files with their digests. These three files keep their names,
+so that other pages can refer to them; all files that `tagger.json` names bear a hash.
+`docs/tagger.schema.json` is generated from these classes, and the module's check
+(`web/src/schemas/tagger.ts`) from that schema.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from toolchain.errors import MissingToolError
+from toolchain.records.card import Task
+from toolchain.site import integrity, web_bundle
+from toolchain.site.files import copy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+MODULE = "tagger.js"
+TYPES = "tagger.d.ts"
+MANIFEST = "tagger.json"
+
+NAMES = (MODULE, TYPES, MANIFEST)
+"""Files that other pages refer to, and which therefore keep their names."""
+
+Line = Annotated[str, Field(min_length=1)]
+"""Text that is shown or requested."""
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        populate_by_name=True,
+        json_schema_serialization_defaults_required=True,
+    )
+
+
+class TaggerFile(_Part):
+    """A file of the site with its digest, as the W3C's Subresource Integrity writes it."""
+
+    url: Line
+    """Relative to the site."""
+    integrity: Line
+
+
+class TaggerModel(_Part):
+    """Which model it is."""
+
+    name: Line
+    source: Line
+    licence: Line
+    sha256: Line
+    task: Task
+
+
+class TaggerManifest(_Part):
+    """The whole file."""
+
+    schema_: Annotated[Literal[1], Field(alias="schema")] = 1
+    """The version of this file and of the messages that the site's worker understands."""
+    model: TaggerModel
+    weight_bytes: Annotated[int, Field(ge=0)]
+    """Total size of the weight files, as stored."""
+    contract: TaggerFile
+    weights: tuple[TaggerFile, ...]
+    worker: tuple[TaggerFile, ...]
+    """The worker's script, then the scripts that it imports."""
+    simd: TaggerFile
+    """The WebAssembly with vector instructions."""
+    plain: TaggerFile
+    """The WebAssembly without them."""
+
+
+def write(site: Path, runtime: web_bundle.Runtime, files: Mapping[str, Any]) -> None:
+    """Write the component into a site that has the files of its runtime and model.
+
+    Args:
+        site: The site's folder.
+        runtime: Its runtime.
+        files: The model's variables for the template: `card`, `contract`, `weight_urls` and
+            `weight_bytes`.
+
+    Raises:
+        MissingToolError: The module is not built, or the runtime is of another version.
+    """
+    for name in (MODULE, TYPES):
+        source = web_bundle.runtime_dir() / name
+        if not source.is_file():
+            raise MissingToolError("the page's runtime is of another version; run `make web` again")
+        copy(source, site / name)
+    card = files["card"]
+    (contract,) = _sealed(site, [files["contract"]])
+    simd, plain = _sealed(site, [runtime.wasm.simd, runtime.wasm.plain])
+    manifest = TaggerManifest(
+        model=TaggerModel(
+            name=card.provenance.name,
+            source=card.provenance.source,
+            licence=card.provenance.licence,
+            sha256=card.provenance.sha256,
+            task=card.task,
+        ),
+        weight_bytes=files["weight_bytes"],
+        contract=contract,
+        weights=_sealed(site, files["weight_urls"]),
+        worker=_sealed(site, runtime.worker),
+        simd=simd,
+        plain=plain,
+    )
+    (site / MANIFEST).write_text(f"{manifest.model_dump_json(by_alias=True)}\n", "utf-8")
+
+
+def _sealed(site: Path, urls: Iterable[str]) -> tuple[TaggerFile, ...]:
+    digests = integrity.of_files(site, urls)
+    return tuple(TaggerFile(url=url, integrity=digest) for url, digest in digests.items())
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the JSON schema of `tagger.json`."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **TaggerManifest.model_json_schema(by_alias=True, mode="serialization"),
+    }
