@@ -121,9 +121,7 @@ def test_pages_of_another_origin_get_the_tags_that_the_page_shows(
     best = app.evaluate(GIVE, [content, {"top": 2}])
     assert_same(pairs(best), shown[:2], SAME_PIXELS)
     least = (shown[0][1] + shown[1][1]) / 2
-    assert_same(
-        pairs(app.evaluate(GIVE, [content, {"threshold": least}])), shown[:1], SAME_PIXELS
-    )
+    assert_same(pairs(app.evaluate(GIVE, [content, {"threshold": least}])), shown[:1], SAME_PIXELS)
     none = app.evaluate(GIVE, [content, {"threshold": 1}])
     assert none["tags"] == []
     assert none["nearest"]["index"] == shown[0][0]
@@ -217,9 +215,10 @@ def test_two_models_on_a_page_and_what_goes_wrong_is_said_in_a_sentence(
 
 def test_a_damaged_file_makes_no_tags(app: Page, open_host: tuple[str, list[str]]) -> None:
     site, asked = open_host
-    app.route("**/model/*.bin", lambda route: route.fulfill(
-        body=bytes(1000), headers={"Access-Control-Allow-Origin": "*"}
-    ))
+    app.route(
+        "**/model/*.bin",
+        lambda route: route.fulfill(body=bytes(1000), headers={"Access-Control-Allow-Origin": "*"}),
+    )
     import_and_load = f"async () => (await import('{site}tagger.js')).load('{site}')"
     name, code, sentence = app.evaluate(REFUSED, import_and_load)
     assert (name, code) == ("TaggerError", "model")
@@ -227,9 +226,7 @@ def test_a_damaged_file_makes_no_tags(app: Page, open_host: tuple[str, list[str]
     assert component.MODULE in asked
 
 
-def test_a_video_is_tagged_until_it_is_stopped(
-    app: Page, open_host: tuple[str, list[str]]
-) -> None:
+def test_a_video_is_tagged_until_it_is_stopped(app: Page, open_host: tuple[str, list[str]]) -> None:
     app.evaluate(LOAD, open_host[0])
     counts = app.evaluate(
         """async () => {
@@ -280,9 +277,7 @@ def test_vite_bundles_the_module_and_importing_it_requests_nothing(
         "import { load } from './tagger.js';\nwindow.load = load;\n", "utf-8"
     )
     vite = WEB / "node_modules" / "vite" / "bin" / "vite.js"
-    subprocess.run(
-        ["node", vite, "build", "--logLevel", "error"], cwd=app, check=True, timeout=600
-    )
+    subprocess.run(["node", vite, "build", "--logLevel", "error"], cwd=app, check=True, timeout=600)
     with plain_host(app / "dist") as url:
         page.goto(url)
         page.wait_for_function("window.load")

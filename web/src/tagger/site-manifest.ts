@@ -43,7 +43,11 @@ export function namedSite(json: unknown, folder: string): NamedSite {
       `The site ${folder} has files of version ${schema} and this tagger.js those of version ${TAGGER_MANIFEST_SCHEMA}; import the tagger.js of that site.`,
     );
   }
-  const fault = checkTaggerManifest(json, '');
+  const fault =
+    checkTaggerManifest(json, '') ??
+    ((json as TaggerManifest).worker.length === 0
+      ? { path: 'worker', expected: 'a script' }
+      : null);
   if (fault) {
     const place = fault.path || 'the file';
     throw new TaggerError(
