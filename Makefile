@@ -75,9 +75,9 @@ check: ## Run in a minute what needs no TensorFlow, browser or server.
 test-python: .make/venv web/dist/runtime.json chromium servers
 	$(BIN)/pytest -n 2 --dist loadgroup
 
-# What tests/light.py marks; it takes one core, and the other checks take the other one.
+# What tests/light.py marks.
 test-light: .make/venv web/dist/runtime.json
-	$(BIN)/pytest -q -m light
+	$(BIN)/pytest -q -n 2 --dist worksteal -m light
 
 # Slower than test-python, and tests the same: a target of its own.
 coverage: .make/venv web/dist/runtime.json chromium servers ## Print what the Python tests cover.

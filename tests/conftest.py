@@ -36,6 +36,7 @@ MADE = {
     "embedded",
     "encoded",
     "features",
+    "keras-models",
     "local",
     "ranges",
     "smoke-tested",

@@ -1,4 +1,4 @@
-"""Marks the tests of `make check`: those that need no TensorFlow, browser, server or command.
+"""Marks the tests of `make check`: those that need no TensorFlow, browser, server or other program.
 
 No test is marked by hand. The search starts at a test and its fixtures and follows the names that
 their code holds, function by function, through the tests and the package. A name may belong to
@@ -45,6 +45,8 @@ NAMES = {
 """Names of whatever listens for connections or starts a browser."""
 MODULES = {"tests.command_line", "tests.web_servers", "toolchain.smoke_test.node"}
 """Our modules that run other programs for seconds: the command, servers, Node."""
+STARTERS = {"multiprocessing", "subprocess"}
+"""Modules by which a test itself starts another program or process; ours may, such as git."""
 PROGRAMS = {"caddy", "nginx", "run-driver", "serve", "sshd", "toolchain"}
 """Words that the guard looks for in commands; `run-driver` starts Playwright."""
 OURS = ("tests", "toolchain")
@@ -109,6 +111,8 @@ def _named_by(function: FunctionType) -> list[FunctionType] | None:
     if names & NAMES or {"-m", "toolchain"} <= strings or any(map(_is_library, imports)):
         return None
     values: list[Any] = [function.__globals__.get(name) for name in names]
+    if function.__module__.startswith("tests.") and any(map(_is_starter, values)):
+        return None
     values += [cell.cell_contents for cell in function.__closure__ or () if cell != CellType()]
     values += [import_module(name) for name in imports if _is_ours(name)]
     found: list[FunctionType] = []
@@ -128,6 +132,10 @@ def _named_by(function: FunctionType) -> list[FunctionType] | None:
 
 def _is_ours(name: str) -> bool:
     return name.partition(".")[0] in OURS
+
+
+def _is_starter(value: Any) -> bool:
+    return isinstance(value, ModuleType) and value.__name__ in STARTERS
 
 
 def _is_library(name: str) -> bool:

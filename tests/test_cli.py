@@ -13,7 +13,7 @@ import pytest
 from tests import command_line, tiny_models
 from tests.watchdog import HANG_S
 from toolchain import __version__, cli
-from toolchain.sources.catalogue import ENTRIES
+from toolchain.sources.catalogue import APPLICATIONS, ENTRIES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -71,10 +71,10 @@ def test_models_lists_every_name(toolchain: Callable[..., tuple[int, str, str]])
     assert err == ""
     table, _, rest = out.partition("The default is mobilenet-v2-100-224")
     rows = [line.split()[0] for line in table.splitlines() if line.strip()]
-    assert rows[2:] == [*ENTRIES, "vgg16"]
+    assert rows[2:] == [*ENTRIES, *APPLICATIONS, "vgg16"]
     assert "top-1" in table.splitlines()[1]
     for entry in ENTRIES.values():
-        assert entry.tfhub is None or f"{entry.tfhub} | kaggle:{entry.kaggle}\n" in rest
+        assert not entry.handles or f"{entry.name}: {' | '.join(entry.handles)}\n" in rest
 
 
 @pytest.fixture

@@ -125,7 +125,7 @@ def test_a_fingerprint_covers_the_version_of_every_library_that_its_stage_import
         ("toolchain.quantize.stage", {"tensorflow", "numpy", "scipy", "pillow", "brotli"}),
         ("toolchain.quantize.points", {"tensorflow", "numpy", "pillow", "brotli"}),
         ("toolchain.sources.local", {"tensorflow", "keras", "tf-keras", "h5py", "numpy"}),
-        ("toolchain.sources.embedded", {"tensorflow", "keras", "numpy"}),
+        ("toolchain.sources.packaged", {"tensorflow", "keras", "numpy"}),
         ("toolchain.site.precompress", {"brotli", "zlib"}),
     ],
 )
@@ -209,9 +209,9 @@ CONVERTING = {"tfjs.stage", "quantize.stage", "quantize.points"}
         ("tfjs/convert.py", CONVERTING, {"sources.local", "site.precompress"}),
         ("tfjs/transfer.py", {"site.precompress", "quantize.points"}, {"sources.local"}),
         ("graph/__init__.py", CONVERTING, {"site.precompress"}),
-        ("formats/keras_file.py", {"sources.local"}, {"site.precompress", "sources.embedded"}),
+        ("formats/keras_file.py", {"sources.local"}, {"site.precompress", "sources.packaged"}),
         ("quantize/rounding.py", {"quantize.stage", "quantize.planning"}, {"tfjs.stage"}),
-        ("labels/imagenet_labels.txt", {*CONVERTING, "sources.embedded"}, set()),
+        ("labels/imagenet_labels.txt", {*CONVERTING, "sources.packaged"}, set()),
         ("__init__.py", {stage.removeprefix("toolchain.") for stage in STAGES}, set()),
         ("site/server.py", set(), {stage.removeprefix("toolchain.") for stage in STAGES}),
     ],
@@ -242,7 +242,7 @@ def test_a_new_module_counts_as_soon_as_something_imports_it(copy: Path) -> None
 @pytest.mark.parametrize(
     ("package", "stages", "others"),
     [
-        ("tensorflow", {*CONVERTING, "sources.local", "sources.embedded"}, {"site.precompress"}),
+        ("tensorflow", {*CONVERTING, "sources.local", "sources.packaged"}, {"site.precompress"}),
         ("tensorflowjs", CONVERTING, {"site.precompress", "sources.local"}),
         ("keras", CONVERTING, {"site.precompress"}),
         ("tf_keras", CONVERTING, {"site.precompress"}),

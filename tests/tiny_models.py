@@ -203,8 +203,18 @@ def keras_model(
     return model
 
 
-def mobile_net(library: Any, classes: int = CLASSES, *, side: int = SIDE, seed: int = 1) -> Any:
-    """Make an untrained MobileNetV2 of three blocks and 36,000 weights, which takes bytes."""
+def mobile_net(
+    library: Any,
+    classes: int = CLASSES,
+    *,
+    side: int = SIDE,
+    seed: int = 1,
+    takes_bytes: bool = True,
+) -> Any:
+    """Make an untrained MobileNetV2 of three blocks and 36,000 weights.
+
+    It takes pixels as bytes, 0 to 255, or else as floats from -1 to 1.
+    """
     layers = library.layers
     library.utils.set_random_seed(seed)
 
@@ -220,7 +230,7 @@ def mobile_net(library: Any, classes: int = CLASSES, *, side: int = SIDE, seed: 
         return layers.Add()([x, inside]) if x.shape[-1] == width else inside
 
     image = library.Input((side, side, 3), name="image")
-    x = layers.Rescaling(1 / 127.5, -1.0)(image)
+    x = layers.Rescaling(1 / 127.5, -1.0)(image) if takes_bytes else image
     x = layers.ReLU(6.0)(convolution(x, 16, 3, 2))
     for width, stride in ((24, 2), (40, 2), (40, 1)):
         x = block(x, width, stride)

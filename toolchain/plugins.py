@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 SOURCES = "toolchain.sources"
 TARGETS = "toolchain.deploy_targets"
 RESERVED = {
-    SOURCES: frozenset({"http", "https", "kaggle"}),
+    SOURCES: frozenset({"http", "https", "kaggle", "hf"}),
     TARGETS: frozenset({"s3", "git", "rsync", "cloudflare-pages", "netlify"}),
 }
 """Prefixes that the tool itself uses; a plugin cannot take them over."""

@@ -12,11 +12,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 from hypothesis import strategies as st
 
-from tests.fuzz import damage
+from tests.fuzz import damage, onnx_graphs
 from tests.fuzz.archive_readers import zip_of
 from tests.fuzz.reader import Reader, Strategy, in_file
 from tests.fuzz.saved_models import field, graph, node
-from toolchain.formats import exported_settings, frozen_graph, keras_file, onnx_model, tfjs_files
+from toolchain.formats import (
+    exported_settings,
+    frozen_graph,
+    keras_file,
+    onnx_file,
+    onnx_model,
+    tfjs_files,
+)
 from toolchain.formats.format import Named
 from toolchain.sources import operations, saved_model, torch_checkpoint
 
@@ -229,7 +236,7 @@ def _onnx_files() -> Strategy:
 
 def _read_onnx(path: Path) -> None:
     onnx_model.companions(path)
-    onnx_model.weights(path)
+    onnx_file.weights(path)
 
 
 READERS: dict[str, Reader] = {
@@ -254,3 +261,4 @@ READERS: dict[str, Reader] = {
 }
 if importlib.util.find_spec("onnx"):
     READERS["onnx"] = Reader(_onnx_files, in_file("m.onnx", _read_onnx))
+    READERS["onnx-graph"] = Reader(onnx_graphs.contents, in_file("m.onnx", onnx_graphs.read))

@@ -21,6 +21,7 @@ _WHAT = {
     "embedded": "the embedded model",
     "tfhub": "models from TF Hub",
     "kaggle": "models from Kaggle",
+    "hf": "models from Hugging Face",
     "tfjs": "converted models",
     "compressed": "quantised models",
     "tuned": "points of tune",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from toolchain.formats.format import Named
     from toolchain.records.card import Declared
     from toolchain.sources.request import Request
 
@@ -18,8 +19,9 @@ Model = Annotated[
     typer.Option(
         "--model",
         "-m",
-        help="Catalogue name, TF Hub URL, Kaggle handle, SavedModel folder, .tar.gz or .zip, Keras "
-        "file, TF.js model.json, ONNX file, frozen graph, or `embedded`.",
+        help="Catalogue name, TF Hub URL, Kaggle handle, hf:owner/name of Hugging Face, "
+        "keras:Name, SavedModel folder, .tar.gz or .zip, Keras file, TF.js model.json, ONNX file, "
+        "frozen graph, or `embedded`.",
     ),
 ]
 Preview = Annotated[
@@ -116,7 +118,7 @@ class Fetching:
         said: Said | None = None,
     ) -> Request:
         """Return the request for a model."""
-        from toolchain.formats.format import NOTHING_NAMED, Named
+        from toolchain.formats.format import NOTHING_NAMED
         from toolchain.sources.request import Request
         from toolchain.sources.retries import NetworkPolicy
 
@@ -129,7 +131,7 @@ class Fetching:
             policy=NetworkPolicy(deadline=self.timeout),
             patient=patient,
             trust=self.trust,
-            named=Named(said.signature, said.input, said.output) if said else NOTHING_NAMED,
+            named=said.named() if said else NOTHING_NAMED,
         )
 
 
@@ -150,6 +152,18 @@ class Said:
     signature: SignatureName = None
     input: InputName = None
     output: OutputName = None
+
+    def named(self) -> Named:
+        """Return what the options say of a model before it is read.
+
+        Raises:
+            BadInputError: The size cannot be parsed.
+        """
+        from toolchain.formats.format import Named
+
+        height, width = _size(self.input_size)
+        size = None if height is None or width is None else (height, width)
+        return Named(self.signature, self.input, self.output, size)
 
     def declared(self, licence: str | None = None) -> Declared:
         """Parse the options.

@@ -13,7 +13,10 @@ from toolchain.cli.shared import grouped
 @grouped
 def pull(
     model: Annotated[
-        str, typer.Argument(help="Catalogue name, TF Hub URL, Kaggle handle or path.")
+        str,
+        typer.Argument(
+            help="Catalogue name, TF Hub URL, Kaggle handle, hf:owner/name, keras:Name or path."
+        ),
     ],
     sha256: Sha256 = None,
     update_pin: UpdatePin = False,

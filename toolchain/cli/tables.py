@@ -145,12 +145,13 @@ def _columns(total: FileSize) -> tuple[str, str, str]:
 
 def print_catalogue() -> None:
     """Print the catalogue, and VGG16 beside it."""
-    from toolchain.sources.catalogue import DEFAULT, EMBEDDED, ENTRIES, VGG16
+    from toolchain.sources.catalogue import APPLICATIONS, DEFAULT, EMBEDDED, ENTRIES, VGG16
 
     table = new_table(
         "name", "input", "values", "offset", "M params", "M madds", "float32", "top-1 %", numbers=6
     )
-    for entry in (*ENTRIES.values(), VGG16):
+    entries = (*ENTRIES.values(), *APPLICATIONS.values(), VGG16)
+    for entry in entries:
         if entry is VGG16:
             table.add_section()
         low, high = entry.value_range
@@ -160,7 +161,7 @@ def print_catalogue() -> None:
             f"{low:.3g}…{high:.3g}",
             str(entry.label_offset),
             f"{entry.parameters:.2f}",
-            f"{entry.multiply_adds:,.0f}",
+            "" if entry.multiply_adds is None else f"{entry.multiply_adds:,.0f}",
             size(entry.float32_bytes),
             f"{entry.top1:.1f}",
         )
@@ -170,14 +171,15 @@ def print_catalogue() -> None:
         f"The default is {DEFAULT}; {EMBEDDED} is embedded and needs no network. vgg16 is not for\n"
         "building: it shows why this is a catalogue of MobileNets. Figures as published:"
     )
-    for source in dict.fromkeys(entry.published for entry in (*ENTRIES.values(), VGG16)):
-        names = [entry.name for entry in (*ENTRIES.values(), VGG16) if entry.published == source]
+    for source in dict.fromkeys(entry.published for entry in entries):
+        names = [entry.name for entry in entries if entry.published == source]
         shown = names[0] if len(names) == 1 else f"{names[0]} … {names[-1]}"
         console.print(f"  {shown}: {source}")
     console.print("Handles:")
     for entry in ENTRIES.values():
-        if entry.tfhub and entry.kaggle:
-            console.print(f"  {entry.name}: {entry.tfhub} | kaggle:{entry.kaggle}", soft_wrap=True)
+        if handles := entry.handles:
+            console.print(f"  {entry.name}: {' | '.join(handles)}", soft_wrap=True)
+    console.print("keras: takes every other classifier of keras.applications too.")
 
 
 def _pixels(card: ModelCard) -> str:

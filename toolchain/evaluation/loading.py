@@ -14,7 +14,7 @@ from toolchain.graph.settling import UnknownRangeError
 from toolchain.records import build_report
 from toolchain.records.card import Declared, PixelRange
 from toolchain.records.site_files import VARIANTS
-from toolchain.sources import download, embedded, operations, resolve
+from toolchain.sources import download, operations, packaged, resolve
 from toolchain.sources.request import Kind, parse
 from toolchain.text import printable
 
@@ -154,13 +154,13 @@ def source_of(subject: Subject, request: Request, *, store: Store, progress: Pro
 
 def _at_hand(model: str, store: Store) -> str | None:
     """Return the handle of a model that can be had offline; None if it cannot."""
-    if model == embedded.SOURCE:
-        return "embedded"
+    if name := packaged.named_by(model):
+        return name if packaged.is_installed(name) else None
     try:
         handle = parse(model)
     except BadInputError:
         return None
-    if handle.kind in (Kind.TFHUB, Kind.KAGGLE, Kind.TFJS):
+    if handle.kind in (Kind.TFHUB, Kind.KAGGLE, Kind.TFJS, Kind.HF, Kind.KERAS):
         kept = download.is_kept(store, handle.kind.name.lower(), handle.name)
     else:
         kept = handle.kind is Kind.EMBEDDED or Path(model).exists()

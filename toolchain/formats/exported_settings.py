@@ -9,18 +9,23 @@ from pydantic import ValidationError
 
 from toolchain.errors import BadInputError
 from toolchain.records.card import Declared, first_fault
+from toolchain.text import printable
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-_NAMES = ("config.json", "preprocessor_config.json")
+NAMES = ("config.json", "preprocessor_config.json")
+"""The files that are read, if they lie beside a model."""
 _MAX_BYTES = 16 << 20  # chosen: the labels of ImageNet-21k take 1 MiB
+_OWN_WAY = "bilinear"  # how the page resizes
+_RESAMPLING = ("nearest", "lanczos", "bilinear", "bicubic", "box", "hamming")  # by Pillow's numbers
+_LONGEST = 80  # characters of a word in a message
 _SQUASHED = 384  # Hugging Face's ConvNeXT crops only below this size
 
 
 def files(path: Path) -> tuple[Path, ...]:
     """Return the files of settings that lie beside a model's file."""
-    return tuple(each for each in (path.with_name(name) for name in _NAMES) if each.is_file())
+    return tuple(each for each in (path.with_name(name) for name in NAMES) if each.is_file())
 
 
 def beside(path: Path) -> Declared:
@@ -35,8 +40,10 @@ def beside(path: Path) -> Declared:
             if file.stat().st_size > _MAX_BYTES:
                 raise ValueError("it is too large")
             content = json.loads(file.read_bytes())
-            read = _preprocessor if file.name == _NAMES[1] else _config
-            found = Declared(**read(content)).over(found)
+            read = _preprocessor if file.name == NAMES[1] else _config
+            told = Declared(**read(content))
+            notes = (*(found.notes or ()), *(f"{file.name} {each}" for each in told.notes or ()))
+            found = told.over(found).model_copy(update={"notes": notes or None})
         except ValidationError as error:
             raise BadInputError(f"{file}: {first_fault(error)}; correct or remove it") from error
         except (
@@ -65,7 +72,25 @@ def _config(content: dict[str, Any]) -> dict[str, Any]:
         found |= {"value_range": (0.0, 1.0), "mean": timm["mean"], "std": timm["std"]}
         found["height"], found["width"] = timm["input_size"][1:]
         found["crop_fraction"] = timm.get("crop_pct")
+        crop, way = timm.get("crop_mode", "center"), timm.get("interpolation", "bilinear")
+        found["notes"] = _differences(str(way), is_squashed=crop == "squash")
     return found
+
+
+def _differences(way: str, *, is_squashed: bool) -> tuple[str, ...]:
+    """Return clauses on what the page does otherwise with a photo than the settings ask for."""
+    notes = []
+    if way != _OWN_WAY:
+        notes.append(
+            f"asks for {printable(way)[:_LONGEST]} resizing, and the page resizes bilinearly with "
+            "antialiasing, so scores of photos may differ a little from the original's"
+        )
+    if is_squashed:
+        notes.append(
+            "squashes whole photos into a square, and the page crops a centred square, so photos "
+            "that are not square get other scores than the original's"
+        )
+    return tuple(notes)
 
 
 def _preprocessor(content: dict[str, Any]) -> dict[str, Any]:
@@ -85,7 +110,11 @@ def _preprocessor(content: dict[str, Any]) -> dict[str, Any]:
         found["crop_fraction"] = part
     elif size:
         found["crop_fraction"] = min(1.0, min(cropped) / min(size)) if cropped else 1.0
-    return found
+    named = content.get("resample", _RESAMPLING.index(_OWN_WAY))
+    way = _RESAMPLING[named] if isinstance(named, int) and 0 <= named < len(_RESAMPLING) else named
+    squashed = "height" in content["size"] if isinstance(content.get("size"), dict) else False
+    notes = _differences(str(way), is_squashed=squashed and not cropped)
+    return found | {"notes": notes or None}
 
 
 def _sides(size: Any) -> tuple[int, int] | None:

@@ -14,11 +14,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Named:
-    """The parts of a model that the user names; None for what is to be found out."""
+    """What the user says of a model before it is read; None for what is to be found out."""
 
     signature: str | None = None
     input: str | None = None
     output: str | None = None
+    size: tuple[int, int] | None = None
+    """Height and width of its photos, in pixels, where the file leaves them open."""
 
 
 NOTHING_NAMED = Named()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from toolchain import tf as tensorflow
 from toolchain.errors import BadInputError
+from toolchain.formats import constant_graph
 from toolchain.formats.format import NOTHING_NAMED, Format, Named
 from toolchain.records.card import Declared
 
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SUFFIXES = (".pb",)
-_SAVED_MODEL = "saved_model.pb"
 _MAX_BYTES = (1 << 31) - 1  # of a protobuf message
 _VARIABLES = frozenset({"Variable", "VariableV2", "VarHandleOp", "AutoReloadVariable"})
 _NO_RESULTS = frozenset({"Const", "Placeholder", "NoOp", "Assert", "PlaceholderWithDefault"})
@@ -81,7 +81,7 @@ def write(path: Path, graph_def: Any, named: Named, saved_model: Path) -> None:
 def _read(path: Path) -> Any:
     from google.protobuf.message import DecodeError
 
-    if path.name == _SAVED_MODEL:
+    if path.name == constant_graph.GRAPH:
         raise BadInputError(
             f"{path} is a part of a SavedModel; give its folder, {path.resolve().parent}"
         )
@@ -218,23 +218,16 @@ def _cut(graph_def: Any, source: Any, outputs: tuple[str, ...]) -> Any:
 
 def _write(graph_def: Any, source: Any, outputs: tuple[str, ...], folder: Path) -> None:
     tf = tensorflow.load()
-    from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
+    from tensorflow.core.protobuf.meta_graph_pb2 import TensorInfo
 
-    model = SavedModel(saved_model_schema_version=1)
-    meta = model.meta_graphs.add()
-    meta.meta_info_def.tags.append(tf.saved_model.SERVING)
-    meta.graph_def.CopyFrom(graph_def)
-    signature = meta.signature_def["serving_default"]
-    signature.method_name = "tensorflow/serving/predict"
-    signature.inputs[source.name].name = f"{source.name}:0"
-    signature.inputs[source.name].dtype = source.attr["dtype"].type
-    signature.inputs[source.name].tensor_shape.CopyFrom(source.attr["shape"].shape)
+    taken = TensorInfo(name=f"{source.name}:0", dtype=source.attr["dtype"].type)
+    taken.tensor_shape.CopyFrom(source.attr["shape"].shape)
+    given = {}
     for name in outputs:
-        given = signature.outputs[_node_name(name)]
-        given.name, given.dtype = name, tf.float32.as_datatype_enum
-        given.tensor_shape.unknown_rank = True
-    folder.mkdir(parents=True)
-    (folder / _SAVED_MODEL).write_bytes(model.SerializeToString(deterministic=True))
+        info = TensorInfo(name=name, dtype=tf.float32.as_datatype_enum)
+        info.tensor_shape.unknown_rank = True
+        given[_node_name(name)] = info
+    constant_graph.write(graph_def, {source.name: taken}, given, folder)
 
 
 def _node_name(text: str) -> str:

@@ -1,50 +1,61 @@
 """Turns an ONNX file, as PyTorch exports it, into a SavedModel with channels last.
 
-The graph is translated operator by operator (:mod:`toolchain.formats.onnx_operators`). The
-package `onnx` only parses the file. Weights may lie in files beside it, but not elsewhere.
+The graph is translated operator by operator (:mod:`toolchain.formats.onnx_operators`), for one
+photo. The package `onnx` only parses the file. What does not depend on the photo is computed here.
 """
 
 from __future__ import annotations
 
-from math import prod
-from pathlib import PurePosixPath
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from toolchain import tf as tensorflow
 from toolchain.errors import BadInputError
-from toolchain.formats import exported_settings, onnx_operators
+from toolchain.formats import (
+    constant_graph,
+    exported_settings,
+    onnx_batch,
+    onnx_file,
+    onnx_operators,
+)
 from toolchain.formats.format import NOTHING_NAMED, Format, Named
-from toolchain.formats.onnx_value import CHANNELS_LAST, UnsupportedError, Value, plain
+from toolchain.formats.onnx_file import EXPORT
+from toolchain.formats.onnx_layers import QuantisedError
+from toolchain.formats.onnx_value import CHANNELS_LAST, UnsupportedError, Value, check_size, plain
+from toolchain.labels import imagenet
 from toolchain.records.card import MAX_SIDE
+from toolchain.text import printable
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from toolchain.records.card import Declared
 
-_MAX_BYTES = 2 << 30  # a file of Protocol Buffers has no more
-_MAX_NODES = 100_000
-_COLOURS = 3
-_EXTERNAL = 1  # TensorProto.DataLocation.EXTERNAL
-_FLOAT, _HALF = 1, 10  # TensorProto.DataType
-_EXPORT = (
-    "torch.onnx.export(model.eval(), torch.zeros(1, 3, 224, 224), 'model.onnx', opset_version=17)"
-)
-_FAULTS = (LookupError, ValueError, TypeError, AttributeError, ArithmeticError, AssertionError)
+_COLOURS = (3, 1)
+_BYTE = 2  # TensorProto.DataType: uint8
+_FLOATS = (1, 10, 11, 16)  # float, half, double, bfloat16
+_TENSOR, _GRAPH = 4, 5  # AttributeProto.AttributeType
+_OLDEST = 7  # the version from which operators by element broadcast as NumPy does
+_DEEPEST = 8  # branches inside branches
+_MOST_KNOWN = 1 << 27  # numbers that are computed here, in all
+_SHOWN = 12  # names in a message
+_LONGEST = 80  # characters of a name in a message; a file may hold any name
 
 
 def export(
     path: Path, saved_model: Path, *, trusted: bool = False, named: Named = NOTHING_NAMED
 ) -> Declared:
-    """Write an ONNX classifier as a SavedModel; its input is float32 `[photos, height, width, 3]`.
+    """Write an ONNX classifier as a SavedModel that takes photos `[n, height, width, 3]`.
 
     Args:
         path: The file. A `config.json` or `preprocessor_config.json` beside it is read too.
         saved_model: The folder to write; it must not exist.
         trusted: Not used; such a file cannot hold code.
-        named: Not used: a file with several inputs or outputs is refused.
+        named: The tensors that are its input and its output, and the size of its photos, where
+            the file leaves that open.
 
     Returns:
         The labels and the preprocessing that the files beside it declare.
@@ -53,16 +64,21 @@ def export(
         BadInputError: It is not ONNX, has another input than one image, computes what is not
             translated, or names files outside its folder; or `onnx` is not installed.
     """
-    del trusted, named
-    model = _parsed(path)
+    del trusted
+    model = onnx_file.parsed(path)
     declared = exported_settings.beside(path)
     try:
         with tensorflow.quiet():
-            _write(model, path, saved_model, declared)
+            classes = _write(_inlined(model), path, saved_model, declared, named)
+    except QuantisedError as error:
+        raise BadInputError(
+            f"{path} is quantised; give the float32 model that it was made from, because this "
+            "tool quantises the weights itself"
+        ) from error
     except UnsupportedError as error:
         raise BadInputError(
             f"{path} holds {error}, which is not translated from ONNX; export the model anew with "
-            f"`{_EXPORT}`, or as a SavedModel"
+            f"`{EXPORT}`, or as a SavedModel"
         ) from error
     except BadInputError:
         raise
@@ -70,8 +86,15 @@ def export(
         # TensorFlow reports shapes that do not fit in many ways; all mean a faulty file.
         said = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
         raise BadInputError(
-            f"{path} cannot be translated from ONNX: {said}; export it anew with `{_EXPORT}`"
+            f"{path} cannot be translated from ONNX: {printable(said)}; export it anew with "
+            f"`{EXPORT}`"
         ) from error
+    if declared.labels is None and classes & {imagenet.CLASSES, imagenet.CLASSES + 1}:
+        guess = (
+            f"{path.name} holds no labels; ImageNet's are taken, a guess by their number: give "
+            "--labels FILE if it has others"
+        )
+        declared = declared.model_copy(update={"label_notes": (guess,)})
     return declared
 
 
@@ -81,187 +104,264 @@ def companions(path: Path) -> tuple[Path, ...]:
     Raises:
         BadInputError: It is not ONNX, or names files outside its folder.
     """
-    tensors = _parsed(path).graph.initializer
-    named = {_place(tensor, path)[0] for tensor in tensors if tensor.data_location == _EXTERNAL}
-    return (*sorted(named), *exported_settings.files(path))
+    return (*onnx_file.weight_files(path), *exported_settings.files(path))
 
 
-def weights(path: Path) -> dict[str, Any]:
-    """Return the tensors that an ONNX file holds, by name.
+def _inlined(model: Any) -> Any:
+    """Return a model whose own functions, which newer exporters write, are part of its graph."""
+    if not model.functions:
+        return model
+    from onnx import inliner
 
-    Raises:
-        BadInputError: It is not ONNX, names files outside its folder, or holds other shapes than
-            bytes.
-    """
-    try:
-        return {each.name: _numbers(each, path) for each in _parsed(path).graph.initializer}
-    except UnsupportedError as error:
-        raise BadInputError(f"{path} holds {error}; export it with `{_EXPORT}`") from error
+    return inliner.inline_local_functions(model)
 
 
-def _parsed(path: Path) -> Any:
-    try:
-        import onnx
-        from google.protobuf.message import DecodeError
-    except ImportError as error:
-        raise BadInputError(
-            f"{path} needs the package onnx; install it with `pip install 'toolchain[onnx]'`"
-        ) from error
-    except Exception as error:
-        # Protocol Buffers has an error of its own for files made for a newer version of it.
-        raise BadInputError(
-            f"{path} needs another version of the package onnx than the installed one; install "
-            "it with `pip install 'toolchain[onnx]'`"
-        ) from error
-    if path.stat().st_size > _MAX_BYTES:
-        raise BadInputError(f"{path} is larger than 2 GiB; a page cannot use such a model")
-    model = onnx.ModelProto()
-    try:
-        model.ParseFromString(path.read_bytes())
-    except DecodeError as error:
-        raise BadInputError(f"{path} is not an ONNX file; export it with `{_EXPORT}`") from error
-    if not model.graph.node or not model.graph.output:
-        raise BadInputError(f"{path} is not an ONNX file; export it with `{_EXPORT}`")
-    if len(model.graph.node) > _MAX_NODES:
-        raise BadInputError(f"{path} has more than {_MAX_NODES:,} operators; export a smaller one")
-    return model
+@dataclass
+class _Translation:
+    """What is needed to compute operators one after the other."""
 
+    path: Path
+    opset: int
+    known: int = 0
+    """Numbers that were computed here so far."""
+    depth: int = 0
+    values: dict[str, Value] = field(default_factory=dict)
 
-def _place(tensor: Any, path: Path) -> tuple[Path, int, int | None]:
-    """Return where a tensor's numbers lie: the file, the first byte, and how many.
+    def compute_all(self, nodes: Iterable[Any]) -> None:
+        for node in nodes:
+            self._compute(node)
 
-    Raises:
-        BadInputError: That file is not a plain file in the model's folder or below.
-    """
-    entries = {entry.key: entry.value for entry in tensor.external_data}
-    named = entries.get("location", "")
-    inside = PurePosixPath(named)
-    found = path.parent / inside
-    refused = not named.isprintable() or "\\" in named or inside.is_absolute()
-    if not refused:
-        below = [found, *list(found.parents)[: len(inside.parts) - 1]]
-        refused = ".." in inside.parts or any(each.is_symlink() for each in below)
-    if refused or not inside.parts or not found.is_file():
-        raise BadInputError(
-            f"{path} has weights in {named!r}, which is not a plain file in its folder; put that "
-            "file beside it, or save the model in one file"
-        )
-    try:
-        start, length = int(entries.get("offset", "0")), entries.get("length")
-        count = None if length is None else int(length)
-    except ValueError as error:
-        raise BadInputError(
-            f"{path} has weights at no place in {named!r}; save it again"
-        ) from error
-    if start < 0 or (count is not None and not 0 <= count <= _MAX_BYTES):
-        raise BadInputError(f"{path} has weights at no place in {named!r}; save it again")
-    return found, start, count
-
-
-def _numbers(tensor: Any, path: Path) -> Any:
-    """Return a tensor of the file as an array; halves as float32.
-
-    Raises:
-        UnsupportedError: Its type or its shape is not that of its bytes.
-    """
-    from onnx import helper, numpy_helper
-
-    shape = tuple(tensor.dims)
-    if any(side < 0 for side in shape) or prod(shape) > _MAX_BYTES:
-        raise UnsupportedError(f"a tensor of the shape {shape}")
-    try:
-        if tensor.data_location == _EXTERNAL:
-            file, start, length = _place(tensor, path)
-            kind = np.dtype(helper.tensor_dtype_to_np_dtype(tensor.data_type)).newbyteorder("<")
-            needed = prod(shape) * kind.itemsize
-            if length not in (None, needed) or start + needed > file.stat().st_size:
-                raise UnsupportedError(f"the weights {tensor.name!r}, whose file is too short")
-            with file.open("rb") as opened:
-                opened.seek(start)
-                found = np.frombuffer(opened.read(needed), kind).reshape(shape)
+    def _compute(self, node: Any) -> None:
+        """Compute one operator and keep its outputs among the values."""
+        if node.domain not in ("", "ai.onnx"):
+            raise UnsupportedError(
+                f"the operator {_shown(node.domain)}.{_shown(node.op_type)}, which other tools "
+                "than the exporter add (give the file as it was exported, neither optimised nor "
+                "quantised)"
+            )
+        missing = [name for name in node.input if name and name not in self.values]
+        if missing:
+            raise UnsupportedError(
+                f"the operator {_shown(node.op_type)} before its input {_shown(missing[0])}"
+            )
+        inputs = [self.values[name] if name else None for name in node.input]
+        attributes = {each.name: self._attribute(each) for each in node.attribute}
+        if node.op_type == "Constant":
+            found = [self._constant(attributes)]
+        elif node.op_type == "If":
+            found = self._branch(inputs, attributes)
+        elif node.op_type not in onnx_operators.OPERATORS:
+            raise UnsupportedError(f"the operator {_shown(node.op_type)}")
         else:
-            found = numpy_helper.to_array(tensor)
-    except _FAULTS as error:
-        raise UnsupportedError(f"the weights {tensor.name!r} of a wrong length or type") from error
-    if tensor.data_type == _HALF:
-        found = found.astype(np.float32)
-    return np.ascontiguousarray(found).reshape(shape)
+            attributes |= {"opset": self.opset, "results": len(node.output)}
+            found = self._called(node.op_type, inputs, attributes)
+        for name, value in zip(node.output, found, strict=False):
+            self.values[name] = value
+
+    def _called(
+        self, kind: str, inputs: list[Value | None], attributes: dict[str, Any]
+    ) -> list[Value]:
+        operator = onnx_operators.OPERATORS[kind]
+        if not all(value is None or value.known for value in inputs):
+            made = operator(inputs, attributes)
+            found = made if isinstance(made, list) else [made]
+            for value in found:
+                check_size(value.shape)
+            return found
+        # Nothing of it depends on the photo: it is computed now.
+        with tensorflow.load().init_scope():
+            made = operator(inputs, attributes)
+            found = made if isinstance(made, list) else [made]
+            found = [Value(np.asarray(value.stored), value.axes) for value in found]
+        self.known += sum(value.stored.size for value in found)
+        if self.known > _MOST_KNOWN:
+            raise UnsupportedError("more constants to compute than a small classifier has")
+        return found
+
+    def _attribute(self, attribute: Any) -> Any:
+        from onnx import helper
+
+        if attribute.type == _TENSOR:
+            return onnx_file.numbers(attribute.t, self.path)
+        return attribute.g if attribute.type == _GRAPH else helper.get_attribute_value(attribute)
+
+    def _constant(self, attributes: dict[str, Any]) -> Value:
+        kinds = {
+            "value": None,
+            "value_float": np.float32,
+            "value_floats": np.float32,
+            "value_int": np.int64,
+            "value_ints": np.int64,
+        }
+        given = [(key, each) for key, each in attributes.items() if key in kinds]
+        if not given:
+            raise UnsupportedError("a Constant that is no tensor")
+        ((key, content), *_) = given
+        return plain(np.asarray(content, kinds[key]))
+
+    def _branch(self, inputs: list[Value | None], attributes: dict[str, Any]) -> list[Value]:
+        """Compute If, whose condition must be known."""
+        condition = inputs[0]
+        if condition is None or not condition.known:
+            raise UnsupportedError("a condition (If) that depends on the photo")
+        if self.depth >= _DEEPEST:
+            raise UnsupportedError("too many conditions (If) inside each other")
+        taken = attributes["then_branch" if condition.stored.reshape(-1)[0] else "else_branch"]
+        inner = _Translation(self.path, self.opset, self.known, self.depth + 1, dict(self.values))
+        inner.values |= _initial(taken, self.path)
+        inner.compute_all(taken.node)
+        self.known = inner.known
+        return [inner.values[each.name] for each in taken.output]
 
 
-def _write(model: Any, path: Path, saved_model: Path, declared: Declared) -> None:
+def _initial(graph: Any, path: Path) -> dict[str, Value]:
+    return {each.name: plain(onnx_file.numbers(each, path)) for each in graph.initializer}
+
+
+def _write(model: Any, path: Path, saved_model: Path, declared: Declared, named: Named) -> set[int]:
+    """Write the SavedModel, and return the lengths of its rows of outputs."""
     tf = tensorflow.load()
     graph = model.graph
-    known = {each.name: plain(_numbers(each, path)) for each in graph.initializer}
-    photos = [each for each in graph.input if each.name not in known]
-    if len(photos) != 1:
+    versions = [each.version for each in model.opset_import if each.domain in ("", "ai.onnx")]
+    if not versions or versions[0] < _OLDEST:
+        raise UnsupportedError("operators of a version before 7")
+    weights = {each.name for each in graph.initializer}
+    outputs = [each.name for each in graph.output] if named.output is None else [named.output]
+    nodes = _needed(graph, outputs, stop=named.input)
+    made = {name for node in graph.node for name in node.output} | weights
+    if unknown := [name for name in outputs if name not in made]:
+        listed = _listed([each.name for each in graph.output])
         raise BadInputError(
-            f"{path} has {len(photos)} inputs; export a classifier whose only input is one image"
+            f"{path} has no output {_shown(unknown[0])}; name one with --output, such as {listed}"
         )
-    shape, axes = _image(photos[0], path, declared)
-    outputs = [each.name for each in graph.output]
+    read = {name for node in nodes for name in _read_by(node)}
+    photo = _photo(graph, weights, read, path, named)
+    image, axes = _image(photo, path, declared, named)
+    kept = [each for each in graph.initializer if each.name in read or each.name in outputs]
+    known = {each.name: plain(onnx_file.numbers(each, path)) for each in kept}
+    translation = _Translation(path, versions[0], values=known)
+    names = [f"output_{at}" for at in range(len(outputs))]
 
-    def serve(image: Any) -> dict[str, Any]:
-        values = {**known, photos[0].name: Value(image, axes)}
-        for node in graph.node:
-            _compute(node, values, path)
-        found = {f"output_{at}": values[name].ordered() for at, name in enumerate(outputs)}
-        return {name: tf.convert_to_tensor(tensor) for name, tensor in found.items()}
+    def serve(image: Any) -> list[Any]:
+        translation.values[photo.name] = Value(image, axes)
+        translation.compute_all(nodes)
+        found = [translation.values[name] for name in outputs]
+        if all(value.known for value in found):
+            raise UnsupportedError("outputs that do not depend on the photo")
+        return [
+            tf.identity(value.ordered(), name=name)
+            for value, name in zip(found, names, strict=True)
+        ]
 
-    image = tf.TensorSpec(shape, "float32", name="image")
-    concrete = tf.function(serve, autograph=False).get_concrete_function(image)
-    tf.saved_model.save(tf.Module(), str(saved_model), {"serving_default": concrete})
+    traced = tf.function(serve, autograph=False).get_concrete_function(image).graph
+    results = dict(zip(outputs, traced.outputs, strict=True))
+    names = [each.name for each in traced.outputs]
+    single = traced.as_graph_def()
+    graph_def = onnx_batch.opened(single, traced.inputs[0], names)
+    is_open = graph_def is not single
+    constant_graph.write(
+        graph_def,
+        {photo.name: _info(traced.inputs[0], is_open=is_open)},
+        {name: _info(tensor, is_open=is_open) for name, tensor in results.items()},
+        saved_model,
+    )
+    return {int(each.shape[1]) for each in traced.outputs if each.shape.rank == 2}  # noqa: PLR2004
 
 
-def _image(
-    photo: Any, path: Path, declared: Declared
-) -> tuple[tuple[int | None, ...], tuple[int, ...]]:
-    """Return the input's shape with channels last, and how ONNX' axes are stored in it."""
-    kind = photo.type.tensor_type
+def _info(tensor: Any, *, is_open: bool) -> Any:
+    """Return how a signature describes a tensor; `is_open` tells whether it takes any batch."""
+    from tensorflow.core.protobuf.meta_graph_pb2 import TensorInfo
+
+    info = TensorInfo(name=tensor.name, dtype=tensor.dtype.as_datatype_enum)
+    info.tensor_shape.CopyFrom(tensor.shape.as_proto())
+    if tensor.shape.rank and is_open:
+        info.tensor_shape.dim[0].size = -1
+    return info
+
+
+def _read_by(node: Any) -> list[str]:
+    """Return the tensors that an operator reads, also inside its branches."""
+    found = [name for name in node.input if name]
+    waiting = [each.g for each in node.attribute if each.type == _GRAPH]
+    while waiting:
+        graph = waiting.pop()
+        found += [each.name for each in graph.output]
+        for inner in graph.node:
+            found += inner.input
+            waiting += [each.g for each in inner.attribute if each.type == _GRAPH]
+    return found
+
+
+def _needed(graph: Any, outputs: list[str], stop: str | None) -> list[Any]:
+    """Return the operators that the outputs need, in the file's order; none before `stop`."""
+    makers = {name: at for at, node in enumerate(graph.node) for name in node.output if name}
+    waiting, reached = list(outputs), set[int]()
+    while waiting:
+        name = waiting.pop()
+        if name == stop or (at := makers.get(name)) is None or at in reached:
+            continue
+        reached.add(at)
+        waiting += _read_by(graph.node[at])
+    return [node for at, node in enumerate(graph.node) if at in reached]
+
+
+def _photo(graph: Any, weights: set[str], read: set[str], path: Path, named: Named) -> Any:
+    """Return the description of the tensor that takes the photo, one of those that are read."""
+    inputs = [each for each in graph.input if each.name not in weights]
+    needed = [each for each in inputs if each.name in read]
+    if named.input is not None:
+        found = [each for each in (*inputs, *graph.value_info) if each.name == named.input]
+        if not found:
+            raise BadInputError(
+                f"{path} has no input {_shown(named.input)} whose shape it tells; name one with "
+                f"--input, such as {_listed([each.name for each in inputs])}"
+            )
+        needed = [found[0], *(each for each in needed if each.name != named.input)]
+    if len(needed) != 1:
+        raise BadInputError(
+            f"{path} has {len(needed)} inputs that its scores need "
+            f"({_listed([each.name for each in needed])}); export a classifier whose only input "
+            "is one image, or name input and output with --input and --output"
+        )
+    return needed[0]
+
+
+def _image(photo: Any, path: Path, declared: Declared, named: Named) -> tuple[Any, tuple[int, ...]]:
+    """Return the input with channels last, and how ONNX' axes are stored in it."""
+    tf, kind = tensorflow.load(), photo.type.tensor_type
     sides = [side.dim_value if side.HasField("dim_value") else 0 for side in kind.shape.dim]
-    if (
-        kind.elem_type != _FLOAT
-        or len(sides) != len(CHANNELS_LAST)
-        or _COLOURS not in (sides[1], sides[3])
-    ):
+    of_images = len(sides) == len(CHANNELS_LAST) and (kind.elem_type in (*_FLOATS, _BYTE))
+    last = of_images and sides[3] in _COLOURS and sides[1] not in _COLOURS
+    colours = (sides[3 if last else 1] or 3) if of_images else 0
+    if colours not in _COLOURS:
         raise BadInputError(
-            f"{path} has an input {photo.name!r} that is not float32 [1, 3, height, width]; "
-            f"export it with `{_EXPORT}`"
+            f"{path} has an input {_shown(photo.name)} that is not float32 [1, 3, height, width]; "
+            f"export it with `{EXPORT}`"
         )
-    first = sides[1] == _COLOURS
-    height, width = sides[2:] if first else sides[1:3]
-    height, width = height or declared.height or 0, width or declared.width or 0
+    height, width = sides[1:3] if last else sides[2:]
+    wanted = named.size or (declared.height or 0, declared.width or 0)
+    height, width = height or wanted[0], width or wanted[1]
     if not (0 < height <= MAX_SIDE and 0 < width <= MAX_SIDE):
         raise BadInputError(
-            f"{path} does not say how large its images are; export it with a fixed "
-            f"size: `{_EXPORT}`"
+            f"{path} does not say how large its images are; give the size with --input-size, or "
+            f"export it with a fixed one: `{EXPORT}`"
         )
     if sides[0] > 1:
         raise BadInputError(
-            f"{path} takes {sides[0]} images at once; export it for one: `{_EXPORT}`"
+            f"{path} takes {sides[0]} images at once; export it for one: `{EXPORT}`"
         )
-    return (None, height, width, 3), CHANNELS_LAST if first else (0, 1, 2, 3)
+    dtype = "uint8" if kind.elem_type == _BYTE else "float32"
+    image = tf.TensorSpec((1, height, width, colours), dtype, name="image")
+    return image, (0, 1, 2, 3) if last else CHANNELS_LAST
 
 
-def _compute(node: Any, values: dict[str, Value], path: Path) -> None:
-    """Compute one operator and keep its output among the values."""
-    from onnx import helper
+def _shown(name: str) -> str:
+    shown = printable(name)
+    return shown if len(shown) <= _LONGEST else f"{shown[: _LONGEST - 1]}…"
 
-    if node.domain not in ("", "ai.onnx"):
-        raise UnsupportedError(f"the operator {node.domain}.{node.op_type}")
-    if node.op_type == "Constant":
-        given = [each.t for each in node.attribute if each.name == "value"]
-        if not given:
-            raise UnsupportedError("a Constant that is no tensor")
-        values[node.output[0]] = plain(_numbers(given[0], path))
-        return
-    if node.op_type not in onnx_operators.OPERATORS:
-        raise UnsupportedError(f"the operator {node.op_type}")
-    missing = [name for name in node.input if name and name not in values]
-    if missing:
-        raise UnsupportedError(f"the operator {node.op_type} before its input {missing[0]!r}")
-    inputs = [values[name] if name else None for name in node.input]
-    attributes = {each.name: helper.get_attribute_value(each) for each in node.attribute}
-    values[node.output[0]] = onnx_operators.OPERATORS[node.op_type](inputs, attributes)
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(_shown(name) for name in names[:_SHOWN]) or "none"
 
 
 FORMAT = Format(

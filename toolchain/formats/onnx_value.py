@@ -2,32 +2,30 @@
 
 ONNX keeps images as `[batch, channels, height, width]`. A :class:`Value` remembers in which order
 its axes are stored, so that a transposition costs nothing, and a network of convolutions runs
-with channels last from its input to its output.
+with channels last from its input to its output. All shapes are those for one photo.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from math import prod
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from toolchain import tf as tensorflow
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 CHANNELS_LAST = (0, 2, 3, 1)
 """How the axes of ONNX' images are stored."""
-MOST_NUMBERS = 1 << 28
-"""The most numbers of one tensor. Chosen: far above any layer of a small classifier."""
+MOST_NUMBERS = 1 << 26
+"""The most numbers of one tensor. Chosen: 256 MiB, far above any layer of a small classifier."""
 
 
 class UnsupportedError(Exception):
     """The graph has something that is not translated; the text is one clause."""
-
-
-def side_of(side: int | None) -> int:
-    """Return the length of an axis; that of the photos, which is open, counts as one."""
-    return 1 if side is None else int(side)
 
 
 @dataclass(frozen=True)
@@ -47,21 +45,23 @@ class Value:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Its shape as ONNX has it, for one photo."""
-        return tuple(
-            side_of(self.stored.shape[self.axes.index(axis)]) for axis in self.axes_in_order
-        )
+        """Its shape as ONNX has it."""
+        return tuple(int(self.stored.shape[self.axes.index(axis)]) for axis in self.axes_in_order)
 
     @property
     def axes_in_order(self) -> range:
         """ONNX' axes, from the first to the last."""
         return range(len(self.axes))
 
-    def at(self, axis: int) -> int:
-        """Return where an axis of ONNX, which may be negative, is stored."""
+    def axis(self, axis: int) -> int:
+        """Return an axis of ONNX, which may be negative, as a number from 0."""
         if not -len(self.axes) <= axis < len(self.axes):
             raise UnsupportedError(f"an axis {axis} of a tensor of {len(self.axes)} axes")
-        return self.axes.index(axis % len(self.axes))
+        return axis % len(self.axes)
+
+    def at(self, axis: int) -> int:
+        """Return where an axis of ONNX, which may be negative, is stored."""
+        return self.axes.index(self.axis(axis))
 
     def ordered(self, axes: tuple[int, ...] | None = None) -> Any:
         """Return the tensor with its axes stored as given; None for ONNX' order."""
@@ -73,55 +73,120 @@ class Value:
         order = [self.axes.index(axis) for axis in wanted]
         if self.known:
             return np.transpose(self.stored, order)
-        shape = self.stored.shape
-        # Axes of length one move without moving a number.
-        moved = [at for at in order if shape[at] != 1]
+        sides = list(self.stored.shape)
+        # Axes of length one move without moving a number, but there may be more than one photo.
+        moved = [at for at in order if sides[at] != 1 or at == 0]
         if moved == sorted(moved):
-            sides = [-1 if shape[at] is None else shape[at] for at in order]
-            return tensorflow.load().reshape(self.stored, sides)
+            return tensorflow.load().reshape(self.stored, [sides[at] for at in order])
         return tensorflow.load().transpose(self.stored, order)
 
 
-def reshaped(tensor: Any, shape: list[int]) -> Any:
-    """Return a tensor in ONNX' order in another shape, in which the axis of the photos stays open.
+def reshaped(value: Value, shape: list[int]) -> Value:
+    """Return a tensor in another shape. Axes that are only split or joined stay where they are.
 
     Args:
-        tensor: A NumPy array or a TensorFlow tensor.
-        shape: The new shape for one photo; -1 for a length that follows from the others.
+        value: The tensor.
+        shape: The new shape; -1 for a length that follows from the others.
 
     Raises:
-        UnsupportedError: The shape does not fit, or merges the photos with another axis.
+        UnsupportedError: The shape does not fit.
     """
-    sides = [side_of(side) for side in tensor.shape]
-    if -1 in shape:
-        others = prod(side for side in shape if side != -1)
+    sides = value.shape
+    if shape.count(-1) == 1:
+        others = -prod(shape)
         shape = [prod(sides) // max(1, others) if side == -1 else side for side in shape]
     if prod(shape) != prod(sides) or min(shape, default=1) < 0:
-        raise UnsupportedError(f"a Reshape of {sides} to {shape}")
+        raise UnsupportedError(f"a Reshape of {list(sides)} to {shape}")
+    if tuple(shape) == sides:
+        return value
+    groups = _groups(sides, tuple(shape))
+    for at, (olds, news) in enumerate(groups[:-1]):
+        if not news and any(value.at(axis) == 0 for axis in olds):
+            # The axis of the photos becomes part of the next one.
+            after, made = groups[at + 1]
+            groups[at : at + 2] = [((*olds, *after), made)]
+            break
+    # The order in which the groups are stored, by the first of their axes that is not of length
+    # one, or of the photos; within a joined group, the axes have to be in order and side by side.
+    firsts = [
+        min(
+            (at for axis in olds if (at := value.at(axis)) == 0 or sides[axis] != 1),
+            default=len(sides) + number,
+        )
+        for number, (olds, _) in enumerate(groups)
+    ]
+    order = sorted(range(len(groups)), key=lambda number: firsts[number])
+    tensor = value.ordered(tuple(axis for number in order for axis in groups[number][0]))
+    axes = tuple(axis for number in order for axis in groups[number][1])
+    return Value(stored_as(tensor, [shape[axis] for axis in axes]), axes)
+
+
+def stored_as(tensor: Any, shape: list[int]) -> Any:
+    """Return a stored tensor in another shape."""
     if isinstance(tensor, np.ndarray):
         return tensor.reshape(shape)
-    if None in tensor.shape:
-        before = prod(sides[: list(tensor.shape).index(None)])
-        places = [at for at, side in enumerate(shape) if prod(shape[:at]) == before and side == 1]
-        if not places:
-            raise UnsupportedError("a Reshape that merges the photos with another axis")
-        shape = [-1 if at == places[0] else side for at, side in enumerate(shape)]
     return tensorflow.load().reshape(tensor, shape)
 
 
+def _groups(
+    old: tuple[int, ...], new: tuple[int, ...]
+) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
+    """Return the smallest runs of axes, before and after, that hold the same numbers."""
+    if 0 in old:
+        return [(tuple(range(len(old))), tuple(range(len(new))))]
+    groups = []
+    a = b = 0
+    while a < len(old) or b < len(new):
+        first, other = a, b
+        left = right = 1
+        if a < len(old):
+            left, a = old[a], a + 1
+        if b < len(new) and (left != 1 or new[b] == 1 or a == len(old)):
+            right, b = new[b], b + 1
+        while left != right:
+            if left < right:
+                left, a = left * old[a], a + 1
+            else:
+                right, b = right * new[b], b + 1
+        groups.append((tuple(range(first, a)), tuple(range(other, b))))
+    return groups
+
+
+def kind_of(tensor: Any) -> Any:
+    """Return the NumPy dtype of a NumPy array or a TensorFlow tensor."""
+    return np.dtype(getattr(tensor.dtype, "as_numpy_dtype", tensor.dtype))
+
+
 def plain(stored: Any) -> Value:
-    """Return a tensor whose axes are stored in ONNX' order."""
+    """Return a tensor whose axes are stored in ONNX' order.
+
+    Raises:
+        UnsupportedError: It is too large.
+    """
     if not isinstance(stored, np.ndarray) and isinstance(stored, (np.generic, int, float)):
         stored = np.asarray(stored)
-    if prod(side_of(side) for side in stored.shape) > MOST_NUMBERS:
-        raise UnsupportedError(f"a tensor of the shape {tuple(stored.shape)}")
+    check_size(tuple(stored.shape))
     return Value(stored, tuple(range(len(stored.shape))))
+
+
+def check_size(shape: tuple[int, ...]) -> None:
+    """Check the shape of a tensor before it is made.
+
+    Raises:
+        UnsupportedError: It is too large, or no shape.
+    """
+    if any(side < 0 for side in shape) or prod(shape) > MOST_NUMBERS:
+        raise UnsupportedError(f"a tensor of the shape {shape}")
 
 
 Inputs = list["Value | None"]
 """An operator's inputs; None for those left out."""
 Attributes = dict[str, Any]
-"""An operator's attributes, by name."""
+"""An operator's attributes, by name. Two more are no attributes of ONNX': `opset`, the version of
+the operators, and `results`, how many outputs the operator has."""
+if TYPE_CHECKING:
+    Operator = Callable[[Inputs, Attributes], Value | list[Value]]
+"""Computes an operator: from its inputs and attributes, its first output, or all."""
 
 
 def need(inputs: Inputs, index: int) -> Value:
@@ -130,7 +195,40 @@ def need(inputs: Inputs, index: int) -> Value:
     Raises:
         UnsupportedError: It is left out.
     """
-    value = inputs[index] if index < len(inputs) else None
+    value = optional(inputs, index)
     if value is None:
         raise UnsupportedError(f"an operator without its input {index}")
     return value
+
+
+def optional(inputs: Inputs, index: int) -> Value | None:
+    """Return an operator's input, or None if it is left out."""
+    return inputs[index] if index < len(inputs) else None
+
+
+def integers(inputs: Inputs, index: int, given: Any = None) -> list[int] | None:
+    """Return integers from an input that must be known, or from an attribute; None if absent.
+
+    Raises:
+        UnsupportedError: They depend on the photo.
+    """
+    value = optional(inputs, index)
+    if value is None:
+        return None if given is None else [int(number) for number in given]
+    if not value.known:
+        raise UnsupportedError("a shape or axes that depend on the photo")
+    return [int(number) for number in value.ordered().reshape(-1)]
+
+
+def number(inputs: Inputs, index: int, given: float | None = None) -> float | None:
+    """Return a number from an input that must be known, or from an attribute; None if absent.
+
+    Raises:
+        UnsupportedError: It depends on the photo.
+    """
+    value = optional(inputs, index)
+    if value is None or value.stored.shape == (0,):
+        return given
+    if not value.known:
+        raise UnsupportedError("a number that depends on the photo where it has to be fixed")
+    return float(value.stored.reshape(-1)[0])

@@ -34,6 +34,10 @@ _REASONS: dict[tuple[str, ...], tuple[str, str]] = {
         "is a Caffe model, so it is not read",
         "convert it to ONNX, and give the .onnx file",
     ),
+    (".pdmodel", ".pdiparams", ".pdparams"): (
+        "is a part of a Paddle model, so it is not read",
+        "convert the model to ONNX with paddle2onnx, and give the .onnx file",
+    ),
     (".tflite",): (
         "is a TFLite model, so it is not read",
         "give what it was made from: the Keras file, the SavedModel folder or the .onnx file",

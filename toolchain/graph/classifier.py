@@ -91,6 +91,7 @@ def read(fetched: Fetched, *, ask: bool = True) -> Classifier:
         _task_sentence(ending, card, declared),
         note,
         *(declared.label_notes or ()),
+        *(declared.notes or ()),
     )
     return Classifier(
         card=card,

@@ -32,7 +32,9 @@ def of_rows(layer: Layer, rows: Array) -> Moments:
     mean = rows.mean(axis=0, dtype=np.float64)
     centred = rows - mean.astype(np.float32)
     if layer.kind == "depthwise":
-        spread = np.einsum("ntc,nuc->ctu", centred, centred, optimize=True)
+        # One product for each channel; einsum does not use BLAS here and takes twice as long.
+        channels = np.ascontiguousarray(centred.transpose(2, 1, 0))
+        spread = channels @ channels.transpose(0, 2, 1)
     else:
         spread = centred.T @ centred
     return Moments(mean, spread.astype(np.float64) / len(rows))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,15 +13,17 @@ from pydantic import BaseModel, ConfigDict
 from toolchain import digest
 from toolchain import tf as tensorflow
 from toolchain.cache import fingerprint
+from toolchain.errors import BadInputError
 from toolchain.graph import faults
 from toolchain.quantize import planning
 from toolchain.records.plan import Plan
 from toolchain.records.verdict import Verdict
 from toolchain.tfjs.stage import Converted, TfjsModel
 from toolchain.tfjs.transfer import brotli_bytes
+from toolchain.tfjs_graph.topology import graph_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from toolchain.cache.store import Store
@@ -114,12 +118,30 @@ class _Chosen:
     """What it was rounded by, in words."""
 
 
+@contextmanager
+def _of_one_photo(source: TfjsModel, name: str) -> Iterator[None]:
+    """Turn the failure of a network that takes exactly one photo into a sentence on that."""
+    try:
+        yield
+    except BadInputError as error:
+        path = source.folder / source.converted.artifacts.model_json
+        nodes = graph_of(json.loads(path.read_text("utf-8"))).node
+        sides = [node.attr["shape"].shape.dim for node in nodes if node.op == "Placeholder"]
+        if not any(each and each[0].size == 1 for each in sides):
+            raise
+        raise BadInputError(
+            f"{name} takes exactly one photo, and its weights are quantised with several at once; "
+            "build it with --quantize none or float16"
+        ) from error
+
+
 def _compress(
     source: TfjsModel, options: QuantizeSettings, folder: Path, progress: Progress
 ) -> _Result:
     from toolchain.quantize import unchanged
 
-    with tensorflow.quiet(), faults.of_model(source.converted.card.provenance.name):
+    name = source.converted.card.provenance.name
+    with tensorflow.quiet(), _of_one_photo(source, name), faults.of_model(name):
         prepared = planning.prepare(source, options, progress)
         chosen, verdict = _choose(prepared, options, progress)
         plan = _by_all_photos(prepared, chosen, progress)

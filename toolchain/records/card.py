@@ -155,6 +155,9 @@ class Declared(Record):
     labels: tuple[Shown, ...] | None = None
     label_notes: tuple[str, ...] | None = None
     """Sentences that tell what was assumed when the labels were read from a file."""
+    notes: tuple[str, ...] | None = None
+    """Sentences for the user on what a source's files ask for and the page does otherwise, or on
+    what was assumed of them."""
     label_offset: Annotated[int, Field(ge=0)] | None = None
     height: Annotated[int, Field(gt=0, le=MAX_SIDE)] | None = None
     width: Annotated[int, Field(gt=0, le=MAX_SIDE)] | None = None
@@ -204,8 +207,9 @@ def declared_in(content: dict[str, Any], path: Path) -> Declared:
     Raises:
         BadInputError: It has an unknown key or a wrong value.
     """
-    if "label_notes" in content:
-        raise BadInputError(f"{path}: label_notes: this key cannot be set in a file; leave it out")
+    for key in ("label_notes", "notes"):
+        if key in content:
+            raise BadInputError(f"{path}: {key}: this key cannot be set in a file; leave it out")
     if isinstance(named := content.get("labels"), str):
         found = label_file.read(path.parent / named)
         content |= {"labels": found.names, "label_notes": found.notes or None}

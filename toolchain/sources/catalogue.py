@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from toolchain.labels import imagenet
-from toolchain.records.card import Declared
+from toolchain.records.card import HUB_RANGE, Declared
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -31,17 +31,33 @@ class Entry:
     """Height and width of the input, in pixels."""
     parameters: float
     """In millions."""
-    multiply_adds: float
-    """For one image, in millions."""
+    multiply_adds: float | None
+    """For one image, in millions; None if the authors of the checkpoint do not say."""
     top1: float
     """Published ImageNet top-1 accuracy, in percent."""
     published: str
-    """Where the three figures above are published."""
+    """Where the figures above are published."""
     tfhub: str | None = None
     kaggle: str | None = None
+    hugging_face: str | None = None
+    """A handle without its prefix; the files there tell more of the input."""
+    is_packaged: bool = False
+    """Whether a Python package carries it."""
     value_range: tuple[float, float] = (0.0, 1.0)
     label_offset: int = 1
     licence: str = "Apache-2.0"
+
+    @property
+    def title(self) -> str:
+        """The name as its authors write it, as far as they write a word with two capitals."""
+        return self.name.replace("efficientnet-lite", "EfficientNet-Lite")
+
+    @property
+    def handles(self) -> tuple[str, ...]:
+        """What names the model at its hosts, in the order in which they are asked."""
+        kaggle = self.kaggle and f"kaggle:{self.kaggle}"
+        hugging_face = self.hugging_face and f"hf:{self.hugging_face}"
+        return tuple(handle for handle in (self.tfhub, kaggle, hugging_face) if handle)
 
     @property
     def float32_bytes(self) -> int:
@@ -116,17 +132,86 @@ def _family(
             )
 
 
-_EFFICIENTNET_LITE0 = Entry(
-    name=EMBEDDED,
-    size=224,
-    parameters=4.65,
-    multiply_adds=407,
-    top1=75.1,
-    published="TPU models, models/official/efficientnet/lite/README.md",
-    # Pixels become (x - 127) / 128.
-    value_range=(-127 / 128, 1.0),
-    label_offset=0,
-)
+# Variant → input size, million parameters, million multiply-adds, top-1.
+_LITE = {
+    "lite0": (224, 4.65, 407, 75.1),
+    "lite1": (240, 5.42, 631, 76.7),
+    "lite2": (260, 6.09, 899, 77.6),
+    "lite3": (280, 8.20, 1440, 79.8),
+    "lite4": (300, 13.01, 2640, 81.5),
+}
+_PACKAGED = ("lite0", "lite1", "lite2")
+LITE_RANGE = (-127 / 128, 1.0)
+"""What EfficientNet-Lite was trained on: (x - 127) / 128. TF Hub's copies do this themselves."""
+
+# Width → name of the checkpoint, million parameters, million multiply-adds, top-1.
+_V4 = {
+    "small": ("mobilenetv4_conv_small.e2400_r224_in1k", 3.77, 190, 73.8),
+    "medium": ("mobilenetv4_conv_medium.e500_r224_in1k", 9.72, 840, 79.1),
+}
+
+
+def _lite() -> Iterator[Entry]:
+    for variant, (size, parameters, multiply_adds, top1) in _LITE.items():
+        name = f"efficientnet-{variant}"
+        yield Entry(
+            name=name,
+            size=size,
+            parameters=parameters,
+            multiply_adds=multiply_adds,
+            top1=top1,
+            published="TPU models, models/official/efficientnet/lite/README.md",
+            tfhub=None
+            if name == EMBEDDED
+            else f"https://tfhub.dev/tensorflow/efficientnet/{variant}/classification/2",
+            is_packaged=variant in _PACKAGED,
+            value_range=LITE_RANGE if name == EMBEDDED else HUB_RANGE.value_range,
+            label_offset=0,
+        )
+
+
+def _v4() -> Iterator[Entry]:
+    for width, (checkpoint, parameters, multiply_adds, top1) in _V4.items():
+        yield Entry(
+            name=f"mobilenet-v4-{width}-224",
+            size=224,
+            parameters=parameters,
+            multiply_adds=multiply_adds,
+            top1=top1,
+            published="timm, results/results-imagenet.csv",
+            hugging_face=f"onnx-community/{checkpoint}/onnx/model.onnx",
+            label_offset=0,
+        )
+
+
+# Name in keras.applications → input size, million parameters, top-1.
+_KERAS = {
+    "MobileNet": (224, 4.3, 70.4),
+    "MobileNetV2": (224, 3.5, 71.3),
+    "MobileNetV3Small": (224, 2.9, 68.1),
+    "MobileNetV3Large": (224, 5.4, 75.6),
+    "NASNetMobile": (224, 5.3, 74.4),
+    "EfficientNetB0": (224, 5.3, 77.1),
+    "EfficientNetB1": (240, 7.9, 79.1),
+    "EfficientNetV2B0": (224, 7.2, 78.7),
+    "EfficientNetV2B1": (240, 8.2, 79.8),
+    "DenseNet121": (224, 8.1, 75.0),
+}
+
+
+def _keras() -> Iterator[Entry]:
+    for name, (size, parameters, top1) in _KERAS.items():
+        yield Entry(
+            name=f"keras:{name}",
+            size=size,
+            parameters=parameters,
+            multiply_adds=None,
+            top1=top1,
+            published="Keras, documentation of keras.applications",
+            value_range=(0.0, 255.0),
+            label_offset=0,
+        )
+
 
 VGG16 = Entry(
     name="vgg16",
@@ -139,12 +224,16 @@ VGG16 = Entry(
 )
 """Cannot be built; a row for comparison, which shows why the catalogue lists MobileNets."""
 
+APPLICATIONS: Mapping[str, Entry] = {entry.name: entry for entry in _keras()}
+"""The smaller models of Keras, by their handles; `keras_applications` knows all."""
+
 ENTRIES: Mapping[str, Entry] = {
     entry.name: entry
     for entry in (
         *_family("v1", _V1, _SLIM_V1, 2),
         *_family("v2", _V2, _SLIM_V2_V3, 2),
         *_family("v3", _V3, _SLIM_V2_V3, 1),
-        _EFFICIENTNET_LITE0,
+        *_v4(),
+        *_lite(),
     )
 }

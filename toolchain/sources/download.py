@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _TAR, _TAR_AT = b"ustar", 257  # the mark of an uncompressed tar, and its offset
 
+Fault = Callable[["Path"], str | None]
 Get = Callable[..., None]
 """`http_client.download` for one attempt; the caller adds the address, the file and options."""
 
@@ -33,6 +34,7 @@ def through_store(
     store: Store,
     policy: NetworkPolicy,
     progress: Progress,
+    fault: Fault | None = None,
 ) -> Path:
     """Return the folder of a handle's model, downloaded unless a whole copy is cached.
 
@@ -50,6 +52,8 @@ def through_store(
         store: The cache.
         policy: How often to try, and for how long.
         progress: Told of retries and damaged entries.
+        fault: Returns what is not whole of a folder, as one clause, or None. The default looks
+            for a SavedModel or a TF.js model.
 
     Raises:
         UnreachableError: Nothing answered.
@@ -57,9 +61,10 @@ def through_store(
         ToolchainError: The store cannot be written.
     """
     key = digest.of_bytes(handle.encode())
+    fault = fault or _fault
 
     with store.lock(f"{kind} {handle}", doing=f"fetching {handle}", progress=progress):
-        if (kept := _whole(store.get(kind, key))) is None:
+        if (kept := _whole(store.get(kind, key), fault)) is None:
             if store.has(kind, key):
                 progress.say(f"The cached copy of {handle} is damaged; fetching it again")
             with store.put(kind, key) as content, store.scratch() as scratch:
@@ -73,7 +78,7 @@ def through_store(
                         progress=progress,
                     )
                     found = attempt(scratch, get)
-                    if (wrong := _fault(found)) is not None:
+                    if (wrong := fault(found)) is not None:
                         raise AttemptError(f"what came is not a whole {wrong}")
                     found.rename(content / found.name)
 
@@ -115,9 +120,9 @@ def _expect_archive(head: bytes) -> None:
     raise AttemptError("the server sends something that is not an archive")
 
 
-def _whole(kept: Path | None) -> Path | None:
+def _whole(kept: Path | None, fault: Fault) -> Path | None:
     """Return a cached folder if it holds a whole model, else None."""
-    if kept is None or [_fault(folder) for folder in kept.iterdir()] != [None]:
+    if kept is None or [fault(folder) for folder in kept.iterdir()] != [None]:
         return None
     return kept
 
@@ -135,5 +140,5 @@ def _fault(folder: Path) -> str | None:
 
 
 def is_kept(store: Store, kind: str, handle: str) -> bool:
-    """Tell whether a whole copy of a canonical handle's model is cached."""
-    return _whole(store.get(kind, digest.of_bytes(handle.encode()))) is not None
+    """Tell whether an undamaged copy of a canonical handle's model is cached."""
+    return store.get(kind, digest.of_bytes(handle.encode())) is not None

@@ -1,13 +1,15 @@
-"""EfficientNet-Lite0 as a Keras model, with weights from a PyTorch state dict.
+"""EfficientNet-Lite as Keras models, with weights from PyTorch state dicts.
 
 This is EfficientNet (Tan & Le 2019, arXiv:1905.11946) without squeeze-and-excitation and with
 ReLU6 instead of swish: MobileNetV2's inverted residuals (Sandler et al. 2018, arXiv:1801.04381)
-with scaled width and depth. Stem and head have the same width in every Lite variant.
+with scaled width and depth. Stem and head have the same width in every Lite variant, and the first
+and the last stage the same depth.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from toolchain import tf as tensorflow
@@ -20,7 +22,6 @@ if TYPE_CHECKING:
 
     State = Mapping[str, np.ndarray[Any, Any]]
 
-SIZE = 224
 CLASSES = 1000
 _STEM = 32
 _HEAD = 1280
@@ -36,6 +37,21 @@ class _Stage:
     channels: int
 
 
+@dataclass(frozen=True)
+class _Scaling:
+    size: int
+    width: float
+    depth: float
+
+
+SCALINGS = {
+    "efficientnet-lite0": _Scaling(224, 1.0, 1.0),
+    "efficientnet-lite1": _Scaling(240, 1.0, 1.1),
+    "efficientnet-lite2": _Scaling(260, 1.1, 1.2),
+    "efficientnet-lite3": _Scaling(280, 1.2, 1.4),
+    "efficientnet-lite4": _Scaling(300, 1.4, 1.8),
+}
+"""Input size in pixels, width and depth of each variant, as its authors published them."""
 _STAGES = (
     _Stage(1, 3, 1, 1, 16),
     _Stage(2, 3, 2, 6, 24),
@@ -47,15 +63,16 @@ _STAGES = (
 )
 
 
-def build(state: State) -> Any:
-    """Build the network and give it the weights of `state`.
+def build(name: str, state: State) -> Any:
+    """Build a variant of the network and give it the weights of `state`.
 
     Args:
+        name: The variant's name in :data:`SCALINGS`.
         state: The state dict of the PyTorch implementation: convolutions as
             `[out, in, height, width]`, float32.
 
     Returns:
-        A Keras 3 model, float32 `[n, 224, 224, 3]` → logits `[n, 1000]`.
+        A Keras 3 model, float32 `[n, size, size, 3]` → logits `[n, 1000]`.
 
     Raises:
         BadInputError: A weight is missing, left over, or of another shape.
@@ -64,8 +81,9 @@ def build(state: State) -> Any:
     remaining = {
         name: value for name, value in state.items() if not name.endswith("num_batches_tracked")
     }
-    weights = _Weights(remaining)
+    weights = _Weights(name, remaining)
     layers = keras.layers
+    scaling = SCALINGS[name]
 
     def convolve(x: Any, name: str, norm: str, filters: int, kernel: int, stride: int) -> Any:
         layer = layers.Conv2D(filters, kernel, stride, "same", use_bias=False, name=_named(name))
@@ -86,10 +104,10 @@ def build(state: State) -> Any:
         weights.assign(layer, tuple(f"{name}.{part}" for part in parts))
         return x
 
-    image = keras.Input((SIZE, SIZE, 3), name="inputs")
+    image = keras.Input((scaling.size, scaling.size, 3), name="inputs")
     x = layers.ReLU(6.0)(convolve(image, "_conv_stem", "_bn0", _STEM, 3, 2))
     index = 0
-    for stage in _STAGES:
+    for stage in _scaled(scaling):
         for repeat in range(stage.repeats):
             block = f"_blocks.{index}."
             entry, width = x, x.shape[-1]
@@ -112,7 +130,20 @@ def build(state: State) -> Any:
     logits = classifier(x)
     weights.assign(classifier, ("_fc.weight", "_fc.bias"), axes=(1, 0))
     weights.check_all_used()
-    return keras.Model(image, logits, name="efficientnet_lite0")
+    return keras.Model(image, logits, name=name.replace("-", "_"))
+
+
+def _scaled(scaling: _Scaling) -> tuple[_Stage, ...]:
+    """Return the stages of a variant; channels are multiples of eight."""
+    scaled = []
+    for stage in _STAGES:
+        channels = stage.channels * scaling.width
+        rounded = max(8, int(channels + 4) // 8 * 8)
+        rounded += 8 if rounded < 0.9 * channels else 0
+        outermost = stage in (_STAGES[0], _STAGES[-1])
+        repeats = stage.repeats if outermost else math.ceil(stage.repeats * scaling.depth)
+        scaled.append(replace(stage, channels=rounded, repeats=repeats))
+    return tuple(scaled)
 
 
 def _named(name: str) -> str:
@@ -122,7 +153,8 @@ def _named(name: str) -> str:
 class _Weights:
     """Copies the state's arrays to layers, and checks that each is used once."""
 
-    def __init__(self, arrays: dict[str, np.ndarray[Any, Any]]) -> None:
+    def __init__(self, network: str, arrays: dict[str, np.ndarray[Any, Any]]) -> None:
+        self._network = network
         self._arrays = arrays
 
     def assign(self, layer: Any, names: tuple[str, ...], axes: tuple[int, ...] = ()) -> None:
@@ -134,12 +166,12 @@ class _Weights:
             layer.set_weights(values)
         except (KeyError, ValueError) as error:
             raise BadInputError(
-                f"the checkpoint is not an EfficientNet-Lite0: {' and '.join(names)} missing or "
+                f"the checkpoint is not an {self._network}: {' and '.join(names)} missing or "
                 "of another shape"
             ) from error
 
     def check_all_used(self) -> None:
         if self._arrays:
             raise BadInputError(
-                f"the checkpoint is not an EfficientNet-Lite0: {min(self._arrays)} is left over"
+                f"the checkpoint is not an {self._network}: {min(self._arrays)} is left over"
             )

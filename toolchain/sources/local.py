@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import astuple
 from typing import TYPE_CHECKING
 
 from toolchain import digest
@@ -82,8 +83,9 @@ def fetch(
         signature=named.signature or declared.signature,
         input=named.input or declared.input,
         output=named.output or declared.output,
+        size=named.size or _size(declared),
     )
-    said = [] if parts == NOTHING_NAMED else [parts.signature, parts.input, parts.output]
+    said = [] if parts == NOTHING_NAMED else list(astuple(parts))
     key = digest.of_json([sha256, code, *said])
     foreign = found.foreign_code(path) if trusted and found else None
     if foreign:
@@ -107,6 +109,12 @@ def fetch(
         prepared_by=code,
         trusted=trusted,
     )
+
+
+def _size(declared: Declared) -> tuple[int, int] | None:
+    if declared.height is None or declared.width is None:
+        return None
+    return declared.height, declared.width
 
 
 def _digest(path: Path, found: Format | None) -> str:

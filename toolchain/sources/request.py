@@ -11,7 +11,17 @@ from toolchain import plugins
 from toolchain.errors import BadInputError
 from toolchain.formats.format import NOTHING_NAMED, Named
 from toolchain.records.site_files import MARK
-from toolchain.sources import catalogue, kaggle, local, retries, suggestions, tfhub, tfjs_address
+from toolchain.sources import (
+    catalogue,
+    hugging_face,
+    kaggle,
+    keras_applications,
+    local,
+    retries,
+    suggestions,
+    tfhub,
+    tfjs_address,
+)
 
 
 class Kind(Enum):
@@ -21,6 +31,8 @@ class Kind(Enum):
     TFHUB = "TF Hub"
     KAGGLE = "Kaggle"
     TFJS = "TF.js"
+    HF = "Hugging Face"
+    KERAS = "Keras"
     LOCAL = "local"
     EMBEDDED = "embedded"
     PLUGIN = "plugin"
@@ -33,7 +45,8 @@ class Handle:
     kind: Kind
     name: str
     """In canonical form: a catalogue name, a TF Hub URL, Kaggle's
-    `owner/model/framework/variation`, a path, or a word with a plugin's prefix."""
+    `owner/model/framework/variation`, `hf:owner/name`, `keras:Name`, a path, or a word with a
+    plugin's prefix."""
     plugin: plugins.Plugin | None = None
     """The plugin that handles the word, if one does."""
 
@@ -94,11 +107,8 @@ def parse(model: str) -> Handle:
         return Handle(Kind.EMBEDDED, catalogue.EMBEDDED)
     if model in catalogue.ENTRIES:
         return Handle(Kind.CATALOGUE, model)
-    if kaggle.recognises(model):
-        return Handle(Kind.KAGGLE, kaggle.canonical(model))
-    if model.startswith(("http://", "https://")):
-        kind = Kind.TFJS if tfjs_address.recognises(model) else Kind.TFHUB
-        return Handle(kind, tfhub.canonical(model))
+    if remote := _remote(model):
+        return remote
     if plugin := plugins.answering(plugins.SOURCES, model):
         return Handle(Kind.PLUGIN, model, plugin)
     if "://" in model:
@@ -111,6 +121,20 @@ def parse(model: str) -> Handle:
     raise BadInputError(
         f"{model!r} is not a model of the catalogue, a URL or an existing path; {hint}"
     )
+
+
+def _remote(model: str) -> Handle | None:
+    """Return the model of a host that a word means, or None."""
+    if kaggle.recognises(model):
+        return Handle(Kind.KAGGLE, kaggle.canonical(model))
+    if keras_applications.recognises(model):
+        return Handle(Kind.KERAS, keras_applications.canonical(model))
+    if hugging_face.recognises(model):
+        return Handle(Kind.HF, hugging_face.canonical(model))
+    if model.startswith(("http://", "https://")):
+        kind = Kind.TFJS if tfjs_address.recognises(model) else Kind.TFHUB
+        return Handle(kind, tfhub.canonical(model))
+    return None
 
 
 def _looks_like_path(model: str) -> bool:

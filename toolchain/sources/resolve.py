@@ -10,10 +10,12 @@ from toolchain.errors import PinMismatchError, SourceError, UnreachableError
 from toolchain.sources import (
     catalogue,
     download,
-    embedded,
+    hugging_face,
     kaggle,
+    keras_applications,
     local,
     lockfile,
+    packaged,
     retries,
     saved_model,
     tfhub,
@@ -63,7 +65,7 @@ def fetch(request: Request, *, store: Store, progress: Progress) -> saved_model.
     handle = request.handle
     kind = handle.kind
     if kind is Kind.EMBEDDED:
-        fetched = embedded.fetch(store=store, progress=progress)
+        fetched = packaged.fetch(handle.name, store=store, progress=progress)
     elif kind is Kind.LOCAL:
         fetched = local.fetch(
             handle.path,
@@ -113,7 +115,7 @@ def fetch_or_embedded(request: Request, *, store: Store, progress: Progress) -> 
             f"{request.model} could not be fetched, so this page was built with the embedded "
             f"{catalogue.EMBEDDED} instead."
         )
-        return Outcome(embedded.fetch(store=store, progress=progress), notice)
+        return Outcome(packaged.fetch(catalogue.EMBEDDED, store=store, progress=progress), notice)
 
 
 class _DigestError(SourceError):
@@ -123,9 +125,15 @@ class _DigestError(SourceError):
 def _fetch_named(
     entry: catalogue.Entry, request: Request, store: Store, progress: Progress
 ) -> saved_model.Fetched:
-    """Fetch a catalogue model from TF Hub, or from Kaggle if that fails."""
+    """Take a catalogue model from an installed package, or from the first host that has it."""
+    if packaged.is_installed(entry.name):
+        return packaged.fetch(entry.name, store=store, progress=progress)
     faults: list[SourceError] = []
-    for kind, name in ((Kind.TFHUB, entry.tfhub), (Kind.KAGGLE, entry.kaggle)):
+    for kind, name in (
+        (Kind.TFHUB, entry.tfhub),
+        (Kind.KAGGLE, entry.kaggle),
+        (Kind.HF, entry.hugging_face and f"{hugging_face.PREFIX}{entry.hugging_face}"),
+    ):
         if name is None:
             continue
         try:
@@ -135,7 +143,9 @@ def _fetch_named(
         except SourceError as error:
             faults.append(error)
             continue
-        return replace(fetched, declared=entry.declare())
+        # Hugging Face's own files tell how to prepare photos.
+        declared = entry.declare().over(fetched.declared)
+        return replace(fetched, declared=declared if kind is Kind.HF else entry.declare())
     unreachable = all(isinstance(fault, UnreachableError) for fault in faults)
     raise (UnreachableError if unreachable else SourceError)("; ".join(map(str, faults)))
 
@@ -168,11 +178,7 @@ def _fetch_remote(
     handle: Handle, request: Request, store: Store, progress: Progress
 ) -> saved_model.Fetched:
     """Fetch from one host, unless it was unreachable recently, and compare with the lock file."""
-    is_hub = handle.kind is Kind.TFHUB
-    if handle.kind is Kind.KAGGLE:
-        host = kaggle.origin()
-    else:
-        host = tfhub.origin_of(handle.name, request.mirror)
+    host = _host(handle, request)
     if (
         not request.patient
         and retries.recently_unreachable(store, host)
@@ -183,29 +189,44 @@ def _fetch_remote(
             f"(`toolchain pull {request.model}` tries at once)"
         )
     try:
-        if is_hub:
-            fetched = tfhub.fetch(
-                handle.name,
-                store=store,
-                policy=request.policy,
-                progress=progress,
-                mirror=request.mirror,
-            )
-        elif handle.kind is Kind.TFJS:
-            fetched = tfjs_address.fetch(
-                handle.name,
-                store=store,
-                policy=request.policy,
-                progress=progress,
-                trusted=request.trust,
-            )
-        else:
-            fetched = kaggle.fetch(
-                handle.name, store=store, policy=request.policy, progress=progress
-            )
+        fetched = _ask(handle, request, store, progress)
     except UnreachableError:
         retries.remember_unreachable(store, host)
         raise
     retries.forget_unreachable(store, host)
     _check_pin(fetched, request)
     return fetched
+
+
+def _host(handle: Handle, request: Request) -> str:
+    """Return the host that has a model."""
+    if handle.kind is Kind.KAGGLE:
+        return kaggle.origin()
+    if handle.kind is Kind.HF:
+        return hugging_face.origin()
+    if handle.kind is Kind.KERAS:
+        return keras_applications.origin()
+    return tfhub.origin_of(handle.name, request.mirror)
+
+
+def _ask(handle: Handle, request: Request, store: Store, progress: Progress) -> saved_model.Fetched:
+    """Fetch a model from its host, or take the copy in the cache."""
+    name, policy = handle.name, request.policy
+    if handle.kind is Kind.KAGGLE:
+        return kaggle.fetch(name, store=store, policy=policy, progress=progress)
+    if handle.kind is Kind.KERAS:
+        return keras_applications.fetch(name, store=store, policy=policy, progress=progress)
+    if handle.kind is Kind.TFJS:
+        return tfjs_address.fetch(
+            name, store=store, policy=policy, progress=progress, trusted=request.trust
+        )
+    if handle.kind is Kind.HF:
+        return hugging_face.fetch(
+            name,
+            store=store,
+            policy=policy,
+            progress=progress,
+            named=request.named,
+            trusted=request.trust,
+        )
+    return tfhub.fetch(name, store=store, policy=policy, progress=progress, mirror=request.mirror)

@@ -7,6 +7,7 @@ import re
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from toolchain.sources import keras_applications
 from toolchain.sources.catalogue import ENTRIES
 from toolchain.sources.saved_model import GRAPH
 from toolchain.text import printable
@@ -22,32 +23,15 @@ _SAME_FAMILY = 0.85  # difflib's ratio from which a word counts as a family's na
 _WIDTH = re.compile(r"(?<![\d.])[01]\.\d{1,2}(?![\d.])")
 _USUAL = "-100-224"  # width and size of the best-known model of a family
 
-# The names of the classifiers of `keras.applications`.
-_APPLICATIONS = (
-    *("ConvNeXtTiny", "ConvNeXtSmall", "ConvNeXtBase", "ConvNeXtLarge", "ConvNeXtXLarge"),
-    *("DenseNet121", "DenseNet169", "DenseNet201"),
-    *("EfficientNetB0", "EfficientNetB1", "EfficientNetB2", "EfficientNetB3", "EfficientNetB4"),
-    *("EfficientNetB5", "EfficientNetB6", "EfficientNetB7"),
-    *("EfficientNetV2B0", "EfficientNetV2B1", "EfficientNetV2B2", "EfficientNetV2B3"),
-    *("EfficientNetV2S", "EfficientNetV2M", "EfficientNetV2L"),
-    *("InceptionResNetV2", "InceptionV3", "NASNetMobile", "NASNetLarge", "Xception"),
-    *("ResNet50", "ResNet101", "ResNet152", "ResNet50V2", "ResNet101V2", "ResNet152V2"),
-    *("VGG16", "VGG19"),
-)
-
 
 def for_name(word: str) -> str:
     """Return what to do about a word that is not in the catalogue, as one clause."""
     if near := _of_catalogue(word):
         return f"did you mean {_either(near)}?"
     wanted = _squashed(word)
-    for name in _APPLICATIONS:
+    for name in keras_applications.NAMES:
         if wanted in (_squashed(name), _squashed(f"keras.applications.{name}")):
-            file = f"{name.lower()}.keras"
-            return (
-                "`toolchain models` lists the known names; save this model to a file: "
-                f"`keras.applications.{name}().save('{file}')` in Python, then give --model {file}"
-            )
+            return f"did you mean {keras_applications.PREFIX}{name}?"
     return (
         "`toolchain models` lists the known names; for any other model, give the path of its "
         "Keras file or SavedModel"
@@ -98,7 +82,7 @@ def _of_catalogue(word: str) -> list[str]:
         return [by_form[wanted]]
     family = [name for form, name in by_form.items() if form.startswith(wanted)]
     if len(wanted) < len("mobile") or not family:
-        if any(wanted == _squashed(name) for name in _APPLICATIONS):
+        if any(wanted == _squashed(name) for name in keras_applications.NAMES):
             return []
         families: dict[str, list[str]] = {}
         for name in ENTRIES:
