@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-import http.server
+import re
+import shutil
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests import tiny_models
 from tests.browser import QuietHandler, plain_host, sample_png
 from tests.page_driver import SAME_PIXELS, assert_same, give, shown_tags
+from toolchain.records.verdict import Expected, Verdict
 from toolchain.site import component
 from toolchain.site.render import render
 
 if TYPE_CHECKING:
+    import http.server
     from collections.abc import Iterator
 
     from playwright.sync_api import Page
@@ -22,6 +26,18 @@ if TYPE_CHECKING:
     from toolchain.tfjs.stage import TfjsModel
 
 WEB = Path(__file__).parents[1] / "web"
+DOCUMENT = WEB.parent / "docs" / "embed.md"
+STRICT = ("--noEmit", "--strict", "--module", "esnext", "--moduleResolution", "bundler")
+VERDICT = Verdict(
+    photos=20,
+    top1=None,
+    top5=None,
+    reference_top1=None,
+    drop=None,
+    agreement=None,
+    score_shift=None,
+    expected_drop=Expected(points=0.4, low=0.1, high=0.7),
+)
 LOAD = """async (site) => {
     window.progress = [];
     const { load, TaggerError } = await import(new URL('tagger.js', site).href);
@@ -48,7 +64,7 @@ class OpenHost(QuietHandler):
 
     asked: list[str]
 
-    def do_GET(self) -> None:
+    def do_GET(self) -> None:  # noqa: N802
         """Remember the request."""
         self.asked.append(self.path.lstrip("/"))
         super().do_GET()
@@ -64,7 +80,7 @@ def site(tiny_model: TfjsModel, tmp_path_factory: pytest.TempPathFactory) -> Pat
     """Return a site of the tiny model."""
     folder = tmp_path_factory.mktemp("tagger") / "site"
     folder.mkdir()
-    render(tiny_model, folder)
+    render(tiny_model, folder, verdict=VERDICT)
     return folder
 
 
@@ -109,6 +125,7 @@ def test_pages_of_another_origin_get_the_tags_that_the_page_shows(
     card = tiny_model.converted.card
     assert info["labels"] == list(card.labels)
     assert info["sha256"] == card.provenance.sha256
+    assert info["drop"] == {"points": 0.4, "low": 0.1, "high": 0.7, "measure": "top-1"}
     progress = app.evaluate("window.progress")
     assert progress[-1] == {"received": info["bytes"], "total": info["bytes"]}
 
@@ -262,25 +279,46 @@ def test_a_video_is_tagged_until_it_is_stopped(app: Page, open_host: tuple[str, 
     assert counts == 3
 
 
-def test_vite_bundles_the_module_and_importing_it_requests_nothing(
-    page: Page, open_host: tuple[str, list[str]], site: Path, tmp_path: Path
+@pytest.mark.parametrize("bundler", [None, "vite"])
+def test_the_examples_of_the_document_run(
+    page: Page, site: Path, tmp_path: Path, bundler: str | None
 ) -> None:
-    host, asked = open_host
-    app = tmp_path / "app"
-    app.mkdir()
-    for name in (component.MODULE, component.TYPES):
-        (app / name).write_bytes((site / name).read_bytes())
-    (app / "index.html").write_text(
-        "<!doctype html><title>App</title><script type=module src=./main.js></script>", "utf-8"
+    document = DOCUMENT.read_text("utf-8")
+    html, script = (
+        re.findall(f"```{kind}\n(.*?)```", document, re.DOTALL)[0] for kind in ("html", "ts")
     )
-    (app / "main.js").write_text(
-        "import { load } from './tagger.js';\nwindow.load = load;\n", "utf-8"
-    )
-    vite = WEB / "node_modules" / "vite" / "bin" / "vite.js"
-    subprocess.run(["node", vite, "build", "--logLevel", "error"], cwd=app, check=True, timeout=600)
-    with plain_host(app / "dist") as url:
+    folder = tmp_path / "app"
+    if bundler is None:
+        shutil.copytree(site, folder / "model")
+    else:
+        shutil.copytree(site, folder / "public" / "model")
+        for name in (component.MODULE, component.TYPES):
+            shutil.copy(site / name, folder)
+        (folder / "main.ts").write_text(script, "utf-8")
+        inline = re.compile(r"<script.*</script>", re.DOTALL)
+        html = inline.sub('<script type="module" src="/main.ts"></script>', html)
+    (folder / "index.html").write_text(html, "utf-8")
+    if bundler is not None:
+        node("@typescript/native/bin/tsc", *STRICT, "main.ts", folder=folder)
+        node("vite/bin/vite.js", "build", "--logLevel", "error", folder=folder)
+        folder /= "dist"
+    with plain_host(folder) as url:
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url.removeprefix(url)))
         page.goto(url)
-        page.wait_for_function("window.load")
-        assert asked == []
-        labels = page.evaluate("async (host) => (await load(host)).info.labels", host)
-    assert len(labels) == 5
+        page.wait_for_load_state("networkidle")
+        # Importing the module loads nothing.
+        assert [file for file in asked if file.startswith("model/")] == (
+            ["model/tagger.js"] if bundler is None else []
+        )
+        page.set_input_files("input", sample_png("cat", tmp_path))
+        page.wait_for_function(
+            "(all) => all.some((one) => document.querySelector('output').value.includes(one))",
+            arg=list(tiny_models.names()),
+        )
+
+
+def node(script: str, *words: str, folder: Path) -> None:
+    """Run a tool of the page's development in a folder."""
+    command = ["node", str(WEB / "node_modules" / script), *words]
+    subprocess.run(command, cwd=folder, check=True, timeout=600)

@@ -2,11 +2,14 @@ import { readFileSync } from 'node:fs';
 
 import { defineConfig } from 'vite';
 
+import { shippedPackages } from './build/shipped-packages.ts';
+
 const TYPES = 'src/tagger/tagger.d.ts';
 
 /** Makes `tagger.js`, one file without imports, and copies its types beside it. */
 export default defineConfig({
   plugins: [
+    shippedPackages('tagger').page,
     {
       name: 'toolchain:tagger-types',
       generateBundle() {

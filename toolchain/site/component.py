@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from toolchain.errors import MissingToolError
 from toolchain.records.card import Task
+from toolchain.records.site_files import COMPONENT
 from toolchain.site import integrity, web_bundle
 from toolchain.site.files import copy
 
@@ -22,12 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-MODULE = "tagger.js"
-TYPES = "tagger.d.ts"
-MANIFEST = "tagger.json"
+    from toolchain.records.verdict import Verdict
 
-NAMES = (MODULE, TYPES, MANIFEST)
-"""Files that other pages refer to, and which therefore keep their names."""
+MODULE, TYPES, MANIFEST = COMPONENT
 
 Line = Annotated[str, Field(min_length=1)]
 """Text that is shown or requested."""
@@ -60,12 +58,25 @@ class TaggerModel(_Part):
     task: Task
 
 
+class TaggerDrop(_Part):
+    """What storing the weights in fewer bytes costs, in points, with its 95 % interval."""
+
+    points: float
+    low: float
+    high: float
+    measure: Literal["top-1", "scores"]
+    """Of what: of the share of photos whose first label is right, or of all scores, where photos
+    may have several labels."""
+
+
 class TaggerManifest(_Part):
     """The whole file."""
 
     schema_: Annotated[Literal[1], Field(alias="schema")] = 1
     """The version of this file and of the messages that the site's worker understands."""
     model: TaggerModel
+    drop: TaggerDrop | None
+    """None if it was not measured."""
     weight_bytes: Annotated[int, Field(ge=0)]
     """Total size of the weight files, as stored."""
     contract: TaggerFile
@@ -78,7 +89,12 @@ class TaggerManifest(_Part):
     """The WebAssembly without them."""
 
 
-def write(site: Path, runtime: web_bundle.Runtime, files: Mapping[str, Any]) -> None:
+def write(
+    site: Path,
+    runtime: web_bundle.Runtime,
+    files: Mapping[str, Any],
+    verdict: Verdict | None,
+) -> None:
     """Write the component into a site that has the files of its runtime and model.
 
     Args:
@@ -86,6 +102,7 @@ def write(site: Path, runtime: web_bundle.Runtime, files: Mapping[str, Any]) -> 
         runtime: Its runtime.
         files: The model's variables for the template: `card`, `contract`, `weight_urls` and
             `weight_bytes`.
+        verdict: How the model did on photos, if it was judged.
 
     Raises:
         MissingToolError: The module is not built, or the runtime is of another version.
@@ -106,6 +123,7 @@ def write(site: Path, runtime: web_bundle.Runtime, files: Mapping[str, Any]) -> 
             sha256=card.provenance.sha256,
             task=card.task,
         ),
+        drop=None if verdict is None else _drop(verdict),
         weight_bytes=files["weight_bytes"],
         contract=contract,
         weights=_sealed(site, files["weight_urls"]),
@@ -114,6 +132,20 @@ def write(site: Path, runtime: web_bundle.Runtime, files: Mapping[str, Any]) -> 
         plain=plain,
     )
     (site / MANIFEST).write_text(f"{manifest.model_dump_json(by_alias=True)}\n", "utf-8")
+
+
+def _drop(verdict: Verdict) -> TaggerDrop | None:
+    # The page and `report.html` show the same.
+    expected = verdict.expected_drop or verdict.drop
+    found = expected or verdict.score_change
+    if found is None:
+        return None
+    return TaggerDrop(
+        points=found.points,
+        low=found.low,
+        high=found.high,
+        measure="top-1" if expected else "scores",
+    )
 
 
 def _sealed(site: Path, urls: Iterable[str]) -> tuple[TaggerFile, ...]:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from toolchain.records.verdict import Verdict
     from toolchain.site.variants import Variant
     from toolchain.tfjs.stage import TfjsModel
 
@@ -39,6 +40,7 @@ def render(
     page: PageOptions = _DEFAULT_PAGE,
     variants: Sequence[Variant] = (),
     preview: TfjsModel | None = None,
+    verdict: Verdict | None = None,
     notice: str | None = None,
 ) -> tuple[PageFiles, ...]:
     """Write the whole site into an existing empty folder.
@@ -50,6 +52,7 @@ def render(
         variants: All variants of the model, the first of them `model` itself; empty if there
             is only one way of storing its weights.
         preview: The model that answers a first visit until the full one has come, if any.
+        verdict: How the model did on photos, if it was judged.
         notice: A sentence for the visitor, if any.
 
     Returns:
@@ -113,7 +116,7 @@ def render(
     photos = [str(sample["url"]) for sample in context["samples"]]
     of_models = [url for files in (own, *others) for url in _loaded(files)]
     context["integrity"] |= integrity.of_files(site, [*of_models, *photos, *context["assets"]])
-    component.write(site, runtime, own)
+    component.write(site, runtime, own, verdict)
     (site / "404.html").write_text(template.rendered("404.html.j2", context), "utf-8")
     (site / "sw.js").write_text(template.rendered("sw.js.j2", context), "utf-8")
     return tuple(

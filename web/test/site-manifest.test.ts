@@ -7,6 +7,7 @@ const file = (url: string): object => ({ url, integrity: `sha256-${url}` });
 const manifest = {
   schema: 1,
   model: { name: 'tiny', source: 'here', licence: 'MIT', sha256: 'abc', task: 'single-label' },
+  drop: { points: 0.4, low: 0.1, high: 0.7, measure: 'top-1' },
   weight_bytes: 7,
   contract: file('contract.1.bin'),
   weights: [file('model/a b.bin')],
@@ -31,7 +32,8 @@ describe('namedSite', () => {
   const folder = 'https://cdn.test/m/';
 
   it('makes all addresses absolute, with their digests', () => {
-    const { files, code } = namedSite(manifest, folder);
+    const { drop, files, code } = namedSite(manifest, folder);
+    expect(drop?.points).toBe(0.4);
     expect(files.weights).toEqual([`${folder}model/a%20b.bin`]);
     expect(code.script).toBe(`${folder}assets/worker.js`);
     expect(code.digests.worker.get(`${folder}assets/more.js`)).toBe('sha256-assets/more.js');

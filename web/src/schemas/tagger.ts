@@ -1,6 +1,21 @@
 // Made from docs/tagger.schema.json by `npm run schemas`; do not edit.
 
-import { check, isText, isWhole, list, object } from './checks';
+import { check, isNumber, isText, isWhole, list, nullable, object } from './checks';
+
+/** What storing the weights in fewer bytes costs, in points, with its 95 % interval. */
+export interface TaggerDrop {
+  readonly points: number;
+  readonly low: number;
+  readonly high: number;
+  readonly measure: 'top-1' | 'scores';
+}
+/** Checks a {@link TaggerDrop}. */
+export const checkTaggerDrop = object<TaggerDrop>({
+  points: check(isNumber, 'a number'),
+  low: check(isNumber, 'a number'),
+  high: check(isNumber, 'a number'),
+  measure: check((value) => value === 'top-1' || value === 'scores', '"top-1" or "scores"'),
+});
 
 /** A file of the site with its digest, as the W3C's Subresource Integrity writes it. */
 export interface TaggerFile {
@@ -39,6 +54,7 @@ export const TAGGER_MANIFEST_SCHEMA = 1;
 export interface TaggerManifest {
   readonly schema: 1;
   readonly model: TaggerModel;
+  readonly drop: TaggerDrop | null;
   readonly weight_bytes: number;
   readonly contract: TaggerFile;
   readonly weights: readonly TaggerFile[];
@@ -50,6 +66,7 @@ export interface TaggerManifest {
 export const checkTaggerManifest = object<TaggerManifest>({
   schema: check((value) => value === 1, '1'),
   model: checkTaggerModel,
+  drop: nullable(checkTaggerDrop),
   weight_bytes: check((value) => isWhole(value) && value >= 0, 'a whole number from 0'),
   contract: checkTaggerFile,
   weights: list(checkTaggerFile),

@@ -38,7 +38,7 @@ export async function load(
   speak(english);
   const folder = folderOf(site, document.baseURI);
   const kept = new KeptFiles(folder);
-  const { model, files, code } = namedSite(await manifestOf(folder, signal), folder);
+  const { model, drop, files, code } = namedSite(await manifestOf(folder, signal), folder);
   const named = code.digests.files;
   const preference: BackendPreference =
     backend === 'auto'
@@ -71,7 +71,7 @@ export async function load(
               const { labels } = message;
               const { name, source, licence, sha256, task } = model;
               const bytes = files.weightBytes;
-              const info = { name, source, licence, sha256, task, labels, bytes };
+              const info = { name, source, licence, sha256, task, labels, bytes, drop };
               tagger = new LoadedTagger(session, info);
               signal?.removeEventListener('abort', end);
               resolve(tagger);

@@ -14,6 +14,7 @@ import { TaggerError } from './tagger-error';
 /** What a site says of itself; addresses are absolute. */
 export interface NamedSite {
   readonly model: TaggerManifest['model'];
+  readonly drop: TaggerManifest['drop'];
   readonly files: ModelFiles;
   readonly code: WorkerCode;
 }
@@ -56,13 +57,23 @@ export function namedSite(json: unknown, folder: string): NamedSite {
     );
   }
   const manifest = json as TaggerManifest;
-  const { model, contract, weights, worker, simd, plain, weight_bytes: weightBytes } = manifest;
+  const {
+    model,
+    drop,
+    contract,
+    weights,
+    worker,
+    simd,
+    plain,
+    weight_bytes: weightBytes,
+  } = manifest;
   const absolute = (file: TaggerFile): string => new URL(file.url, folder).href;
   const sealed = (files: readonly TaggerFile[]): Map<string, string> =>
     new Map(files.map((file) => [absolute(file), file.integrity]));
   const [script] = sealed(worker).keys();
   return {
     model,
+    drop,
     files: {
       contract: absolute(contract),
       weights: weights.map(absolute),
