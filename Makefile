@@ -155,6 +155,7 @@ docs: .make/venv .make/node ## Regenerate docs/cli.md and the JSON schemas from 
 	$(BIN)/python -c 'import json; from toolchain.report import published; print(json.dumps(published.json_schema(), indent=2))' > docs/report.networks.schema.json
 	$(BIN)/python -c 'import json; from toolchain.site import configuration; print(json.dumps(configuration.json_schema(), indent=2))' > docs/toolchain.schema.json
 	$(BIN)/python -c 'import json; from toolchain.site import contract; print(json.dumps(contract.json_schema(), indent=2))' > docs/contract.schema.json
+	$(BIN)/python -c 'import json; from toolchain.site import component; print(json.dumps(component.json_schema(), indent=2))' > docs/tagger.schema.json
 	$(BIN)/python -c 'import json; from toolchain.tfjs_graph import packing; print(json.dumps(packing.json_schema(), indent=2))' > docs/packing.schema.json
 	$(BIN)/python -c 'import json; from toolchain.records import training; print(json.dumps(training.json_schema(), indent=2))' > docs/training.schema.json
 	cd web && npm run --silent schemas

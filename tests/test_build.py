@@ -29,6 +29,7 @@ from toolchain import digest
 from toolchain.pipeline.build import build
 from toolchain.progress import Silent
 from toolchain.records import build_report, site_files
+from toolchain.site import headers
 from toolchain.site.configuration import PageOptions
 
 if TYPE_CHECKING:
@@ -104,9 +105,11 @@ def test_compressed_files_are_the_originals_and_as_small_as_reported(site: Site)
     assert set(files) == REPORT | FOR_HOSTS
 
 
-def test_every_name_but_the_page_and_the_report_bears_a_hash_of_the_content(site: Site) -> None:
+def test_all_names_but_those_that_others_refer_to_bear_a_hash_of_the_content(site: Site) -> None:
+    kept = ("index.html", "404.html", "sw.js", *site_files.COMPONENT)
+    assert {headers.cache_control(name) for name in site_files.COMPONENT} == {headers.REVALIDATED}
     for name, content in originals(site.options.out).items():
-        if name in ("index.html", "404.html", "sw.js", *REPORT, *FOR_HOSTS):
+        if name in (*kept, *REPORT, *FOR_HOSTS):
             continue
         if name.startswith("assets/"):  # Vite's
             assert re.search(r"-[\w-]{8}\.\w+$", name), name
@@ -137,7 +140,10 @@ def test_another_label_changes_the_contract_and_not_the_model(
     assert gone.startswith("contract.")
     assert came.startswith("contract.")
     changed = {name for name in before.keys() & after.keys() if before[name] != after[name]}
-    assert changed == {"index.html", "sw.js", "_headers", "build-info.json", *OF_BUILD}
+    assert changed == {
+        *("index.html", "sw.js", "tagger.json", "_headers", "build-info.json"),
+        *OF_BUILD,
+    }
 
 
 def test_the_same_build_keeps_the_conversion_and_the_folder(

@@ -14,7 +14,7 @@ from tests import cli_reference
 from toolchain.cli.app import app
 from toolchain.records import build_report, training
 from toolchain.report import published
-from toolchain.site import configuration, contract
+from toolchain.site import component, configuration, contract
 from toolchain.tfjs_graph import packing
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ ROOT = Path(__file__).parents[1]
         ("toolchain.schema.json", configuration.json_schema),
         ("contract.schema.json", contract.json_schema),
         ("packing.schema.json", packing.json_schema),
+        ("tagger.schema.json", component.json_schema),
         ("training.schema.json", training.json_schema),
     ],
 )

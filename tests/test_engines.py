@@ -126,6 +126,22 @@ def test_a_second_visit_asks_for_nothing_and_needs_no_network(
     assert tagged(engine) == first
 
 
+def test_the_component_tags_as_the_page_does(
+    engine: Engine, url: str, reference: Callable[[Path], Tags], tmp_path: Path
+) -> None:
+    photo = sample_png("espresso", tmp_path)
+    engine.open(url)
+    found: list[Any] = engine.run(
+        f"""const {{ load }} = await import(new URL('tagger.js', location.href));
+        const tagger = await load(location.href);
+        const photo = new Blob([new Uint8Array({json.dumps(list(photo.read_bytes()))})]);
+        const {{ tags }} = await tagger.tag(photo);
+        tagger.close();
+        return tags.map(({{ index, score }}) => [index, score]);"""
+    )
+    assert_same([(int(at), float(score)) for at, score in found], reference(photo), SAME_PIXELS)
+
+
 def test_a_connection_that_breaks_is_mended(
     engine: Engine, embedded_site: Path, request: pytest.FixtureRequest
 ) -> None:

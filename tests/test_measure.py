@@ -321,6 +321,7 @@ def test_only_bytes_that_came_by_the_first_tag_count_for_the_limit() -> None:
         "model": 2,
         "photos": 1,
         "variants": 0,
+        "component": 0,
     }
     milestones = {"html": 200, "runtime": 300, "model": 900, "decode": 950}
     assert found.milestones_ms == {name: spread([time]) for name, time in milestones.items()}

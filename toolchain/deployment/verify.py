@@ -29,7 +29,7 @@ _ISOLATION = {
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-embedder-policy": "require-corp",
 }
-_FOR_TOOLS = (".map",)
+_FOR_TOOLS = (".map", ".ts")
 # Media types that browsers treat alike.
 _ALIKE = {
     "application/javascript": "text/javascript",

@@ -86,6 +86,7 @@ def _build(options: BuildOptions, store: Store, progress: Progress) -> build_rep
                 page=options.page,
                 variants=[_variant(each) for each in made.offered],
                 preview=small,
+                verdict=made.first.verdict,
             )
         smoke_tests = stages.smoke_test(site, made, rendered)
         with stages.timed("precompress"):

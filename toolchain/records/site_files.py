@@ -21,7 +21,13 @@ VARIANTS = "variants"
 """The folder of a site that holds its variants."""
 
 
-Kind = Literal["page", "runtime", "wasm", "preview", "model", "variants", "photos"]
+COMPONENT = ("tagger.js", "tagger.d.ts", "tagger.json")
+"""The files by which other pages use the site's model: the module, its types, and the names of
+the model's files. The site's own page does not load them. They keep their names, because other
+pages refer to them."""
+
+
+Kind = Literal["page", "runtime", "wasm", "preview", "model", "variants", "photos", "component"]
 
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -63,6 +69,8 @@ class SiteFile(FileSize):
 
 def kind_of(path: str) -> Kind:
     """Return what a file of the site is for, judged by its path in the site."""
+    if path in COMPONENT:
+        return "component"
     folder, _, below = path.partition("/")
     if below and folder in _FOLDERS:
         return _FOLDERS[folder]

@@ -50,6 +50,7 @@ CONTENT_TYPES: Final = {
     ".svg": "image/svg+xml",
     ".tif": "image/tiff",
     ".tiff": "image/tiff",
+    ".ts": "text/plain; charset=utf-8",
     ".ttf": "font/ttf",
     ".txt": "text/plain; charset=utf-8",
     ".vtt": "text/vtt; charset=utf-8",

@@ -1,8 +1,8 @@
 """Renders the site: the runtime, the model, the contract, the photos and the page.
 
-Every file but `index.html` and `sw.js` has its content's hash in its name. So browsers can cache
-these files for ever, and a page never loads files of another build. `sw.js` is the service worker,
-which caches them for a second visit without network.
+Every file but `index.html`, `sw.js` and the three of the component has its content's hash in its
+name. So browsers can cache these files for ever, and a page never loads files of another build.
+`sw.js` is the service worker, which caches them for a second visit without network.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from toolchain import __version__, digest
 from toolchain.records.site_files import VARIANTS
+from toolchain.site import component, headers, integrity, strings, template, web_bundle
 from toolchain.site import contract as contracts
-from toolchain.site import headers, integrity, strings, template, web_bundle
 from toolchain.site.assets import Assets
 from toolchain.site.configuration import PageOptions
 from toolchain.site.files import copy, write_named
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from toolchain.records.verdict import Verdict
     from toolchain.site.variants import Variant
     from toolchain.tfjs.stage import TfjsModel
 
@@ -39,6 +40,7 @@ def render(
     page: PageOptions = _DEFAULT_PAGE,
     variants: Sequence[Variant] = (),
     preview: TfjsModel | None = None,
+    verdict: Verdict | None = None,
 ) -> tuple[PageFiles, ...]:
     """Write the whole site into an existing empty folder.
 
@@ -49,6 +51,7 @@ def render(
         variants: All variants of the model, the first of them `model` itself; empty if there
             is only one way of storing its weights.
         preview: The model that answers a first visit until the full one has come, if any.
+        verdict: How the model did on photos, if it was judged.
 
     Returns:
         The files of each model: the model itself, its variants, the preview.
@@ -110,6 +113,7 @@ def render(
     photos = [str(sample["url"]) for sample in context["samples"]]
     of_models = [url for files in (own, *others) for url in _loaded(files)]
     context["integrity"] |= integrity.of_files(site, [*of_models, *photos, *context["assets"]])
+    component.write(site, runtime, own, verdict)
     (site / "404.html").write_text(template.rendered("404.html.j2", context), "utf-8")
     (site / "sw.js").write_text(template.rendered("sw.js.j2", context), "utf-8")
     return tuple(

@@ -80,7 +80,7 @@ class Package(BaseModel):
 
 
 class Shipped(BaseModel):
-    """The packages in a runtime, `packages-NAME.json`."""
+    """The packages in a runtime, `packages-NAME.json`, or in the component."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -160,20 +160,27 @@ def load_runtimes() -> tuple[Runtime, ...]:
 
 
 def shipped_in(runtime: Runtime) -> Shipped:
-    """Read which packages are in a runtime.
+    """Read which packages are in a runtime, and in the component, which every site has.
 
     Raises:
         MissingToolError: It was built by another version of this tool.
     """
-    path = runtime_dir() / f"packages-{runtime.name}.json"
     try:
-        content: dict[str, Any] = json.loads(path.read_text("utf-8"))
-        content["schema_"] = content.pop("schema", 0)
-        return Shipped(**content)
+        both = [_shipped(part) for part in (runtime.name, "tagger")]
+        packages = {each.name: each for shipped in both for each in shipped.packages}
+        ordered = (packages[name] for name in sorted(packages))
+        return both[0].model_copy(update={"packages": tuple(ordered)})
     except (OSError, ValueError) as error:
         raise MissingToolError(
             "the page's runtime is of another version; run `make web` again"
         ) from error
+
+
+def _shipped(part: str) -> Shipped:
+    path = runtime_dir() / f"packages-{part}.json"
+    content: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    content["schema_"] = content.pop("schema", 0)
+    return Shipped(**content)
 
 
 def runtime_for(ops: Iterable[str]) -> Runtime:

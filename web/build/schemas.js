@@ -5,7 +5,12 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { format, resolveConfig } from 'prettier';
 import { runnerImport } from 'vite';
 
-const SCHEMAS = { contract: 'contract', networks: 'report.networks', packing: 'packing' };
+const SCHEMAS = {
+  contract: 'contract',
+  networks: 'report.networks',
+  packing: 'packing',
+  tagger: 'tagger',
+};
 
 const { module } = await runnerImport('./build/schema-code.ts');
 for (const [name, source] of Object.entries(SCHEMAS)) {

@@ -39,8 +39,16 @@ export type BackendPreference =
   | { readonly kind: 'remembered'; readonly race: Race }
   | { readonly kind: 'compare' };
 
+/** Which of a photo's tags are wanted; what is missing is as the page shows them. */
+export interface TagChoice {
+  /** The greatest number of tags. */
+  readonly top?: number;
+  /** The least score. */
+  readonly threshold?: number;
+}
+
 /** What is to be tagged: a file, or its crop where the worker cannot decode files, or a camera's. */
-export type Photo =
+export type Photo = { readonly choice?: TagChoice } & (
   | {
       readonly kind: 'file';
       readonly file: Blob;
@@ -49,7 +57,8 @@ export type Photo =
     }
   /** A camera's frame; the last to use it closes it. */
   | { readonly kind: 'frame'; readonly frame: ImageBitmap | VideoFrame }
-  | { readonly kind: 'pixels'; readonly pixels: ImageData; readonly view: PhotoView };
+  | { readonly kind: 'pixels'; readonly pixels: ImageData; readonly view: PhotoView }
+);
 
 /** The files that the page fetches for its worker, by their addresses. */
 export interface WorkerFiles {
@@ -219,7 +228,7 @@ export type FromWorker =
   | { readonly kind: 'whole'; readonly file: string; readonly content: Blob }
   | { readonly kind: 'stage'; readonly stage: Stage; readonly span: Span }
   | { readonly kind: 'transfers'; readonly transfers: readonly Transfer[] }
-  | { readonly kind: 'ready' }
+  | { readonly kind: 'ready'; readonly labels: readonly string[] }
   | { readonly kind: 'backend'; readonly report: BackendReport }
   | { readonly kind: 'compared'; readonly race: Race }
   | {

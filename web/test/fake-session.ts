@@ -115,7 +115,12 @@ export function fakeVisit({
       clients.push(client);
       return client;
     },
-    Promise.resolve(),
+    {
+      weightsAfter: Promise.resolve(),
+      keepsDownloads: () => false,
+      keep: () => Promise.resolve(),
+      needsFeatures: () => undefined,
+    },
     view,
   );
   return {

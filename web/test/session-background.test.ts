@@ -24,7 +24,7 @@ function frame() {
 function readyVisit() {
   const visit = fakeVisit();
   visit.session.start();
-  visit.last().hear({ kind: 'ready' });
+  visit.last().hear({ kind: 'ready', labels: [] });
   return visit;
 }
 
@@ -43,7 +43,7 @@ describe('photos in the background', () => {
     void session.ask(file('b'), UNTIL_WITHDRAWN);
     session.start();
     expect(last().asked).toEqual([]);
-    last().hear({ kind: 'ready' });
+    last().hear({ kind: 'ready', labels: [] });
     expect(last().photos).toMatchObject([{ name: 'a' }]);
     const tagging = last().tags();
     expect(await first).toEqual({ kind: 'tagged', tagging, thumbnail: null });
@@ -70,7 +70,7 @@ describe('photos in the background', () => {
     const ended = session.ask(file('b'), UNTIL_WITHDRAWN);
     session.take(modelFiles('other'));
     expect(await ended).toEqual({ kind: 'lost' });
-    last().hear({ kind: 'ready' });
+    last().hear({ kind: 'ready', labels: [] });
     const failed = session.ask(file('c'), UNTIL_WITHDRAWN);
     last().hear({ kind: 'failed', failure: { code: 'network', file: 'other.1' } });
     expect(await failed).toEqual({ kind: 'failed' });
@@ -151,7 +151,7 @@ describe('a camera', () => {
     end.abort();
     expect(await answer).toEqual({ kind: 'lost' });
     expect(close).toHaveBeenCalledOnce();
-    last().hear({ kind: 'ready' });
+    last().hear({ kind: 'ready', labels: [] });
     expect(last().asked).toEqual([]);
   });
 

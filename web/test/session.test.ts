@@ -37,7 +37,7 @@ describe('a session', () => {
     expect(client.options).toMatchObject({ bypassCache: false, keep: false, expectsPhoto: false });
     expect(client.photos).toEqual([cat]);
     expect(states(await told())).toEqual(['loading']);
-    client.hear({ kind: 'ready' });
+    client.hear({ kind: 'ready', labels: [] });
     expect(states(await told())).toEqual(['tagging']);
     const tagging = client.tags();
     expect(await told()).toEqual([
@@ -49,7 +49,7 @@ describe('a session', () => {
   it('shows the last photo alone', async () => {
     const { session, last, told } = fakeVisit();
     session.start();
-    last().hear({ kind: 'ready' });
+    last().hear({ kind: 'ready', labels: [] });
     session.tag(cat);
     const early = last().asked[0]?.id;
     session.tag(dog);
@@ -86,7 +86,7 @@ describe('a session', () => {
     session.start();
     session.tag(cat);
     clients[0]?.events.finished(SPAN);
-    clients.forEach(({ hear }) => hear({ kind: 'ready' }));
+    clients.forEach(({ hear }) => hear({ kind: 'ready', labels: [] }));
     await told();
     const id = clients[0]?.asked[0]?.id ?? 0;
     clients.forEach(({ hear }) => hear({ kind: 'refused', id, refusal: 'altered-pixels' }));
@@ -116,7 +116,7 @@ describe('a preview', () => {
     expect(clients.map(({ files }) => files)).toEqual([modelFiles('preview')]);
     // It compares nothing.
     expect(clients[0]?.preference).toMatchObject({ kind: 'forced', backend: 'wasm' });
-    clients[0]?.hear({ kind: 'ready' });
+    clients[0]?.hear({ kind: 'ready', labels: [] });
     await told();
     clients[0]?.events.finished(SPAN);
     expect(clients.map(({ files }) => files)).toEqual([modelFiles('preview'), modelFiles('full')]);
@@ -127,7 +127,7 @@ describe('a preview', () => {
       ['tagged', early, 'preview'],
       ['state', 'previewing'],
     ]);
-    clients[1]?.hear({ kind: 'ready' });
+    clients[1]?.hear({ kind: 'ready', labels: [] });
     expect(states(await told())).toEqual(['previewing']);
     const tagging = clients[1]?.tags();
     expect(await told()).toEqual([['tagged', tagging, 'full'], ['state', 'tagged'], ['upgraded']]);
@@ -156,7 +156,7 @@ describe('a preview', () => {
   it('does not hide that the full model failed', async () => {
     const { session, clients, told } = fakeVisit({ preview: modelFiles('preview') });
     session.start();
-    clients[0]?.hear({ kind: 'ready' });
+    clients[0]?.hear({ kind: 'ready', labels: [] });
     clients[0]?.events.finished(SPAN);
     clients[1]?.hear({ kind: 'failed', failure: network });
     session.tag(cat, false);
@@ -203,7 +203,7 @@ describe('a retry', () => {
     last().hear({ kind: 'failed', failure: network });
     session.start(true);
     await told();
-    clients[0]?.hear({ kind: 'ready' });
+    clients[0]?.hear({ kind: 'ready', labels: [] });
     clients[0]?.hear({ kind: 'failed', failure: network });
     expect(await told()).toEqual([]);
   });
@@ -226,7 +226,7 @@ describe('a damaged file', () => {
     const { session, clients, last } = fakeVisit();
     session.start();
     last().hear({ kind: 'failed', failure: damaged });
-    last().hear({ kind: 'ready' });
+    last().hear({ kind: 'ready', labels: [] });
     last().hear({ kind: 'failed', failure: damaged });
     expect(clients).toHaveLength(3);
   });
@@ -243,7 +243,7 @@ describe('a switch', () => {
     const { session, clients, last, told } = fakeVisit();
     session.start();
     session.tag(cat);
-    last().hear({ kind: 'ready' });
+    last().hear({ kind: 'ready', labels: [] });
     last().tags();
     await told();
     session.switchTo(chosen);

@@ -12,7 +12,7 @@
 import { digestOf } from '../integrity/digest';
 import type { Failure, Span, ToWorker, WorkerFiles } from '../messages';
 import type { SiteDigests } from './site-digests';
-import { nameOf, Refused, resumableFetch } from './resumable-fetch';
+import { type Fetch, nameOf, Refused, resumableFetch } from './resumable-fetch';
 
 /** How to download. */
 export interface DownloadOptions {
@@ -58,6 +58,7 @@ export class Downloads {
   readonly #post: Post;
   readonly #events: DownloadEvents;
   readonly #siteDigests: SiteDigests;
+  readonly #fetch: Fetch | undefined;
   readonly #kept = new Map<string, Response>();
   /** The headers of the first answers of files whose download was interrupted. */
   readonly #broken = new Map<string, Headers>();
@@ -71,8 +72,12 @@ export class Downloads {
     this.#decide = resolve;
   });
 
-  /** @param siteDigests - A file that is not listed is not checked. */
-  constructor(post: Post, events: DownloadEvents, siteDigests: SiteDigests) {
+  /**
+   * @param siteDigests - A file that is not listed is not checked.
+   * @param fetchWhole - In place of the browser's own.
+   */
+  constructor(post: Post, events: DownloadEvents, siteDigests: SiteDigests, fetchWhole?: Fetch) {
+    this.#fetch = fetchWhole;
     this.#post = post;
     this.#events = events;
     this.#siteDigests = siteDigests;
@@ -147,6 +152,7 @@ export class Downloads {
       await resumableFetch(file, hand.piece ?? ((piece) => pieces.push(piece)), {
         signal,
         bypassCache,
+        ...(this.#fetch && { fetchWhole: this.#fetch }),
         opened: (answer) => {
           if (first) {
             this.#kept.delete(file);

@@ -10,8 +10,10 @@ import './styles/index.css';
 import { BackendMemory } from './backend-memory';
 import { availableBackends } from './available-backends';
 import { addressPreference, rememberedPreference } from './backend-preference';
-import { preloadFeaturesWhenTouched } from './feature-preload';
+import { preloadFeatures, preloadFeaturesWhenTouched } from './feature-preload';
 import { firstPaint } from './first-paint';
+import { ownCode } from './own-code';
+import { keepsDownloads, prepareSecondVisit } from './second-visit';
 import { Session } from './session';
 import { initialState } from './session-state';
 import { siteFiles } from './site-files';
@@ -33,8 +35,13 @@ const session: Session = new Session(
     preference: addressed ?? rememberedPreference(memory, offered),
     offered,
   }),
-  (hear, downloadEvents) => new WorkerClient(hear, downloadEvents),
-  firstPaint(),
+  (hear, downloadEvents) => new WorkerClient(ownCode(), hear, downloadEvents),
+  {
+    weightsAfter: firstPaint(),
+    keepsDownloads,
+    keep: prepareSecondVisit,
+    needsFeatures: preloadFeatures,
+  },
   parsed().then(() => {
     const chosen = addressed?.backend ?? memory.choice;
     return shown({ session, files, variant, memory, offered, chosen });

@@ -10,11 +10,16 @@ const PAUSE_MS = 1000;
 const PASSING_STATUS = [408, 425, 429];
 const RANGE_NOT_SATISFIABLE = 416;
 
+/** Fetches a file, as `fetch` does. */
+export type Fetch = (file: string, init: RequestInit) => Promise<Response>;
+
 /** How to fetch. */
 export interface ResumableOptions {
   readonly signal: AbortSignal;
   /** Whether to bypass the browser's cache. */
   readonly bypassCache: boolean;
+  /** Fetches whole files in place of `fetch`; with `cache: 'reload'` from the host. */
+  readonly fetchWhole?: Fetch;
   /** Called with the first answer, whose body is for {@link resumableFetch} alone. */
   readonly opened: (answer: Response) => void;
   /** Called when the connection breaks, and when something comes again. */
@@ -42,13 +47,13 @@ export class Refused extends Error {
 export async function resumableFetch(
   file: string,
   take: (piece: Uint8Array<ArrayBuffer>) => void,
-  { signal, bypassCache, opened, interrupted }: ResumableOptions,
+  { signal, bypassCache, fetchWhole = fetch, opened, interrupted }: ResumableOptions,
 ): Promise<void> {
   let received = 0;
   let failures = 0;
   // The browser's cache may hold what caused the failure.
   const whole = (): Promise<Response> =>
-    fetch(file, { signal, ...((bypassCache || failures > 0) && { cache: 'reload' }) });
+    fetchWhole(file, { signal, ...((bypassCache || failures > 0) && { cache: 'reload' }) });
   for (;;) {
     const before = received;
     try {

@@ -294,7 +294,11 @@ function decoded(step: Step, client: number, id: number, result: Photo | Refusal
   if (typeof result === 'string') {
     return refuse(step, id, result);
   }
-  return fileOf(step.state.requests, id) ? classify(step, client, id, result) : step;
+  const { requests } = step.state;
+  const choice = requests.asked?.id === id ? requests.asked.photo.choice : undefined;
+  return fileOf(requests, id)
+    ? classify(step, client, id, choice ? { ...result, choice } : result)
+    : step;
 }
 
 /** Answers for a photo that cannot be tagged, or has it explained. */

@@ -2,9 +2,7 @@
 
 import type { BackendPreference, FromWorker, Photo } from '../messages';
 import type { DownloadEvents } from './downloads';
-import { preloadFeatures } from './feature-preload';
 import { type BackgroundAnswer, discard } from './requests';
-import { keepsDownloads, prepareSecondVisit } from './second-visit';
 import { refusalSentence } from './sentences';
 import { reduce } from './session-reducer';
 import type { Effect, SessionEvent, SessionState } from './session-state';
@@ -21,10 +19,22 @@ export type Connect = (
   downloadEvents: Omit<DownloadEvents, 'failed'>,
 ) => Client;
 
-/** One visit to the page. */
+/** What a session needs of the place that it runs in. */
+export interface Place {
+  /** What most of the weights wait for. */
+  readonly weightsAfter: Promise<void>;
+  /** Whether downloads are worth keeping for the next visit. */
+  keepsDownloads(): boolean;
+  /** Keeps whole answers, by their addresses, for the next visit; they are used up. */
+  keep(downloaded: ReadonlyMap<string, Response>): Promise<void>;
+  /** Code that is loaded on demand will be needed. */
+  needsFeatures(): void;
+}
+
+/** One visit to the page, or one model in a page of others. */
 export class Session {
   readonly #connect: Connect;
-  readonly #firstPaint: Promise<void>;
+  readonly #place: Place;
   readonly #view: Promise<SessionView>;
   readonly #clients = new Map<number, Client>();
   /** What answers for background photos, by their keys. */
@@ -36,18 +46,12 @@ export class Session {
 
   /**
    * @param state - The one to begin with.
-   * @param firstPaint - What most of the weights wait for.
    * @param view - What it is told before this settles is told it then.
    */
-  constructor(
-    state: SessionState,
-    connect: Connect,
-    firstPaint: Promise<void>,
-    view: Promise<SessionView>,
-  ) {
+  constructor(state: SessionState, connect: Connect, place: Place, view: Promise<SessionView>) {
     this.#state = state;
     this.#connect = connect;
-    this.#firstPaint = firstPaint;
+    this.#place = place;
     this.#view = view;
   }
 
@@ -125,6 +129,18 @@ export class Session {
     this.#dispatch({ kind: 'give-up', sentence });
   }
 
+  /** Ends all workers at once; photos in the background are lost. */
+  end(): void {
+    this.#clients.forEach((client) => client.end());
+    this.#clients.clear();
+    for (const { photo } of this.#state.requests.waiting) {
+      if (photo.kind === 'frame') {
+        photo.frame.close();
+      }
+    }
+    [...this.#answers.keys()].forEach((key) => this.#answer(key, { kind: 'lost' }));
+  }
+
   /** Takes an event; one that an effect causes waits until all effects of the event before ran. */
   #dispatch(event: SessionEvent): void {
     this.#events.push(event);
@@ -171,7 +187,7 @@ export class Session {
       case 'keep-downloads': {
         const client = this.#clients.get(effect.client);
         if (client) {
-          void prepareSecondVisit(client.downloaded);
+          void this.#place.keep(client.downloaded);
         }
         break;
       }
@@ -210,14 +226,14 @@ export class Session {
     this.#clients.set(id, client);
     client.start(files, preference, {
       bypassCache,
-      keep: role === 'full' && keepsDownloads(),
-      weightsAfter: this.#firstPaint,
+      keep: role === 'full' && this.#place.keepsDownloads(),
+      weightsAfter: this.#place.weightsAfter,
       expectsPhoto,
     });
   }
 
   async #decode({ client, id, file, input }: Extract<Effect, { kind: 'decode' }>): Promise<void> {
-    preloadFeatures();
+    this.#place.needsFeatures();
     const { decodeForWorker } = await import('./decode-for-worker');
     const result = await decodeForWorker(file, input);
     this.#dispatch({ kind: 'decoded', client, id, result });

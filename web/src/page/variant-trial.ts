@@ -1,6 +1,7 @@
 /** Tries one variant of the model in a worker of its own, which ends with the trial. */
 
 import type { BackendName, FromWorker, Transfer } from '../messages';
+import { ownCode } from './own-code';
 import { median, type Trial } from './variant-comparison';
 import { WorkerClient } from './worker-client';
 import { failureSentence, refusalSentence } from './sentences';
@@ -75,7 +76,7 @@ export async function tryModel(
         }
         client?.classify(id, decoded);
       };
-      client = new WorkerClient(hear, {
+      client = new WorkerClient(ownCode(), hear, {
         progress: () => undefined,
         interrupted: () => undefined,
         finished: ({ start, end }) => {

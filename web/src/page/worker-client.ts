@@ -1,16 +1,22 @@
 /** The page's end of a worker: messages and downloads, from the worker's start to its end. */
 
-import workerUrl from '../worker/main.ts?worker&url';
 import type { BackendPreference, Failure, FromWorker, Photo, ToWorker } from '../messages';
 import { type DownloadEvents, type DownloadOptions, Downloads } from './downloads';
 import { hasModuleWorkers } from './module-workers';
-import { siteDigests } from './site-digests';
+import type { SiteDigests } from './site-digests';
 import type { ModelFiles } from './site-files';
-import { nameOf } from './resumable-fetch';
-import { HAS_SIMD, WASM_URL } from './wasm-choice';
+import { type Fetch, nameOf } from './resumable-fetch';
+import { HAS_SIMD } from './simd-support';
 
-/** The address of the worker's script. */
-export const WORKER_URL = new URL(workerUrl, import.meta.url).href;
+/** The code that a worker runs, at absolute addresses, and how its files are checked and fetched. */
+export interface WorkerCode {
+  readonly script: string;
+  /** The WebAssembly that fits this browser; null where it has none. */
+  readonly wasm: string | null;
+  readonly digests: SiteDigests;
+  /** In place of the browser's own. */
+  readonly fetch?: Fetch;
+}
 
 /** How to start. */
 export interface StartOptions extends DownloadOptions {
@@ -21,6 +27,7 @@ export interface StartOptions extends DownloadOptions {
 /** Starts a worker and speaks to it in types. */
 export class WorkerClient {
   readonly #hear: (message: FromWorker) => void;
+  readonly #code: WorkerCode;
   readonly #downloads: Downloads;
   #worker: Worker | undefined;
   #isEnded = false;
@@ -33,7 +40,12 @@ export class WorkerClient {
    * @param hear - Called with every message; not after {@link end}.
    * @param downloadEvents - A failed download is heard as a message.
    */
-  constructor(hear: (message: FromWorker) => void, downloadEvents: Omit<DownloadEvents, 'failed'>) {
+  constructor(
+    code: WorkerCode,
+    hear: (message: FromWorker) => void,
+    downloadEvents: Omit<DownloadEvents, 'failed'>,
+  ) {
+    this.#code = code;
     this.#hear = (message) => {
       if (!this.#isEnded) {
         hear(message);
@@ -42,7 +54,8 @@ export class WorkerClient {
     this.#downloads = new Downloads(
       (message, transfer) => this.#post(message, transfer),
       { ...downloadEvents, failed: (failure) => this.#hear({ kind: 'failed', failure }) },
-      siteDigests(),
+      code.digests,
+      code.fetch,
     );
   }
 
@@ -52,7 +65,7 @@ export class WorkerClient {
     backend: BackendPreference,
     { expectsPhoto, ...options }: StartOptions,
   ): void {
-    const wasm = backend.kind === 'forced' && backend.backend !== 'wasm' ? null : WASM_URL;
+    const wasm = backend.kind === 'forced' && backend.backend !== 'wasm' ? null : this.#code.wasm;
     const files = { contract, weights, wasm };
     this.#scripts = this.#downloads.checkScripts(options.bypassCache);
     // After a failure the scripts must be fetched again before a worker loads them from the cache.
@@ -94,7 +107,7 @@ export class WorkerClient {
   }
 
   #spawn(): void {
-    const worker = new Worker(WORKER_URL, { type: 'module' });
+    const worker = moduleWorker(this.#code.script);
     this.#worker = worker;
     worker.addEventListener('message', ({ data }: MessageEvent<FromWorker>) => {
       if (data.kind === 'listening') {
@@ -118,7 +131,7 @@ export class WorkerClient {
       } else if (this.#waiting && !this.#isSecond) {
         void this.#spawnAgain();
       } else {
-        void this.#hearFailure({ code: 'network', file: nameOf(WORKER_URL) });
+        void this.#hearFailure({ code: 'network', file: nameOf(this.#code.script) });
       }
     });
   }
@@ -145,6 +158,16 @@ export class WorkerClient {
       this.#worker?.postMessage(message, transfer);
     }
   }
+}
+
+/** Starts a worker; one of another origin by a script of this one that imports it. */
+function moduleWorker(script: string): Worker {
+  if (new URL(script).origin === self.location.origin) {
+    return new Worker(script, { type: 'module' });
+  }
+  const importing = new Blob([`import ${JSON.stringify(script)};`], { type: 'text/javascript' });
+  // Not revoked: the worker may not have read it when this function ends. It is a hundred bytes.
+  return new Worker(URL.createObjectURL(importing), { type: 'module' });
 }
 
 function transferOf(photo: Photo): Transferable[] {

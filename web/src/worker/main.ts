@@ -97,7 +97,7 @@ async function begin(startOrder: StartOrder): Promise<void> {
     return;
   }
   early = undefined;
-  post({ kind: 'ready' });
+  post({ kind: 'ready', labels: started.tagger.labels });
   queue.open();
 }
 
@@ -141,7 +141,7 @@ async function classify(given: ClassifyOrder): Promise<void> {
       return null;
     }
     try {
-      return { kind: 'tagged', id, tagging: await tagger.tag(ready), thumbnail };
+      return { kind: 'tagged', id, tagging: await tagger.tag(ready, photo.choice), thumbnail };
     } catch (error) {
       thumbnail?.close();
       throw error;

@@ -1,7 +1,7 @@
 /** From a graph's outputs to tags. */
 
 import type { ContractOutput } from '../contract';
-import type { Tag } from '../messages';
+import type { Tag, TagChoice } from '../messages';
 
 /** How many tags the page shows. */
 export const TAGS_SHOWN = 5;
@@ -14,17 +14,20 @@ export const TAGS_SHOWN = 5;
  * it gets the one of the highest score, marked as the nearest.
  *
  * @param cosine - To the most similar label; null where the model has no rule for none of them.
+ * @param choice - How many tags at most, and from which score on, in place of the above.
  */
 export function tagsOf(
   outputs: Float32Array,
   spec: ContractOutput,
   cosine: number | null = null,
+  { top, threshold: least }: TagChoice = {},
 ): Tag[] {
   const { task, labels, threshold, none_of_these: rule } = spec;
   const isOne = task === 'single-label';
-  const best = bestTags(outputs, spec, isOne ? TAGS_SHOWN : labels.length);
+  const best = bestTags(outputs, spec, top ?? (isOne ? TAGS_SHOWN : labels.length));
   const isFar = rule && cosine !== null && !(cosine >= rule.threshold);
-  const tags = isFar ? [] : best.filter(({ score }) => isOne || score >= threshold);
+  const floor = least ?? (isOne ? undefined : threshold);
+  const tags = isFar ? [] : best.filter(({ score }) => floor === undefined || score >= floor);
   return tags.length > 0 ? tags : best.slice(0, 1).map((tag) => ({ ...tag, isNearest: true }));
 }
 

@@ -1,7 +1,7 @@
 /** Tags photos on whichever backend is the best so far. */
 
 import type { InputSpec } from '../contract';
-import type { BackendReason, BackendReport, GpuBackend, Tagging } from '../messages';
+import type { BackendReason, BackendReport, GpuBackend, TagChoice, Tagging } from '../messages';
 import type { Classifier } from './classifier';
 import type { Answer } from './early-run';
 import { detailOf } from './failure-error';
@@ -53,6 +53,11 @@ export class Tagger {
     return this.#files.contract.input;
   }
 
+  /** The names of the model's classes. */
+  get labels(): readonly string[] {
+    return this.#files.contract.output.labels;
+  }
+
   /** What the last photo became, for comparing backends on something real. */
   get lastInput(): Float32Array | undefined {
     return this.#lastInput;
@@ -65,7 +70,7 @@ export class Tagger {
   }
 
   /** Tags one photo. */
-  async tag(photo: PreparedPhoto): Promise<Tagging> {
+  async tag(photo: PreparedPhoto, choice?: TagChoice): Promise<Tagging> {
     const first = this.#firstResult;
     this.#firstResult = null;
     const { answer, inferenceMs } = first?.photo === photo ? first : await this.#timed(photo);
@@ -75,7 +80,7 @@ export class Tagger {
     this.#lastInput = input;
     const { numTensors, numBytes } = memory();
     return {
-      tags: tagsOf(outputs, this.#files.contract.output, cosine),
+      tags: tagsOf(outputs, this.#files.contract.output, cosine, choice),
       cosine,
       view,
       preprocessMs,

@@ -1,0 +1,175 @@
+/** A loaded model, as other pages use it: a session without a page of its own. */
+
+import type { Tagging as WorkerTagging } from '../messages';
+import type { BackgroundAnswer } from '../page/requests';
+import { refusalSentence } from '../page/sentences';
+import type { Session } from '../page/session';
+import { photoOf } from './photo-of';
+import type {
+  StreamOptions,
+  Tag,
+  Tagger,
+  TaggerInfo,
+  Tagging,
+  TaggerPhoto,
+  TagOptions,
+} from './tagger';
+import { TaggerError } from './tagger-error';
+
+/** Tags photos by a session. */
+export class LoadedTagger implements Tagger {
+  readonly info: TaggerInfo;
+  readonly #session: Session;
+  readonly #closing = new AbortController();
+  /** Ends all that waits, when the model fails. */
+  #failing = new AbortController();
+
+  constructor(session: Session, info: TaggerInfo) {
+    this.#session = session;
+    this.info = info;
+  }
+
+  /** Rejects what waits, because the model cannot run; the next photo starts it again. */
+  failed(error: TaggerError): void {
+    const failing = this.#failing;
+    this.#failing = new AbortController();
+    failing.abort(error);
+  }
+
+  async tag(given: TaggerPhoto, options: TagOptions = {}): Promise<Tagging> {
+    const { top, threshold, crop, signal } = checked(options);
+    const choice = {
+      ...(top !== undefined && { top }),
+      ...(threshold !== undefined && { threshold }),
+    };
+    for (;;) {
+      const ending = anyOf([
+        this.#closing.signal,
+        this.#failing.signal,
+        ...(signal ? [signal] : []),
+      ]);
+      try {
+        ending.signal.throwIfAborted();
+        const photo = await photoOf(given, crop, choice);
+        this.#session.recover();
+        const answer = await this.#session.ask(photo, ending.signal);
+        ending.signal.throwIfAborted();
+        // Lost means that the model was started again; then the photo is given again.
+        if (answer.kind !== 'lost') {
+          return await this.#result(answer, given);
+        }
+      } finally {
+        ending.forget();
+      }
+    }
+  }
+
+  stream(
+    video: HTMLVideoElement,
+    onTags: (tagging: Tagging) => void,
+    { onError, ...options }: StreamOptions = {},
+  ): () => void {
+    const stopped = new AbortController();
+    const { signal } = stopped;
+    const run = async (): Promise<void> => {
+      while (!signal.aborted) {
+        await nextPicture(video, signal);
+        if (!signal.aborted) {
+          const tagging = await this.tag(video, { ...options, signal });
+          onTags(tagging);
+        }
+      }
+    };
+    run().catch((error: unknown) => {
+      if (!signal.aborted) {
+        onError?.(error);
+      }
+    });
+    return () => stopped.abort();
+  }
+
+  close(): void {
+    this.#closing.abort(new TaggerError('closed', 'The tagger is closed; load the model again.'));
+    this.#session.end();
+  }
+
+  async #result(
+    answer: Exclude<BackgroundAnswer, { kind: 'lost' }>,
+    given: TaggerPhoto,
+  ): Promise<Tagging> {
+    switch (answer.kind) {
+      case 'tagged':
+        return resultOf(answer.tagging);
+      case 'refused': {
+        const file = given instanceof Blob ? given : new Blob();
+        throw new TaggerError('photo', await refusalSentence(file, answer.refusal));
+      }
+      case 'failed':
+        throw new TaggerError('model', 'The model failed while it had this photo; give it again.');
+    }
+  }
+}
+
+/** Returns the API's form of what the worker says. */
+function resultOf({ tags, backend, inferenceMs }: WorkerTagging): Tagging {
+  const plain = tags.map(({ label, classIndex, score }): Tag => ({
+    label,
+    index: classIndex,
+    score,
+  }));
+  const isNearest = tags[0]?.isNearest === true;
+  return {
+    tags: isNearest ? [] : plain,
+    nearest: isNearest ? (plain[0] ?? null) : null,
+    backend,
+    milliseconds: inferenceMs,
+  };
+}
+
+function checked(options: TagOptions): TagOptions {
+  const { top, threshold } = options;
+  if (top !== undefined && !(Number.isInteger(top) && top >= 1)) {
+    throw new RangeError(`top is ${top}; give a whole number from 1.`);
+  }
+  if (threshold !== undefined && !(threshold >= 0 && threshold <= 1)) {
+    throw new RangeError(`threshold is ${threshold}; give a number from 0 to 1.`);
+  }
+  return options;
+}
+
+/** A signal of several, without `AbortSignal.any`, which browsers learnt in 2023. */
+function anyOf(signals: readonly AbortSignal[]): {
+  readonly signal: AbortSignal;
+  forget(): void;
+} {
+  const ending = new AbortController();
+  const listening = new AbortController();
+  for (const signal of signals) {
+    const end = (): void => ending.abort(signal.reason);
+    if (signal.aborted) {
+      end();
+    }
+    signal.addEventListener('abort', end, { signal: listening.signal });
+  }
+  return { signal: ending.signal, forget: () => listening.abort() };
+}
+
+/** Waits until a video has a picture to look at. */
+async function nextPicture(video: HTMLVideoElement, signal: AbortSignal): Promise<void> {
+  await new Promise<void>((resolve) => {
+    const listening = new AbortController();
+    const end = (): void => {
+      listening.abort();
+      resolve();
+    };
+    signal.addEventListener('abort', end, { signal: listening.signal });
+    if (video.readyState < HTMLMediaElement.HAVE_CURRENT_DATA) {
+      video.addEventListener('loadeddata', end, { signal: listening.signal });
+    } else if (video.paused || video.ended) {
+      video.addEventListener('playing', end, { signal: listening.signal });
+    } else {
+      // No faster than the screen, and not at all while the page is hidden.
+      requestAnimationFrame(end);
+    }
+  });
+}
