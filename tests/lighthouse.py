@@ -55,7 +55,11 @@ class Audited:
 
 
 def audit(
-    url: str, categories: tuple[str, ...] = (), *, audits: tuple[str, ...] = (), slower: float = 0.01
+    url: str,
+    categories: tuple[str, ...] = (),
+    *,
+    audits: tuple[str, ...] = (),
+    slower: float = 0.01,
 ) -> Audited:
     """Audit a page.
 
