@@ -54,12 +54,19 @@ class Audited:
     """Total Blocking Time by processor time, on a processor `SLOWER` than the reference."""
 
 
-def audit(url: str, categories: tuple[str, ...], *, slower: float = 0.01) -> Audited:
+def audit(
+    url: str,
+    categories: tuple[str, ...] = (),
+    *,
+    audits: tuple[str, ...] = (),
+    slower: float = 0.01,
+) -> Audited:
     """Audit a page.
 
     Args:
         url: The page.
         categories: Of Lighthouse's audits.
+        audits: Names of audits to run, in addition or instead.
         slower: How much slower than this machine the simulated processor is; Lighthouse takes
             `SLOWER` unless told otherwise.
     """
@@ -67,7 +74,9 @@ def audit(url: str, categories: tuple[str, ...], *, slower: float = 0.01) -> Aud
         done = subprocess.run(
             [
                 *(_node(), axe.MODULES / "lighthouse" / "cli" / "index.js", url),
-                *("--output=json", "--quiet", f"--only-categories={','.join(categories)}"),
+                *("--output=json", "--quiet", "--disable-full-page-screenshot"),
+                *([f"--only-categories={','.join(categories)}"] if categories else []),
+                *([f"--only-audits={','.join(audits)}"] if audits else []),
                 f"--chrome-flags={' '.join(['--headless=new', *FLAGS])}",
                 f"--throttling.cpuSlowdownMultiplier={slower}",
                 f"--max-wait-for-load={HANG_MS:.0f}",

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
     from toolchain.cache.store import Store
 
-pytestmark = pytest.mark.xdist_group("page")
+pytestmark = pytest.mark.xdist_group("runtimes")
 
 LOADED = HANG_MS
 SAME_PIXELS = 1e-3  # as in test_page.py

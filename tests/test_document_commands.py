@@ -28,8 +28,9 @@ from tests.test_deploy_hosts import s3, ssh_server  # noqa: F401 - fixtures
 from tests.watchdog import HANG_S
 from toolchain import cli
 from toolchain import tf as tensorflow
-from toolchain.quantize import calibration
+from toolchain.quantize import calibration, planning
 from toolchain.sources import packaged
+from toolchain.training import last_blocks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -47,6 +48,16 @@ FILES_OF_EXAMPLES = {"own-model.md": "my_model.toml", "smaller.md": "budget.toml
 PATIENT = {'4g = "3 s"': '4g = "300 s"'}
 """Limits of time that hold on machines with other work to do, too."""
 SIDE, CLASSES = 224, 1001
+FEWER = (
+    (planning, "_GENERATED", 8),
+    (planning, "_JUDGED", 128),
+    (planning, "_SENSITIVITY", 8),
+    (last_blocks, "_VIEWS", 2),
+)
+"""Numbers of pictures, which make plans better and networks stronger, and take minutes."""
+DEEP = {"--prune": ("--depth", "5", "--workers", "1"), "--fine-tune": ("--depth", "5")}
+"""Photos at random may be told best by the first block, which has none before it that could change.
+The pools of both are alike, and each starts TensorFlow four times."""
 
 
 @dataclass(frozen=True)
@@ -143,7 +154,7 @@ def export_small(name: str, checkpoint: Path, saved_model: Path) -> None:
     """
     del name, checkpoint
     keras = tiny_models.libraries()["keras"]
-    model = tiny_models.mobile_net(keras, CLASSES - 1, side=SIDE, takes_bytes=False)
+    model = tiny_models.mobile_net(keras, CLASSES - 1, side=SIDE, stride=8, takes_bytes=False)
     tiny_models.with_statistics(model)
     with tensorflow.quiet():
         model.export(str(saved_model), format="tf_saved_model", verbose=False)
@@ -228,6 +239,8 @@ def workbench(
     with hub.running() as mirror, pytest.MonkeyPatch.context() as patch:
         # The same pictures each time; to draw them takes longer than all else of a tiny build.
         patch.setattr(calibration, "generated", functools.cache(calibration.generated))
+        for module, name, fewer in FEWER:
+            patch.setattr(module, name, fewer)
         patch.setattr(packaged, "_export", export_small)
         serve_models(mirror, archive)
         environment = {
@@ -306,6 +319,7 @@ def test_a_command_of_the_documents_runs(
         target = bench.folder / words[-1]
         words = words[: words.index(">")]
     prepare_hosts(bench, words, request)
+    words += next((more for option, more in DEEP.items() if option in words), ())
     if words == ["cache", "clear"]:
         bench = with_a_copy_of_the_cache(bench, tmp_path / "cache")
     if words[0] == "verify":
@@ -321,6 +335,8 @@ def test_a_command_of_the_documents_runs(
         out_folder = words[words.index("--out") + 1] if "--out" in words else "dist"
         assert f"The site is in {out_folder}" in out
         assert "--no-fallback" not in err, "the model that was asked for"
+    if "--prune" in words or "--fine-tune" in words:
+        assert ("Pruning: " if "--prune" in words else "Fine-tuning: ") in err
     if target is not None:
         target.write_text(out, "utf-8")
         assert target.stat().st_size > 0

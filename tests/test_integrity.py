@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from toolchain.cache.store import Store
 
-pytestmark = pytest.mark.xdist_group("page")
+pytestmark = pytest.mark.xdist_group("runtimes")
 
 WIDTH = 5_000  # channels
 SHARD = 100_000  # bytes, so that there are several files

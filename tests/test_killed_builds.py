@@ -46,9 +46,9 @@ def good(session_folder: Path) -> Good:
 # of Brotli as two.
 CONVERTED = ("tfjs", "compressed", "smoke-tested", MOST_ENCODED)
 
-# Of 20 kills so many fall on a build that finds nothing, the conversion, or all in the cache.
+# Of 12 kills so many fall on a build that finds nothing, the conversion, or all in the cache.
 # A build from nothing takes seconds, nearly all of them in TensorFlow.
-KILLS = {(): 3, CONVERTED: 8, (*KINDS, "smoke-tested"): 9}
+KILLS = {(): 2, CONVERTED: 5, (*KINDS, "smoke-tested"): 5}
 
 
 def test_a_build_that_is_killed_at_any_moment_leaves_the_last_site_and_nothing_in_the_way(

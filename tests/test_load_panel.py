@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from toolchain.cache.store import Store
     from toolchain.measurement.local_host import Served
 
-pytestmark = pytest.mark.xdist_group("page")
+pytestmark = pytest.mark.xdist_group("runtimes")
 
 TAGGED = HANG_MS
 HEADERS = 300  # what Resource Timing counts for those of one answer

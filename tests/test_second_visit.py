@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from toolchain.cache.store import Store
 
-pytestmark = pytest.mark.xdist_group("page")
+pytestmark = pytest.mark.xdist_group("runtimes")
 
 TAGGED = HANG_MS
 LOOKED = 3000  # milliseconds; browsers look for a new version a second after a visit

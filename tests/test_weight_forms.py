@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
-pytestmark = pytest.mark.xdist_group("page")
+pytestmark = pytest.mark.xdist_group("runtimes")
 
 WEB = Path(__file__).parents[1] / "web"
 CONTRACT = "contract.bin"

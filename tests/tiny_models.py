@@ -208,12 +208,14 @@ def mobile_net(
     classes: int = CLASSES,
     *,
     side: int = SIDE,
+    stride: int = 2,
     seed: int = 1,
     takes_bytes: bool = True,
 ) -> Any:
     """Make an untrained MobileNetV2 of three blocks and 36,000 weights.
 
-    It takes pixels as bytes, 0 to 255, or else as floats from -1 to 1.
+    It takes pixels as bytes, 0 to 255, or else as floats from -1 to 1. `stride` is the first
+    convolution's: pictures of the size of photos take no longer if it is larger.
     """
     layers = library.layers
     library.utils.set_random_seed(seed)
@@ -231,9 +233,9 @@ def mobile_net(
 
     image = library.Input((side, side, 3), name="image")
     x = layers.Rescaling(1 / 127.5, -1.0)(image) if takes_bytes else image
-    x = layers.ReLU(6.0)(convolution(x, 16, 3, 2))
-    for width, stride in ((24, 2), (40, 2), (40, 1)):
-        x = block(x, width, stride)
+    x = layers.ReLU(6.0)(convolution(x, 16, 3, stride))
+    for width, step in ((24, 2), (40, 2), (40, 1)):
+        x = block(x, width, step)
     x = layers.ReLU(6.0)(convolution(x, 160))
     x = layers.GlobalAveragePooling2D()(x)
     return library.Model(image, layers.Dense(classes)(x))
