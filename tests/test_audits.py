@@ -97,8 +97,10 @@ def refused(page: Page, url: str) -> None:
 
 def opened(page: Page, url: str) -> None:
     tagged(page, url)
-    for summary in page.locator("summary:visible").all():
-        summary.click()
+    page.click("#waterfall > summary")
+    folded = page.locator("details:not([open]) > summary:visible")
+    while folded.count():
+        folded.first.click()
     page.wait_for_selector("#files tbody tr")
     page.wait_for_selector("#networks tr[data-network]")
 

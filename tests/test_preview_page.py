@@ -167,7 +167,7 @@ def test_the_model_is_asked_for_when_the_preview_has_come(page: Page, url: str) 
     page.on("request", lambda request: asked.append(request.url.removeprefix(url)))
     with held_back(page, "**/preview/*shard*"):
         page.goto(url)
-        wait_for(page, "[data-stage=first-tag]")
+        page.wait_for_selector("[data-stage=first-tag]", state="attached")
         page.wait_for_timeout(500)  # in which nothing may happen
         assert not [path for path in asked if path.startswith(("model/", "contract."))]
     wait_for(page, TAGGED)

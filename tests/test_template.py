@@ -124,7 +124,7 @@ def test_a_template_may_replace_the_page_and_include_others(
 ) -> None:
     source = (web_bundle.templates_dir() / "index.html.j2").read_text("utf-8")
     whole = re.sub(r"{%-? (end)?block.*?%}", "", source)
-    whole = whole.replace("<main>", '<main>{% include "parts/badge.html.j2" %}')
+    whole = whole.replace("<main hidden>", '<main hidden>{% include "parts/badge.html.j2" %}')
     folder = folder_of(
         tmp_path / "page",
         {"index.html.j2": whole, "parts/badge.html.j2": "<b>{{ card.labels[0] }}</b>"},

@@ -87,7 +87,6 @@ def _build(options: BuildOptions, store: Store, progress: Progress) -> build_rep
                 variants=[_variant(each) for each in made.offered],
                 preview=small,
                 verdict=made.first.verdict,
-                notice=made.notice,
             )
         smoke_tests = stages.smoke_test(site, made, rendered)
         with stages.timed("precompress"):

@@ -41,7 +41,6 @@ def render(
     variants: Sequence[Variant] = (),
     preview: TfjsModel | None = None,
     verdict: Verdict | None = None,
-    notice: str | None = None,
 ) -> tuple[PageFiles, ...]:
     """Write the whole site into an existing empty folder.
 
@@ -53,7 +52,6 @@ def render(
             is only one way of storing its weights.
         preview: The model that answers a first visit until the full one has come, if any.
         verdict: How the model did on photos, if it was judged.
-        notice: A sentence for the visitor, if any.
 
     Returns:
         The files of each model: the model itself, its variants, the preview.
@@ -95,7 +93,6 @@ def render(
         "photos_by_address": page.photos_by_address,
         "styles": styles,
         "samples": _samples(page.samples_folder, site),
-        "notice": notice,
         "toolchain_version": __version__,
     }
     assets = None if page.template is None else Assets(page.template, site)

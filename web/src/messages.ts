@@ -216,7 +216,9 @@ export type Failure =
   | { readonly code: 'graph'; readonly file: string; readonly detail: string }
   | { readonly code: 'outputs'; readonly expected: number; readonly found: number }
   | { readonly code: 'backend'; readonly backend: BackendName; readonly detail: string }
-  | { readonly code: 'worker'; readonly detail: string };
+  | { readonly code: 'worker'; readonly detail: string }
+  /** The browser runs no workers that are modules. */
+  | { readonly code: 'old-browser' };
 
 /** From the worker to the page. */
 export type FromWorker =

@@ -55,10 +55,10 @@ export class LoadFacts {
     this.#fill('backend', report ? backendName(report) : '–', report ? backendReason(report) : '');
   }
 
-  memory({ tensorBytes, tensors }: Pick<Tagging, 'tensorBytes' | 'tensors'>): void {
+  memory({ tensorBytes }: Pick<Tagging, 'tensorBytes'>): void {
     const { memory } = performance as MemoryTeller;
     const heap = memory ? byteSize(memory.usedJSHeapSize) : '–';
-    this.#fill('memory', byteSize(tensorBytes), say('factMemory', { tensors, heap }));
+    this.#fill('memory', byteSize(tensorBytes), say('factMemory', { heap }));
   }
 
   #fill(fact: string, value: string, note: string): void {

@@ -58,6 +58,11 @@ export class PhotoFrame {
     this.#crop.hidden = false;
   }
 
+  /** Scrolls to the photo, with the tag at its foot, where it is out of sight. */
+  bringIntoView(): void {
+    this.#frame.scrollIntoView({ block: 'nearest' });
+  }
+
   /** Shows no photo. */
   clear(): void {
     this.#crop.hidden = true;

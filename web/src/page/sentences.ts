@@ -138,6 +138,8 @@ export function failureSentence(failure: Failure): string {
       });
     case 'worker':
       return say('failedWorker', { detail: failure.detail });
+    case 'old-browser':
+      return say('failedOldBrowser');
   }
 }
 

@@ -3,6 +3,7 @@
 import { megabytes } from './number-format';
 import { say, type TextName } from './language';
 import type { PageState } from './page-state';
+import type { PhotoFoot } from './photo-foot';
 
 /** The text of each state that does not say more elsewhere. */
 const TEXTS: Readonly<Record<PageState, TextName | null>> = {
@@ -28,6 +29,8 @@ export interface StatusElements {
   /** Changes with every piece, so screen readers do not announce it. */
   readonly amount: HTMLElement;
   readonly bar: HTMLProgressElement;
+  /** Says the same over the photo. */
+  readonly foot: PhotoFoot;
 }
 
 /** Keeps its place on the page when it has nothing to say. */
@@ -74,7 +77,7 @@ export class StatusLine {
   }
 
   #write(): void {
-    const { text, amount } = this.#elements;
+    const { text, amount, foot } = this.#elements;
     const after = TEXTS_AFTER_DOWNLOAD[this.#state];
     const download = after === undefined ? undefined : this.#download;
     const isComing = download && download.receivedBytes < download.totalBytes;
@@ -82,15 +85,16 @@ export class StatusLine {
     const isLost = this.#isInterrupted && after !== undefined;
     const sentence = isLost ? say('interrupted') : name ? say(name) : '';
     write(text, sentence);
-    write(
-      amount,
-      isComing
-        ? say('downloaded', {
-            received: megabytes(download.receivedBytes),
-            total: megabytes(download.totalBytes),
-          })
-        : '',
-    );
+    const part = isComing
+      ? say('downloaded', {
+          received: megabytes(download.receivedBytes),
+          total: megabytes(download.totalBytes),
+        })
+      : '';
+    write(amount, part);
+    if (this.#state !== 'previewing') {
+      foot.status(`${sentence} ${part}`.trim());
+    }
   }
 }
 

@@ -3,16 +3,37 @@
 import type { Tag, Tagging } from '../messages';
 import { duration, percent } from './number-format';
 import { say } from './language';
+import type { PhotoFoot } from './photo-foot';
 import type { Role } from './site-files';
+
+/** Below this score a tag is not shown, unless it is the first: it tells nothing. */
+const LEAST_SHOWN = 0.01;
+/**
+ * Below this score of the first tag, the page says that it is not sure. Chosen, not measured.
+ */
+const LEAST_SURE = 0.25;
+
+/** Where the tags are shown. */
+export interface TagElements {
+  readonly list: HTMLOListElement;
+  readonly timing: HTMLElement;
+  /** Says that no tag is likely; none where a template of one's own has no such line. */
+  readonly unsure: HTMLElement | null;
+  readonly foot: PhotoFoot;
+}
 
 /** The list of tags with the line below it. */
 export class TagList {
   readonly #list: HTMLOListElement;
   readonly #timing: HTMLElement;
+  readonly #unsure: HTMLElement | null;
+  readonly #foot: PhotoFoot;
 
-  constructor(list: HTMLOListElement, timing: HTMLElement) {
+  constructor({ list, timing, unsure, foot }: TagElements) {
     this.#list = list;
     this.#timing = timing;
+    this.#unsure = unsure;
+    this.#foot = foot;
   }
 
   /** Shows the tags and what they took; the facts in full precision lie in the markup. */
@@ -49,7 +70,15 @@ export class TagList {
   }
 
   #note(tagging: Tagging, role: Role): void {
-    const { dataset } = this.#list;
+    const { dataset, children } = this.#list;
+    tagging.tags.forEach(({ score }, rank) => {
+      children[rank]?.classList.toggle('slight', rank > 0 && score < LEAST_SHOWN);
+    });
+    const [first] = tagging.tags;
+    this.#foot.tag(first);
+    if (this.#unsure) {
+      this.#unsure.hidden = !first || first.isNearest === true || first.score >= LEAST_SURE;
+    }
     dataset['model'] = role;
     dataset['inferenceMs'] = String(tagging.inferenceMs);
     dataset['preprocessMs'] = String(tagging.preprocessMs);
@@ -66,6 +95,10 @@ export class TagList {
       delete this.#list.dataset[fact];
     }
     this.#timing.textContent = '';
+    this.#foot.tag(undefined);
+    if (this.#unsure) {
+      this.#unsure.hidden = true;
+    }
   }
 }
 

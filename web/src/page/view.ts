@@ -11,6 +11,7 @@ import { say } from './language';
 import { LoadPanel } from './load-panel';
 import { WORKER_URL } from './own-code';
 import { showState } from './page-state';
+import { PhotoFoot } from './photo-foot';
 import { PhotoFrame } from './photo-frame';
 import { listenToSources } from './photo-sources';
 import { fetchSample, listenToSamples, type Sample, showThumbnails } from './samples';
@@ -38,15 +39,22 @@ export interface Subject {
 export function shown({ session, files, variant, memory, offered, chosen }: Subject): SessionView {
   const samples = listenToSamples(document, (sample) => void tagSample(sample));
 
+  const foot = new PhotoFoot(document.querySelector('#photo-foot'));
   const status = new StatusLine({
     text: element('#status', HTMLElement),
     amount: element('#amount', HTMLElement),
     bar: element('#download', HTMLProgressElement),
+    foot,
   });
   // It shows itself where no script comes to take it away.
   document.querySelector('#stalled')?.remove();
   const frame = new PhotoFrame(element('#photo', HTMLElement));
-  const tags = new TagList(element('#tags', HTMLOListElement), element('#timing', HTMLElement));
+  const tags = new TagList({
+    list: element('#tags', HTMLOListElement),
+    timing: element('#timing', HTMLElement),
+    unsure: document.querySelector('#unsure'),
+    foot,
+  });
   const backend = element('#backend', HTMLElement);
   const alertBox = new AlertBox(
     element('#alert', HTMLElement),
@@ -140,6 +148,7 @@ export function shown({ session, files, variant, memory, offered, chosen }: Subj
 
   function tag(file: Blob, alt: string): void {
     clear();
+    frame.bringIntoView();
     frame.show(file, alt);
     session.tag(file);
   }
@@ -151,6 +160,9 @@ export function shown({ session, files, variant, memory, offered, chosen }: Subj
     isAsked = true,
   ): Promise<void> {
     clear();
+    if (isAsked) {
+      frame.bringIntoView();
+    }
     session.expect();
     const ticket = asked;
     coming = new AbortController();

@@ -2,6 +2,7 @@
 
 import type { BackendPreference, Failure, FromWorker, Photo, ToWorker } from '../messages';
 import { type DownloadEvents, type DownloadOptions, Downloads } from './downloads';
+import { hasModuleWorkers } from './module-workers';
 import type { SiteDigests } from './site-digests';
 import type { ModelFiles } from './site-files';
 import { type Fetch, nameOf } from './resumable-fetch';
@@ -124,7 +125,9 @@ export class WorkerClient {
       event.preventDefault();
       // If the script could not be loaded, the event has no message.
       if (event.message) {
-        void this.#hearFailure({ code: 'worker', detail: event.message });
+        void this.#hearFailure(
+          hasModuleWorkers() ? { code: 'worker', detail: event.message } : { code: 'old-browser' },
+        );
       } else if (this.#waiting && !this.#isSecond) {
         void this.#spawnAgain();
       } else {
