@@ -1,16 +1,11 @@
-"""The component in a real Chromium: in pages of another origin, and bundled by Vite."""
+"""The component in a real Chromium, in pages of another origin."""
 
 from __future__ import annotations
 
-import re
-import shutil
-import subprocess
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests import tiny_models
 from tests.browser import QuietHandler, plain_host, sample_png
 from tests.page_driver import SAME_PIXELS, assert_same, give, shown_tags
 from toolchain.records.verdict import Expected, Verdict
@@ -20,14 +15,12 @@ from toolchain.site.render import render
 if TYPE_CHECKING:
     import http.server
     from collections.abc import Iterator
+    from pathlib import Path
 
     from playwright.sync_api import Page
 
     from toolchain.tfjs.stage import TfjsModel
 
-WEB = Path(__file__).parents[1] / "web"
-DOCUMENT = WEB.parent / "docs" / "embed.md"
-STRICT = ("--noEmit", "--strict", "--module", "esnext", "--moduleResolution", "bundler")
 VERDICT = Verdict(
     photos=20,
     top1=None,
@@ -277,48 +270,3 @@ def test_a_video_is_tagged_until_it_is_stopped(app: Page, open_host: tuple[str, 
         }"""
     )
     assert counts == 3
-
-
-@pytest.mark.parametrize("bundler", [None, "vite"])
-def test_the_examples_of_the_document_run(
-    page: Page, site: Path, tmp_path: Path, bundler: str | None
-) -> None:
-    document = DOCUMENT.read_text("utf-8")
-    html, script = (
-        re.findall(f"```{kind}\n(.*?)```", document, re.DOTALL)[0] for kind in ("html", "ts")
-    )
-    folder = tmp_path / "app"
-    if bundler is None:
-        shutil.copytree(site, folder / "model")
-    else:
-        shutil.copytree(site, folder / "public" / "model")
-        for name in (component.MODULE, component.TYPES):
-            shutil.copy(site / name, folder)
-        (folder / "main.ts").write_text(script, "utf-8")
-        inline = re.compile(r"<script.*</script>", re.DOTALL)
-        html = inline.sub('<script type="module" src="/main.ts"></script>', html)
-    (folder / "index.html").write_text(html, "utf-8")
-    if bundler is not None:
-        node("@typescript/native/bin/tsc", *STRICT, "main.ts", folder=folder)
-        node("vite/bin/vite.js", "build", "--logLevel", "error", folder=folder)
-        folder /= "dist"
-    with plain_host(folder) as url:
-        asked: list[str] = []
-        page.on("request", lambda request: asked.append(request.url.removeprefix(url)))
-        page.goto(url)
-        page.wait_for_load_state("networkidle")
-        # Importing the module loads nothing.
-        assert [file for file in asked if file.startswith("model/")] == (
-            ["model/tagger.js"] if bundler is None else []
-        )
-        page.set_input_files("input", sample_png("cat", tmp_path))
-        page.wait_for_function(
-            "(all) => all.some((one) => document.querySelector('output').value.includes(one))",
-            arg=list(tiny_models.names()),
-        )
-
-
-def node(script: str, *words: str, folder: Path) -> None:
-    """Run a tool of the page's development in a folder."""
-    command = ["node", str(WEB / "node_modules" / script), *words]
-    subprocess.run(command, cwd=folder, check=True, timeout=600)

@@ -4,16 +4,25 @@ import { defineConfig } from 'vite';
 
 import { shippedPackages } from './build/shipped-packages.ts';
 
-const TYPES = 'src/tagger/tagger.d.ts';
+const MODULES: Readonly<Record<string, string>> = {
+  tagger: 'src/tagger/index.ts',
+  'image-tagger': 'src/tagger/element.ts',
+};
 
-/** Makes `tagger.js`, one file without imports, and copies its types beside it. */
-export default defineConfig({
+/**
+ * Makes a module of the component, one file, and copies its types beside it.
+ *
+ * The mode is the module's name: `tagger`, or `image-tagger`, which imports the other.
+ */
+export default defineConfig(({ mode }) => ({
   plugins: [
-    shippedPackages('tagger').page,
+    ...(mode === 'tagger' ? [shippedPackages(mode).page] : []),
     {
       name: 'toolchain:tagger-types',
       generateBundle() {
-        this.emitFile({ type: 'asset', fileName: 'tagger.d.ts', source: readFileSync(TYPES) });
+        const fileName = `${mode}.d.ts`;
+        const source = readFileSync(`src/tagger/${fileName}`);
+        this.emitFile({ type: 'asset', fileName, source });
       },
     },
   ],
@@ -22,7 +31,10 @@ export default defineConfig({
     emptyOutDir: false,
     // Left as it is, a library's white space would stay.
     minify: 'oxc',
-    lib: { entry: 'src/tagger/index.ts', formats: ['es'], fileName: () => 'tagger.js' },
-    rolldownOptions: { output: { codeSplitting: false, minify: true } },
+    lib: { entry: MODULES[mode] ?? '', formats: ['es'], fileName: () => `${mode}.js` },
+    rolldownOptions: {
+      external: ['./tagger.js'],
+      output: { codeSplitting: false, minify: true },
+    },
   },
-});
+}));

@@ -21,10 +21,13 @@ VARIANTS = "variants"
 """The folder of a site that holds its variants."""
 
 
-COMPONENT = ("tagger.js", "tagger.d.ts", "tagger.json")
-"""The files by which other pages use the site's model: the module, its types, and the names of
-the model's files. The site's own page does not load them. They keep their names, because other
-pages refer to them."""
+COMPONENT = (
+    *("tagger.json", "tagger.js", "tagger.d.ts"),
+    *("image-tagger.js", "image-tagger.d.ts"),
+)
+"""The files by which other pages use the site's model: the names of the model's files, the module
+and the element with their types. The site's own page does not load them. They keep their names,
+because other pages refer to them."""
 
 
 Kind = Literal["page", "runtime", "wasm", "preview", "model", "variants", "photos", "component"]

@@ -1,8 +1,8 @@
 """The component: the site's model as an ES module for other pages.
 
-Every site has the same `tagger.js`, with its types in `tagger.d.ts`. The module reads
-`tagger.json`, which names the site's files with their digests. These three files keep their names,
-so that other pages can refer to them; all files that `tagger.json` names bear a hash.
+Every site has the same `tagger.js` and the same element, `image-tagger.js`, with their types. The
+module reads `tagger.json`, which names the site's files with their digests. These files keep their
+names, so that other pages can refer to them; all files that `tagger.json` names bear a hash.
 `docs/tagger.schema.json` is generated from these classes, and the module's check
 (`web/src/schemas/tagger.ts`) from that schema.
 """
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from toolchain.records.verdict import Verdict
 
-MODULE, TYPES, MANIFEST = COMPONENT
+MANIFEST, MODULE, *_ = COMPONENT
 
 Line = Annotated[str, Field(min_length=1)]
 """Text that is shown or requested."""
@@ -107,7 +107,7 @@ def write(
     Raises:
         MissingToolError: The module is not built, or the runtime is of another version.
     """
-    for name in (MODULE, TYPES):
+    for name in COMPONENT[1:]:
         source = web_bundle.runtime_dir() / name
         if not source.is_file():
             raise MissingToolError("the page's runtime is of another version; run `make web` again")

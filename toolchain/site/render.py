@@ -1,6 +1,6 @@
 """Renders the site: the runtime, the model, the contract, the photos and the page.
 
-Every file but `index.html`, `sw.js` and the three of the component has its content's hash in its
+Every file but `index.html`, `sw.js` and those of the component has its content's hash in its
 name. So browsers can cache these files for ever, and a page never loads files of another build.
 `sw.js` is the service worker, which caches them for a second visit without network.
 """
