@@ -107,6 +107,25 @@ def test_it_learns_the_tags_and_says_how_well(trained: tuple[Path, Training]) ->
     assert training.read(out / "training.json") == record
 
 
+def test_a_network_that_tells_no_photo_from_another_is_refused(
+    photos: Path, tmp_path: Path, store: Store
+) -> None:
+    keras = tensorflow.load().keras
+    keras.utils.set_random_seed(0)
+    x = image = keras.Input((SIDE, SIDE, 3))
+    x = keras.layers.Conv2D(12, 3, 2, activation="relu", bias_initializer="ones")(x)
+    x = keras.layers.GlobalAveragePooling2D()(x)
+    keras.Model(image, keras.layers.Dense(7)(x)).save(tmp_path / "base.keras")
+    options = TrainOptions(
+        photos=photos,
+        bases=(Request(str(tmp_path / "base.keras")),),
+        declared=Declared(value_range=(0.0, 0.001)),
+    )
+    with pytest.raises(BadInputError, match=r"differ by only 0\.\d+% .*--value-range") as refused:
+        train(options, tmp_path / "out.model", store=store, progress=Silent())
+    assert "0…0.001" in str(refused.value)
+
+
 def test_the_model_gives_scores_of_the_tags(trained: tuple[Path, Training], photos: Path) -> None:
     out, record = trained
     for place, tag in enumerate(record.tags):

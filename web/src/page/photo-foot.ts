@@ -20,7 +20,9 @@ export class PhotoFoot {
 
   /** Shows a photo's first tag; nothing if it has none. */
   tag(first: Tag | undefined): void {
-    this.#write(first ? `${shownName(first)} ${percent(first.score)}` : '', 'tag');
+    const name = first ? shownName(first) : '';
+    // The score of a photo of none of the labels is that of another tag than is named.
+    this.#write(first && !first.isNearest ? `${name} ${percent(first.score)}` : name, 'tag');
   }
 
   /** Shows what the page is doing. */
