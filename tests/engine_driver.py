@@ -37,6 +37,9 @@ class Engine(Protocol):
     def choose(self, selector: str, *files: Path) -> None:
         """Choose files in an input element."""
 
+    def click(self, selector: str) -> None:
+        """Click an element as a visitor does."""
+
 
 class _Firefox:
     def __init__(self, connection: Any) -> None:
@@ -71,6 +74,14 @@ class _Firefox:
             files=[str(file) for file in files],
         )
 
+    def click(self, selector: str) -> None:
+        self._script.evaluate(
+            expression=f"document.querySelector({json.dumps(selector)}).click()",
+            target={"context": self._page},
+            await_promise=False,
+            user_activation=True,
+        )
+
 
 class _WebKit:
     def __init__(self, driver: Any) -> None:
@@ -91,6 +102,9 @@ class _WebKit:
     def choose(self, selector: str, *files: Path) -> None:
         field = self._driver.find_element("css selector", selector)
         field.send_keys("\n".join(str(file) for file in files))
+
+    def click(self, selector: str) -> None:
+        self._driver.find_element("css selector", selector).click()
 
 
 @contextmanager

@@ -126,6 +126,19 @@ def test_a_second_visit_asks_for_nothing_and_needs_no_network(
     assert tagged(engine) == first
 
 
+def test_the_first_click_copies_the_report(engine: Engine, url: str) -> None:
+    engine.open(url)
+    tagged(engine)
+    engine.run("document.querySelector('#waterfall').open = true;")
+    engine.click("#copy-report")
+    said = engine.run(
+        f"""{UNTIL}
+        await until(() => document.querySelector('#copied').textContent);
+        return document.querySelector('#copied').textContent;"""
+    )
+    assert said == "Report copied."
+
+
 def test_the_component_tags_as_the_page_does(
     engine: Engine, url: str, reference: Callable[[Path], Tags], tmp_path: Path
 ) -> None:

@@ -289,7 +289,10 @@ def test_the_report_is_copied_as_the_panel_shows_it(
 def test_where_copying_is_refused_the_report_stands_there_to_be_copied(
     context: BrowserContext, served: Served
 ) -> None:
-    context.add_init_script("Clipboard.prototype.writeText = () => Promise.reject(new Error())")
+    context.add_init_script(
+        "Clipboard.prototype.write = Clipboard.prototype.writeText = "
+        "() => Promise.reject(new Error())"
+    )
     page = visited(context, served.url)
     page.click("#copy-report")
     page.wait_for_selector("#report-text")

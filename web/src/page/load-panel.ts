@@ -1,6 +1,7 @@
 /** The panel of the load: what came, when, what it cost and what it would cost elsewhere. */
 
 import type { BackendReport, Span, Stage, Tagging, Transfer } from '../messages';
+import { copyWhenMade } from './clipboard';
 import { Disclosure } from './disclosure';
 import { element } from './elements';
 import { say } from './language';
@@ -8,6 +9,11 @@ import { LoadFacts } from './load-facts';
 import { PartTable } from './part-table';
 import { type Addresses, type Side, TransferCount } from './transfers';
 import { Waterfall } from './waterfall';
+
+type LoadReport = typeof import('./load-report');
+
+/** Turns success and failure into a truth. */
+const TOLD = [() => true, () => false] as const;
 
 /** The least time between two drawings while the model loads: drawing delays the first tag. */
 const PAUSE_MS = 250;
@@ -38,13 +44,24 @@ export class LoadPanel {
       }),
     ];
     const copied = element('#copied', HTMLElement, panel);
-    const offer = (button: string, act: (by: typeof import('./load-report')) => Promise<void>) => {
+    const offer = (button: string, act: (by: Promise<LoadReport>) => Promise<void>) => {
       element(button, HTMLButtonElement, panel).addEventListener('click', () => {
-        import('./load-report').then(act).catch(() => (copied.textContent = say('notLoaded')));
+        act(import('./load-report')).catch(() => (copied.textContent = say('notLoaded')));
       });
     };
-    offer('#copy-report', ({ copyReport }) => copyReport(panel, copied));
-    offer('#share-link', ({ shareLink }) => shareLink(panel, copied));
+    offer('#copy-report', async (code) => {
+      const text = code.then(({ reportOf }) => reportOf(panel));
+      const isCopied = copyWhenMade(text).then(...TOLD);
+      (await code).tell(panel, copied, await text, (await isCopied) ? say('reportCopied') : null);
+    });
+    offer('#share-link', async (code) => {
+      const text = code.then(({ linkOf }) => linkOf(panel));
+      // Where there is a way to share, nothing is copied.
+      const isCopied = 'share' in navigator ? true : copyWhenMade(text).then(...TOLD);
+      await (await code).share(await text);
+      const done = 'share' in navigator ? '' : say('linkCopied');
+      (await code).tell(panel, copied, await text, (await isCopied) ? done : null);
+    });
   }
 
   transfers(transfers: readonly Transfer[], side: Side): void {

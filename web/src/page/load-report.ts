@@ -30,10 +30,10 @@ function escaped(text: string): string {
   return text.replaceAll('|', '\\|');
 }
 
-/** Copies the report. */
-export async function copyReport(panel: HTMLElement, said: HTMLElement): Promise<void> {
+/** Returns what the panel shows, as text. */
+export function reportOf(panel: HTMLElement): string {
   const { dataset } = element('#copy-report', HTMLButtonElement, panel);
-  const text = reportText({
+  return reportText({
     title: document.title,
     address: linkOf(panel),
     facts: [
@@ -43,43 +43,39 @@ export async function copyReport(panel: HTMLElement, said: HTMLElement): Promise
     ],
     tables: ['#parts', '#stages'].map((name) => cellsOf(element(name, HTMLTableElement, panel))),
   });
-  await copy(panel, text, said, say('reportCopied'));
 }
 
-/** Offers the page's address to other programs, or copies it. */
-export async function shareLink(panel: HTMLElement, said: HTMLElement): Promise<void> {
-  const url = linkOf(panel);
+/** Offers an address to other programs, where the browser can. */
+export async function share(url: string): Promise<void> {
   if ('share' in navigator) {
     // The visitor may cancel it, which is not a failure.
     await navigator.share({ title: document.title, url }).catch(() => undefined);
-    return;
   }
-  await copy(panel, url, said, say('linkCopied'));
 }
 
 /** Returns this page's address, with the backend that was asked for by address or switch. */
-function linkOf(panel: HTMLElement): string {
+export function linkOf(panel: HTMLElement): string {
   const { value } = element('#backend-choice', HTMLSelectElement, panel.ownerDocument);
   return addressWithBackend(location.href, value);
 }
 
-/** Copies a text, or shows it to be copied where the browser does not let a page do so. */
-async function copy(
+/**
+ * Says that a text was copied, or shows it to be copied by the visitor.
+ *
+ * @param done - What to say; null if the browser did not let the page copy.
+ */
+export function tell(
   panel: HTMLElement,
-  text: string,
   said: HTMLElement,
-  done: string,
-): Promise<void> {
+  text: string,
+  done: string | null,
+): void {
   const area = element('#report-text', HTMLTextAreaElement, panel);
-  try {
-    await navigator.clipboard.writeText(text);
-    area.hidden = true;
-    said.textContent = done;
-  } catch {
+  area.hidden = done !== null;
+  said.textContent = done ?? say('copyYourself');
+  if (done === null) {
     area.value = text;
-    area.hidden = false;
     area.select();
-    said.textContent = say('copyYourself');
   }
 }
 
