@@ -222,7 +222,7 @@ def test_a_lost_network_is_waited_for(
         """
     )
     page.goto(host.url)
-    page.wait_for_selector("text=Connection lost, trying again", timeout=LOADED)
+    page.wait_for_selector("#status:has-text('Connection lost, trying again')", timeout=LOADED)
     # A second in which nothing may happen: fifty times as long as it would wait otherwise.
     page.wait_for_timeout(1 * SECONDS)
     assert len(host.asked(path)) == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from tests import command_line, tag_photos
 from toolchain import TrainOptions, digest
 from toolchain import tf as tensorflow
 from toolchain.cli.app import app
-from toolchain.errors import BadInputError
+from toolchain.errors import BadInputError, ToolchainError
 from toolchain.evaluation.stage import EvaluationOptions
 from toolchain.pipeline.build import build
 from toolchain.pipeline.build_options import BuildOptions
@@ -67,6 +68,16 @@ def trained(base: Path, photos: Path, session_store: Store) -> tuple[Path, Train
     return out, train(options, out, store=session_store, progress=Silent())
 
 
+class Listening(Silent):
+    """Keeps warnings."""
+
+    def __init__(self) -> None:
+        self.warnings: list[str] = []
+
+    def warn(self, message: str) -> None:
+        self.warnings.append(message)
+
+
 class Counting(Silent):
     """Counts the photos whose features are computed."""
 
@@ -107,7 +118,7 @@ def test_it_learns_the_tags_and_says_how_well(trained: tuple[Path, Training]) ->
     assert training.read(out / "training.json") == record
 
 
-def test_a_network_that_tells_no_photo_from_another_is_refused(
+def test_a_network_that_tells_no_photo_from_another_gets_a_warning(
     photos: Path, tmp_path: Path, store: Store
 ) -> None:
     keras = tensorflow.load().keras
@@ -121,9 +132,12 @@ def test_a_network_that_tells_no_photo_from_another_is_refused(
         bases=(Request(str(tmp_path / "base.keras")),),
         declared=Declared(value_range=(0.0, 0.001)),
     )
-    with pytest.raises(BadInputError, match=r"differ by only 0\.\d+% .*--value-range") as refused:
-        train(options, tmp_path / "out.model", store=store, progress=Silent())
-    assert "0…0.001" in str(refused.value)
+    progress = Listening()
+    with contextlib.suppress(ToolchainError):  # what was learned may not survive float32
+        train(options, tmp_path / "out.model", store=store, progress=progress)
+    (said,) = [each for each in progress.warnings if "differ by only 0." in each]
+    assert "fed pixel values 0…0.001" in said
+    assert said.endswith("--value-range")
 
 
 def test_the_model_gives_scores_of_the_tags(trained: tuple[Path, Training], photos: Path) -> None:

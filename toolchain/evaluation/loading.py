@@ -14,7 +14,7 @@ from toolchain.graph.settling import UnknownRangeError
 from toolchain.records import build_report
 from toolchain.records.card import Declared, PixelRange
 from toolchain.records.site_files import VARIANTS
-from toolchain.sources import download, operations, packaged, resolve
+from toolchain.sources import operations, packaged, resolve
 from toolchain.sources.request import Kind, parse
 from toolchain.text import printable
 
@@ -161,7 +161,7 @@ def _at_hand(model: str, store: Store) -> str | None:
     except BadInputError:
         return None
     if handle.kind in (Kind.TFHUB, Kind.KAGGLE, Kind.TFJS, Kind.HF, Kind.KERAS):
-        kept = download.is_kept(store, handle.kind.name.lower(), handle.name)
+        kept = resolve.is_kept(handle, store)
     else:
         kept = handle.kind is Kind.EMBEDDED or Path(model).exists()
     return model if kept else None

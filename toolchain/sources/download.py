@@ -139,6 +139,14 @@ def _fault(folder: Path) -> str | None:
     return None
 
 
-def is_kept(store: Store, kind: str, handle: str) -> bool:
-    """Tell whether an undamaged copy of a canonical handle's model is cached."""
-    return store.get(kind, digest.of_bytes(handle.encode())) is not None
+def is_kept(store: Store, kind: str, handle: str, fault: Fault | None = None) -> bool:
+    """Tell whether a whole copy of a canonical handle's model is cached.
+
+    Args:
+        store: The cache.
+        kind: Kind of the store's entry.
+        handle: The canonical handle.
+        fault: As for :func:`through_store`.
+    """
+    kept = store.get(kind, digest.of_bytes(handle.encode()))
+    return _whole(kept, fault or _fault) is not None

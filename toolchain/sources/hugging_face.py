@@ -168,8 +168,7 @@ def fetch(
         store=store,
         policy=policy,
         progress=progress,
-        # Each file has been compared with the repository's list.
-        fault=lambda _: None,
+        fault=fault,
     )
     if match["revision"] != folder.name:
         progress.say(f"{handle} is commit {folder.name} of {repository}")
@@ -190,6 +189,14 @@ def fetch(
         sha256=digest.of_tree(folder),
         declared=declared.over(Declared(labels=labels)),
     )
+
+
+def fault(folder: Path) -> str | None:
+    """Return what is missing of a downloaded folder, as one clause, or None.
+
+    Each file has been compared with the repository's list, so none is missing if there are any.
+    """
+    return None if any(folder.iterdir()) else "model"
 
 
 def _on_page(text: str) -> str | None:

@@ -140,7 +140,7 @@ def fetch(handle: str, *, store: Store, policy: NetworkPolicy, progress: Progres
         store=store,
         policy=policy,
         progress=progress,
-        fault=lambda folder: None if any(folder.iterdir()) else "set of weights",
+        fault=fault,
     )
     (weights,) = folder.iterdir()
     sha256, code = digest.of_file(weights), fingerprint.of(__name__)
@@ -167,6 +167,11 @@ def fetch(handle: str, *, store: Store, policy: NetworkPolicy, progress: Progres
         declared=declared.over(_PREPARATIONS[name]),
         prepared_by=code,
     )
+
+
+def fault(folder: Path) -> str | None:
+    """Return what is missing of a downloaded folder, as one clause, or None."""
+    return None if any(folder.iterdir()) else "set of weights"
 
 
 def _build(name: str, weights: Callable[[str, str, str | None], Path]) -> Any:

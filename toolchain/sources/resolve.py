@@ -182,7 +182,7 @@ def _fetch_remote(
     if (
         not request.patient
         and retries.recently_unreachable(store, host)
-        and not download.is_kept(store, handle.kind.name.lower(), handle.name)
+        and not is_kept(handle, store)
     ):
         raise UnreachableError(
             f"{host} did not answer a few minutes ago, so it is not tried again yet "
@@ -196,6 +196,13 @@ def _fetch_remote(
     retries.forget_unreachable(store, host)
     _check_pin(fetched, request)
     return fetched
+
+
+def is_kept(handle: Handle, store: Store) -> bool:
+    """Tell whether a whole copy of a host's model is cached."""
+    faults = {Kind.HF: hugging_face.fault, Kind.KERAS: keras_applications.fault}
+    kind = handle.kind
+    return download.is_kept(store, kind.name.lower(), handle.name, faults.get(kind))
 
 
 def _host(handle: Handle, request: Request) -> str:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from toolchain.errors import BadInputError
 from toolchain.images import heic
 from toolchain.training import features, folds, groups
 
@@ -24,8 +23,8 @@ if TYPE_CHECKING:
 NAMED = 5
 """Unreadable photos that messages and the record name."""
 _LEAST_SESSIONS = 3  # of each tag, to compare depths by. Chosen
-# The least that features differ between photos, as a part of their size. With less, float32 does
-# not compute what was learned. Chosen: photos of flowers give 0.65 (MobileNetV1 0.25), 0.78
+# The least that features of a trained network differ between photos, as a part of their size.
+# Chosen: photos of flowers give 0.65 (MobileNetV1 0.25), 0.78
 # (MobileNetV2) and 0.82 (EfficientNet-Lite0), and 0.47 where MobileNetV2 is fed 0…255.
 _LEAST_SPREAD = 0.01
 
@@ -76,8 +75,7 @@ def prepare(
         progress: Shows each step.
 
     Raises:
-        BadInputError: A network fails on a photo or tells none from another, or sessions cannot
-            be told as asked.
+        BadInputError: A network fails on a photo, or sessions cannot be told as asked.
         ToolchainError: The workers failed.
     """
     everything = (*photos.photos, *photos.none)
@@ -101,7 +99,7 @@ def prepare(
     count = len(photos.photos)
     own, foreign = [each[:count] for each in rows], [each[count:] for each in rows]
     for base, matrix in zip(bases, own, strict=True):
-        _refuse_alike(base, matrix)
+        _warn_of_alike(base, matrix, progress)
     found = groups.find(
         photos, own[0][:, bases[0].columns(len(bases[0].taps) - 1)], options.group_by
     )
@@ -117,17 +115,17 @@ def prepare(
     return Prepared(photos, bases, own, foreign, found, most)
 
 
-def _refuse_alike(base: Backbone, features: Array) -> None:
-    """Refuse a network whose features are almost the same for all photos."""
+def _warn_of_alike(base: Backbone, features: Array, progress: Progress) -> None:
+    """Warn of a network whose features are almost the same for all photos."""
     deepest = features[:, base.columns(len(base.taps) - 1)].astype(np.float64)
     size = np.sqrt(np.mean(deepest**2))
     spread = float(np.sqrt(np.mean(deepest.var(axis=0))) / size) if size else 0.0
     if spread < _LEAST_SPREAD:
         low, high = base.input.value_range
-        raise BadInputError(
-            f"the features of {base.name} differ by only {spread:.2%} between these photos, so "
-            f"nothing can be learned from them; it is fed pixel values {low:g}…{high:g}, so give "
-            "those that it was trained on with --value-range, or another network with --base"
+        progress.warn(
+            f"the features of {base.name} differ by only {spread:.2%} between these photos; it is "
+            f"fed pixel values {low:g}…{high:g}: if it was trained on others, give these with "
+            "--value-range"
         )
 
 
