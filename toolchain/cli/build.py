@@ -33,10 +33,18 @@ def build(
         Path | None,
         typer.Option(help="Folder with an index.html.j2 that extends or replaces the page's."),
     ] = None,
+    teach: Annotated[
+        bool | None,
+        typer.Option(
+            "--teach/--no-teach",
+            help="Let visitors teach their own tags with a few photos; none leaves their machine.",
+            show_default=False,
+        ),
+    ] = None,
     config: Annotated[
         Path | None,
         typer.Option(
-            help="TOML file with these four options for the page, and more; by default "
+            help="TOML file with these five options for the page, and more; by default "
             "toolchain.toml of this folder, if there is one."
         ),
     ] = None,
@@ -84,6 +92,7 @@ def build(
                 "description": description,
                 "accent": accent,
                 "template": template,
+                "teach": teach,
             },
         ),
     )

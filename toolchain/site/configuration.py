@@ -6,6 +6,9 @@ title = "Which mushroom?"
 accent = "#b3261e"
 samples = "photos"     # a folder with samples.toml, beside this file
 template = "page"      # a folder with index.html.j2
+
+[teach]
+enabled = true         # visitors may teach their own tags
 ```
 """
 
@@ -26,7 +29,7 @@ from pydantic import (
     WithJsonSchema,
     model_validator,
 )
-from pydantic.json_schema import GenerateJsonSchema
+from pydantic.json_schema import GenerateJsonSchema, SkipJsonSchema
 
 from toolchain import toml
 from toolchain.errors import BadInputError
@@ -137,6 +140,9 @@ class PageOptions(BaseModel):
     With false there is no such field, and the page's policy allows requests to its own host
     only."""
 
+    teach: SkipJsonSchema[bool] = False
+    """Whether visitors may teach their own tags; it is `enabled` of the table `[teach]`."""
+
     @model_validator(mode="after")
     def _dark_of_what(self) -> Self:
         if self.accent_dark and not self.accent:
@@ -159,6 +165,16 @@ class PageOptions(BaseModel):
         return self.samples or None
 
 
+class _Teach(BaseModel):
+    """The tags that visitors teach."""
+
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+
+    enabled: bool = False
+    """Whether the page has a panel in which visitors teach their own tags with a few photos.
+    What they teach stays on their machine."""
+
+
 class _File(BaseModel):
     """The whole file."""
 
@@ -166,6 +182,8 @@ class _File(BaseModel):
 
     page: PageOptions = Field(default_factory=PageOptions)
     """The page of a built site."""
+    teach: _Teach = Field(default_factory=_Teach)
+    """The tags that visitors teach."""
 
 
 def settle(path: Path | None, flags: Mapping[str, object]) -> PageOptions:
@@ -198,13 +216,19 @@ def read(path: Path) -> PageOptions:
         BadInputError: It cannot be read, or has an unknown key or a wrong value.
     """
     try:
-        page = _File(**toml.read(path)).page
+        file = _File(**toml.read(path))
     except ValidationError as error:
         raise BadInputError(f"{path}: {_fault(error)}") from error
+    page = file.page
+    if "teach" in page.model_fields_set:
+        raise BadInputError(f"{path}: page.teach is not known; write [teach] and enabled = true")
     folders = {"samples": page.samples, "template": page.template}
-    return page.model_copy(
-        update={name: path.parent / folder for name, folder in folders.items() if folder}
-    )
+    changes: dict[str, Any] = {
+        name: path.parent / folder for name, folder in folders.items() if folder
+    }
+    if "teach" in file.model_fields_set:
+        changes["teach"] = file.teach.enabled
+    return page.model_copy(update=changes)
 
 
 def _fault(error: ValidationError) -> str:
@@ -213,13 +237,16 @@ def _fault(error: ValidationError) -> str:
     *tables, key = map(str, fault["loc"] or ("page",))
     name = ".".join((*tables, key))
     if fault["type"] == "extra_forbidden":
-        known = list((PageOptions if tables else _File).model_fields)
+        known = list(_TABLES.get(".".join(tables), _File).model_fields)
         near = difflib.get_close_matches(key, known, 1)
         hint = f"did you mean {near[0]}?" if near else f"known here: {', '.join(known)}"
         return f"{name} is not known; {hint}"
     if fault["type"] == "model_type":
         return f"{name} is not a table; write [{name}] and its keys below it"
     return f"{name}: {fault['msg'].removeprefix('Value error, ')}"
+
+
+_TABLES: dict[str, type[BaseModel]] = {"page": PageOptions, "teach": _Teach}
 
 
 class _WithoutNull(GenerateJsonSchema):
