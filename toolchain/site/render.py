@@ -65,9 +65,9 @@ def render(
         MissingToolError: The page's runtime is not built.
     """
     models = [model, *(each.model for each in variants[1:]), *([preview] if preview else ())]
-    runtime = web_bundle.runtime_for(chain(*(each.converted.artifacts.ops for each in models)))
-    if not page.teach:
-        runtime = runtime.without_teaching()
+    runtime = web_bundle.runtime_for(
+        chain(*(each.converted.artifacts.ops for each in models)), teaching=page.teach
+    )
     for file in runtime.files:
         copy(web_bundle.runtime_dir() / file, site / file)
     name = model.converted.card.provenance.name

@@ -195,8 +195,12 @@ def _shipped(part: str) -> Shipped:
     return Shipped(**content)
 
 
-def runtime_for(ops: Iterable[str]) -> Runtime:
+def runtime_for(ops: Iterable[str], *, teaching: bool = False) -> Runtime:
     """Return the smallest runtime that has all these operations.
+
+    Args:
+        ops: TensorFlow operations.
+        teaching: Whether visitors may teach their own tags.
 
     Raises:
         BadInputError: No runtime has all of them.
@@ -206,7 +210,7 @@ def runtime_for(ops: Iterable[str]) -> Runtime:
     runtimes = load_runtimes()
     for runtime in runtimes:
         if wanted <= runtime.ops:
-            return runtime
+            return runtime if teaching else runtime.without_teaching()
     lacking = ", ".join(sorted(wanted - runtimes[-1].ops))
     raise BadInputError(
         f"the page cannot run {lacking}, which TF.js does not have; "

@@ -5,14 +5,16 @@ import type { TaughtHead } from '../../teach/head';
 import solverUrl from '../../teach/solver.ts?worker&url';
 import type { Session } from '../session';
 import { type Judgement, judgementOf } from './judgement';
+import { changeBy, save } from './hand-over';
 import { type CardEvents, LessonCard } from './lesson-card';
 import { type Change, Lessons, type OwnTag } from './lessons';
-import { button, made } from './make';
+import { button, fileButton, made } from './make';
 import { retagged } from './own-tags';
 import { PhotoQueue } from './photo-queue';
 import { SolverClient } from './solver-client';
 import style from './teach.css?inline';
 import { Suspects } from './suspects';
+import { readTaughtFile, taughtFile, TaughtFileError, type TaughtModel } from './taught-file';
 import { TaughtStore } from './taught-store';
 import { tell } from './words';
 
@@ -31,6 +33,7 @@ export interface PanelPlace {
 export class TeachPanel {
   readonly #session: Session;
   readonly #lessons = new Lessons();
+  readonly #model: TaughtModel;
   readonly #store: TaughtStore;
   readonly #choiceKey: string;
   readonly #cards = new Map<number, LessonCard>();
@@ -42,6 +45,7 @@ export class TeachPanel {
   readonly #use = made('input');
   readonly #keeps = made('input');
   readonly #undo = button(tell('undo'), () => this.#takeBack());
+  readonly #export = button(tell('export'), () => void this.#save());
   readonly #forget = button(tell('forget'), () => void this.#forgetAll());
   readonly #suspects: Suspects;
   readonly #queue: PhotoQueue;
@@ -55,8 +59,9 @@ export class TeachPanel {
   #hasComplained = false;
 
   private constructor({ section, session }: PanelPlace) {
-    const { modelSha256 = '', width = '' } = section.dataset;
+    const { modelName = '', modelSha256 = '', width = '' } = section.dataset;
     this.#session = session;
+    this.#model = { name: modelName, sha256: modelSha256, width: Number(width) };
     this.#store = new TaughtStore(modelSha256);
     this.#choiceKey = `toolchain teach photos ${modelSha256}`;
     this.#solver = new SolverClient(
@@ -64,7 +69,7 @@ export class TeachPanel {
       (learned) => this.#hear(learned),
       (detail) => this.#complain(tell('solverFailed', { detail })),
     );
-    this.#queue = new PhotoQueue(session, Number(width), {
+    this.#queue = new PhotoQueue(session, this.#model.width, {
       taught: ({ tag, ...given }) => {
         if (this.#lessons.tags.some(({ id }) => id === tag)) {
           const photo = { ...given, tag, id: this.#lessons.nextId() };
@@ -121,7 +126,11 @@ export class TeachPanel {
     this.#keeps.checked = this.#keepsPhotos();
     this.#keeps.addEventListener('change', () => this.#keepOrNot());
     const controls = made('div', 'give');
-    controls.append(this.#undo, this.#forget);
+    const take = fileButton(tell('import'), '.zip,application/zip', false, ([file]) => {
+      void this.#load(file);
+    });
+    take.classList.add('teach-import');
+    controls.append(this.#undo, this.#export, take, this.#forget);
     this.#list.setAttribute('aria-label', tell('tags'));
     section.append(
       form,
@@ -220,6 +229,7 @@ export class TeachPanel {
 
   /** Learns from all photos; tags without photos do not take part. */
   #learn(): void {
+    this.#export.disabled = true;
     this.#learning = this.#lessons.tags.filter(({ id }) => this.#lessons.of(id).length > 0);
     const places = new Map(this.#learning.map(({ id }, place) => [id, place]));
     if (places.size === 0) {
@@ -243,6 +253,7 @@ export class TeachPanel {
     this.#isTagging = this.#use.checked;
     this.#session.retag(this.#isTagging ? retagged(head, this.#labels) : null);
     this.#list.dataset['learned'] = isFinal ? 'final' : 'quick';
+    this.#export.disabled = !isFinal;
     if (isFinal && this.#isTagging) {
       this.#tagAgain();
     }
@@ -315,6 +326,33 @@ export class TeachPanel {
       this.#say(tell('forgotten'));
     } catch (error) {
       this.#notStored(error);
+    }
+  }
+
+  async #save(): Promise<void> {
+    if (this.#head) {
+      const { photos } = this.#lessons;
+      const withPhotos = this.#keeps.checked;
+      const file = taughtFile(this.#model, this.#learning, photos, this.#head, withPhotos);
+      save('taught.zip', await file);
+    }
+  }
+
+  async #load(file: File | undefined): Promise<void> {
+    if (!file) {
+      return;
+    }
+    try {
+      const found = await readTaughtFile(file, this.#model);
+      this.#change(changeBy(found, this.#lessons));
+      this.#say(tell('imported', { tags: found.tags.length, count: found.photos.length }));
+    } catch (error) {
+      const { other = null, message = '' } = error instanceof TaughtFileError ? error : {};
+      this.#complain(
+        other === null
+          ? tell('notImported', { file: file.name, detail: message || nameOf(error) })
+          : tell('otherModel', { file: file.name, other, model: this.#model.name }),
+      );
     }
   }
 

@@ -1,7 +1,6 @@
 /** The texts of the panel, which only pages have where visitors teach. */
 
 import type english from '../../../../templates/strings/en.json';
-import { element } from '../elements';
 
 /** What each text is called. */
 export type TeachText = keyof typeof english.teach;
@@ -19,7 +18,7 @@ export function tell(
   values: Readonly<Record<string, string | number>> = {},
 ): string {
   spoken ??= JSON.parse(
-    element('#teach-strings', HTMLTemplateElement).content.textContent,
+    document.querySelector<HTMLTemplateElement>('#teach-strings')?.content.textContent ?? '',
   ) as Readonly<Record<TeachText, string>>;
   return spoken[name].replace(/\{(\w+)\}/g, (placeholder, key: string) =>
     String(values[key] ?? placeholder),
