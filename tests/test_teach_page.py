@@ -14,12 +14,15 @@ from tests import axe, none_model
 from tests.browser import toolchain_serve
 from tests.page_driver import LOADED, open_page
 from toolchain.errors import BadInputError
+from toolchain.graph import preprocess
+from toolchain.pipeline.build import build
+from toolchain.pipeline.build_options import BuildOptions
 from toolchain.progress import Silent
 from toolchain.site.configuration import PageOptions
 from toolchain.site.render import render
 from toolchain.sources import resolve
 from toolchain.sources.request import Request
-from toolchain.tfjs import stage
+from toolchain.tfjs import execute, stage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,11 +40,15 @@ PHOTOS = 4  # of each colour
 
 
 @pytest.fixture(scope="module")
-def colours(session_store: Store, tmp_path_factory: pytest.TempPathFactory) -> TfjsModel:
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a model whose features are a photo's colour."""
-    folder = tmp_path_factory.mktemp("teach")
-    path = none_model.write(folder, with_rule=False)
-    request = Request(str(path), lockfile=folder / "toolchain.lock.json")
+    return none_model.write(tmp_path_factory.mktemp("teach"), with_rule=False)
+
+
+@pytest.fixture(scope="module")
+def colours(source: Path, session_store: Store) -> TfjsModel:
+    """Return it for a site."""
+    request = Request(str(source), lockfile=source.with_name("toolchain.lock.json"))
     fetched = resolve.fetch(request, store=session_store, progress=Silent())
     return stage.run(
         fetched,
@@ -100,7 +107,13 @@ def teach(page: Page, tag: str, given: list[Path], total: int) -> None:
 
 
 def learned(page: Page) -> None:
+    """Wait until all is learned, and stored."""
     page.wait_for_selector("#teach .lessons[data-learned=final]", timeout=LOADED)
+    stored(page)
+
+
+def stored(page: Page) -> None:
+    page.wait_for_selector("#teach .lessons[data-stored=yes]", state="attached")
 
 
 def shown(page: Page, photo: Path) -> tuple[str, bool]:
@@ -152,8 +165,51 @@ def teach_a_third(page: Page, tmp_path: Path) -> None:
     assert axe.findings(page) == {}
 
 
+def makes_a_site(
+    exported: Path, source: Path, expected: dict[Path, tuple[str, bool]], store: Store, out: Path
+) -> None:
+    """Build a site with the exported tags, and compare what it makes of photos."""
+    options = BuildOptions(
+        Request(str(source), lockfile=source.with_name("toolchain.lock.json")), out, head=exported
+    )
+    report = build(options, store=store, progress=Silent())
+    assert report.card.labels == ("Kirsche", "Wiese", "Meer")
+    run = execute.load_with_features(out / "model", report.artifacts.model_json, "taught")
+    rule = report.card.none_of_these
+    assert rule is not None
+    for photo, (tag, is_nearest) in expected.items():
+        outputs, features = run(preprocess.load(photo, report.card.input)[None])
+        assert report.card.labels[int(outputs[0].argmax())] == tag
+        assert rule.is_none(rule.greatest_cosines(features)).tolist() == [is_nearest]
+
+
+def keeps_pictures_and_forgets(again: Page, tmp_path: Path) -> None:
+    """Have pictures kept, and everything forgotten."""
+    assert again.locator("#teach .lesson-photo img").count() == 0
+    again.check("#teach .teach-choice input >> nth=1")
+    teach(again, "Meer", photos(tmp_path, "blue", 20, 1), PHOTOS + 1)
+    stored(again)
+    again.reload()
+    again.wait_for_selector("#teach .lesson[data-tag=Meer][data-photos='5']", timeout=LOADED)
+    assert again.locator("#teach .lesson-photo img").count() == 1
+
+    again.on("dialog", lambda dialog: dialog.accept())
+    again.click("#teach button >> text=Forget all")
+    again.wait_for_selector("#teach .lessons[hidden]", state="attached")
+    again.wait_for_selector("#teach :text('are forgotten')")
+    again.reload()
+    again.wait_for_selector("#teach[data-teach=ready]", timeout=LOADED)
+    assert kept(again) == {}
+    assert shown(again, photos(tmp_path, "red", 80, 1)[0]) == ("red", False)
+
+
 def test_tags_are_taught_kept_through_a_crash_and_forgotten(
-    page: Page, browser: Browser, url: str, tmp_path: Path
+    page: Page,
+    browser: Browser,
+    url: str,
+    source: Path,
+    session_store: Store,
+    tmp_path: Path,
 ) -> None:
     axe.install(page.context)
     sent: list[str] = []
@@ -181,6 +237,13 @@ def test_tags_are_taught_kept_through_a_crash_and_forgotten(
     own = (f"GET {url}", f"GET blob:{url}")
     assert [each for each in sent if not each.startswith(own)] == []
 
+    exported = tmp_path / "taught.zip"
+    with page.expect_download() as download:
+        page.click("#teach button >> text=Export")
+    download.value.save_as(exported)
+    held_out = [photos(tmp_path, colour, 30, 1)[0] for colour in none_model.COLOURS]
+    expected_tags = [shown(page, photo) for photo in held_out]
+
     # The renderer is killed without warning; all is there again.
     expected = {"Kirsche": "4", "Wiese": "4", "Meer": "4"}
     assert kept(page) == expected
@@ -189,25 +252,26 @@ def test_tags_are_taught_kept_through_a_crash_and_forgotten(
     again = context.new_page()
     ready(again, url)
     assert kept(again) == expected
-    learned(again)
+    again.wait_for_selector("#teach .lessons[data-learned=final]", timeout=LOADED)
     assert shown(again, photos(tmp_path, "blue", 60, 1)[0]) == ("Meer", False)
 
-    # Pictures were not kept, because nobody asked for that.
-    assert again.locator("#teach .lesson-photo img").count() == 0
-    again.check("#teach .teach-choice input >> nth=1")
-    teach(again, "Meer", photos(tmp_path, "blue", 20, 1), PHOTOS + 1)
-    again.reload()
-    again.wait_for_selector("#teach .lesson[data-tag=Meer][data-photos='5']", timeout=LOADED)
-    assert again.locator("#teach .lesson-photo img").count() == 1
+    keeps_pictures_and_forgets(again, tmp_path)
 
-    again.on("dialog", lambda dialog: dialog.accept())
-    again.click("#teach button >> text=Forget all")
-    again.wait_for_selector("#teach .lessons[hidden]", state="attached")
-    again.wait_for_selector("#teach :text('are forgotten')")
-    again.reload()
-    again.wait_for_selector("#teach[data-teach=ready]", timeout=LOADED)
-    assert kept(again) == {}
-    assert shown(again, photos(tmp_path, "red", 80, 1)[0]) == ("red", False)
+    # What was exported teaches another page of the model, and makes a site.
+    again.set_input_files("#teach .teach-import input", exported)
+    again.wait_for_selector("#teach .lesson[data-tag=Meer][data-photos='4']")
+    learned(again)
+    assert [shown(again, photo) for photo in held_out] == expected_tags
+    again.set_input_files("#teach .teach-import input", held_out[0])
+    again.wait_for_selector("#teach .teach-alert:text('cannot be imported')")
+    again.close()
+    makes_a_site(
+        exported,
+        source,
+        dict(zip(held_out, expected_tags, strict=True)),
+        session_store,
+        tmp_path / "site",
+    )
 
 
 def test_a_browser_that_stores_nothing_says_so_and_still_learns(

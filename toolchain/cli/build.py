@@ -19,6 +19,13 @@ DEFAULT_MODEL = "mobilenet-v2-100-224"
 def build(
     model: Model = DEFAULT_MODEL,
     preview: Preview = None,
+    head: Annotated[
+        Path | None,
+        typer.Option(
+            help="File that a page of this model has exported, with tags that a visitor has "
+            "taught; the site gets these tags instead of the model's."
+        ),
+    ] = None,
     quantize: Quantize = None,
     variant: Variants = None,
     out: Annotated[Path, typer.Option(help="The folder to write the site to.")] = Path("dist"),
@@ -80,6 +87,7 @@ def build(
     options = building.BuildOptions(
         request=fetching.ask(model, sha256=sha256, patient=not fallback, said=said),
         preview=None if preview is None else fetching.ask(preview, patient=not fallback),
+        head=head,
         out=out,
         weights=first,
         variants=tuple(others),

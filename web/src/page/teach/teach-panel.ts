@@ -57,6 +57,8 @@ export class TeachPanel {
   /** Whether photos get the visitor's tags. */
   #isTagging = false;
   #hasComplained = false;
+  /** How many changes are being stored. */
+  #storing = 0;
 
   private constructor({ section, session }: PanelPlace) {
     const { modelName = '', modelSha256 = '', width = '' } = section.dataset;
@@ -187,7 +189,7 @@ export class TeachPanel {
 
   /** Keeps, shows and learns what has changed. */
   #changed(change: Change): void {
-    this.#store.keep(change, this.#keeps.checked).catch((error: unknown) => this.#notStored(error));
+    void this.#keep(change);
     this.#show();
     this.#learn();
   }
@@ -307,9 +309,20 @@ export class TeachPanel {
     } catch (error) {
       this.#notStored(error);
     }
-    this.#store
-      .keep({ putPhotos: this.#lessons.photos }, checked)
-      .catch((error: unknown) => this.#notStored(error));
+    void this.#keep({ putPhotos: this.#lessons.photos });
+  }
+
+  async #keep(change: Change): Promise<void> {
+    const { dataset } = this.#list;
+    this.#storing++;
+    dataset['stored'] = 'no';
+    try {
+      await this.#store.keep(change, this.#keeps.checked);
+    } catch (error) {
+      this.#notStored(error);
+    }
+    this.#storing--;
+    dataset['stored'] = this.#storing === 0 ? 'yes' : 'no';
   }
 
   async #forgetAll(): Promise<void> {
