@@ -16,7 +16,7 @@ function taught() {
       const head = { weights, biases: new Float32Array(tags), rule: null };
       for (const isFinal of [false, true]) {
         const data = { id, head, isFinal, judged: [] };
-        queueMicrotask(() => worker.onmessage?.({ data } as MessageEvent<Learned>));
+        queueMicrotask(() => worker.onmessage?.({ data } as unknown as MessageEvent<Learned>));
       }
     },
     terminate: () => undefined,
