@@ -40,6 +40,22 @@ def build(
             "toolchain.toml of this folder, if there is one."
         ),
     ] = None,
+    cors: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="ORIGIN",
+            help="Origin of pages that may load the model by tagger.js, such as "
+            "https://app.example.org, or * for all; give it again for another.",
+        ),
+    ] = None,
+    frame_ancestors: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="ORIGIN",
+            help="Origin of pages that may show the page in a frame and exchange messages with it; "
+            "give it again for another.",
+        ),
+    ] = None,
     fallback: Annotated[
         bool,
         typer.Option(
@@ -85,6 +101,9 @@ def build(
                 "accent": accent,
                 "template": template,
             },
+        ),
+        origins=configuration.settle_origins(
+            config, {"cors": cors or None, "frame_ancestors": frame_ancestors or None}
         ),
     )
     terminal = Terminal(quiet=quiet)

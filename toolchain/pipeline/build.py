@@ -87,13 +87,14 @@ def _build(options: BuildOptions, store: Store, progress: Progress) -> build_rep
                 variants=[_variant(each) for each in made.offered],
                 preview=small,
                 verdict=made.first.verdict,
+                framed_by=options.origins.frame_ancestors,
             )
         smoke_tests = stages.smoke_test(site, made, rendered)
         with stages.timed("precompress"):
             sizes = precompress(site, store=store, progress=progress)
             bom.write(site, [each.model for each in made.all], options.page)
-            host_files.write(site)
-            build_info.write(site, _built(*made.all), _inputs(options))
+            host_files.write(site, options.origins)
+            build_info.write(site, _built(*made.all), _inputs(options), options.origins)
         files = tuple(
             site_files.SiteFile(
                 path=path,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from toolchain.records.card import Declared
 from toolchain.site.configuration import PageOptions
+from toolchain.site.origins import NOBODY, Origins
 from toolchain.tfjs.convert import Stored
 
 if TYPE_CHECKING:
@@ -38,3 +39,5 @@ class BuildOptions:
     """Whether to build the embedded model if the hosts of a catalogue model cannot be reached,
     and to leave out the preview if its hosts cannot."""
     page: PageOptions = field(default_factory=PageOptions)
+    origins: Origins = NOBODY
+    """Which other sites may use the site."""
