@@ -56,6 +56,14 @@ def build(
             "give it again for another.",
         ),
     ] = None,
+    package: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME[@VERSION]",
+            help="Also write an npm package of the model to the folder OUT-package; its version is "
+            "1.0.0 if none is given.",
+        ),
+    ] = None,
     fallback: Annotated[
         bool,
         typer.Option(
@@ -79,10 +87,11 @@ def build(
     from toolchain.pipeline import build as pipeline
     from toolchain.pipeline import build_options as building
     from toolchain.report import budget as budgets
-    from toolchain.site import configuration
+    from toolchain.site import configuration, npm_package
 
     limits = None if budget is None else budgets.read(budget)
 
+    named = None if package is None else npm_package.parse(package)
     option = "--variant" if variant else "--quantize"
     first, *others = (recipes.weights(word, option) for word in words_of(quantize, variant))
     options = building.BuildOptions(
@@ -93,6 +102,7 @@ def build(
         variants=tuple(others),
         declared=said.declared(licence),
         fallback=fallback,
+        package=named,
         page=configuration.settle(
             config,
             {
@@ -114,5 +124,10 @@ def build(
         typer.echo(report.to_json(), nl=False)
     elif not quiet:
         tables.print_report(report, out)
+        if named is not None:
+            folder = npm_package.folder_beside(out)
+            typer.echo(
+                f"The npm package {named.name} is in {folder}; npm publish {folder} takes it"
+            )
     if limits is not None:
         budgets.enforce(budgets.check(report, limits, out), limits)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from toolchain.quantize.settings import QuantizeSettings
+    from toolchain.site.npm_package import NpmName
     from toolchain.sources.request import Request
 
 Weights: TypeAlias = "Stored | QuantizeSettings"
@@ -41,3 +42,5 @@ class BuildOptions:
     page: PageOptions = field(default_factory=PageOptions)
     origins: Origins = NOBODY
     """Which other sites may use the site."""
+    package: NpmName | None = None
+    """The npm package to write beside the site, if any; see :mod:`toolchain.site.npm_package`."""
