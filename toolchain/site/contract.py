@@ -62,6 +62,14 @@ class ContractNoneOfThese(NoneOfThese):
     """Name of the graph's node whose output are the features, `[1, width]`."""
 
 
+class ContractFeatures(_Part):
+    """The features, which tell photos apart: the input of the last dense layer."""
+
+    node: Line
+    """Name of the graph's node whose output they are, `[1, width]` or `[1, 1, 1, width]`."""
+    width: Annotated[int, Field(ge=1)]
+
+
 class ContractOutput(_Part):
     """How to read the model's output row."""
 
@@ -72,6 +80,8 @@ class ContractOutput(_Part):
     """For multi-label models: the least score at which a label becomes a tag."""
     labels: Annotated[tuple[str, ...], Field(min_length=1)]
     none_of_these: ContractNoneOfThese | None = None
+    features: ContractFeatures | None = None
+    """None if the graph has no single row of them."""
 
 
 class Contract(_Part):
@@ -122,6 +132,7 @@ def make(model: TfjsModel, model_url: str) -> Contract:
     if card.none_of_these is not None:
         feature = features.node_in(graph, card.provenance.source)
         rule = ContractNoneOfThese(**card.none_of_these.model_dump(), feature=feature)
+    row = features.row_in(graph, card.label_offset + len(card.labels))
     return Contract(
         model=ContractModel(
             **card.provenance.model_dump(),
@@ -137,6 +148,7 @@ def make(model: TfjsModel, model_url: str) -> Contract:
             threshold=card.threshold,
             labels=card.labels,
             none_of_these=rule,
+            features=None if row is None else ContractFeatures(node=row.node, width=row.width),
         ),
         graph=graph,
     )

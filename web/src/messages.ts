@@ -45,6 +45,8 @@ export interface TagChoice {
   readonly top?: number;
   /** The least score. */
   readonly threshold?: number;
+  /** Whether the features are wanted too. */
+  readonly features?: true;
 }
 
 /** What is to be tagged: a file, or its crop where the worker cannot decode files, or a camera's. */
@@ -153,6 +155,8 @@ export interface Tagging {
   readonly tags: readonly Tag[];
   /** How similar the photo is to the most similar label, where the model can say none of these. */
   readonly cosine: number | null;
+  /** The input of the last dense layer, where it was asked for and the model has one. */
+  readonly features?: Float32Array;
   readonly view: PhotoView;
   readonly preprocessMs: number;
   readonly inferenceMs: number;

@@ -39,6 +39,7 @@ const contract = (weights: readonly unknown[], more: object = {}, paths = ['a.bi
     threshold: 0.5,
     labels: ['tench'],
     none_of_these: null,
+    features: null,
   },
   graph: { modelTopology: {}, weightsManifest: [{ paths, weights }], ...more },
 });

@@ -22,7 +22,7 @@ import { TaggerError } from './tagger-error';
 
 export { TaggerError };
 
-export const version = '1.0';
+export const version = '1.1';
 
 const MANIFEST = 'tagger.json';
 const BACKEND_WORDS: readonly Backend[] = ['auto', ...GPU_BACKENDS, 'wasm', 'cpu'];

@@ -1,11 +1,12 @@
 /** A loaded model, as other pages use it: a session without a page of its own. */
 
-import type { Tagging as WorkerTagging } from '../messages';
+import type { TagChoice, Tagging as WorkerTagging } from '../messages';
 import type { BackgroundAnswer } from '../page/requests';
 import { refusalSentence } from '../page/sentences';
 import type { Session } from '../page/session';
 import { photoOf } from './photo-of';
 import type {
+  EmbedOptions,
   StreamOptions,
   Tag,
   Tagger,
@@ -37,11 +38,31 @@ export class LoadedTagger implements Tagger {
   }
 
   async tag(given: TaggerPhoto, options: TagOptions = {}): Promise<Tagging> {
-    const { top, threshold, crop, signal } = checked(options);
+    const { top, threshold } = checked(options);
     const choice = {
       ...(top !== undefined && { top }),
       ...(threshold !== undefined && { threshold }),
     };
+    return resultOf(await this.#asked(given, options, choice));
+  }
+
+  async embed(given: TaggerPhoto, options: EmbedOptions = {}): Promise<Float32Array> {
+    const { features } = await this.#asked(given, options, { top: 1, features: true });
+    if (!features) {
+      throw new TaggerError(
+        'model',
+        'This model has no single last layer whose input could be its features, so it can tag but not embed; build the site from another model.',
+      );
+    }
+    return features;
+  }
+
+  /** Returns what the worker says of a photo. */
+  async #asked(
+    given: TaggerPhoto,
+    { crop, signal }: EmbedOptions,
+    choice: TagChoice,
+  ): Promise<WorkerTagging> {
     for (;;) {
       const ending = anyOf([
         this.#closing.signal,
@@ -96,10 +117,10 @@ export class LoadedTagger implements Tagger {
   async #result(
     answer: Exclude<BackgroundAnswer, { kind: 'lost' }>,
     given: TaggerPhoto,
-  ): Promise<Tagging> {
+  ): Promise<WorkerTagging> {
     switch (answer.kind) {
       case 'tagged':
-        return resultOf(answer.tagging);
+        return answer.tagging;
       case 'refused': {
         const file = given instanceof Blob ? given : new Blob();
         throw new TaggerError('photo', await refusalSentence(file, answer.refusal));

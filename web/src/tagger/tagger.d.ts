@@ -45,6 +45,9 @@ export interface TagOptions {
   readonly signal?: AbortSignal;
 }
 
+/** How to embed. */
+export type EmbedOptions = Pick<TagOptions, 'crop' | 'signal'>;
+
 /** One label with its score. */
 export interface Tag {
   readonly label: string;
@@ -113,6 +116,15 @@ export interface Tagger {
    * a `RangeError`.
    */
   tag(photo: TaggerPhoto, options?: TagOptions): Promise<Tagging>;
+  /**
+   * Returns a photo's features: the input of the model's last dense layer.
+   *
+   * Photos of similar things have features of similar direction, also of things that are none of the
+   * labels: compare them by cosine.
+   *
+   * Rejects as {@link tag} does, and with the code `model` where the model has no such layer.
+   */
+  embed(photo: TaggerPhoto, options?: EmbedOptions): Promise<Float32Array>;
   /**
    * Tags a video's pictures for as long as it runs: the newest when the one before has its tags.
    *
