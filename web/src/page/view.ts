@@ -49,6 +49,7 @@ export function shown({ session, files, variant, memory, offered, chosen }: Subj
   // It shows itself where no script comes to take it away.
   document.querySelector('#stalled')?.remove();
   const frame = new PhotoFrame(element('#photo', HTMLElement));
+  frame.letMove((place) => session.move(place));
   const tags = new TagList({
     list: element('#tags', HTMLOListElement),
     timing: element('#timing', HTMLElement),
