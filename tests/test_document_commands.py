@@ -109,7 +109,7 @@ def test_every_command_is_run_or_named_with_a_reason() -> None:
 
 def test_every_toml_block_is_a_file_of_some_test() -> None:
     with_toml = {path.name for path in DOCUMENTS if "```toml" in path.read_text("utf-8")}
-    assert with_toml == {*FILES_OF_EXAMPLES, "own-page.md", "plugins.md"}
+    assert with_toml == {*FILES_OF_EXAMPLES, "embed.md", "own-page.md", "plugins.md"}
 
 
 @dataclass

@@ -55,6 +55,30 @@ def build(
             "toolchain.toml of this folder, if there is one."
         ),
     ] = None,
+    cors: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="ORIGIN",
+            help="Origin of pages that may load the model by tagger.js, such as "
+            "https://app.example.org, or * for all; give it again for another.",
+        ),
+    ] = None,
+    frame_ancestors: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="ORIGIN",
+            help="Origin of pages that may show the page in a frame and exchange messages with it; "
+            "give it again for another.",
+        ),
+    ] = None,
+    package: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME[@VERSION]",
+            help="Also write an npm package of the model to the folder OUT-package; its version is "
+            "1.0.0 if none is given.",
+        ),
+    ] = None,
     fallback: Annotated[
         bool,
         typer.Option(
@@ -78,10 +102,11 @@ def build(
     from toolchain.pipeline import build as pipeline
     from toolchain.pipeline import build_options as building
     from toolchain.report import budget as budgets
-    from toolchain.site import configuration
+    from toolchain.site import configuration, npm_package
 
     limits = None if budget is None else budgets.read(budget)
 
+    named = None if package is None else npm_package.parse(package)
     option = "--variant" if variant else "--quantize"
     first, *others = (recipes.weights(word, option) for word in words_of(quantize, variant))
     options = building.BuildOptions(
@@ -93,6 +118,7 @@ def build(
         variants=tuple(others),
         declared=said.declared(licence),
         fallback=fallback,
+        package=named,
         page=configuration.settle(
             config,
             {
@@ -103,6 +129,9 @@ def build(
                 "teach": teach,
             },
         ),
+        origins=configuration.settle_origins(
+            config, {"cors": cors or None, "frame_ancestors": frame_ancestors or None}
+        ),
     )
     terminal = Terminal(quiet=quiet)
     for each in (first, *others):
@@ -112,5 +141,10 @@ def build(
         typer.echo(report.to_json(), nl=False)
     elif not quiet:
         tables.print_report(report, out)
+        if named is not None:
+            folder = npm_package.folder_beside(out)
+            typer.echo(
+                f"The npm package {named.name} is in {folder}; npm publish {folder} takes it"
+            )
     if limits is not None:
         budgets.enforce(budgets.check(report, limits, out), limits)

@@ -20,6 +20,7 @@ from toolchain.errors import BadInputError
 from toolchain.records.card import Activation, InputSpec, Provenance, Task, first_fault
 from toolchain.records.none_of_these import NoneOfThese
 from toolchain.tfjs import features
+from toolchain.tfjs_graph import packing
 
 if TYPE_CHECKING:
     from toolchain.tfjs.stage import TfjsModel
@@ -97,7 +98,7 @@ class Contract(_Part):
         """Return the file's content; equal contracts have equal bytes."""
         content = self.model_dump(mode="json", by_alias=True)
         text = json.dumps(content, separators=(",", ":"), ensure_ascii=False)
-        return gzip.compress(text.encode(), 9, mtime=0)
+        return packing.without_header(gzip.compress(text.encode(), 9, mtime=0))
 
 
 def read(content: bytes) -> Contract:
@@ -107,7 +108,7 @@ def read(content: bytes) -> Contract:
         BadInputError: It is not a contract of this version.
     """
     try:
-        with gzip.open(io.BytesIO(content)) as packed:
+        with gzip.open(io.BytesIO(packing.with_header(content))) as packed:
             text = packed.read(_MAX_BYTES + 1)
         if len(text) > _MAX_BYTES:
             raise ValueError(f"it unpacks to more than {_MAX_BYTES:,} bytes")

@@ -42,6 +42,7 @@ def render(
     variants: Sequence[Variant] = (),
     preview: TfjsModel | None = None,
     verdict: Verdict | None = None,
+    framed_by: Sequence[str] = (),
 ) -> tuple[PageFiles, ...]:
     """Write the whole site into an existing empty folder.
 
@@ -53,6 +54,7 @@ def render(
             is only one way of storing its weights.
         preview: The model that answers a first visit until the full one has come, if any.
         verdict: How the model did on photos, if it was judged.
+        framed_by: Origins of the pages with which the page exchanges messages if they frame it.
 
     Returns:
         The files of each model: the model itself, its variants, the preview.
@@ -101,6 +103,7 @@ def render(
         "integrity": integrity.of_files(site, [*runtime.files, *styles]),
         "policy": headers.content_security_policy(photos_by_address=page.photos_by_address),
         "photos_by_address": page.photos_by_address,
+        "framed_by": list(framed_by),
         "styles": styles,
         "samples": _samples(page.samples_folder, site),
         "toolchain_version": __version__,

@@ -7,7 +7,7 @@
  */
 
 import type { ContractFault, InputSpec } from './contract';
-import type { PhotoView } from './photo/crop';
+import type { CropPlace, PhotoView } from './photo/crop';
 
 /** The backends that compute on the graphics processor, the likely fastest first. */
 export const GPU_BACKENDS = ['webgpu', 'webgl'] as const;
@@ -54,6 +54,8 @@ export type Photo = { readonly choice?: TagChoice } & (
   | {
       readonly kind: 'file';
       readonly file: Blob;
+      /** Where the visitor has moved the crop to; in the centre if missing. */
+      readonly place?: CropPlace;
       /** Asks for a small picture of it, of which this is the longer side in pixels. */
       readonly thumbnailSide?: number;
     }

@@ -1,6 +1,7 @@
 /** Brings photos and workers together: carries out what `session-reducer.ts` decides. */
 
 import type { BackendPreference, FromWorker, Photo, Tagging } from '../messages';
+import type { CropPlace } from '../photo/crop';
 import type { DownloadEvents } from './downloads';
 import { type BackgroundAnswer, discard } from './requests';
 import { refusalSentence } from './sentences';
@@ -133,6 +134,11 @@ export class Session {
     this.#dispatch({ kind: 'tag', file, isAsked });
   }
 
+  /** Tags another part of the photo on show. */
+  move(place: CropPlace): void {
+    this.#dispatch({ kind: 'move', place });
+  }
+
   /** Says that there is nothing to tag after all. */
   giveUp(sentence: string): void {
     this.#dispatch({ kind: 'give-up', sentence });
@@ -250,10 +256,16 @@ export class Session {
     });
   }
 
-  async #decode({ client, id, file, input }: Extract<Effect, { kind: 'decode' }>): Promise<void> {
+  async #decode({
+    client,
+    id,
+    file,
+    input,
+    place,
+  }: Extract<Effect, { kind: 'decode' }>): Promise<void> {
     this.#place.needsFeatures();
     const { decodeForWorker } = await import('./decode-for-worker');
-    const result = await decodeForWorker(file, input);
+    const result = await decodeForWorker(file, input, place);
     this.#dispatch({ kind: 'decoded', client, id, result });
   }
 

@@ -2,7 +2,7 @@
 
 import type { InputSpec } from '../contract';
 import type { Photo } from '../messages';
-import { centralCrop, type PhotoView } from '../photo/crop';
+import { cropAt, type PhotoView } from '../photo/crop';
 import { readCrop } from '../photo/read-crop';
 import { resize, type RgbaPixels } from './resize';
 
@@ -39,7 +39,8 @@ export async function croppedPhoto(photo: Photo, input: InputSpec): Promise<Crop
   const bitmap = photo.kind === 'frame' ? photo.frame : await decoded(photo.file);
   try {
     const { width, height } = sizeOf(bitmap);
-    const view = { width, height, crop: centralCrop(width, height, input) };
+    const place = photo.kind === 'file' ? photo.place : undefined;
+    const view = { width, height, crop: cropAt(width, height, input, place) };
     const pixels = readCrop(bitmap, view.crop, (canvasWidth, canvasHeight) =>
       new OffscreenCanvas(canvasWidth, canvasHeight).getContext('2d', { willReadFrequently: true }),
     );
