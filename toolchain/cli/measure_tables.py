@@ -56,6 +56,14 @@ def print_measurement(found: Measurement) -> None:
         f"and WebAssembly{tensors}.",
         soft_wrap=True,
     )
+    if resident := found.resident:
+        after = f"{size(resident.photos_bytes)} after {resident.photos} photos"
+        if resident.frames_bytes is not None:
+            after += f", {size(resident.frames_bytes)} after {resident.frames:,} frames of a camera"
+        console.print(
+            f"Resident memory of its process: {size(resident.loaded_bytes)} loaded, {after}.",
+            soft_wrap=True,
+        )
 
 
 def _network(network: Link) -> str:

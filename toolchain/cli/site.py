@@ -43,6 +43,12 @@ def measure(
     timeout: Annotated[
         float, typer.Option(min=1, help="Seconds that a visit's first tag may take.")
     ] = 300.0,
+    memory: Annotated[
+        bool,
+        typer.Option(
+            help="Measure the resident memory too: loaded, after 100 photos and 1,000 frames."
+        ),
+    ] = False,
 ) -> None:
     """Measure visits in Chromium: bytes, time to the first tag, memory; adds them to the report."""
     from toolchain import throttling
@@ -59,6 +65,7 @@ def measure(
         runs=runs,
         timeout=timeout,
         chromium=chromium,
+        memory=memory,
     )
     found = pipeline.measure(options, progress=Terminal())
     if as_json:

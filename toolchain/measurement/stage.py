@@ -12,6 +12,7 @@ from urllib.parse import urlsplit, urlunsplit
 from toolchain.errors import ToolchainError
 from toolchain.measurement import browser as browsers
 from toolchain.measurement.local_host import Served, serving
+from toolchain.measurement.memory import resident_memory
 from toolchain.measurement.summary import figures, p90, path_of, spread
 from toolchain.measurement.visit import Visit, from_host, visit
 from toolchain.records import visit_figures
@@ -47,6 +48,8 @@ class MeasureOptions:
     timeout: float = 300.0
     """Seconds to wait for a visit's first tag."""
     chromium: Path | None = None
+    memory: bool = False
+    """Whether to measure the resident memory too, in a visit of its own; that takes minutes."""
 
     @property
     def is_address(self) -> bool:
@@ -148,6 +151,12 @@ def _measured(
     if options.backend != "auto":
         served = replace(served, url=with_backend(served.url, options.backend))
     runs = []
+    # Before the other Chromium: one Playwright cannot start within another.
+    resident = (
+        resident_memory(served.url, options.chromium, timeout=options.timeout)
+        if options.memory
+        else None
+    )
     with (
         browsers.started(options.chromium) as browser,
         progress.track("Visiting", options.runs, "visits") as tracker,
@@ -157,7 +166,8 @@ def _measured(
             _check_backend(run.first, options)
             runs.append(run)
             tracker.advance(1)
-        return summarise(runs, served, options, host, f"Chromium {browser.version}")
+        found = summarise(runs, served, options, host, f"Chromium {browser.version}")
+        return found.model_copy(update={"resident": resident})
 
 
 def _check_backend(seen: Visit, options: MeasureOptions) -> None:

@@ -53,6 +53,19 @@ class VisitFigures(Part):
     """0 if no visit had such a task."""
 
 
+class ResidentMemory(Part):
+    """Physical memory of the page's process, all of it: code, images, buffers and WebAssembly."""
+
+    loaded_bytes: int
+    """When the first photo has been tagged and the network is idle."""
+    photos: int
+    """How many photos were tagged then; 0 if the page has no sample photos."""
+    photos_bytes: int
+    frames: int
+    """How many frames of a camera were tagged after them; 0 if the page uses no camera."""
+    frames_bytes: int | None
+
+
 Host = Literal["toolchain", "plain"]
 
 
@@ -83,3 +96,5 @@ class Measurement(Part):
     """Size of their array buffers and WebAssembly memories, median."""
     tensors: int | None
     """Number of live tensors after a tag, as the page reports it."""
+    resident: ResidentMemory | None = None
+    """None if it was not measured."""
