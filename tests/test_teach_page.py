@@ -313,3 +313,53 @@ def test_a_model_without_features_cannot_be_taught(
     monkeypatch.setattr("toolchain.tfjs.features.row_in", lambda *_: None)
     with pytest.raises(BadInputError, match=r"cannot learn further tags.*leave --teach out"):
         render(colours, tmp_path, page=TEACH)
+
+
+TAUGHT = """async ([site, photos]) => {
+    const { load } = await import(new URL('tagger.js', site).href);
+    const tagger = await load(site);
+    const blob = (bytes) => new Blob([new Uint8Array(bytes)], { type: 'image/png' });
+    const first = async (bytes) => {
+        const { tags, nearest } = await tagger.tag(blob(bytes));
+        return tags[0]?.label ?? `none, ${nearest.label}`;
+    };
+    const found = {};
+    found.before = await first(photos.red[3]);
+    for (const [label, colour] of [['Kirsche', 'red'], ['Wiese', 'green']]) {
+        for (const bytes of photos[colour].slice(0, 3)) await tagger.teach(label, blob(bytes));
+    }
+    found.taught = [await first(photos.red[3]), await first(photos.green[3])];
+    const file = await tagger.export();
+    found.blue = await first(photos.blue[3]);
+    await tagger.forget('Kirsche');
+    found.forgotten = await first(photos.red[3]);
+    await tagger.forget();
+    found.after = await first(photos.red[3]);
+    await tagger.import(file);
+    found.imported = [await first(photos.red[3]), await first(photos.green[3])];
+    found.refused = await tagger.import(new Blob(['no zip'])).catch((error) => error.message);
+    found.empty = await tagger.teach(' ', blob(photos.red[0])).catch((error) => error.name);
+    tagger.close();
+    found.closed = await tagger.export().catch((error) => error.code);
+    return found;
+}"""
+
+
+def test_other_pages_teach_the_model_too(page: Page, url: str, tmp_path: Path) -> None:
+    page.goto(f"{url}licenses.txt")
+    given = {
+        colour: [
+            [*path.read_bytes()]
+            for path in (*photos(tmp_path, colour, 0, 3), *photos(tmp_path, colour, 60, 1))
+        ]
+        for colour in ("red", "green", "blue")
+    }
+    found = page.evaluate(TAUGHT, [url, given])
+    assert found["before"] == "red"
+    assert found["taught"] == found["imported"] == ["Kirsche", "Wiese"]
+    assert found["blue"].startswith("none, ")
+    assert found["forgotten"] in ("Wiese", "none, Wiese")
+    assert found["after"] == "red"
+    assert "it is not a zip file" in found["refused"]
+    assert found["empty"] == "RangeError"
+    assert found["closed"] == "closed"

@@ -74,6 +74,12 @@ describe('tag', () => {
     await expect(missing).rejects.toMatchObject({ code: 'model' });
   });
 
+  it('cannot be taught where the site was built without', async () => {
+    const { tagger } = ready();
+    await expect(tagger.teach('rose', PHOTO)).rejects.toMatchObject({ code: 'model' });
+    await expect(tagger.teach(' ', PHOTO)).rejects.toThrow(RangeError);
+  });
+
   it.each([{ top: 0 }, { top: 1.5 }, { threshold: 2 }, { threshold: NaN }])(
     'refuses %o',
     async (options) => {

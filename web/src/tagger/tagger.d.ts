@@ -135,6 +135,19 @@ export interface Tagger {
     onTags: (tagging: Tagging) => void,
     options?: StreamOptions,
   ): () => void;
+  /**
+   * Teaches the model that a photo shows what a label of your own says. From the first one on all
+   * photos get your labels in place of the model's. What is taught is in memory only: {@link export} it.
+   *
+   * Rejects as {@link embed} does, and with the code `model` where the site was built without `--teach`.
+   */
+  teach(label: string, photo: TaggerPhoto, options?: EmbedOptions): Promise<void>;
+  /** Forgets a label of your own with its photos, or all of them; without any the model's are back. */
+  forget(label?: string): Promise<void>;
+  /** Returns what was taught as a zip, for {@link import} and `toolchain build --head`. */
+  export(): Promise<Blob>;
+  /** Adds what a page of the same model has exported. */
+  import(file: Blob): Promise<void>;
   /** Ends the model's worker and frees its memory. What waits for tags is rejected. */
   close(): void;
 }
