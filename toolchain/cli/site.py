@@ -36,6 +36,14 @@ def measure(
     backend: Backend = "auto",
     host: Host = "toolchain",
     runs: Annotated[int, typer.Option(min=1, help="First visits, each followed by a second.")] = 5,
+    energy: Annotated[
+        bool,
+        typer.Option(
+            "--energy",
+            help="Also read the browser's CPU time and, where the machine tells, the processor's "
+            "energy; estimate that of other devices.",
+        ),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the record as JSON.")] = False,
     chromium: Annotated[
         Path | None, typer.Option(help="The Chromium to use; by default the system's.")
@@ -59,6 +67,7 @@ def measure(
         runs=runs,
         timeout=timeout,
         chromium=chromium,
+        energy=energy,
     )
     found = pipeline.measure(options, progress=Terminal())
     if as_json:

@@ -53,6 +53,18 @@ class VisitFigures(Part):
     """0 if no visit had such a task."""
 
 
+class Cost(Part):
+    """What tagging costs the processor, over the runs."""
+
+    first_tag_cpu_s: Spread
+    """CPU seconds of all the browser's processes from navigation to the first tag."""
+    tag_cpu_s: Spread | None
+    """The same for each photo after that; None if the page has no sample photos."""
+    tag_package_j: Spread | None
+    """Joules for each of these, of the whole processor with all that runs on it, by RAPL; None if
+    the machine does not tell."""
+
+
 Host = Literal["toolchain", "plain"]
 
 
@@ -83,3 +95,5 @@ class Measurement(Part):
     """Size of their array buffers and WebAssembly memories, median."""
     tensors: int | None
     """Number of live tensors after a tag, as the page reports it."""
+    cost: Cost | None = None
+    """None if it was not asked for."""
