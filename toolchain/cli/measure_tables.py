@@ -8,7 +8,7 @@ from toolchain.cli.tables import new_table, standard_output
 from toolchain.units import size
 
 if TYPE_CHECKING:
-    from toolchain.records.visit_figures import Cost, Measurement, Spread
+    from toolchain.records.visit_figures import Cost, EngineVisits, Measurement, Spread
     from toolchain.throttling import Link
 
 
@@ -16,10 +16,9 @@ def print_measurement(found: Measurement) -> None:
     """Print the figures of visits: medians, and for the first tag also the least and greatest."""
     # The table just fits into a terminal of 80 columns.
     console = standard_output()
-    served = {"toolchain": "toolchain serve", "plain": "a plain host", None: "its own host"}
     console.print(
         f"{found.runs} runs on {found.ran_on} in {found.browser}, {_network(found.network)}, "
-        f"served by {served[found.host]}",
+        f"served by {_SERVED[found.host]}",
         soft_wrap=True,
     )
     table = new_table("", "first visit", "second visit", numbers=2)
@@ -59,6 +58,27 @@ def print_measurement(found: Measurement) -> None:
     if found.cost is not None:
         print_cost(found.cost)
 
+
+def print_engine_visits(found: EngineVisits) -> None:
+    """Print the figures of visits in a browser other than Chromium."""
+    console = standard_output()
+    console.print(
+        f"{found.runs} runs on {found.ran_on} in {found.browser}, not throttled, "
+        f"served by {_SERVED[found.host]}",
+        soft_wrap=True,
+    )
+    table = new_table("", "first visit", "second visit", numbers=2)
+    if found.first_bytes is not None and found.repeat_bytes is not None:
+        table.add_row("bytes of bodies", size(found.first_bytes), size(found.repeat_bytes))
+    table.add_row(
+        "first tag", _spread_ms(found.first_tag_ms), _spread_ms(found.repeat_first_tag_ms)
+    )
+    console.print(table)
+    if found.inference_ms:
+        console.print(f"Steady inference: {_spread_ms(found.inference_ms)}.", soft_wrap=True)
+
+
+_SERVED = {"toolchain": "toolchain serve", "plain": "a plain host", None: "its own host"}
 
 _WATTS_A_CORE = {
     "a laptop": (15 / 10, "Intel's base power of a Core i7-1365U, 15 W for 10 cores"),

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 Backend = Literal["auto", "wasm", "webgl", "webgpu", "cpu"]
 BACKENDS: tuple[Backend, ...] = ("auto", "wasm", "webgl", "webgpu", "cpu")
+BROWSERS: tuple[Literal["chromium", "firefox", "webkit"], ...] = ("chromium", "firefox", "webkit")
 HOSTS: tuple[visit_figures.Host, ...] = ("toolchain", "plain")
 
 TAGS = 20
