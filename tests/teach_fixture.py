@@ -26,7 +26,8 @@ def photos() -> tuple[Array, Array]:
     tags = np.array([0, 1, 2, 0, 1, 2, 1, 1, 0, 2, 1, 1, 2, 0, 1, 1, 0, 2, 1, 1, 0, 1, 2, 1])
     means = random.uniform(0, 2, (3, 7))
     rows = means[tags] + random.normal(0, 0.6, (len(tags), 7))
-    return rows.clip(0).round(4).astype(np.float32), tags
+    features: Array = rows.clip(0).round(4).astype(np.float32)
+    return features, tags
 
 
 def left_out(features: Array, tags: Array) -> Array:
@@ -36,7 +37,7 @@ def left_out(features: Array, tags: Array) -> Array:
     scale = 1 / ((first - centre) ** 2).sum(axis=1).mean()
     rows = np.hstack([(features - centre) * np.sqrt(scale), np.ones((len(features), 1))])
     wanted = np.eye(tags.max() + 1)[tags] - 1 / (tags.max() + 1)
-    found = np.zeros_like(wanted)
+    found: Array = np.zeros_like(wanted)
     for at in range(len(rows)):
         others = np.arange(len(rows)) != at
         squares = rows[others].T @ rows[others] + _PENALTY * np.eye(rows.shape[1])

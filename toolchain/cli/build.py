@@ -19,6 +19,13 @@ DEFAULT_MODEL = "mobilenet-v2-100-224"
 def build(
     model: Model = DEFAULT_MODEL,
     preview: Preview = None,
+    head: Annotated[
+        Path | None,
+        typer.Option(
+            help="File that a page of this model has exported, with tags that a visitor has "
+            "taught; the site gets these tags instead of the model's."
+        ),
+    ] = None,
     quantize: Quantize = None,
     variant: Variants = None,
     out: Annotated[Path, typer.Option(help="The folder to write the site to.")] = Path("dist"),
@@ -33,10 +40,18 @@ def build(
         Path | None,
         typer.Option(help="Folder with an index.html.j2 that extends or replaces the page's."),
     ] = None,
+    teach: Annotated[
+        bool | None,
+        typer.Option(
+            "--teach/--no-teach",
+            help="Let visitors teach their own tags with a few photos; none leaves their machine.",
+            show_default=False,
+        ),
+    ] = None,
     config: Annotated[
         Path | None,
         typer.Option(
-            help="TOML file with these four options for the page, and more; by default "
+            help="TOML file with these five options for the page, and more; by default "
             "toolchain.toml of this folder, if there is one."
         ),
     ] = None,
@@ -97,6 +112,7 @@ def build(
     options = building.BuildOptions(
         request=fetching.ask(model, sha256=sha256, patient=not fallback, said=said),
         preview=None if preview is None else fetching.ask(preview, patient=not fallback),
+        head=head,
         out=out,
         weights=first,
         variants=tuple(others),
@@ -110,6 +126,7 @@ def build(
                 "description": description,
                 "accent": accent,
                 "template": template,
+                "teach": teach,
             },
         ),
         origins=configuration.settle_origins(

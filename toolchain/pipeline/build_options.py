@@ -33,6 +33,8 @@ class BuildOptions:
     """Other ways to store the weights, with other names, for the visitor to choose."""
     declared: Declared = field(default_factory=Declared)
     """What the user says of the model; it overrides what its source says."""
+    head: Path | None = None
+    """File of a page with tags that a visitor has taught; they take the place of the model's."""
     preview: Request | None = None
     """A small model with the same labels, to answer first visits until the full one has come.
     Except for size, licence and `none_of_these`, `declared` applies to it too."""

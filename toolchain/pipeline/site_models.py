@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from toolchain.errors import BadInputError, UnreachableError
 from toolchain.photos.photo_folder import find, without_none
-from toolchain.pipeline import pixel_values, training_photos
+from toolchain.pipeline import pixel_values, taught_head, training_photos
 from toolchain.quantize import stage as quantization
 from toolchain.records import build_report
 from toolchain.site import render, web_bundle
@@ -108,7 +108,12 @@ class Stages:
                 outcome = resolve.Outcome(
                     resolve.fetch(options.request, store=self._store, progress=self._progress)
                 )
-        return replace(outcome, fetched=_declare(outcome.fetched, options.declared))
+            fetched = _declare(outcome.fetched, options.declared)
+            if options.head is not None:
+                fetched = taught_head.with_head(
+                    fetched, options.head, store=self._store, progress=self._progress
+                )
+        return replace(outcome, fetched=fetched)
 
     def with_photos(self, fetched: Fetched) -> BuildOptions:
         """Let a model that was trained here be quantised by its own photos; return the options."""

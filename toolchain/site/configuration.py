@@ -9,6 +9,9 @@ template = "page"      # a folder with index.html.j2
 
 [headers]
 cors = ["https://app.example.org"]
+
+[teach]
+enabled = true         # visitors may teach their own tags
 ```
 """
 
@@ -29,7 +32,7 @@ from pydantic import (
     WithJsonSchema,
     model_validator,
 )
-from pydantic.json_schema import GenerateJsonSchema
+from pydantic.json_schema import GenerateJsonSchema, SkipJsonSchema
 
 from toolchain import toml
 from toolchain.errors import BadInputError
@@ -141,6 +144,9 @@ class PageOptions(BaseModel):
     With false there is no such field, and the page's policy allows requests to its own host
     only."""
 
+    teach: SkipJsonSchema[bool] = False
+    """Whether visitors may teach their own tags; it is `enabled` of the table `[teach]`."""
+
     @model_validator(mode="after")
     def _dark_of_what(self) -> Self:
         if self.accent_dark and not self.accent:
@@ -163,6 +169,16 @@ class PageOptions(BaseModel):
         return self.samples or None
 
 
+class _Teach(BaseModel):
+    """The tags that visitors teach."""
+
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+
+    enabled: bool = False
+    """Whether the page has a panel in which visitors teach their own tags with a few photos.
+    What they teach stays on their machine."""
+
+
 class _File(BaseModel):
     """The whole file."""
 
@@ -172,6 +188,8 @@ class _File(BaseModel):
     """The page of a built site."""
     headers: Origins = Field(default_factory=Origins)
     """Which other sites may use the site."""
+    teach: _Teach = Field(default_factory=_Teach)
+    """The tags that visitors teach."""
 
 
 def settle(path: Path | None, flags: Mapping[str, object]) -> PageOptions:
@@ -226,11 +244,17 @@ def read(path: Path) -> PageOptions:
     Raises:
         BadInputError: It cannot be read, or has an unknown key or a wrong value.
     """
-    page = _read(path).page
+    file = _read(path)
+    page = file.page
+    if "teach" in page.model_fields_set:
+        raise BadInputError(f"{path}: page.teach is not known; write [teach] and enabled = true")
     folders = {"samples": page.samples, "template": page.template}
-    return page.model_copy(
-        update={name: path.parent / folder for name, folder in folders.items() if folder}
-    )
+    changes: dict[str, Any] = {
+        name: path.parent / folder for name, folder in folders.items() if folder
+    }
+    if "teach" in file.model_fields_set:
+        changes["teach"] = file.teach.enabled
+    return page.model_copy(update=changes)
 
 
 def _read(path: Path) -> _File:
@@ -247,14 +271,20 @@ def _fault(error: ValidationError) -> str:
     *tables, key = (each for each in fault["loc"] or ("page",) if isinstance(each, str))
     name = ".".join((*tables, key))
     if fault["type"] == "extra_forbidden":
-        models: dict[str, type[BaseModel]] = {"page": PageOptions, "headers": Origins}
-        known = list((models[tables[0]] if tables else _File).model_fields)
+        known = list(_TABLES.get(".".join(tables), _File).model_fields)
         near = difflib.get_close_matches(key, known, 1)
         hint = f"did you mean {near[0]}?" if near else f"known here: {', '.join(known)}"
         return f"{name} is not known; {hint}"
     if fault["type"] == "model_type":
         return f"{name} is not a table; write [{name}] and its keys below it"
     return f"{name}: {fault['msg'].removeprefix('Value error, ')}"
+
+
+_TABLES: dict[str, type[BaseModel]] = {
+    "page": PageOptions,
+    "headers": Origins,
+    "teach": _Teach,
+}
 
 
 class _WithoutNull(GenerateJsonSchema):

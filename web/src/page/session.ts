@@ -1,6 +1,6 @@
 /** Brings photos and workers together: carries out what `session-reducer.ts` decides. */
 
-import type { BackendPreference, FromWorker, Photo } from '../messages';
+import type { BackendPreference, FromWorker, Photo, Tagging } from '../messages';
 import type { CropPlace } from '../photo/crop';
 import type { DownloadEvents } from './downloads';
 import { type BackgroundAnswer, discard } from './requests';
@@ -32,6 +32,9 @@ export interface Place {
   needsFeatures(): void;
 }
 
+/** Gives a photo other tags, by its features. */
+export type Retag = (tagging: Tagging) => Tagging;
+
 /** One visit to the page, or one model in a page of others. */
 export class Session {
   readonly #connect: Connect;
@@ -43,6 +46,7 @@ export class Session {
   readonly #events: SessionEvent[] = [];
   #state: SessionState;
   #lastKey = 0;
+  #retag: Retag | null = null;
   #isBusy = false;
 
   /**
@@ -59,6 +63,11 @@ export class Session {
   /** The photo that was last given, if it has arrived and is a picture. */
   get photo(): Blob | null {
     return this.#state.requests.photo;
+  }
+
+  /** Has the full model's tags replaced from now on; null for its own. */
+  retag(by: Retag | null): void {
+    this.#retag = by;
   }
 
   /** Starts again on another backend, with the photo that was last given. */
@@ -175,7 +184,9 @@ export class Session {
         this.#clients.delete(effect.client);
         break;
       case 'classify':
-        this.#clients.get(effect.client)?.classify(effect.id, effect.photo);
+        this.#clients
+          .get(effect.client)
+          ?.classify(effect.id, this.#retag ? withFeatures(effect.photo) : effect.photo);
         break;
       case 'no-photo':
         this.#clients.get(effect.client)?.giveUp();
@@ -221,7 +232,14 @@ export class Session {
     expectsPhoto,
   }: Extract<Effect, { kind: 'start-client' }>): void {
     const client = this.#connect(
-      (message) => this.#dispatch({ kind: 'message', client: id, message }),
+      (heard) => {
+        const by = role === 'full' ? this.#retag : null;
+        const message =
+          by && heard.kind === 'tagged' && heard.tagging.features
+            ? { ...heard, tagging: by(heard.tagging) }
+            : heard;
+        this.#dispatch({ kind: 'message', client: id, message });
+      },
       {
         progress: (received) =>
           this.#tell({ name: 'progress', args: [received, files.weightBytes] }),
@@ -264,4 +282,8 @@ export class Session {
   #tell(call: ViewCall): void {
     void this.#view.then((view) => callView(view, call));
   }
+}
+
+function withFeatures(photo: Photo): Photo {
+  return { ...photo, choice: { ...photo.choice, features: true } };
 }

@@ -20,6 +20,7 @@ import type { SessionView } from './session-view';
 import { absolute, type SiteFiles, type Variant } from './site-files';
 import { StatusLine } from './status-line';
 import { TagList } from './tag-list';
+import { teachingWhenReady } from './teaching';
 import { watchPageTransfers } from './transfers';
 import { VariantPanel } from './variant-panel';
 
@@ -102,9 +103,11 @@ export function shown({ session, files, variant, memory, offered, chosen }: Subj
       })
     : undefined;
 
+  const teaching = teachingWhenReady(session);
   const events: SessionView = {
     state: (state) => {
       showState(state);
+      teaching(state);
       variants?.show(state);
       status.show(state);
       if (state === 'loading') {
@@ -202,15 +205,8 @@ export function shown({ session, files, variant, memory, offered, chosen }: Subj
     );
   }
 
-  const endCamera = listenToSources({
-    session,
-    frame,
-    tags,
-    clear,
-    tag,
-    tagComing,
-    alert: (sentence) => alertBox.show(sentence, false),
-  });
+  const alert = (sentence: string): void => alertBox.show(sentence, false);
+  const endCamera = listenToSources({ session, frame, tags, clear, tag, tagComing, alert });
   const { framedBy } = document.documentElement.dataset;
   // Where the code does not come, the page around this one hears nothing.
   const framing =
