@@ -66,6 +66,18 @@ class ResidentMemory(Part):
     frames_bytes: int | None
 
 
+class Cost(Part):
+    """What tagging costs the processor, over the runs."""
+
+    first_tag_cpu_s: Spread
+    """CPU seconds of all the browser's processes from navigation to the first tag."""
+    tag_cpu_s: Spread | None
+    """The same for each photo after that; None if the page has no sample photos."""
+    tag_package_j: Spread | None
+    """Joules for each of these, of the whole processor with all that runs on it, by RAPL; None if
+    the machine does not tell."""
+
+
 Host = Literal["toolchain", "plain"]
 
 
@@ -98,3 +110,27 @@ class Measurement(Part):
     """Number of live tensors after a tag, as the page reports it."""
     resident: ResidentMemory | None = None
     """None if it was not measured."""
+    cost: Cost | None = None
+    """None if it was not asked for."""
+
+
+class EngineVisits(Part):
+    """Visits in a browser other than Chromium, without throttling; times are in milliseconds."""
+
+    browser: str
+    host: Host | None
+    """As in :class:`Measurement`."""
+    backend: str
+    """The backend that was asked for."""
+    ran_on: str
+    """The backend that ran, as the page reports it."""
+    runs: int
+    first_tag_ms: Spread
+    """Of visits with empty caches, from navigation until the full model's first tag."""
+    repeat_first_tag_ms: Spread
+    """Of second visits with the same browser."""
+    first_bytes: int | None
+    """Bodies of the host's answers, median; None if another host served the site."""
+    repeat_bytes: int | None
+    inference_ms: Spread | None
+    """Over the runs' medians, for photos after the first; None if the page has no sample photos."""
