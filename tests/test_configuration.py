@@ -109,7 +109,15 @@ def test_the_file_of_the_folder_is_read_and_flags_hold_over_it(tmp_path: Path) -
         ('[page]\ntitel = "x"', "page.titel is not known; did you mean title?"),
         ("[page]\nxyz = 1", "page.xyz is not known; known here: title, description, language"),
         ('[pages]\ntitle = "x"', "pages is not known; did you mean page?"),
-        ('title = "x"', "title is not known; known here: page"),
+        ('title = "x"', "title is not known; known here: page, headers"),
+        ('[headers]\ncor = "*"', "headers.cor is not known; did you mean cors?"),
+        ("[headers]\ncors = 1", "headers.cors: 1 is not an origin; write scheme"),
+        (
+            '[headers]\ncors = ["https://a.example", "b.example"]',
+            "headers.cors: 'b.example' is not an origin; write scheme, host and port only, like",
+        ),
+        ('[headers]\ncors = ["*", "https://a.example"]', "headers.cors: * allows every origin"),
+        ('[headers]\nframe_ancestors = "*"', "headers.frame_ancestors: '*' is not an origin"),
         ('page = "x"', "page is not a table; write [page] and its keys below it"),
         ("[page]\ntitle = 3", "page.title: 3 is not a text; write it in quotes"),
         ("[page]\ntitle = true", "page.title: true is not a text; write it in quotes"),
@@ -229,12 +237,26 @@ def test_the_backgrounds_are_those_of_the_page() -> None:
         assert hanging == set(re.findall(r"--([\w-]+):", accent.Accent(WHITE).stylesheet()))
 
 
+def test_visitors_teach_where_the_file_or_the_flag_says_so(tmp_path: Path) -> None:
+    path = write(tmp_path / "toolchain.toml", "[teach]\nenabled = true")
+    assert configuration.settle(path, {}).teach
+    assert not configuration.settle(path, {"teach": False}).teach
+    assert configuration.settle(write(tmp_path / "other.toml", ""), {"teach": True}).teach
+    for text, sentence in (
+        ("[page]\nteach = true", r"page\.teach is not known; write \[teach\]"),
+        ("[teach]\nenabeld = true", r"teach\.enabeld is not known; did you mean enabled\?"),
+        ("teach = true", r"teach is not a table"),
+    ):
+        with pytest.raises(BadInputError, match=sentence):
+            configuration.read(write(tmp_path / "bad.toml", text))
+
+
 def test_the_schema_says_what_the_code_takes() -> None:
     schema = configuration.json_schema()
     page = schema["$defs"]["PageOptions"]
     assert schema["properties"]["page"]["$ref"] == "#/$defs/PageOptions"
     assert schema["additionalProperties"] is page["additionalProperties"] is False
-    assert set(page["properties"]) == set(configuration.PageOptions.model_fields)
+    assert set(page["properties"]) == set(configuration.PageOptions.model_fields) - {"teach"}
     properties: dict[str, dict[str, Any]] = page["properties"]
     for name, key in properties.items():
         assert len(key["description"]) > 20, name
@@ -253,6 +275,8 @@ def test_the_documents_file_is_a_good_one(tmp_path: Path) -> None:
     page = configuration.read(path)
     assert page.samples == tmp_path / "photos"
     # A row for each key, and each key that the file may have.
-    assert set(re.findall(r"^\| `(\w+)`", text, re.MULTILINE)) == set(type(page).model_fields)
+    keys = set(type(page).model_fields) - {"teach"}
+    assert set(re.findall(r"^\| `(\w+)`", text, re.MULTILINE)) == keys
+    assert page.teach
     (sample,) = toml.read(write(tmp_path / "photos" / "samples.toml", photos))["sample"]
     assert set(sample) == set(web_bundle.Sample.model_fields)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import gzip
+import json
 import os
 import shutil
 import subprocess
@@ -15,7 +16,7 @@ import pytest
 
 from tests import web_servers
 from tests.test_deploy import expected, make_site, shown
-from toolchain.deployment import hosts, stage
+from toolchain.deployment import hosts, servers, stage
 from toolchain.deployment.address import parse
 from toolchain.deployment.branch import BranchTarget
 from toolchain.deployment.bucket import BucketTarget
@@ -24,6 +25,7 @@ from toolchain.deployment.release import of_site
 from toolchain.deployment.remote import RemoteTarget
 from toolchain.errors import BadInputError, ToolchainError
 from toolchain.progress import Silent
+from toolchain.site.origins import Origins
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -232,6 +234,17 @@ def test_a_bucket_gets_types_cache_headers_and_encodings(
     assert weights.content_encoding == "gzip"
     assert weights.cache_control == "public, max-age=31536000, immutable"
     assert gzip.decompress(weights.get()["Body"].read()) == b"one"
+
+
+def test_a_bucket_takes_its_configuration_for_other_origins(bucket: Any) -> None:
+    origins = Origins(cors=("https://app.example.org", "https://two.example.org"))
+    text = servers.configuration("bucket", root="", address="", origins=origins)
+    bucket.Cors().put(CORSConfiguration=json.loads(text))
+    (rule,) = bucket.Cors().cors_rules
+    assert rule["AllowedOrigins"] == list(origins.cors)
+    assert rule["AllowedMethods"] == ["GET", "HEAD"]
+    with pytest.raises(BadInputError, match="needs no configuration; build it with --cors"):
+        servers.configuration("bucket", root="", address="")
 
 
 def test_a_bucket_keeps_what_it_has_and_goes_back(s3: str, bucket: Any, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import getpass
+import json
 import os
 import re
 import shlex
@@ -11,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import urllib.request
+import zipfile
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,10 +25,11 @@ from tests import command_line, host_services, tfjs_exports, tiny_models
 from tests import mirror as hub
 from tests.browser import toolchain_serve
 from tests.conftest import shared_cache
+from tests.fuzz import archive_readers, taught_readers
 from tests.mirror import Mirror, Reply
 from tests.test_deploy_hosts import s3, ssh_server  # noqa: F401 - fixtures
 from tests.watchdog import HANG_S
-from toolchain import cli
+from toolchain import cli, digest
 from toolchain import tf as tensorflow
 from toolchain.quantize import calibration, planning
 from toolchain.sources import packaged
@@ -106,7 +109,7 @@ def test_every_command_is_run_or_named_with_a_reason() -> None:
 
 def test_every_toml_block_is_a_file_of_some_test() -> None:
     with_toml = {path.name for path in DOCUMENTS if "```toml" in path.read_text("utf-8")}
-    assert with_toml == {*FILES_OF_EXAMPLES, "own-page.md", "plugins.md"}
+    assert with_toml == {*FILES_OF_EXAMPLES, "embed.md", "own-page.md", "plugins.md"}
 
 
 @dataclass
@@ -207,6 +210,16 @@ def fill(folder: Path, archive: bytes) -> None:
     )
 
 
+def write_taught(path: Path, model: str) -> None:
+    """Write what a page of the model of `sure_model` exports."""
+    listed = taught_readers.listed(
+        model={"name": "sure", "sha256": model}, width=8, none_of_these=None
+    )
+    layer = np.arange(18, dtype="<f4").tobytes()
+    files = {"tags.json": json.dumps(listed).encode(), "layer.bin": layer}
+    path.write_bytes(archive_readers.zip_of(files, zipfile.ZIP_STORED))
+
+
 def draw_photos(folder: Path, count: int, random: np.random.Generator) -> None:
     """Write photos of coloured squares into a new folder."""
     folder.mkdir(parents=True)
@@ -235,6 +248,7 @@ def workbench(
     folder.mkdir()
     archive = packed(sure_model(base / "model", CLASSES, SIDE))
     fill(folder, archive)
+    write_taught(folder / "taught.zip", digest.of_tree(base / "model"))
     prepare_branches(folder)
     with hub.running() as mirror, pytest.MonkeyPatch.context() as patch:
         # The same pictures each time; to draw them takes longer than all else of a tiny build.

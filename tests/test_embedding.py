@@ -13,6 +13,7 @@ from playwright.sync_api import expect
 
 from tests import axe, tiny_models
 from tests.browser import plain_host, sample_png
+from tests.watchdog import until
 from toolchain.records import site_files
 from toolchain.site.render import render
 
@@ -136,6 +137,111 @@ def test_the_element_tags_photos_without_a_script(page: Page, site: Path, tmp_pa
         element.locator("input").set_input_files(photo)
         expect(tags).to_have_count(3)
         expect(error).not_to_be_visible()
+
+
+ALL_FRAMEWORKS = """
+import { createElement } from 'react';
+import { createRoot } from 'react-dom/client';
+import { mount, unmount } from 'svelte';
+import { createApp } from 'vue';
+import InReact from './example.jsx';
+import InSvelte from './example.svelte';
+import InVue from './example.vue';
+
+const place = (name) => document.querySelector(`#${name}`);
+const root = createRoot(place('react'));
+root.render(createElement(InReact));
+const app = createApp(InVue);
+app.mount(place('vue'));
+const component = mount(InSvelte, { target: place('svelte') });
+document.addEventListener('end', () => {
+  root.unmount();
+  app.unmount();
+  void unmount(component);
+});
+if (location.search === '?offline') {
+  navigator.serviceWorker.register('/worker.js');
+}
+"""
+COMPILERS = """
+import { compile } from 'svelte/compiler';
+import { compileScript, parse } from 'vue/compiler-sfc';
+
+const examples = {
+  name: 'examples',
+  transform(code, id) {
+    if (id.endsWith('.svelte')) {
+      return compile(code, { filename: id }).js;
+    }
+    if (id.endsWith('.vue')) {
+      const { descriptor } = parse(code, { filename: id });
+      return compileScript(descriptor, { id: 'example', inlineTemplate: true }).content;
+    }
+  },
+};
+export default { plugins: [examples], logLevel: 'error' };
+"""
+FRAMEWORKS = ("react", "vue", "svelte")
+
+
+def test_the_examples_for_frameworks_and_without_a_network_run(
+    page: Page, site: Path, tmp_path: Path
+) -> None:
+    document = DOCUMENT.read_text("utf-8")
+    app, photo = tmp_path / "app", sample_png("cat", tmp_path)
+    shutil.copytree(site, app / "public" / "model")
+    shutil.copy(site / "tagger.js", app)
+    (app / "node_modules").symlink_to(WEB / "node_modules")
+    (example,) = (
+        each
+        for each in re.findall(r"```js\n(.*?)```", document, re.DOTALL)
+        if "addEventListener('fetch'" in each
+    )
+    places = "".join(f'<div id="{name}"></div>' for name in FRAMEWORKS)
+    html = (
+        f'<!doctype html><title>App</title>{places}<script type="module" src="/main.js"></script>'
+    )
+    files = {
+        "public/worker.js": example,
+        "index.html": html,
+        "main.js": ALL_FRAMEWORKS,
+        "vite.config.js": COMPILERS,
+        "package.json": '{"type": "module"}',
+    }
+    for kind in ("jsx", "vue", "svelte"):
+        (files[f"example.{kind}"],) = re.findall(f"```{kind}\n(.*?)```", document, re.DOTALL)
+    for name, text in files.items():
+        (app / name).write_text(text, "utf-8")
+    node("vite/bin/vite.js", "build", folder=app)
+
+    def tags_in_all() -> None:
+        for name in FRAMEWORKS:
+            page.locator(f"#{name} input:enabled").set_input_files(photo)
+        for name in FRAMEWORKS:
+            page.wait_for_function(
+                "([at, all]) => all.includes(document.querySelector(at).value.split(', ')[0])",
+                arg=[f"#{name} output", list(tiny_models.names())],
+            )
+
+    with plain_host(app / "dist") as url:
+        page.goto(url)
+        tags_in_all()
+        workers = page.workers
+        assert len(workers) == len(FRAMEWORKS)
+        page.evaluate("document.dispatchEvent(new Event('end'))")
+        until(
+            lambda: page.workers == [],
+            "all workers have ended",
+            rest=lambda: page.wait_for_timeout(50),
+        )
+
+        # The first visit installs the service worker, the second passes through it.
+        page.goto(f"{url}?offline")
+        page.evaluate("navigator.serviceWorker.ready.then(() => 0)")
+        page.reload()
+        tags_in_all()
+    page.reload()
+    tags_in_all()
 
 
 def node(script: str, *words: str, folder: Path) -> None:

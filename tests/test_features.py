@@ -131,6 +131,36 @@ def test_the_features_are_those_of_the_source_in_every_form(head: str, tmp_path:
         np.testing.assert_allclose(found, expected, atol=within * greatest, err_msg=str(folder))
 
 
+@pytest.mark.parametrize("head", HEADS)
+def test_the_row_of_features_is_known_without_running_the_graph(head: str, tmp_path: Path) -> None:
+    below, above = HEADS[head]
+    folder = small_graphs.small(tmp_path, lambda image: above(below(image))).folder
+    model = json.loads((folder / "model.json").read_text("utf-8"))
+    row = features.row_in(model, CLASSES)
+    assert row is not None
+    assert row.node == features.node_in(model, "mine")
+    assert row.width == features_of(folder).shape[1]
+
+
+def test_a_layer_before_the_pooling_has_no_row_of_features(tmp_path: Path) -> None:
+    tf = tensorflow.load()
+
+    def of_each_place(image: Any, channels: int) -> Any:
+        seen = tf.nn.relu(convolution(image))
+        return tf.nn.conv2d(seen, values(1, 1, seen.shape[-1], channels), 1, "SAME")
+
+    def pooled_last(image: Any) -> Any:
+        return tf.reduce_mean(of_each_place(image, CLASSES), (1, 2))
+
+    def flat(image: Any) -> Any:
+        return tf.reshape(of_each_place(image, 1)[:, :1, :CLASSES], (1, CLASSES))
+
+    for name, network in (("pooled", pooled_last), ("flat", flat)):
+        folder = small_graphs.small(tmp_path / name, network).folder
+        model = json.loads((folder / "model.json").read_text("utf-8"))
+        assert features.row_in(model, CLASSES) is None, name
+
+
 def test_an_average_of_two_heads_has_no_features(tmp_path: Path) -> None:
     tf = tensorflow.load()
 
@@ -140,6 +170,7 @@ def test_an_average_of_two_heads_has_no_features(tmp_path: Path) -> None:
 
     folder = small_graphs.small(tmp_path, two_heads).folder
     model = json.loads((folder / "model.json").read_text("utf-8"))
+    assert features.row_in(model, CLASSES) is None
     with pytest.raises(ToolchainError, match=r"^mine cannot be built .* leave none_of_these out"):
         features.node_in(model, "mine")
 

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 
 from toolchain import tf as tensorflow
+from toolchain.errors import ToolchainError
 from toolchain.graph import blocks as graph_blocks
 from toolchain.graph import tail as tails
 from toolchain.graph.blocks import Blocks
 from toolchain.graph.running import function_of
-from toolchain.training import refitting, tail_fitting
+from toolchain.training import fine_tuning, refitting, tail_fitting
 from toolchain.training.refitting import Plan
 
 if TYPE_CHECKING:
@@ -198,3 +199,15 @@ def test_a_tail_learns_what_a_layer_alone_cannot(maps: Array) -> None:
         fitter.features(runs[0][-1].weights, maps),
         atol=1e-4,
     )
+
+
+def test_features_that_hardly_differ_may_lose_their_differences_to_rounding() -> None:
+    random = np.random.default_rng(0)
+    kernel, bias = random.normal(0, 1, (24, 3)), np.zeros(3)
+    for spread in (1.0, 1e-3):  # of features of 8
+        exact = 8 + spread * random.normal(0, 1, (16, 24))
+        wanted = exact @ kernel
+        kept = exact.astype(np.float16).astype(np.float32)
+        fine_tuning.check_outputs("small", kept, (kernel, bias), wanted)
+        with pytest.raises(ToolchainError, match="the fine-tuned small does not compute what was"):
+            fine_tuning.check_outputs("small", kept[::-1] + 0.5, (kernel, bias), wanted)

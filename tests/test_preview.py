@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests import command_line, tiny_models
+from tests import command_line, none_model, tiny_models
 from toolchain import throttling
 from toolchain.errors import BadInputError, UnreachableError
 from toolchain.measurement.stage import MeasureOptions
@@ -228,6 +228,21 @@ def test_other_labels_are_refused_before_anything_is_compressed(
     with pytest.raises(BadInputError, match=r"the preview others has other labels than things; "):
         build(options, store=session_store, progress=Silent())
     assert not options.out.exists()
+
+
+def test_a_preview_that_would_tag_what_the_model_refuses_is_not_taken(
+    site: Site, session_store: Store, tmp_path: Path
+) -> None:
+    model = none_model.write(tmp_path / "with")
+    small = none_model.write(tmp_path / "without", with_rule=False)
+    options = BuildOptions(
+        Request(str(model)), tmp_path / "site", preview=Request(str(small)), page=site.options.page
+    )
+    said = r"the preview colours cannot, so it would give them a tag; make the preview from"
+    with pytest.raises(BadInputError, match=said):
+        build(options, store=session_store, progress=Silent())
+    assert not options.out.exists()
+    build(replace(options, preview=options.request), store=session_store, progress=Silent())
 
 
 @pytest.fixture

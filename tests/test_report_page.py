@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from tests import reports
+from toolchain import units
 from toolchain.errors import BadInputError, ToolchainError
 from toolchain.metrics import multi_label
 from toolchain.records import build_report, site_files, visit_figures
@@ -30,9 +31,13 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.xdist_group("report")
 
 HOSTILE = "<img src=x onerror=alert(1)></title><script>alert(2)</script> & \"'"
-SECTIONS = (
-    "summary bytes layers front tensors load waterfall beside changes build".split()  # noqa: SIM905
-)
+SECTIONS = {
+    "bare": ["summary", "bytes", "layers", "tensors", "beside", "more", "build"],
+    "full": [
+        *("summary", "bytes", "layers", "front", "tensors"),
+        *("load", "waterfall", "beside", "changes", "build"),
+    ],
+}
 SVG = "{http://www.w3.org/2000/svg}"
 
 
@@ -116,7 +121,9 @@ def test_it_opens_from_the_disk_and_fits_every_window(
     assert [url for url in asked if not url.startswith("data:")] == [path.as_uri()]
     assert said == []
     assert tab.evaluate("document.documentElement.scrollWidth") <= width
-    for name in SECTIONS:
+    shown_sections = tab.locator("main > section").evaluate_all("(all) => all.map(({ id }) => id)")
+    assert shown_sections == SECTIONS[which]
+    for name in shown_sections:
         assert tab.locator(f"#{name}").bounding_box()["height"] > 20, name  # type: ignore[index]
     shown = tab.evaluate(
         "[...document.querySelectorAll('svg')].filter((one) => one.checkVisibility())"
@@ -153,6 +160,21 @@ def test_what_was_not_found_names_the_command_that_finds_it(bare: build_report.R
         assert f"<code>toolchain {command}</code>" in html
     stored = page.render(bare.model_copy(update={"plan": None, "verdict": None}))
     assert "toolchain build --quantize auto" in stored
+
+
+def test_the_first_figure_is_what_a_visitor_downloads_of_float32_and_now(
+    bare: build_report.Report,
+) -> None:
+    html = page.render(bare)
+    first, _ = re.findall(r"<dd>(.*?) <small>", html)[:2]
+    graph = {file.path: file.brotli for file in bare.files}[f"model/{bare.artifacts.model_json}"]
+    float32 = graph + 4 * bare.artifacts.parameters
+    now = alternatives.alternatives(bare)[0].bytes
+    assert first == f"{units.size(float32)} → {units.size(now)}"
+    assert html.index(first) < html.index("All files, after Brotli")
+    # What is unknown has no tile and no section.
+    assert "<dt>First tag</dt>" not in html
+    assert "<svg" not in html[html.index('id="more"') :]
 
 
 def test_what_was_found_is_shown(full: build_report.Report) -> None:

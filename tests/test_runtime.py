@@ -169,7 +169,7 @@ def test_the_graph_of_every_operation_has_every_operation(every_operation: Path)
         runtime for runtime in web_bundle.load_runtimes() if runtime.name == "mobilenet"
     )
     assert set(ops) == mobilenet.ops
-    assert web_bundle.runtime_for(ops) == mobilenet
+    assert web_bundle.runtime_for(ops, teaching=True) == mobilenet
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

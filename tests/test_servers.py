@@ -66,10 +66,13 @@ def server(
         yield url
 
 
-def get(url: str, path: str, encodings: str = "") -> tuple[int, dict[str, str], bytes]:
+def get(
+    url: str, path: str, encodings: str = "", origin: str | None = None
+) -> tuple[int, dict[str, str], bytes]:
     host = url.removeprefix("http://").rstrip("/")
+    asking = {} if origin is None else {"Origin": origin}
     connection = http.client.HTTPConnection(host, timeout=HANG_S)
-    connection.request("GET", f"/{path}", headers={"Accept-Encoding": encodings})
+    connection.request("GET", f"/{path}", headers={"Accept-Encoding": encodings} | asking)
     response = connection.getresponse()
     headers = {name.lower(): value for name, value in response.getheaders()}
     body = response.read()

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 
 from tests.browser import QuietHandler, plain_host, sample_png
 from tests.page_driver import SAME_PIXELS, assert_same, give, shown_tags
+from toolchain.graph import preprocess
 from toolchain.records.verdict import Expected, Verdict
 from toolchain.site import component
 from toolchain.site.render import render
+from toolchain.tfjs import execute
 
 if TYPE_CHECKING:
     import http.server
@@ -160,6 +163,12 @@ def test_pages_of_another_origin_get_the_tags_that_the_page_shows(
     for form in forms[0]:
         assert_same(pairs(form), shown, SAME_PIXELS)
     corner = {"crop": {"x": 0, "y": 0, "width": 40, "height": 30}}
+    # The features are the input of the same graph's last layer, as Python computes it.
+    features = app.evaluate("async () => [...await window.tagger.embed(window.photo)]")
+    artifacts = tiny_model.converted.artifacts
+    run = execute.load_with_features(tiny_model.folder, artifacts.model_json, "tiny")
+    _, expected = run(preprocess.load(photo, card.input)[None])
+    np.testing.assert_allclose(features, expected[0], rtol=1e-3, atol=1e-4)
     assert pairs(app.evaluate(GIVE, [content, corner])) != pairs(tagging)
 
     # A second visit reads the model from the cache of the app's own origin.

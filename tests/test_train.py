@@ -21,6 +21,7 @@ from toolchain.pipeline.build_options import BuildOptions
 from toolchain.pipeline.evaluate import evaluate
 from toolchain.pipeline.train import train
 from toolchain.progress import Silent
+from toolchain.quantize import stage as quantization
 from toolchain.quantize.settings import QuantizeSettings
 from toolchain.records import training
 from toolchain.records.card import Declared
@@ -349,3 +350,36 @@ def test_the_command_prints_the_record(
     found = json.loads(result.stdout)
     assert found["tags"] == ["blue", "green", "red"]
     assert json.loads((tmp_path / "photos.model" / "training.json").read_text()) == found
+
+
+def test_a_preview_is_judged_by_its_own_outputs_out_of_fold(
+    trained: tuple[Path, Training],
+    base: Path,
+    photos: Path,
+    session_store: Store,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    small = tmp_path / "small.model"
+    options = TrainOptions(photos=photos, bases=(Request(str(base)),), declared=RANGE, depth=3)
+    train(options, small, store=session_store, progress=Silent())
+    asked: list[QuantizeSettings] = []
+    run = quantization.run
+
+    def listening(source: Any, options: QuantizeSettings, **rest: Any) -> Any:
+        asked.append(options)
+        return run(source, options, **rest)
+
+    monkeypatch.setattr(quantization, "run", listening)
+    weights = QuantizeSettings("int8", max_bytes=1_000_000)
+    model, preview = Request(str(trained[0])), Request(str(small))
+    build(
+        BuildOptions(model, tmp_path / "site", weights, preview=preview),
+        store=session_store,
+        progress=Silent(),
+    )
+    assert [each.held_out for each in asked] == [
+        folder / "out_of_fold.npz" for folder in (trained[0], small)
+    ]
+    assert {each.calibration for each in asked} == {photos}
+    assert [each.max_bytes for each in asked] == [1_000_000, None]

@@ -17,6 +17,7 @@ import pytest
 from tests.browser import toolchain_serve
 from tests.watchdog import HANG_S, until
 from toolchain.deployment import servers
+from toolchain.site import build_info
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -105,7 +106,11 @@ def nginx(site: Path, folder: Path) -> Iterator[str]:
 
     def configuration(port: int) -> str:
         return servers.configuration(
-            "nginx", root=str(site), address=f"127.0.0.1:{port}", brotli=bool(modules)
+            "nginx",
+            root=str(site),
+            address=f"127.0.0.1:{port}",
+            brotli=bool(modules),
+            origins=build_info.origins_of(site),
         )
 
     with _nginx(configuration, folder, modules) as url:
@@ -165,7 +170,10 @@ def caddy(site: Path, folder: Path) -> Iterator[str]:
 
     def command(port: int) -> list[str | Path]:
         generated = servers.configuration(
-            "caddy", root=str(site), address=f"http://127.0.0.1:{port}"
+            "caddy",
+            root=str(site),
+            address=f"http://127.0.0.1:{port}",
+            origins=build_info.origins_of(site),
         )
         (folder / "Caddyfile").write_text("{\n    admin off\n}\n" + generated, "utf-8")
         return [binary, "run", "--adapter", "caddyfile", "--config", folder / "Caddyfile"]

@@ -45,6 +45,12 @@ def printable(text: str) -> str:
     )
 
 
+def brief(text: str, most: int = 80) -> str:
+    """Return a text of a file in a form for messages: printable, and cut to `most` characters."""
+    whole = printable(text)
+    return whole if len(whole) <= most else f"{whole[: most - 1]}…"
+
+
 def read(path: Path, encoding: str = "utf-8", *, most: int = MAX_BYTES) -> str:
     """Return a file's text.
 

@@ -8,7 +8,7 @@ export default tseslint.config(
   {
     languageOptions: {
       parserOptions: {
-        project: ['.', 'src/page', 'src/worker', 'src/node', 'src/tagger'].map(
+        project: ['.', 'src/page', 'src/worker', 'src/node', 'src/tagger', 'src/teach'].map(
           (folder) => `${folder}/tsconfig.json`,
         ),
         tsconfigRootDir: import.meta.dirname,

@@ -68,7 +68,8 @@ export default defineConfig(async ({ command, mode }): Promise<ViteUserConfig> =
           comments: { legal: false },
           postBanner: ({ moduleIds }) =>
             moduleIds.some((id) => /@tensorflow.*\.js$/.test(id)) ? TFJS_NOTICE : '',
-          entryFileNames: 'assets/worker-[hash].js',
+          entryFileNames: ({ name }) =>
+            `assets/${name === 'solver' ? 'solver' : 'worker'}-[hash].js`,
           // A chunk is named after the file it begins with, and many packages begin with
           // dist/index.js.
           chunkFileNames: ({ facadeModuleId }) => {

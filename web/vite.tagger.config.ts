@@ -7,12 +7,14 @@ import { shippedPackages } from './build/shipped-packages.ts';
 const MODULES: Readonly<Record<string, string>> = {
   tagger: 'src/tagger/index.ts',
   'image-tagger': 'src/tagger/element.ts',
+  'tagger-teach': 'src/tagger/teaching.ts',
 };
 
 /**
  * Makes a module of the component, one file, and copies its types beside it.
  *
- * The mode is the module's name: `tagger`, or `image-tagger`, which imports the other.
+ * The mode is the module's name: `tagger`; `image-tagger`, which imports that; or `tagger-teach`, which
+ * `tagger` loads from sites whose model can be taught.
  */
 export default defineConfig(({ mode }) => ({
   plugins: [
@@ -20,6 +22,10 @@ export default defineConfig(({ mode }) => ({
     {
       name: 'toolchain:tagger-types',
       generateBundle() {
+        // Pages do not import it themselves.
+        if (mode === 'tagger-teach') {
+          return;
+        }
         const fileName = `${mode}.d.ts`;
         const source = readFileSync(`src/tagger/${fileName}`);
         this.emitFile({ type: 'asset', fileName, source });

@@ -7,7 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from tests.fuzz import archive_readers, damage, label_readers, model_readers, text_readers
+from tests.fuzz import (
+    archive_readers,
+    damage,
+    label_readers,
+    model_readers,
+    taught_readers,
+    text_readers,
+)
 from tests.fuzz.reader import Reader, Strategy, in_file
 from toolchain.graph import preprocess
 from toolchain.records.card import InputSpec
@@ -57,6 +64,7 @@ TEXTS: dict[str, Reader] = {**label_readers.READERS, **text_readers.READERS}
 READERS: dict[str, Reader] = {
     **archive_readers.READERS,
     **model_readers.READERS,
+    **taught_readers.READERS,
     "photo": Reader(_pictures, in_file("p.jpg", lambda path: preprocess.load(path, SPEC))),
     **TEXTS,
 }

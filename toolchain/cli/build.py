@@ -19,6 +19,13 @@ DEFAULT_MODEL = "mobilenet-v2-100-224"
 def build(
     model: Model = DEFAULT_MODEL,
     preview: Preview = None,
+    head: Annotated[
+        Path | None,
+        typer.Option(
+            help="File that a page of this model has exported, with tags that a visitor has "
+            "taught; the site gets these tags instead of the model's."
+        ),
+    ] = None,
     quantize: Quantize = None,
     variant: Variants = None,
     out: Annotated[Path, typer.Option(help="The folder to write the site to.")] = Path("dist"),
@@ -33,11 +40,43 @@ def build(
         Path | None,
         typer.Option(help="Folder with an index.html.j2 that extends or replaces the page's."),
     ] = None,
+    teach: Annotated[
+        bool | None,
+        typer.Option(
+            "--teach/--no-teach",
+            help="Let visitors teach their own tags with a few photos; none leaves their machine.",
+            show_default=False,
+        ),
+    ] = None,
     config: Annotated[
         Path | None,
         typer.Option(
-            help="TOML file with these four options for the page, and more; by default "
+            help="TOML file with these five options for the page, and more; by default "
             "toolchain.toml of this folder, if there is one."
+        ),
+    ] = None,
+    cors: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="ORIGIN",
+            help="Origin of pages that may load the model by tagger.js, such as "
+            "https://app.example.org, or * for all; give it again for another.",
+        ),
+    ] = None,
+    frame_ancestors: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="ORIGIN",
+            help="Origin of pages that may show the page in a frame and exchange messages with it; "
+            "give it again for another.",
+        ),
+    ] = None,
+    package: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME[@VERSION]",
+            help="Also write an npm package of the model to the folder OUT-package; its version is "
+            "1.0.0 if none is given.",
         ),
     ] = None,
     fallback: Annotated[
@@ -63,20 +102,23 @@ def build(
     from toolchain.pipeline import build as pipeline
     from toolchain.pipeline import build_options as building
     from toolchain.report import budget as budgets
-    from toolchain.site import configuration
+    from toolchain.site import configuration, npm_package
 
     limits = None if budget is None else budgets.read(budget)
 
+    named = None if package is None else npm_package.parse(package)
     option = "--variant" if variant else "--quantize"
     first, *others = (recipes.weights(word, option) for word in words_of(quantize, variant))
     options = building.BuildOptions(
         request=fetching.ask(model, sha256=sha256, patient=not fallback, said=said),
         preview=None if preview is None else fetching.ask(preview, patient=not fallback),
+        head=head,
         out=out,
         weights=first,
         variants=tuple(others),
         declared=said.declared(licence),
         fallback=fallback,
+        package=named,
         page=configuration.settle(
             config,
             {
@@ -84,7 +126,11 @@ def build(
                 "description": description,
                 "accent": accent,
                 "template": template,
+                "teach": teach,
             },
+        ),
+        origins=configuration.settle_origins(
+            config, {"cors": cors or None, "frame_ancestors": frame_ancestors or None}
         ),
     )
     terminal = Terminal(quiet=quiet)
@@ -95,5 +141,10 @@ def build(
         typer.echo(report.to_json(), nl=False)
     elif not quiet:
         tables.print_report(report, out)
+        if named is not None:
+            folder = npm_package.folder_beside(out)
+            typer.echo(
+                f"The npm package {named.name} is in {folder}; npm publish {folder} takes it"
+            )
     if limits is not None:
         budgets.enforce(budgets.check(report, limits, out), limits)

@@ -128,7 +128,13 @@ def verify(
 
 
 def server_config(
-    server: Annotated[str, typer.Argument(metavar="nginx|caddy", help="The kind of server.")],
+    server: Annotated[
+        str,
+        typer.Argument(
+            metavar="nginx|caddy|bucket",
+            help="The kind of server; of a bucket, its CORS configuration as JSON.",
+        ),
+    ],
     root: Annotated[str, typer.Option(help="The site's folder on the server.")] = "/var/www/site",
     address: Annotated[
         str | None,
@@ -137,14 +143,25 @@ def server_config(
     brotli: Annotated[
         bool, typer.Option(help="nginx: whether the module brotli_static is installed.")
     ] = True,
+    site: Annotated[
+        Path,
+        typer.Option(help="The built site, whose --cors and --frame-ancestors hold."),
+    ] = Path("dist"),
 ) -> None:
     """Print a configuration with which nginx or Caddy serves a site with the right headers."""
     from toolchain.deployment import servers
+    from toolchain.site import build_info
 
     wanted = one_of("server", server, servers.SERVERS)
-    default = {"nginx": "80", "caddy": "example.org"}[wanted]
+    default = {"nginx": "80", "caddy": "example.org", "bucket": ""}[wanted]
     typer.echo(
-        servers.configuration(wanted, root=root, address=address or default, brotli=brotli),
+        servers.configuration(
+            wanted,
+            root=root,
+            address=address or default,
+            brotli=brotli,
+            origins=build_info.origins_of(site),
+        ),
         nl=False,
     )
 

@@ -7,6 +7,7 @@ import shlex
 from typing import TYPE_CHECKING
 
 from toolchain.cli.tables import new_table, standard_output
+from toolchain.text import brief
 from toolchain.units import duration, size
 
 if TYPE_CHECKING:
@@ -156,4 +157,4 @@ def _few(words: Sequence[str], most: int, *, of: float = math.nan) -> str:
 
 
 def _short(name: str) -> str:
-    return name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1]}…"
+    return brief(name, _LONGEST)

@@ -66,11 +66,12 @@ class Fetcher:
         self._base = base
         self._pool = pool
 
-    def get(self, path: str) -> Answer:
+    def get(self, path: str, origin: str | None = None) -> Answer:
         """Fetch a file.
 
         Args:
             path: Below the site's address; empty for the page.
+            origin: Of the page on whose behalf it is asked for, if that is of another origin.
 
         Raises:
             ToolchainError: The host did not answer.
@@ -80,7 +81,7 @@ class Fetcher:
         url = urljoin(self._base, path)
         try:
             for _ in range(_TRIES):
-                answer = self._once(url)
+                answer = self._once(url, origin)
                 if not answer.cut:
                     break
         except urllib3.exceptions.HTTPError as error:
@@ -91,14 +92,14 @@ class Fetcher:
             ) from error
         return answer
 
-    def _once(self, url: str) -> Answer:
+    def _once(self, url: str, origin: str | None) -> Answer:
         import urllib3
 
         answer = self._pool.request(
             "GET",
             url,
             # No cache headers, like a first visitor, who gets what a cache on the way has.
-            headers={"Accept-Encoding": _ACCEPTED},
+            headers={"Accept-Encoding": _ACCEPTED} | ({"Origin": origin} if origin else {}),
             preload_content=False,
             timeout=_SECONDS,
             redirect=True,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from toolchain.errors import BadInputError
+from toolchain.site import build_info
 from toolchain.site.host_files import HEADERS_FILE
 from toolchain.units import size as written
 
@@ -41,6 +42,11 @@ def check(host: Host, release: Release) -> None:
             f"{host.files:,}; build with a larger --shard-size"
         )
     if HEADERS_FILE in release.files:
+        if build_info.origins_of(release.site).vary:
+            raise BadInputError(
+                f"the site lets several origins read its files, and {host.name} sends everyone the "
+                "same header, which names one; build with one --cors, or with --cors '*'"
+            )
         _check_headers(host, (release.site / HEADERS_FILE).read_text("utf-8"))
 
 

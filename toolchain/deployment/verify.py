@@ -13,6 +13,7 @@ from toolchain.deployment.fetch import fetching, unpacked
 from toolchain.errors import BadInputError, ToolchainError
 from toolchain.site import build_info
 from toolchain.site import headers as table
+from toolchain.site.origins import ANY
 from toolchain.site.precompress import ENCODINGS
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from toolchain.deployment.fetch import Answer, Fetcher
     from toolchain.progress import Progress
     from toolchain.site.build_info import BuildInfo, FileFact
+    from toolchain.site.origins import Origins
 
 PAGE = "index.html"
 _MISSING_FILE = "model/there-is-no-such-file.0000000000000000.bin"
@@ -30,6 +32,8 @@ _ISOLATION = {
     "cross-origin-embedder-policy": "require-corp",
 }
 _FOR_TOOLS = (".map", ".ts")
+_SOMEBODY = "https://somebody.invalid"
+"""Stands for any origin; the domain is reserved by RFC 2606."""
 # Media types that browsers treat alike.
 _ALIKE = {
     "application/javascript": "text/javascript",
@@ -123,16 +127,23 @@ def verify(
             )
         info = _expected(fetcher, site)
         files = []
+        reader = next(iter(info.origins.cors), None)
+        reader = _SOMEBODY if reader == ANY else reader
         with progress.track("Verifying", len(info.files)) as tracker:
             for path, fact in info.files.items():
-                answer = page if path == PAGE else fetcher.get(path)
-                files.append(_check(path, fact, answer, custom_headers=custom_headers))
+                answer = page if path == PAGE else fetcher.get(path, reader)
+                checked = _check(path, fact, answer, custom_headers=custom_headers)
+                if reader and (fault := _sharing_fault(path, answer, info.origins, reader)):
+                    checked = checked.model_copy(update={"faults": (*checked.faults, fault)})
+                files.append(checked)
                 tracker.advance(1)
         nowhere = fetcher.get(_MISSING_FILE)
     policy = _policy(page)
     faults = []
     if policy is None:
         faults.append("the page has no Content-Security-Policy, in a header or in itself")
+    if custom_headers:
+        faults += _framing_faults(page, info.origins)
     if nowhere.status == HTTPStatus.OK:
         faults.append(
             "the host answers with status 200 for files that do not exist, so a missing file goes "
@@ -232,6 +243,32 @@ def _header_faults(path: str, answer: Answer, *, custom_headers: bool) -> list[s
                 f'has Cache-Control "{cache}" where "{table.cache_control(path)}" is wanted'
             )
     return faults
+
+
+def _sharing_fault(path: str, answer: Answer, origins: Origins, reader: str) -> str | None:
+    """Describe a file that a page of another origin may not read although the site says so."""
+    allowed = answer.headers.get("access-control-allow-origin")
+    if answer.status != HTTPStatus.OK or not table.sharing(path, origins, reader):
+        return None
+    if allowed in (ANY, reader):
+        return None
+    whom = "any origin" if reader == _SOMEBODY else reader
+    return (
+        f"cannot be read by pages of {whom}: its Access-Control-Allow-Origin is "
+        f"{allowed or 'missing'}; configure the host as `toolchain server-config` prints"
+    )
+
+
+def _framing_faults(page: Answer, origins: Origins) -> list[str]:
+    """Describe who may not frame the page although the site says so."""
+    policy = page.headers.get("content-security-policy", "")
+    match = re.search(r"frame-ancestors([^;]*)", policy)
+    refused = [each for each in origins.frame_ancestors if match and each not in match[1].split()]
+    return [
+        f"the page cannot be framed by {each}: the policy's frame-ancestors does not name it; "
+        "configure the host as `toolchain server-config` prints"
+        for each in refused
+    ]
 
 
 def _keeps_well(path: str, cache: str) -> bool:

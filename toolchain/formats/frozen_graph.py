@@ -14,6 +14,7 @@ from toolchain.errors import BadInputError
 from toolchain.formats import constant_graph
 from toolchain.formats.format import NOTHING_NAMED, Format, Named
 from toolchain.records.card import Declared
+from toolchain.text import brief
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,7 +25,6 @@ _VARIABLES = frozenset({"Variable", "VariableV2", "VarHandleOp", "AutoReloadVari
 _NO_RESULTS = frozenset({"Const", "Placeholder", "NoOp", "Assert", "PlaceholderWithDefault"})
 _RANK = len("nhwc")
 _SHOWN = 12  # operations that a message lists
-_LONGEST = 80  # characters of a name in a message; a file may hold any name
 _AFTER_DECODING = frozenset(
     {"Cast", "ExpandDims", "ResizeBilinear", "ResizeNearestNeighbor", "Sub", "Mul", "RealDiv"}
 )
@@ -102,7 +102,7 @@ def _read(path: Path) -> Any:
     for node in graph_def.node:
         if node.op in _VARIABLES:
             raise BadInputError(
-                f"{path} is a graph without its weights (it has a variable, {_shown(node.name)}); "
+                f"{path} is a graph without its weights (it has a variable, {brief(node.name)}); "
                 "freeze it with tf.compat.v1.graph_util.convert_variables_to_constants, or give "
                 "a SavedModel folder"
             )
@@ -135,7 +135,7 @@ def _input(path: Path, nodes: dict[str, Any], wanted: str | None) -> Any:
     if not of_rank and len(found) == len(images) == 1:
         return _placeholder(path, images[0])
     inner = [node.name for node in nodes.values() if node.op in _AFTER_DECODING]
-    listed = ", ".join(_shown(name) for name in [*(each.name for each in found), *inner][:_SHOWN])
+    listed = ", ".join(brief(name) for name in [*(each.name for each in found), *inner][:_SHOWN])
     raise BadInputError(
         f"{path} does not tell which operation takes the photo as floats [n, height, width, 3]; "
         f"name it with --input, it may be one of {listed or 'its operations'}"
@@ -155,7 +155,7 @@ def _placeholder(path: Path, node: Any) -> Any:
     kind = tf.float32.as_datatype_enum if node.op == "ResizeBilinear" else (kinds or [0])[0]
     if kind not in (tf.float32.as_datatype_enum, tf.uint8.as_datatype_enum):
         raise BadInputError(
-            f"{path} has the operation {_shown(node.name)}, but it gives neither floats nor bytes; "
+            f"{path} has the operation {brief(node.name)}, but it gives neither floats nor bytes; "
             "name another with --input"
         )
     made = tf.compat.v1.NodeDef(name=node.name, op="Placeholder")
@@ -193,9 +193,9 @@ def _outputs(path: Path, nodes: dict[str, Any], wanted: str | None) -> tuple[str
 def _node(path: Path, nodes: dict[str, Any], wanted: str, option: str) -> Any:
     node = nodes.get(_node_name(wanted))
     if node is None:
-        listed = ", ".join(_shown(name) for name in [*nodes][:1] + [*nodes][-3:])
+        listed = ", ".join(brief(name) for name in [*nodes][:1] + [*nodes][-3:])
         raise BadInputError(
-            f"{path} has no operation {_shown(wanted)}; name one with {option}, such as {listed}"
+            f"{path} has no operation {brief(wanted)}; name one with {option}, such as {listed}"
         )
     return node
 
@@ -232,10 +232,6 @@ def _write(graph_def: Any, source: Any, outputs: tuple[str, ...], folder: Path) 
 
 def _node_name(text: str) -> str:
     return text.removeprefix("^").partition(":")[0]
-
-
-def _shown(name: str) -> str:
-    return name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1]}…"
 
 
 FORMAT = Format(

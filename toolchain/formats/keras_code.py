@@ -16,7 +16,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from toolchain.text import printable
+from toolchain.text import brief, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -135,9 +135,7 @@ def loading_fault(path: Path, error: BaseException, config: Any, version: str) -
             f"{path} holds {printable(names[0])!r}, which is not part of Keras {version} and "
             f"whose code is not in the file; {way_out}"
         )
-    reason = printable(said.partition("\n")[0].rstrip(".")) or type(error).__name__
-    if len(reason) > _MAX_REASON:
-        reason = f"{reason[:_MAX_REASON]}…"
+    reason = brief(said.partition("\n")[0].rstrip("."), _MAX_REASON) or type(error).__name__
     return f"{path} cannot be loaded by Keras {version}: {reason}; {way_out}"
 
 

@@ -26,7 +26,7 @@ from toolchain.formats.onnx_layers import QuantisedError
 from toolchain.formats.onnx_value import CHANNELS_LAST, UnsupportedError, Value, check_size, plain
 from toolchain.labels import imagenet
 from toolchain.records.card import MAX_SIDE
-from toolchain.text import printable
+from toolchain.text import brief, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from toolchain.records.card import Declared
 
+SUFFIXES = (".onnx",)
 _COLOURS = (3, 1)
 _BYTE = 2  # TensorProto.DataType: uint8
 _FLOATS = (1, 10, 11, 16)  # float, half, double, bfloat16
@@ -42,7 +43,6 @@ _OLDEST = 7  # the version from which operators by element broadcast as NumPy do
 _DEEPEST = 8  # branches inside branches
 _MOST_KNOWN = 1 << 27  # numbers that are computed here, in all
 _SHOWN = 12  # names in a message
-_LONGEST = 80  # characters of a name in a message; a file may hold any name
 
 
 def export(
@@ -135,14 +135,14 @@ class _Translation:
         """Compute one operator and keep its outputs among the values."""
         if node.domain not in ("", "ai.onnx"):
             raise UnsupportedError(
-                f"the operator {_shown(node.domain)}.{_shown(node.op_type)}, which other tools "
+                f"the operator {brief(node.domain)}.{brief(node.op_type)}, which other tools "
                 "than the exporter add (give the file as it was exported, neither optimised nor "
                 "quantised)"
             )
         missing = [name for name in node.input if name and name not in self.values]
         if missing:
             raise UnsupportedError(
-                f"the operator {_shown(node.op_type)} before its input {_shown(missing[0])}"
+                f"the operator {brief(node.op_type)} before its input {brief(missing[0])}"
             )
         inputs = [self.values[name] if name else None for name in node.input]
         attributes = {each.name: self._attribute(each) for each in node.attribute}
@@ -151,7 +151,7 @@ class _Translation:
         elif node.op_type == "If":
             found = self._branch(inputs, attributes)
         elif node.op_type not in onnx_operators.OPERATORS:
-            raise UnsupportedError(f"the operator {_shown(node.op_type)}")
+            raise UnsupportedError(f"the operator {brief(node.op_type)}")
         else:
             attributes |= {"opset": self.opset, "results": len(node.output)}
             found = self._called(node.op_type, inputs, attributes)
@@ -232,7 +232,7 @@ def _write(model: Any, path: Path, saved_model: Path, declared: Declared, named:
     if unknown := [name for name in outputs if name not in made]:
         listed = _listed([each.name for each in graph.output])
         raise BadInputError(
-            f"{path} has no output {_shown(unknown[0])}; name one with --output, such as {listed}"
+            f"{path} has no output {brief(unknown[0])}; name one with --output, such as {listed}"
         )
     read = {name for node in nodes for name in _read_by(node)}
     photo = _photo(graph, weights, read, path, named)
@@ -313,7 +313,7 @@ def _photo(graph: Any, weights: set[str], read: set[str], path: Path, named: Nam
         found = [each for each in (*inputs, *graph.value_info) if each.name == named.input]
         if not found:
             raise BadInputError(
-                f"{path} has no input {_shown(named.input)} whose shape it tells; name one with "
+                f"{path} has no input {brief(named.input)} whose shape it tells; name one with "
                 f"--input, such as {_listed([each.name for each in inputs])}"
             )
         needed = [found[0], *(each for each in needed if each.name != named.input)]
@@ -335,7 +335,7 @@ def _image(photo: Any, path: Path, declared: Declared, named: Named) -> tuple[An
     colours = (sides[3 if last else 1] or 3) if of_images else 0
     if colours not in _COLOURS:
         raise BadInputError(
-            f"{path} has an input {_shown(photo.name)} that is not float32 [1, 3, height, width]; "
+            f"{path} has an input {brief(photo.name)} that is not float32 [1, 3, height, width]; "
             f"export it with `{EXPORT}`"
         )
     height, width = sides[1:3] if last else sides[2:]
@@ -355,18 +355,13 @@ def _image(photo: Any, path: Path, declared: Declared, named: Named) -> tuple[An
     return image, (0, 1, 2, 3) if last else CHANNELS_LAST
 
 
-def _shown(name: str) -> str:
-    shown = printable(name)
-    return shown if len(shown) <= _LONGEST else f"{shown[: _LONGEST - 1]}…"
-
-
 def _listed(names: list[str]) -> str:
-    return ", ".join(_shown(name) for name in names[:_SHOWN]) or "none"
+    return ", ".join(brief(name) for name in names[:_SHOWN]) or "none"
 
 
 FORMAT = Format(
     named="ONNX files",
-    suffixes=(".onnx",),
+    suffixes=SUFFIXES,
     recognises=lambda path: path.is_file() and path.name.endswith(".onnx"),
     read=export,
     companions=companions,

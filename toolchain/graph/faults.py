@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from toolchain.errors import BadInputError
-from toolchain.text import printable
+from toolchain.text import brief
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -62,5 +62,4 @@ def first_line(error: BaseException) -> str:
     """Return the line of TensorFlow's error that tells what happened, cut to 300 characters."""
     lines = [_PLACES.sub("", line).strip() for line in str(error).splitlines()]
     said = [line for line in lines if line and not _AROUND.match(line)]
-    line = printable(said[0].rstrip(".")) if said else type(error).__name__
-    return line if len(line) <= _MAX_LINE else f"{line[:_MAX_LINE]}…"
+    return brief(said[0].rstrip("."), _MAX_LINE) if said else type(error).__name__

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from toolchain.errors import BadInputError
 from toolchain.labels import imagenet
-from toolchain.text import printable
+from toolchain.text import brief
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,8 +37,7 @@ class Named:
 
 def cited(text: str) -> str:
     """Return text of a file in a form for messages: in one line, and shortened."""
-    shown = printable(text)
-    return shown if len(shown) <= _LONGEST else f"{shown[: _LONGEST - 1]}…"
+    return brief(text, _LONGEST)
 
 
 def index_of(text: str) -> int | None:

@@ -12,7 +12,7 @@ from toolchain import text
 from toolchain.errors import BadInputError
 from toolchain.labels import csv_tables
 from toolchain.photos.photo_folder import LABELS, Names, Photos, label_indices
-from toolchain.text import printable
+from toolchain.text import brief, printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -337,5 +337,4 @@ def _key(header: str) -> str:
 
 
 def _cited(cell: str) -> str:
-    shown = printable(cell)
-    return shown if len(shown) <= _LONGEST else f"{shown[: _LONGEST - 1]}…"
+    return brief(cell, _LONGEST)

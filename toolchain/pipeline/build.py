@@ -12,12 +12,14 @@ from toolchain.progress import SILENT, Progress
 from toolchain.records import build_report, site_files
 from toolchain.records.site_files import VARIANTS
 from toolchain.report import report_files as reports
-from toolchain.site import bom, build_info, host_files, publish, render
+from toolchain.site import bom, build_info, host_files, npm_package, publish, render
 from toolchain.site.precompress import precompress
 from toolchain.site.variants import Variant
 from toolchain.text import printable
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from toolchain.pipeline.build_options import BuildOptions
     from toolchain.tfjs.stage import TfjsModel
 
@@ -65,6 +67,8 @@ def build(
 
 def _build(options: BuildOptions, store: Store, progress: Progress) -> build_report.Report:
     publish.prepare(options.out)
+    if options.package:
+        publish.prepare(npm_package.folder_beside(options.out), npm_package.MARK)
     render.check(options.page)
     if missing := render.texts_of(options.page).missing:
         progress.warn(
@@ -87,13 +91,14 @@ def _build(options: BuildOptions, store: Store, progress: Progress) -> build_rep
                 variants=[_variant(each) for each in made.offered],
                 preview=small,
                 verdict=made.first.verdict,
+                framed_by=options.origins.frame_ancestors,
             )
         smoke_tests = stages.smoke_test(site, made, rendered)
         with stages.timed("precompress"):
             sizes = precompress(site, store=store, progress=progress)
             bom.write(site, [each.model for each in made.all], options.page)
-            host_files.write(site)
-            build_info.write(site, _built(*made.all), _inputs(options))
+            host_files.write(site, options.origins)
+            build_info.write(site, _built(*made.all), _inputs(options), options.origins)
         files = tuple(
             site_files.SiteFile(
                 path=path,
@@ -124,7 +129,21 @@ def _build(options: BuildOptions, store: Store, progress: Progress) -> build_rep
         )
         report = reports.with_training(report, made.trained, store)
         reports.write(site, report)
+        if options.package:
+            _write_package(options, options.package, site, made, progress)
     return reports.with_what_was_found(report, options.out)
+
+
+def _write_package(
+    options: BuildOptions,
+    named: npm_package.NpmName,
+    site: Path,
+    made: site_models.Models,
+    progress: Progress,
+) -> None:
+    out = npm_package.folder_beside(options.out)
+    with publish.staged(out, progress, mark=npm_package.MARK) as folder:
+        npm_package.write(site, folder, named, [each.model for each in made.all])
 
 
 def _variant(made: site_models.Made) -> Variant:

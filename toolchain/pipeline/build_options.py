@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from toolchain.records.card import Declared
 from toolchain.site.configuration import PageOptions
+from toolchain.site.origins import NOBODY, Origins
 from toolchain.tfjs.convert import Stored
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from toolchain.quantize.settings import QuantizeSettings
+    from toolchain.site.npm_package import NpmName
     from toolchain.sources.request import Request
 
 Weights: TypeAlias = "Stored | QuantizeSettings"
@@ -31,6 +33,8 @@ class BuildOptions:
     """Other ways to store the weights, with other names, for the visitor to choose."""
     declared: Declared = field(default_factory=Declared)
     """What the user says of the model; it overrides what its source says."""
+    head: Path | None = None
+    """File of a page with tags that a visitor has taught; they take the place of the model's."""
     preview: Request | None = None
     """A small model with the same labels, to answer first visits until the full one has come.
     Except for size, licence and `none_of_these`, `declared` applies to it too."""
@@ -38,3 +42,7 @@ class BuildOptions:
     """Whether to build the embedded model if the hosts of a catalogue model cannot be reached,
     and to leave out the preview if its hosts cannot."""
     page: PageOptions = field(default_factory=PageOptions)
+    origins: Origins = NOBODY
+    """Which other sites may use the site."""
+    package: NpmName | None = None
+    """The npm package to write beside the site, if any; see :mod:`toolchain.site.npm_package`."""

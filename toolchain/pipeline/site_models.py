@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING
 
 from toolchain.errors import BadInputError, UnreachableError
 from toolchain.photos.photo_folder import find, without_none
-from toolchain.pipeline import pixel_values, training_photos
+from toolchain.pipeline import pixel_values, taught_head, training_photos
 from toolchain.quantize import stage as quantization
-from toolchain.quantize.settings import QuantizeSettings
 from toolchain.records import build_report
 from toolchain.site import render, web_bundle
 from toolchain.smoke_test import stage as smoke_test
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
     from toolchain.cache.store import Store
     from toolchain.pipeline.build_options import BuildOptions, Weights
     from toolchain.progress import Progress
-    from toolchain.records.card import Declared
+    from toolchain.records.card import Declared, ModelCard
     from toolchain.records.plan import Plan
     from toolchain.records.smoke_test import SmokeTest
     from toolchain.records.verdict import Verdict
@@ -109,7 +108,12 @@ class Stages:
                 outcome = resolve.Outcome(
                     resolve.fetch(options.request, store=self._store, progress=self._progress)
                 )
-        return replace(outcome, fetched=_declare(outcome.fetched, options.declared))
+            fetched = _declare(outcome.fetched, options.declared)
+            if options.head is not None:
+                fetched = taught_head.with_head(
+                    fetched, options.head, store=self._store, progress=self._progress
+                )
+        return replace(outcome, fetched=fetched)
 
     def with_photos(self, fetched: Fetched) -> BuildOptions:
         """Let a model that was trained here be quantised by its own photos; return the options."""
@@ -139,6 +143,21 @@ class Stages:
         # These are declared for the model, not for its preview.
         own = dict.fromkeys(("licence", "height", "width", "none_of_these"))
         return _declare(fetched, self._options.declared.model_copy(update=own))
+
+    def preview_weights(self, fetched: Fetched) -> Weights:
+        """Return how the preview's weights are stored: like the model's, but at any size.
+
+        What a trained model gave out of fold says nothing about another model. So a preview that
+        was trained brings its own photos and outputs, and another one has the model's photos only.
+        """
+        weights = self._options.weights
+        if isinstance(weights, Stored):
+            return weights
+        weights = replace(weights, max_bytes=None)
+        if weights.held_out is not None:
+            photos = weights.calibration if fetched.trained is None else None
+            weights = replace(weights, held_out=None, calibration=photos)
+        return training_photos.with_photos(weights, fetched, self._progress)
 
     def convert(self, fetched: Fetched, weights: Weights, prefix: str = "") -> TfjsModel:
         """Convert a model to TF.js, with its final weights, or with float32 ones to quantise."""
@@ -202,8 +221,8 @@ def make(options: BuildOptions, stages: Stages) -> Models:
     Faults of the preview show before anything is quantised, which takes longest.
 
     Raises:
-        BadInputError: The preview has other labels than the model, or the page's template
-            has a fault.
+        BadInputError: The preview has other labels than the model or lacks its rule for photos
+            of none of them, or the page's template has a fault.
         ToolchainError: A stage failed.
     """
     outcome = stages.source()
@@ -212,22 +231,32 @@ def make(options: BuildOptions, stages: Stages) -> Models:
     model = stages.convert(outcome.fetched, options.weights)
     _render_early(model, options)
     converted = stages.convert(small, options.weights, _PREVIEW) if small else None
-    if converted and converted.converted.card.labels != model.converted.card.labels:
-        raise BadInputError(
-            f"the preview {converted.converted.card.provenance.name} has other labels than "
-            f"{model.converted.card.provenance.name}; give one that was trained on the same classes"
-        )
+    if converted:
+        _check_preview(converted.converted.card, model.converted.card)
     made = stages.quantize(model, options.weights)
     variants = _variants(outcome.fetched, model, options, stages)
-    # `max_bytes` applies to the model itself, not to its preview.
-    weights = options.weights
-    if isinstance(weights, QuantizeSettings):
-        weights = replace(weights, max_bytes=None)
-    preview = stages.quantize(converted, weights, _PREVIEW) if converted else None
+    preview = None
+    if small and converted:
+        preview = stages.quantize(converted, stages.preview_weights(small), _PREVIEW)
     folder = outcome.fetched.trained
     return Models(
         made, variants, preview, outcome.notice, None if folder is None else trained.read(folder)
     )
+
+
+def _check_preview(preview: ModelCard, model: ModelCard) -> None:
+    """Refuse a preview whose answers would not be the model's."""
+    name, full = preview.provenance.name, model.provenance.name
+    if preview.labels != model.labels:
+        raise BadInputError(
+            f"the preview {name} has other labels than {full}; "
+            "give one that was trained on the same classes"
+        )
+    if model.none_of_these and not preview.none_of_these:
+        raise BadInputError(
+            f"{full} tells photos of none of its labels and the preview {name} cannot, so it would "
+            "give them a tag; make the preview from the same photos with `toolchain train`"
+        )
 
 
 def _variants(

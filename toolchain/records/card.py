@@ -223,7 +223,5 @@ def first_fault(error: ValidationError) -> str:
     """Return the first validation error as one clause that names the key, shortened if long."""
     fault = error.errors()[0]
     key = ".".join(str(part) for part in fault["loc"]) or "the file"
-    if len(key) > _LONGEST_KEY:
-        key = f"{key[: _LONGEST_KEY - 1]}…"
     message = fault["msg"].removeprefix("Value error, ")
-    return f"{key}: {message[:1].lower()}{message[1:]}"
+    return f"{text.brief(key, _LONGEST_KEY)}: {message[:1].lower()}{message[1:]}"

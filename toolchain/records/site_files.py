@@ -28,6 +28,9 @@ COMPONENT = (
 """The files by which other pages use the site's model: the names of the model's files, the module
 and the element with their types. The site's own page does not load them. They keep their names,
 because other pages refer to them."""
+TEACHING_MODULE = "tagger-teach.js"
+"""The module that the component loads from sites whose model can be taught; it keeps its
+name too."""
 
 
 Kind = Literal["page", "runtime", "wasm", "preview", "model", "variants", "photos", "component"]
@@ -72,7 +75,7 @@ class SiteFile(FileSize):
 
 def kind_of(path: str) -> Kind:
     """Return what a file of the site is for, judged by its path in the site."""
-    if path in COMPONENT:
+    if path in (*COMPONENT, TEACHING_MODULE):
         return "component"
     folder, _, below = path.partition("/")
     if below and folder in _FOLDERS:

@@ -18,6 +18,8 @@ from toolchain.site import web_bundle
 from toolchain.site.template import rendered
 from toolchain.units import duration, size
 
+_FLOAT32_WIDTH = 4  # bytes
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -36,6 +38,7 @@ def render(report: Report) -> str:
     style = _style(["report.css", *(["training.css"] if chapter else [])])
     plan = report.plan if report.plan and report.plan.tensors else None
     measured = _ordered(report.measurements)
+    beside = alternatives(report)
     context: dict[str, object] = {
         "report": report,
         "plan": plan,
@@ -47,7 +50,9 @@ def render(report: Report) -> str:
         "setting": sections.setting,
         "accuracy": accuracy,
         "judged": accuracy.judgements(report),
-        "alternatives": alternatives(report),
+        "alternatives": beside,
+        "float32_bytes": float32_bytes(report),
+        "now_bytes": beside[0].bytes,
         "measured": measured,
         "chapter": chapter,
         "percent": training_charts.percent,
@@ -64,6 +69,16 @@ def render(report: Report) -> str:
         },
     }
     return rendered("report.html.j2", context)
+
+
+def float32_bytes(report: Report) -> int:
+    """Return what `model.json` and the weights would take as float32, the former after Brotli.
+
+    The weights are counted without compression, which saves a few per cent of float32.
+    """
+    path = f"model/{report.artifacts.model_json}"
+    graph = sum(file.brotli for file in report.files if file.path == path)
+    return graph + _FLOAT32_WIDTH * report.artifacts.parameters
 
 
 def _style(files: Iterable[str]) -> str:

@@ -16,6 +16,7 @@ from toolchain import __version__, digest
 from toolchain.errors import BadInputError
 from toolchain.records.card import first_fault
 from toolchain.site.host_files import HEADERS_FILE
+from toolchain.site.origins import NOBODY, Origins
 from toolchain.site.precompress import ENCODINGS
 
 if TYPE_CHECKING:
@@ -78,12 +79,14 @@ class BuildInfo(_Part):
     """Versions of the libraries that the site's content depends on."""
     models: tuple[Built, ...]
     inputs: Inputs
+    origins: Origins = NOBODY
+    """Which other sites may use the site; servers are configured by it."""
     files: dict[str, FileFact]
     """Files by path, before any Content-Encoding; without the `.br` and `.gz` files, the report,
     and files that only hosts read."""
 
 
-def write(site: Path, models: tuple[Built, ...], inputs: Inputs) -> None:
+def write(site: Path, models: tuple[Built, ...], inputs: Inputs, origins: Origins = NOBODY) -> None:
     """Write the file into a site in which all other files are already there."""
     files = {
         path: FileFact(size=file.stat().st_size, sha256=digest.of_file(file))
@@ -95,6 +98,7 @@ def write(site: Path, models: tuple[Built, ...], inputs: Inputs) -> None:
         packages={name: version(name) for name in _PACKAGES},
         models=models,
         inputs=inputs,
+        origins=origins,
         files=files,
     )
     (site / NAME).write_text(info.model_dump_json(by_alias=True, indent=1) + "\n", "utf-8")
@@ -117,6 +121,16 @@ def read(content: bytes, where: str) -> BuildInfo:
             f"{where} is not a {NAME} of this version ({first_fault(error)}); build and deploy "
             "the site again"
         ) from error
+
+
+def origins_of(site: Path) -> Origins:
+    """Return which other sites may use a built site; nobody if it has no `build-info.json`.
+
+    Raises:
+        BadInputError: It is not of this version.
+    """
+    file = site / NAME
+    return read(file.read_bytes(), str(file)).origins if file.is_file() else NOBODY
 
 
 def _published(site: Path) -> dict[str, Path]:

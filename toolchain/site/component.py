@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from toolchain.errors import MissingToolError
 from toolchain.records.card import Task
-from toolchain.records.site_files import COMPONENT
+from toolchain.records.site_files import COMPONENT, TEACHING_MODULE
 from toolchain.site import integrity, web_bundle
 from toolchain.site.files import copy
 
@@ -69,6 +69,17 @@ class TaggerDrop(_Part):
     may have several labels."""
 
 
+class TaggerTeaching(_Part):
+    """What a page needs to teach the model its own tags."""
+
+    width: Annotated[int, Field(ge=1)]
+    """Number of the model's features."""
+    module: TaggerFile
+    """The code that keeps the lessons."""
+    solver: TaggerFile
+    """The worker's script that learns from them."""
+
+
 class TaggerManifest(_Part):
     """The whole file."""
 
@@ -87,6 +98,8 @@ class TaggerManifest(_Part):
     """The WebAssembly with vector instructions."""
     plain: TaggerFile
     """The WebAssembly without them."""
+    teaching: TaggerTeaching | None
+    """None if the site was built without `--teach`."""
 
 
 def write(
@@ -107,7 +120,7 @@ def write(
     Raises:
         MissingToolError: The module is not built, or the runtime is of another version.
     """
-    for name in COMPONENT[1:]:
+    for name in (*COMPONENT[1:], *([TEACHING_MODULE] if runtime.teaching else [])):
         source = web_bundle.runtime_dir() / name
         if not source.is_file():
             raise MissingToolError("the page's runtime is of another version; run `make web` again")
@@ -130,8 +143,19 @@ def write(
         worker=_sealed(site, runtime.worker),
         simd=simd,
         plain=plain,
+        teaching=_teaching(site, runtime, files),
     )
     (site / MANIFEST).write_text(f"{manifest.model_dump_json(by_alias=True)}\n", "utf-8")
+
+
+def _teaching(
+    site: Path, runtime: web_bundle.Runtime, files: Mapping[str, Any]
+) -> TaggerTeaching | None:
+    if not runtime.teaching:
+        return None
+    (solver,) = (file for file in runtime.teaching if "/solver-" in file)
+    module, solver_file = _sealed(site, [TEACHING_MODULE, solver])
+    return TaggerTeaching(width=files["features"].width, module=module, solver=solver_file)
 
 
 def _drop(verdict: Verdict) -> TaggerDrop | None:

@@ -1,4 +1,4 @@
-"""The user's options for the page: `toolchain.toml`, and the flags that override it.
+"""The user's options for page and headers: `toolchain.toml`, and the flags that override it.
 
 ```toml
 [page]
@@ -6,6 +6,12 @@ title = "Which mushroom?"
 accent = "#b3261e"
 samples = "photos"     # a folder with samples.toml, beside this file
 template = "page"      # a folder with index.html.j2
+
+[headers]
+cors = ["https://app.example.org"]
+
+[teach]
+enabled = true         # visitors may teach their own tags
 ```
 """
 
@@ -26,12 +32,13 @@ from pydantic import (
     WithJsonSchema,
     model_validator,
 )
-from pydantic.json_schema import GenerateJsonSchema
+from pydantic.json_schema import GenerateJsonSchema, SkipJsonSchema
 
 from toolchain import toml
 from toolchain.errors import BadInputError
 from toolchain.site import accent as accents
 from toolchain.site import web_bundle
+from toolchain.site.origins import Origins
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -137,6 +144,9 @@ class PageOptions(BaseModel):
     With false there is no such field, and the page's policy allows requests to its own host
     only."""
 
+    teach: SkipJsonSchema[bool] = False
+    """Whether visitors may teach their own tags; it is `enabled` of the table `[teach]`."""
+
     @model_validator(mode="after")
     def _dark_of_what(self) -> Self:
         if self.accent_dark and not self.accent:
@@ -159,6 +169,16 @@ class PageOptions(BaseModel):
         return self.samples or None
 
 
+class _Teach(BaseModel):
+    """The tags that visitors teach."""
+
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+
+    enabled: bool = False
+    """Whether the page has a panel in which visitors teach their own tags with a few photos.
+    What they teach stays on their machine."""
+
+
 class _File(BaseModel):
     """The whole file."""
 
@@ -166,6 +186,10 @@ class _File(BaseModel):
 
     page: PageOptions = Field(default_factory=PageOptions)
     """The page of a built site."""
+    headers: Origins = Field(default_factory=Origins)
+    """Which other sites may use the site."""
+    teach: _Teach = Field(default_factory=_Teach)
+    """The tags that visitors teach."""
 
 
 def settle(path: Path | None, flags: Mapping[str, object]) -> PageOptions:
@@ -178,8 +202,7 @@ def settle(path: Path | None, flags: Mapping[str, object]) -> PageOptions:
     Raises:
         BadInputError: The file or a flag cannot be used, or names something that does not exist.
     """
-    if path is None:
-        path = Path(FILE) if Path(FILE).is_file() else None
+    path = _found(path)
     said = {} if path is None else read(path).model_dump(exclude_unset=True)
     given = {name: value for name, value in flags.items() if value is not None}
     if "accent" in given:
@@ -191,35 +214,77 @@ def settle(path: Path | None, flags: Mapping[str, object]) -> PageOptions:
         raise BadInputError(f"--{_fault(error)}") from error
 
 
+def settle_origins(path: Path | None, flags: Mapping[str, object]) -> Origins:
+    """Merge the table `[headers]` of the file and the flags; flags override the file.
+
+    Args:
+        path: As for :func:`settle`.
+        flags: Fields of :class:`Origins`; None for those not given.
+
+    Raises:
+        BadInputError: The file or a flag cannot be used.
+    """
+    path = _found(path)
+    said = {} if path is None else _read(path).headers.model_dump()
+    given = {name: value for name, value in flags.items() if value is not None}
+    try:
+        return Origins(**{**said, **given})
+    except ValidationError as error:
+        fault = _fault(error).replace("frame_ancestors", "frame-ancestors", 1)
+        raise BadInputError(f"--{fault}") from error
+
+
+def _found(path: Path | None) -> Path | None:
+    return Path(FILE) if path is None and Path(FILE).is_file() else path
+
+
 def read(path: Path) -> PageOptions:
     """Read a file's table `[page]`; folders that it names are relative to it.
 
     Raises:
         BadInputError: It cannot be read, or has an unknown key or a wrong value.
     """
+    file = _read(path)
+    page = file.page
+    if "teach" in page.model_fields_set:
+        raise BadInputError(f"{path}: page.teach is not known; write [teach] and enabled = true")
+    folders = {"samples": page.samples, "template": page.template}
+    changes: dict[str, Any] = {
+        name: path.parent / folder for name, folder in folders.items() if folder
+    }
+    if "teach" in file.model_fields_set:
+        changes["teach"] = file.teach.enabled
+    return page.model_copy(update=changes)
+
+
+def _read(path: Path) -> _File:
     try:
-        page = _File(**toml.read(path)).page
+        return _File(**toml.read(path))
     except ValidationError as error:
         raise BadInputError(f"{path}: {_fault(error)}") from error
-    folders = {"samples": page.samples, "template": page.template}
-    return page.model_copy(
-        update={name: path.parent / folder for name, folder in folders.items() if folder}
-    )
 
 
 def _fault(error: ValidationError) -> str:
     """Return the first fault as a clause that names the key and how to fix it."""
     fault = error.errors()[0]
-    *tables, key = map(str, fault["loc"] or ("page",))
+    # Of a list the whole is named, not the place in it.
+    *tables, key = (each for each in fault["loc"] or ("page",) if isinstance(each, str))
     name = ".".join((*tables, key))
     if fault["type"] == "extra_forbidden":
-        known = list((PageOptions if tables else _File).model_fields)
+        known = list(_TABLES.get(".".join(tables), _File).model_fields)
         near = difflib.get_close_matches(key, known, 1)
         hint = f"did you mean {near[0]}?" if near else f"known here: {', '.join(known)}"
         return f"{name} is not known; {hint}"
     if fault["type"] == "model_type":
         return f"{name} is not a table; write [{name}] and its keys below it"
     return f"{name}: {fault['msg'].removeprefix('Value error, ')}"
+
+
+_TABLES: dict[str, type[BaseModel]] = {
+    "page": PageOptions,
+    "headers": Origins,
+    "teach": _Teach,
+}
 
 
 class _WithoutNull(GenerateJsonSchema):

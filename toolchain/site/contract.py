@@ -20,6 +20,7 @@ from toolchain.errors import BadInputError
 from toolchain.records.card import Activation, InputSpec, Provenance, Task, first_fault
 from toolchain.records.none_of_these import NoneOfThese
 from toolchain.tfjs import features
+from toolchain.tfjs_graph import packing
 
 if TYPE_CHECKING:
     from toolchain.tfjs.stage import TfjsModel
@@ -61,6 +62,14 @@ class ContractNoneOfThese(NoneOfThese):
     """Name of the graph's node whose output are the features, `[1, width]`."""
 
 
+class ContractFeatures(_Part):
+    """The features, which tell photos apart: the input of the last dense layer."""
+
+    node: Line
+    """Name of the graph's node whose output they are, `[1, width]` or `[1, 1, 1, width]`."""
+    width: Annotated[int, Field(ge=1)]
+
+
 class ContractOutput(_Part):
     """How to read the model's output row."""
 
@@ -71,6 +80,8 @@ class ContractOutput(_Part):
     """For multi-label models: the least score at which a label becomes a tag."""
     labels: Annotated[tuple[str, ...], Field(min_length=1)]
     none_of_these: ContractNoneOfThese | None = None
+    features: ContractFeatures | None = None
+    """None if the graph has no single row of them."""
 
 
 class Contract(_Part):
@@ -87,7 +98,7 @@ class Contract(_Part):
         """Return the file's content; equal contracts have equal bytes."""
         content = self.model_dump(mode="json", by_alias=True)
         text = json.dumps(content, separators=(",", ":"), ensure_ascii=False)
-        return gzip.compress(text.encode(), 9, mtime=0)
+        return packing.without_header(gzip.compress(text.encode(), 9, mtime=0))
 
 
 def read(content: bytes) -> Contract:
@@ -97,7 +108,7 @@ def read(content: bytes) -> Contract:
         BadInputError: It is not a contract of this version.
     """
     try:
-        with gzip.open(io.BytesIO(content)) as packed:
+        with gzip.open(io.BytesIO(packing.with_header(content))) as packed:
             text = packed.read(_MAX_BYTES + 1)
         if len(text) > _MAX_BYTES:
             raise ValueError(f"it unpacks to more than {_MAX_BYTES:,} bytes")
@@ -121,6 +132,7 @@ def make(model: TfjsModel, model_url: str) -> Contract:
     if card.none_of_these is not None:
         feature = features.node_in(graph, card.provenance.source)
         rule = ContractNoneOfThese(**card.none_of_these.model_dump(), feature=feature)
+    row = features.row_in(graph, card.label_offset + len(card.labels))
     return Contract(
         model=ContractModel(
             **card.provenance.model_dump(),
@@ -136,6 +148,7 @@ def make(model: TfjsModel, model_url: str) -> Contract:
             threshold=card.threshold,
             labels=card.labels,
             none_of_these=rule,
+            features=None if row is None else ContractFeatures(node=row.node, width=row.width),
         ),
         graph=graph,
     )

@@ -2,7 +2,8 @@
 
 `toolchain serve`, the site's `_headers`, the examples for nginx and Caddy and the uploads to a
 bucket all use this table. Cache-Control follows RFC 9111 and RFC 8246, the policies follow
-Content Security Policy Level 3 and Permissions Policy.
+Content Security Policy Level 3 and Permissions Policy, and what other sites may read follows the
+Fetch standard.
 """
 
 from __future__ import annotations
@@ -11,10 +12,20 @@ import re
 from pathlib import PurePosixPath
 from typing import Final
 
+from toolchain.records.site_files import COMPONENT
+from toolchain.site.origins import NOBODY, Origins
+
 HASHED: Final = r"(?:\.[0-9a-f]{16}|-[A-Za-z0-9_-]{8})\.[A-Za-z0-9]+$"
 """A regular expression for the end of a name with its content's hash: 16 hexadecimal digits
 (toolchain) or 8 characters of base 64 (Vite). Python, PCRE (nginx) and RE2 (Caddy) all read it
 alike."""
+
+SHARED: Final = rf"{HASHED}|(?:^|/)(?:{'|'.join(map(re.escape, COMPONENT))})$"
+"""A regular expression for the files that pages of other origins load: those of the component, and
+those that `tagger.json` names, which bear a hash. Python, PCRE and RE2 read it alike."""
+
+EXPOSED: Final = "Content-Range"
+"""The header that a page of another origin has to read to resume a download."""
 
 IMMUTABLE: Final = "public, max-age=31536000, immutable"
 REVALIDATED: Final = "no-cache"
@@ -101,7 +112,7 @@ def content_security_policy(*, photos_by_address: bool = True) -> str:
 _OF_EVERY_FILE = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
 _OF_THE_PAGE = {
     # A stricter page has a meta element with its own policy; browsers apply both.
-    "Content-Security-Policy": f"{content_security_policy()}; frame-ancestors 'self'",
+    "Content-Security-Policy": content_security_policy(),
     "Permissions-Policy": "camera=(self), microphone=(), geolocation=()",
 }
 _OF_THE_REPORT = {
@@ -125,26 +136,54 @@ def content_type(path: str) -> str:
     return CONTENT_TYPES.get(PurePosixPath(path).suffix.lower(), "application/octet-stream")
 
 
-def security(path: str) -> dict[str, str]:
+def security(path: str, origins: Origins = NOBODY) -> dict[str, str]:
     """Return the security headers of a file.
 
     Scripts have the page's policy too, because a worker obeys the policy of its own script.
+
+    Args:
+        path: Path of the file in the site.
+        origins: Which other sites may show the page in a frame.
     """
     if path == "report.html":
         return _OF_EVERY_FILE | _OF_THE_REPORT
     if path.lower().endswith(PAGES_AND_SCRIPTS):
-        return _OF_EVERY_FILE | _OF_THE_PAGE
+        found = _OF_EVERY_FILE | _OF_THE_PAGE
+        ancestors = " ".join(("'self'", *origins.frame_ancestors))
+        found["Content-Security-Policy"] += f"; frame-ancestors {ancestors}"
+        return found
     return dict(_OF_EVERY_FILE)
 
 
-def headers(path: str) -> dict[str, str]:
+def sharing(path: str, origins: Origins, asking: str | None = None) -> dict[str, str]:
+    """Return the headers by which pages of other origins may read a file.
+
+    Args:
+        path: Path of the file in the site.
+        origins: Which origins may.
+        asking: The origin of the page that asks; None where it is not known. The header names one
+            origin, so where several are allowed, only an answer to one of them has it.
+    """
+    if not origins.cors or not re.search(SHARED, path):
+        return {}
+    found = {"Vary": "Origin"} if origins.vary else {}
+    allowed = asking if origins.vary else origins.cors[0]
+    if allowed in origins.cors:
+        found |= {"Access-Control-Allow-Origin": allowed, "Access-Control-Expose-Headers": EXPOSED}
+    return found
+
+
+def headers(path: str, origins: Origins = NOBODY, asking: str | None = None) -> dict[str, str]:
     """Return all headers of a file except those for its length and encoding.
 
     Args:
         path: Path of the file in the site; the page's is `index.html`.
+        origins: Which other sites may use the site.
+        asking: The origin of the page that asks, as in :func:`sharing`.
     """
     return {
         "Content-Type": content_type(path),
         "Cache-Control": cache_control(path),
-        **security(path),
+        **security(path, origins),
+        **sharing(path, origins, asking),
     }

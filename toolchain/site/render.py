@@ -11,6 +11,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from toolchain import __version__, digest
+from toolchain.errors import BadInputError
 from toolchain.records.site_files import VARIANTS
 from toolchain.site import component, headers, integrity, strings, template, web_bundle
 from toolchain.site import contract as contracts
@@ -41,6 +42,7 @@ def render(
     variants: Sequence[Variant] = (),
     preview: TfjsModel | None = None,
     verdict: Verdict | None = None,
+    framed_by: Sequence[str] = (),
 ) -> tuple[PageFiles, ...]:
     """Write the whole site into an existing empty folder.
 
@@ -52,18 +54,22 @@ def render(
             is only one way of storing its weights.
         preview: The model that answers a first visit until the full one has come, if any.
         verdict: How the model did on photos, if it was judged.
+        framed_by: Origins of the pages with which the page exchanges messages if they frame it.
 
     Returns:
         The files of each model: the model itself, its variants, the preview.
 
     Raises:
-        BadInputError: The page's template has a fault, a graph has an operation that TF.js does
-            not have, the samples cannot be used, or there are no texts in the language.
+        BadInputError: The model cannot be taught, the page's template has a fault, a graph has an
+            operation that TF.js does not have, the samples cannot be used, or there are no texts in
+            the language.
         TemplateError: The user's template has a fault; the message names the place.
         MissingToolError: The page's runtime is not built.
     """
     models = [model, *(each.model for each in variants[1:]), *([preview] if preview else ())]
-    runtime = web_bundle.runtime_for(chain(*(each.converted.artifacts.ops for each in models)))
+    runtime = web_bundle.runtime_for(
+        chain(*(each.converted.artifacts.ops for each in models)), teaching=page.teach
+    )
     for file in runtime.files:
         copy(web_bundle.runtime_dir() / file, site / file)
     name = model.converted.card.provenance.name
@@ -74,6 +80,11 @@ def render(
         for each in variants[1:]
     ]
     small = _model(preview, site, "preview", "preview/contract.bin") if preview else None
+    if page.teach and own["features"] is None:
+        raise BadInputError(
+            f"{name} cannot learn further tags, because it has no single last dense layer; "
+            "leave --teach out, or build another model, such as a MobileNet"
+        )
     styles = [*runtime.styles, *_accent(page, site)]
     context: dict[str, Any] = {
         "title": page.title or strings.filled(texts.page["title"], name=name),
@@ -81,6 +92,7 @@ def render(
         "language": texts.language,
         "text": texts.page,
         "script_text": texts.script,
+        "teach_text": texts.teach if page.teach else None,
         **own,
         "variants": [
             described(variant, files)
@@ -91,6 +103,7 @@ def render(
         "integrity": integrity.of_files(site, [*runtime.files, *styles]),
         "policy": headers.content_security_policy(photos_by_address=page.photos_by_address),
         "photos_by_address": page.photos_by_address,
+        "framed_by": list(framed_by),
         "styles": styles,
         "samples": _samples(page.samples_folder, site),
         "toolchain_version": __version__,
@@ -156,11 +169,12 @@ def _model(model: TfjsModel, site: Path, folder: str, contract: str) -> dict[str
     artifacts = model.converted.artifacts
     for file in (artifacts.model_json, *artifacts.shards):
         copy(model.folder / file, site / folder / file)
-    content = contracts.make(model, f"{folder}/{artifacts.model_json}").to_bytes()
+    made = contracts.make(model, f"{folder}/{artifacts.model_json}")
     return {
         "card": model.converted.card,
+        "features": made.output.features,
         "quantization": model.converted.quantization,
-        "contract": write_named(site, contract, content),
+        "contract": write_named(site, contract, made.to_bytes()),
         "weight_urls": [f"{folder}/{shard}" for shard in artifacts.shards],
         "early_weights": [f"{folder}/{shard}" for shard in _early(model)],
         "weight_bytes": artifacts.weight_bytes,

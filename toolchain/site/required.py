@@ -88,18 +88,23 @@ out, because the page's code does not need them.
 """
 
 
-def missing(html: str, script: str) -> Iterator[str]:
+OF_TEACHING = ("template#teach-strings", "#teach[data-width]")
+"""Those that the page's code needs where visitors teach their own tags."""
+
+
+def missing(html: str, script: str, *, teaching: bool = False) -> Iterator[str]:
     """Yield the selectors of required elements that a page lacks.
 
     Args:
         html: The page.
         script: Address of the page's code.
+        teaching: Whether visitors may teach their own tags.
     """
     from bs4 import BeautifulSoup
 
     page = BeautifulSoup(html, "html.parser")
     for template in page.select("template"):
         template.clear()  # its content is not part of the page
-    for selector in (*ELEMENTS, f'script[src="{script}"]'):
+    for selector in (*ELEMENTS, *(OF_TEACHING if teaching else ()), f'script[src="{script}"]'):
         if page.select_one(selector) is None:
             yield selector

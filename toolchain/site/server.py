@@ -8,11 +8,14 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from toolchain.errors import BadInputError, ToolchainError
+from toolchain.site import build_info
 from toolchain.site import headers as table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
+
+    from toolchain.site.origins import Origins
 
     Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
@@ -33,6 +36,15 @@ def application(site: Path) -> Wsgi:
 
     if not (site / "index.html").is_file():
         raise BadInputError(f"there is no site at {site}; build one with `toolchain build`")
+    origins = build_info.origins_of(site)
+
+    def add_headers(headers: Any, _path: str, url: str) -> None:
+        path = url.removeprefix("/") or "index.html"
+        # What depends on who asks is added to each answer.
+        of_all = table.headers(path, origins.model_copy(update={"cors": ()}))
+        for name, value in of_all.items():
+            headers[name] = value
+
     served: Wsgi = WhiteNoise(
         _not_found,
         root=str(site),
@@ -41,12 +53,14 @@ def application(site: Path) -> Wsgi:
         mimetypes=table.CONTENT_TYPES,
         charset="utf-8",
         allow_all_origins=False,
-        add_headers_function=_add_headers,
+        add_headers_function=add_headers,
     )
 
     def without_hidden(environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
         # A deploy into a folder stores its history in hidden files.
         hidden = "/." in str(environ["PATH_INFO"])
+        if origins.cors:
+            start = _sharing(environ, start, origins)
         return (_not_found if hidden else served)(environ, start)
 
     return without_hidden
@@ -111,9 +125,25 @@ def beside(app: Wsgi) -> Iterator[str]:
         server.task_dispatcher.shutdown()
 
 
-def _add_headers(headers: Any, _path: str, url: str) -> None:
-    for name, value in table.headers(url.removeprefix("/") or "index.html").items():
-        headers[name] = value
+def _sharing(
+    environ: dict[str, Any], start: Callable[..., Any], origins: Origins
+) -> Callable[..., Any]:
+    """Add the headers by which pages of other origins may read the file to its answer.
+
+    WhiteNoise makes the headers of each file once, for all who ask, and has fewer for status 304.
+    """
+    path = str(environ["PATH_INFO"]).removeprefix("/")
+    added = table.sharing(path, origins, environ.get("HTTP_ORIGIN"))
+
+    def begin(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
+        if added and not status.startswith(("4", "5")):
+            vary = [value for name, value in headers if name == "Vary" and "Vary" in added]
+            headers = [each for each in headers if each[0] not in added]
+            joined = {"Vary": ", ".join([*vary, added["Vary"]])} if "Vary" in added else {}
+            headers += (added | joined).items()
+        return start(status, headers, *rest)
+
+    return begin
 
 
 def _not_found(_environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:

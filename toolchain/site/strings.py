@@ -1,6 +1,7 @@
 """The page's texts: one JSON file for each language, `strings/LANGUAGE.json`.
 
-The template shows the texts of group `page`, the page's code those of group `script`. English,
+The template shows the texts of group `page`, the page's code those of group `script`, and of group
+`teach` where visitors teach their own tags. English,
 `templates/strings/en.json`, defines which texts there are and which `{placeholders}` each has.
 The types of the page's code are made from it.
 """
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 Texts = dict[str, str]
 
 ENGLISH = "en"
-_GROUPS = ("page", "script")
+_GROUPS = ("page", "script", "teach")
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
 
@@ -35,6 +36,7 @@ class Strings:
     language: str
     page: Texts
     script: Texts
+    teach: Texts
     missing: tuple[str, ...] = field(default=())
     """Texts that the language's file lacks; the English ones are the fallback."""
 
@@ -66,8 +68,8 @@ def load(language: str, folders: Sequence[Path] = ()) -> Strings:
     for group in _GROUPS:
         _check(path, group, found[group], english[group])
         missing += [f"{group}.{name}" for name in english[group] if name not in found[group]]
-    page, script = (english[group] | found[group] for group in _GROUPS)
-    return Strings(language, page, script, tuple(missing))
+    page, script, teach = (english[group] | found[group] for group in _GROUPS)
+    return Strings(language, page, script, teach, tuple(missing))
 
 
 def filled(text: str, **values: object) -> str:
@@ -81,7 +83,9 @@ def _groups(path: Path) -> dict[str, Texts]:
     except (OSError, ValueError, RecursionError) as error:
         raise BadInputError(f"{path} cannot be read as JSON: {error}") from error
     if not isinstance(content, dict) or set(content) - set(_GROUPS):
-        raise BadInputError(f'{path} should be an object with the members "page" and "script"')
+        raise BadInputError(
+            f'{path} should be an object with the members "page" and "script", and "teach"'
+        )
     groups = {group: content.get(group, {}) for group in _GROUPS}
     for group, texts in groups.items():
         if not isinstance(texts, dict) or not all(isinstance(each, str) for each in texts.values()):

@@ -65,7 +65,7 @@ def rendered_page(folder: Path, context: Mapping[str, object], assets: Assets, s
         html = environment.get_template(PAGE).render(context)
     except Exception as error:
         raise _fault(error, folder) from error
-    lacking = next(required.missing(html, script), None)
+    lacking = next(required.missing(html, script, teaching=bool(context["teach_text"])), None)
     if lacking is not None:
         raise TemplateError(
             f"{folder / PAGE} makes a page without {lacking}, which the page's code needs; keep "

@@ -49,7 +49,19 @@ class Runtime(BaseModel):
     wasm: WasmFiles
     features: tuple[str, ...]
     """Scripts of features that load only when a visitor uses them."""
+    teaching: tuple[str, ...]
+    """Those of the features that only pages have where visitors teach their own tags."""
     files: tuple[str, ...]
+
+    def without_teaching(self) -> Runtime:
+        """Return it without what only pages have where visitors teach their own tags."""
+
+        def left(files: tuple[str, ...]) -> tuple[str, ...]:
+            return tuple(file for file in files if file not in self.teaching)
+
+        return self.model_copy(
+            update={"features": left(self.features), "files": left(self.files), "teaching": ()}
+        )
 
 
 class _Manifest(BaseModel):
@@ -57,7 +69,7 @@ class _Manifest(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    schema_: Literal[3]
+    schema_: Literal[4]
     runtimes: tuple[Runtime, ...]
     """From the smallest up."""
 
@@ -183,8 +195,12 @@ def _shipped(part: str) -> Shipped:
     return Shipped(**content)
 
 
-def runtime_for(ops: Iterable[str]) -> Runtime:
+def runtime_for(ops: Iterable[str], *, teaching: bool = False) -> Runtime:
     """Return the smallest runtime that has all these operations.
+
+    Args:
+        ops: TensorFlow operations.
+        teaching: Whether visitors may teach their own tags.
 
     Raises:
         BadInputError: No runtime has all of them.
@@ -194,7 +210,7 @@ def runtime_for(ops: Iterable[str]) -> Runtime:
     runtimes = load_runtimes()
     for runtime in runtimes:
         if wanted <= runtime.ops:
-            return runtime
+            return runtime if teaching else runtime.without_teaching()
     lacking = ", ".join(sorted(wanted - runtimes[-1].ops))
     raise BadInputError(
         f"the page cannot run {lacking}, which TF.js does not have; "

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from toolchain import digest
 from toolchain.errors import BadInputError
-from toolchain.formats import exported_settings, tfjs_files
+from toolchain.formats import exported_settings, keras_file, onnx_model, tfjs_files
 from toolchain.formats.archive import MAX_BYTES
 from toolchain.records.card import Declared
 from toolchain.sources import download, local
@@ -41,7 +41,7 @@ PREFIX = "hf:"
 _HUB = "https://huggingface.co"
 _ANSWER_BYTES = 16 << 20  # the most bytes of the list of files; chosen
 _SHOWN = 8  # models that a message lists, at most
-_FILES = (".keras", ".h5", ".hdf5", ".onnx")
+_FILES = (*keras_file.SUFFIXES, *onnx_model.SUFFIXES)
 _WEIGHTS_ALONE = "tf_model.h5"
 """How the library transformers names weights without a network."""
 _TORCH = (".safetensors", ".bin", ".pt", ".pth", ".ckpt")

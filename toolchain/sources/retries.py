@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 
-OTHERWISE_LOCAL = "or give a local SavedModel with --model PATH"
+OTHERWISE_LOCAL = "or give a file or folder of your own with --model PATH"
 CHECK_HANDLE = f"check the handle, {OTHERWISE_LOCAL}"
 TRY_LATER = f"try again later, {OTHERWISE_LOCAL}"
 CHECK_CONNECTION = f"check the network connection, {OTHERWISE_LOCAL}"

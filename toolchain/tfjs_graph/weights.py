@@ -36,10 +36,7 @@ def decode_weights(
     """
     weights: dict[str, Array] = {}
     packed = model.get("packing", {})
-    if packed and (packed.get("schema"), packed.get("encoding")) != (
-        packing.SCHEMA,
-        packing.ENCODING,
-    ):
+    if packed and (packed.get("schema"), packed.get("encoding")) not in packing.READABLE:
         raise BadInputError(
             f"the weights in {folder} are packed by another version; build the site again"
         )

@@ -5,7 +5,7 @@ import type { Plugin, Rolldown } from 'vite';
 
 /** What the site generator has to know of the built runtimes. */
 export interface RuntimeManifest {
-  readonly schema: 3;
+  readonly schema: 4;
   /** From the smallest up. */
   readonly runtimes: readonly RuntimeFacts[];
 }
@@ -24,8 +24,13 @@ export interface RuntimeFacts {
   readonly wasm: { readonly simd: string; readonly plain: string };
   /** Parts of the page that load when a visitor asks for what they do. */
   readonly features: readonly string[];
+  /** Those of them that only pages need where visitors teach their own tags. */
+  readonly teaching: readonly string[];
   readonly files: readonly string[];
 }
+
+/** The panel, and the worker that learns. */
+const TEACHING = /\/(?:page-teach-panel|solver)-/;
 
 /** Where there is a service worker to keep it, the browser computes digests itself. */
 const WITHOUT_TLS = /\/page-plain-sha256-/;
@@ -51,6 +56,10 @@ export function runtimeManifest(runtime: string, ops: ReadonlySet<string>): Runt
           chunks(bundle).filter((chunk) => chunk.isEntry),
           'worker entry',
         );
+        // The other worker is part of a feature.
+        if (TEACHING.test(entry.fileName)) {
+          return;
+        }
         // What it imports dynamically is for other backends and old browsers.
         workerFiles = [entry.fileName, ...staticImports(entry.fileName, bundle)];
       },
@@ -73,6 +82,10 @@ export function runtimeManifest(runtime: string, ops: ReadonlySet<string>): Runt
           'plain wasm',
         );
         const imported = staticImports(entry.fileName, bundle);
+        const features = names
+          .filter((name) => bundle[name]?.type === 'chunk' || TEACHING.test(name))
+          .filter((name) => name !== entry.fileName && !imported.includes(name))
+          .filter((name) => !WITHOUT_TLS.test(name));
         const facts: RuntimeFacts = {
           name: runtime,
           ops: [...ops].sort(),
@@ -81,15 +94,12 @@ export function runtimeManifest(runtime: string, ops: ReadonlySet<string>): Runt
           worker: workerFiles,
           styles: names.filter((name) => name.endsWith('.css')),
           wasm: { simd, plain },
-          features: chunks(bundle)
-            .map(({ fileName }) => fileName)
-            .filter((name) => name !== entry.fileName && !imported.includes(name))
-            .filter((name) => !WITHOUT_TLS.test(name))
-            .sort(),
+          features,
+          teaching: features.filter((name) => TEACHING.test(name)),
           files: names,
         };
         const others = presentRuntimes(dir).filter(({ name }) => name !== runtime);
-        const manifest: RuntimeManifest = { schema: 3, runtimes: [...others, facts] };
+        const manifest: RuntimeManifest = { schema: 4, runtimes: [...others, facts] };
         this.emitFile({
           type: 'asset',
           fileName: 'runtime.json',

@@ -7,7 +7,7 @@
  */
 
 import type { ContractFault, InputSpec } from './contract';
-import type { PhotoView } from './photo/crop';
+import type { CropPlace, PhotoView } from './photo/crop';
 
 /** The backends that compute on the graphics processor, the likely fastest first. */
 export const GPU_BACKENDS = ['webgpu', 'webgl'] as const;
@@ -45,6 +45,8 @@ export interface TagChoice {
   readonly top?: number;
   /** The least score. */
   readonly threshold?: number;
+  /** Whether the features are wanted too. */
+  readonly features?: true;
 }
 
 /** What is to be tagged: a file, or its crop where the worker cannot decode files, or a camera's. */
@@ -52,6 +54,8 @@ export type Photo = { readonly choice?: TagChoice } & (
   | {
       readonly kind: 'file';
       readonly file: Blob;
+      /** Where the visitor has moved the crop to; in the centre if missing. */
+      readonly place?: CropPlace;
       /** Asks for a small picture of it, of which this is the longer side in pixels. */
       readonly thumbnailSide?: number;
     }
@@ -153,6 +157,8 @@ export interface Tagging {
   readonly tags: readonly Tag[];
   /** How similar the photo is to the most similar label, where the model can say none of these. */
   readonly cosine: number | null;
+  /** The input of the last dense layer, where it was asked for and the model has one. */
+  readonly features?: Float32Array;
   readonly view: PhotoView;
   readonly preprocessMs: number;
   readonly inferenceMs: number;

@@ -29,6 +29,7 @@ const good = () => ({
     threshold: 0.5,
     labels: ['tench'],
     none_of_these: null,
+    features: null,
   },
   graph: { modelTopology: {} },
 });

@@ -57,6 +57,29 @@ describe('tag', () => {
     expect(await coming).toMatchObject({ tags: [], nearest });
   });
 
+  it('gives the features of a photo where the model has them', async () => {
+    const { tagger, last } = ready();
+    const coming = tagger.embed(PHOTO);
+    await asked(last());
+    const [{ id, photo } = { id: 0, photo: undefined }] = last().asked;
+    expect(photo).toMatchObject({ file: PHOTO, choice: { features: true } });
+    const features = new Float32Array([1, 2]);
+    const tagging = { tags: [], features } as unknown as WorkerTagging;
+    last().hear({ kind: 'tagged', id, tagging, thumbnail: null });
+    expect(await coming).toEqual(features);
+
+    const missing = tagger.embed(PHOTO);
+    await asked(last(), 2);
+    answer(last(), []);
+    await expect(missing).rejects.toMatchObject({ code: 'model' });
+  });
+
+  it('cannot be taught where the site was built without', async () => {
+    const { tagger } = ready();
+    await expect(tagger.teach('rose', PHOTO)).rejects.toMatchObject({ code: 'model' });
+    await expect(tagger.teach(' ', PHOTO)).rejects.toThrow(RangeError);
+  });
+
   it.each([{ top: 0 }, { top: 1.5 }, { threshold: 2 }, { threshold: NaN }])(
     'refuses %o',
     async (options) => {

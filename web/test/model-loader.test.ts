@@ -7,7 +7,7 @@ import { Incoming } from '../src/worker/incoming-files';
 import { receiveModel, receiveWeights } from '../src/worker/model-loader';
 import type { Weight } from '../src/worker/weight-assembly';
 
-const packing = { schema: 2, encoding: 'gzip', scales: [0.5] };
+const packing = { schema: 3, encoding: 'gzip-without-header', scales: [0.5] };
 const plain = { name: 'b', shape: [1], dtype: 'int32' };
 const packed = { name: 'w', shape: [2], dtype: 'float32', packed: { channels: 1 } };
 const bytes = [1, 2, 3, 4, 0, 126, 131];
@@ -39,12 +39,15 @@ const contract = (weights: readonly unknown[], more: object = {}, paths = ['a.bi
     threshold: 0.5,
     labels: ['tench'],
     none_of_these: null,
+    features: null,
   },
   graph: { modelTopology: {}, weightsManifest: [{ paths, weights }], ...more },
 });
 
 const zipped = (content: string | readonly number[]) =>
-  new Uint8Array(gzipSync(typeof content === 'string' ? content : Uint8Array.from(content)));
+  new Uint8Array(
+    gzipSync(typeof content === 'string' ? content : Uint8Array.from(content)).subarray(10),
+  );
 
 const zippedJson = (json: unknown) => zipped(JSON.stringify(json));
 

@@ -13,7 +13,7 @@ const packed = (shape: readonly number[], channels: unknown, more: object = {}) 
 
 const packing = (...scales: readonly unknown[]) => ({
   schema: PACKING_SCHEMA,
-  encoding: 'gzip',
+  encoding: 'gzip-without-header',
   scales,
 });
 const scales = readScales(packing(0.5, 2, 0.1), 'w');
@@ -139,7 +139,7 @@ describe('readScales', () => {
 
   it.each([
     [{ schema: 1, scales: [1] }, '1'],
-    [{ schema: '2', scales: [1] }, '"2"'],
+    [{ schema: '3', scales: [1] }, '"3"'],
     [{ scales: [1] }, 'missing'],
     [undefined, 'missing'],
     [null, 'missing'],
@@ -147,7 +147,7 @@ describe('readScales', () => {
     expect(failureIn(() => readScales(json, 'w'))).toEqual({
       code: 'weight',
       weight: 'w',
-      fault: { kind: 'schema', found, known: 2 },
+      fault: { kind: 'schema', found, known: 3 },
     });
   });
 
@@ -155,7 +155,7 @@ describe('readScales', () => {
     ['"br"', 'br'],
     ['missing', undefined],
   ])('refuses the encoding %s', (found, encoding) => {
-    expect(failureIn(() => readScales({ schema: 2, encoding, scales: [1] }, 'w'))).toEqual({
+    expect(failureIn(() => readScales({ schema: 3, encoding, scales: [1] }, 'w'))).toEqual({
       code: 'weight',
       weight: 'w',
       fault: { kind: 'encoding', found },
@@ -173,7 +173,9 @@ describe('readScales', () => {
     ['too many', new Array<number>(257).fill(1)],
   ])('refuses %s for scales', (_, found) => {
     expect(
-      failureIn(() => readScales({ schema: 2, encoding: 'gzip', scales: found }, 'w')),
+      failureIn(() =>
+        readScales({ schema: 3, encoding: 'gzip-without-header', scales: found }, 'w'),
+      ),
     ).toEqual({
       code: 'weight',
       weight: 'w',

@@ -63,6 +63,7 @@ describe('tagsOf', () => {
     threshold: 0.5,
     labels: ['ash', 'birch', 'cedar'],
     none_of_these: null,
+    features: null,
   } as const;
 
   it('gives every label that reaches the threshold where a photo may have several', () => {

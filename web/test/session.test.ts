@@ -46,6 +46,28 @@ describe('a session', () => {
     ]);
   });
 
+  it('tags the photo again where its crop is moved, also on another backend', async () => {
+    const { session, last, told } = fakeVisit();
+    session.start();
+    session.move({ x: 0, y: 0 });
+    last().hear({ kind: 'ready', labels: [] });
+    session.tag(cat);
+    session.move({ x: 1, y: 0.5 });
+    const [first, second] = last().asked;
+    expect(first?.photo).toEqual({ kind: 'file', file: cat });
+    expect(second?.photo).toEqual({ kind: 'file', file: cat, place: { x: 1, y: 0.5 } });
+    await told();
+    last().tags(null, first?.id);
+    expect(await told()).toEqual([]);
+    last().tags(null, second?.id);
+    expect(states(await told())).toEqual(['tagged']);
+    session.switchTo({ kind: 'compare' });
+    expect(last().asked[0]?.photo).toMatchObject({ file: cat, place: { x: 1, y: 0.5 } });
+    // The next photo is looked at in its middle.
+    session.tag(dog);
+    expect(last().asked.at(-1)?.photo).toEqual({ kind: 'file', file: dog });
+  });
+
   it('shows the last photo alone', async () => {
     const { session, last, told } = fakeVisit();
     session.start();

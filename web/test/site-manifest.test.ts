@@ -14,6 +14,7 @@ const manifest = {
   worker: [file('assets/worker.js'), file('assets/more.js')],
   simd: file('assets/simd.wasm'),
   plain: file('assets/plain.wasm'),
+  teaching: null,
 };
 
 describe('folderOf', () => {
@@ -32,7 +33,14 @@ describe('namedSite', () => {
   const folder = 'https://cdn.test/m/';
 
   it('makes all addresses absolute, with their digests', () => {
-    const { drop, files, code } = namedSite(manifest, folder);
+    const { drop, files, code, teaching } = namedSite(manifest, folder);
+    expect(teaching).toBeNull();
+    const module = file('tagger-teach.js');
+    const taught = namedSite(
+      { ...manifest, teaching: { width: 3, module, solver: module } },
+      folder,
+    );
+    expect(taught.teaching?.solver.url).toBe(`${folder}tagger-teach.js`);
     expect(drop?.points).toBe(0.4);
     expect(files.weights).toEqual([`${folder}model/a%20b.bin`]);
     expect(code.script).toBe(`${folder}assets/worker.js`);

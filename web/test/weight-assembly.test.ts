@@ -16,7 +16,7 @@ function assembly(weights: readonly unknown[], added: Weight[] = []): WeightAsse
   const model = readModelJson({
     modelTopology: {},
     weightsManifest: [{ paths: ['a.bin', 'b.bin'], weights }],
-    packing: { schema: 2, encoding: 'gzip', scales: SCALES },
+    packing: { schema: 3, encoding: 'gzip-without-header', scales: SCALES },
   });
   const [group] = model?.groups ?? [];
   if (!model || !group) {

@@ -30,7 +30,7 @@ describe('readModelJson', () => {
 
   it('knows of packed weights what they are scaled by', () => {
     const packed = { ...weight('float32', [3, 3, 8, 1]), packed: { channels: 8 } };
-    const packing = { schema: 2, encoding: 'gzip', scales: [0.5, 0.1] };
+    const packing = { schema: 3, encoding: 'gzip-without-header', scales: [0.5, 0.1] };
     const read = readModelJson({ ...model([packed, weight('float32', [8])]), packing });
     expect(read?.groups).toMatchObject([{ sizes: [8 + 72, 32] }]);
     expect(read?.scales).toEqual(Float32Array.of(0.5, 0.1));
@@ -51,7 +51,7 @@ describe('readModelJson', () => {
       }
     };
     expect(read()).toMatchObject({ code: 'weight', weight: 'w', fault: { kind: 'schema' } });
-    expect(read({ schema: 2, encoding: 'gzip', scales: [1] })).toMatchObject({
+    expect(read({ schema: 3, encoding: 'gzip-without-header', scales: [1] })).toMatchObject({
       code: 'weight',
       weight: 'w',
       fault: { kind: 'channels', found: '3', values: 4 },

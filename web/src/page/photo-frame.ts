@@ -1,6 +1,6 @@
 /** Shows the photo, and in it the part that the model sees. */
 
-import type { PhotoView } from '../photo/crop';
+import type { CropPlace, PhotoView } from '../photo/crop';
 import { element } from './elements';
 
 /** The frame with the photo. */
@@ -9,6 +9,7 @@ export class PhotoFrame {
   readonly #image: HTMLImageElement;
   readonly #crop: HTMLElement;
   #url: string | undefined;
+  #view: PhotoView | undefined;
   #video: HTMLVideoElement | undefined;
 
   constructor(frame: HTMLElement) {
@@ -48,8 +49,41 @@ export class PhotoFrame {
     shape();
   }
 
+  /**
+   * Lets visitors move the crop, by a pointer or the arrow keys.
+   *
+   * @param moved - Called with a place that the crop has come to rest at.
+   */
+  letMove(moved: (place: CropPlace) => void): void {
+    const move = (event: PointerEvent | KeyboardEvent): void => {
+      const view = this.#view;
+      if (view && this.#crop.tabIndex === 0) {
+        // Later the browser would have scrolled, or begun to select.
+        if (!('key' in event) || event.key.startsWith('Arrow')) {
+          event.preventDefault();
+          void import('./crop-move').then(
+            ({ moveCrop }) =>
+              moveCrop(event, this.#crop, view, (crop) => this.showCrop({ ...view, crop }), moved),
+            () => undefined,
+          );
+        }
+      }
+    };
+    this.#crop.addEventListener('pointerdown', move);
+    this.#crop.addEventListener('keydown', move);
+  }
+
   /** Frames what the model saw. */
-  showCrop({ width, height, crop }: PhotoView): void {
+  showCrop(view: PhotoView): void {
+    const { width, height, crop } = view;
+    this.#view = view;
+    const [freeX, freeY] = [width - crop.width, height - crop.height];
+    // Not where the whole is seen, nor while the camera runs.
+    const isMovable = freeX + freeY > 0 && this.#frame.dataset['photo'] !== 'live';
+    this.#crop.tabIndex = isMovable ? 0 : -1;
+    this.#crop.dataset['crop'] = isMovable ? (freeX > freeY ? 'across' : 'along') : '';
+    const now = freeX > freeY ? crop.x / freeX : crop.y / (freeY || 1);
+    this.#crop.setAttribute('aria-valuenow', String(Math.round(100 * now)));
     const { style } = this.#crop;
     style.setProperty('left', share(crop.x, width));
     style.setProperty('top', share(crop.y, height));

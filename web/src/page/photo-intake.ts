@@ -39,14 +39,19 @@ export function takePhotos(chooser: HTMLInputElement, dropMark: HTMLElement, int
   document.addEventListener('dragleave', () => hang(-1));
   document.addEventListener('dragover', (event) => event.preventDefault());
   document.addEventListener('drop', (event) => {
+    // A part of the page may have taken it.
+    const isTaken = event.defaultPrevented;
     event.preventDefault();
     hang(-depth);
-    if (event.dataTransfer) {
+    if (event.dataTransfer && !isTaken) {
       drop(event.dataTransfer, intake);
     }
   });
 
   document.addEventListener('paste', (event) => {
+    if (event.defaultPrevented) {
+      return;
+    }
     const files = [...(event.clipboardData?.files ?? [])];
     // Text that is pasted into a field belongs there.
     const isInField = event.target instanceof HTMLInputElement;

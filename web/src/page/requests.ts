@@ -1,6 +1,7 @@
 /** Which photos are to be tagged: the one on show, and those in the background. */
 
 import type { Photo, Refusal, Tagging } from '../messages';
+import type { CropPlace } from '../photo/crop';
 
 /** What stands where there is no photo on show: nothing, one on its way, or the camera's picture. */
 export type InPlace = 'nothing' | 'expected' | 'live';
@@ -35,6 +36,8 @@ export interface Requests {
   readonly shownId: number;
   /** The photo on show. */
   readonly photo: Blob | null;
+  /** Where its crop has been moved to. */
+  readonly place?: CropPlace | undefined;
   readonly inPlace: InPlace;
   /** Whether the full model has the photo on show and has not answered. */
   readonly isAnswerDue: boolean;
@@ -68,9 +71,15 @@ export function show(requests: Requests, photo: Blob): Requests {
   return { ...replace(requests, 'nothing'), photo };
 }
 
+/** Shows the same photo with its crop elsewhere; the answer for the former place is too late. */
+export function move(requests: Requests, place: CropPlace): Requests {
+  const id = requests.lastId + 1;
+  return { ...requests, lastId: id, shownId: id, place };
+}
+
 /** Forgets the photo on show, which cannot be tagged. */
 export function forget(requests: Requests): Requests {
-  return { ...requests, photo: null, inPlace: 'nothing', isAnswerDue: false };
+  return { ...requests, photo: null, place: undefined, inPlace: 'nothing', isAnswerDue: false };
 }
 
 /** Returns whether a photo is on show, or on its way. */

@@ -9,7 +9,8 @@
 import type { Failure, FromWorker, Photo, Refusal, Span, Stage } from '../messages';
 import { backendFault, fallbackAfter, previewPreference } from './backend-preference';
 import type { PageState } from './page-state';
-import { fileOf, forget, hasPhoto, replace, show } from './requests';
+import type { CropPlace } from '../photo/crop';
+import { fileOf, forget, hasPhoto, move, replace, show } from './requests';
 import { failureSentence } from './sentences';
 import { abandon, serveBackground, settle, withdraw } from './session-background';
 import type { Effect, SessionEvent, SessionState } from './session-state';
@@ -36,6 +37,8 @@ export function reduce(state: SessionState, event: SessionEvent): Step {
       return recover(step);
     case 'tag':
       return tag(step, event.file, event.isAsked);
+    case 'move':
+      return moveCrop(step, event.place);
     case 'give-up':
       return giveUp(step, event.sentence);
     case 'ask': {
@@ -228,6 +231,16 @@ function tag(step: Step, file: Blob, isAsked: boolean): Step {
   return ROLES.reduce(handOver, showing);
 }
 
+/** Looks at another part of the photo on show. */
+function moveCrop(step: Step, place: CropPlace): Step {
+  const { requests, failure } = step.state;
+  if (!requests.photo || failure) {
+    return step;
+  }
+  const moved = change(step, { requests: move(requests, place) });
+  return ROLES.reduce(handOver, isAnyReady(moved.state) ? tell(moved, 'state', 'tagging') : moved);
+}
+
 function giveUp(step: Step, sentence: string): Step {
   const { requests, failure } = step.state;
   const forgotten = tellClientsNoPhoto(change(step, { requests: forget(requests) }));
@@ -237,13 +250,17 @@ function giveUp(step: Step, sentence: string): Step {
 
 /** Hands the photo on show to a model, if both are there. */
 function handOver(step: Step, role: Role): Step {
-  const { photo, shownId } = step.state.requests;
+  const { photo, place, shownId } = step.state.requests;
   const client = step.state.clients[role];
   if (!photo || !client) {
     return step;
   }
   const handed = role === 'full' ? changeRequests(step, { isAnswerDue: true }) : step;
-  return classify(handed, client.id, shownId, { kind: 'file', file: photo });
+  return classify(handed, client.id, shownId, {
+    kind: 'file',
+    file: photo,
+    ...(place && { place }),
+  });
 }
 
 function tagged(
@@ -286,8 +303,10 @@ function wantPixels(
   { id, input }: Extract<FromWorker, { kind: 'pixels-wanted' }>,
   client: number,
 ): Step {
-  const file = fileOf(step.state.requests, id);
-  return file ? change(step, {}, { kind: 'decode', client, id, file, input }) : step;
+  const { requests } = step.state;
+  const file = fileOf(requests, id);
+  const place = id === requests.shownId ? requests.place : undefined;
+  return file ? change(step, {}, { kind: 'decode', client, id, file, input, place }) : step;
 }
 
 function decoded(step: Step, client: number, id: number, result: Photo | Refusal): Step {

@@ -10,6 +10,7 @@ import type {
   Refusal,
   Span,
 } from '../messages';
+import type { CropPlace } from '../photo/crop';
 import { type BackgroundAnswer, NO_REQUESTS, type Requests } from './requests';
 import type { ViewCall } from './session-view';
 import type { ModelFiles, Role } from './site-files';
@@ -72,6 +73,7 @@ export type SessionEvent =
   | { readonly kind: 'go-live' }
   | { readonly kind: 'recover' }
   | { readonly kind: 'tag'; readonly file: Blob; readonly isAsked: boolean }
+  | { readonly kind: 'move'; readonly place: CropPlace }
   | { readonly kind: 'give-up'; readonly sentence: string }
   | { readonly kind: 'ask'; readonly key: number; readonly photo: Photo }
   | { readonly kind: 'withdraw'; readonly key: number }
@@ -116,6 +118,7 @@ export type Effect =
       readonly id: number;
       readonly file: Blob;
       readonly input: InputSpec;
+      readonly place: CropPlace | undefined;
     }
   /** Find the words for a refusal; `explained` follows. */
   | {

@@ -1,6 +1,7 @@
 /** Brings photos and workers together: carries out what `session-reducer.ts` decides. */
 
-import type { BackendPreference, FromWorker, Photo } from '../messages';
+import type { BackendPreference, FromWorker, Photo, Tagging } from '../messages';
+import type { CropPlace } from '../photo/crop';
 import type { DownloadEvents } from './downloads';
 import { type BackgroundAnswer, discard } from './requests';
 import { refusalSentence } from './sentences';
@@ -31,6 +32,9 @@ export interface Place {
   needsFeatures(): void;
 }
 
+/** Gives a photo other tags, by its features. */
+export type Retag = (tagging: Tagging) => Tagging;
+
 /** One visit to the page, or one model in a page of others. */
 export class Session {
   readonly #connect: Connect;
@@ -42,6 +46,7 @@ export class Session {
   readonly #events: SessionEvent[] = [];
   #state: SessionState;
   #lastKey = 0;
+  #retag: Retag | null = null;
   #isBusy = false;
 
   /**
@@ -58,6 +63,11 @@ export class Session {
   /** The photo that was last given, if it has arrived and is a picture. */
   get photo(): Blob | null {
     return this.#state.requests.photo;
+  }
+
+  /** Has the full model's tags replaced from now on; null for its own. */
+  retag(by: Retag | null): void {
+    this.#retag = by;
   }
 
   /** Starts again on another backend, with the photo that was last given. */
@@ -124,6 +134,11 @@ export class Session {
     this.#dispatch({ kind: 'tag', file, isAsked });
   }
 
+  /** Tags another part of the photo on show. */
+  move(place: CropPlace): void {
+    this.#dispatch({ kind: 'move', place });
+  }
+
   /** Says that there is nothing to tag after all. */
   giveUp(sentence: string): void {
     this.#dispatch({ kind: 'give-up', sentence });
@@ -169,7 +184,9 @@ export class Session {
         this.#clients.delete(effect.client);
         break;
       case 'classify':
-        this.#clients.get(effect.client)?.classify(effect.id, effect.photo);
+        this.#clients
+          .get(effect.client)
+          ?.classify(effect.id, this.#retag ? withFeatures(effect.photo) : effect.photo);
         break;
       case 'no-photo':
         this.#clients.get(effect.client)?.giveUp();
@@ -215,7 +232,14 @@ export class Session {
     expectsPhoto,
   }: Extract<Effect, { kind: 'start-client' }>): void {
     const client = this.#connect(
-      (message) => this.#dispatch({ kind: 'message', client: id, message }),
+      (heard) => {
+        const by = role === 'full' ? this.#retag : null;
+        const message =
+          by && heard.kind === 'tagged' && heard.tagging.features
+            ? { ...heard, tagging: by(heard.tagging) }
+            : heard;
+        this.#dispatch({ kind: 'message', client: id, message });
+      },
       {
         progress: (received) =>
           this.#tell({ name: 'progress', args: [received, files.weightBytes] }),
@@ -232,10 +256,16 @@ export class Session {
     });
   }
 
-  async #decode({ client, id, file, input }: Extract<Effect, { kind: 'decode' }>): Promise<void> {
+  async #decode({
+    client,
+    id,
+    file,
+    input,
+    place,
+  }: Extract<Effect, { kind: 'decode' }>): Promise<void> {
     this.#place.needsFeatures();
     const { decodeForWorker } = await import('./decode-for-worker');
-    const result = await decodeForWorker(file, input);
+    const result = await decodeForWorker(file, input, place);
     this.#dispatch({ kind: 'decoded', client, id, result });
   }
 
@@ -252,4 +282,8 @@ export class Session {
   #tell(call: ViewCall): void {
     void this.#view.then((view) => callView(view, call));
   }
+}
+
+function withFeatures(photo: Photo): Photo {
+  return { ...photo, choice: { ...photo.choice, features: true } };
 }

@@ -20,6 +20,7 @@ import type { SessionView } from './session-view';
 import { absolute, type SiteFiles, type Variant } from './site-files';
 import { StatusLine } from './status-line';
 import { TagList } from './tag-list';
+import { teachingWhenReady } from './teaching';
 import { watchPageTransfers } from './transfers';
 import { VariantPanel } from './variant-panel';
 
@@ -49,6 +50,7 @@ export function shown({ session, files, variant, memory, offered, chosen }: Subj
   // It shows itself where no script comes to take it away.
   document.querySelector('#stalled')?.remove();
   const frame = new PhotoFrame(element('#photo', HTMLElement));
+  frame.letMove((place) => session.move(place));
   const tags = new TagList({
     list: element('#tags', HTMLOListElement),
     timing: element('#timing', HTMLElement),
@@ -101,9 +103,11 @@ export function shown({ session, files, variant, memory, offered, chosen }: Subj
       })
     : undefined;
 
+  const teaching = teachingWhenReady(session);
   const events: SessionView = {
     state: (state) => {
       showState(state);
+      teaching(state);
       variants?.show(state);
       status.show(state);
       if (state === 'loading') {
@@ -125,12 +129,20 @@ export function shown({ session, files, variant, memory, offered, chosen }: Subj
       memory.race = race;
     },
     tagged: (tagging, role) => {
+      const ticket = asked;
+      if (role === 'full') {
+        void framing?.then((messages) => messages?.tagged(tagging, ticket));
+      }
       frame.showCrop(tagging.view);
       tags.show(tagging, role);
       load.tagged(tagging);
     },
     upgraded: () => status.upgraded(),
-    failed: (sentence, retry) => alertBox.show(sentence, retry),
+    failed: (sentence, retry) => {
+      const ticket = asked;
+      void framing?.then((messages) => messages?.failed(sentence, ticket));
+      alertBox.show(sentence, retry);
+    },
   };
 
   /** Counts what was asked for, so that a sample that comes late does not come in between. */
@@ -193,15 +205,25 @@ export function shown({ session, files, variant, memory, offered, chosen }: Subj
     );
   }
 
-  const endCamera = listenToSources({
-    session,
-    frame,
-    tags,
-    clear,
-    tag,
-    tagComing,
-    alert: (sentence) => alertBox.show(sentence, false),
-  });
+  const alert = (sentence: string): void => alertBox.show(sentence, false);
+  const endCamera = listenToSources({ session, frame, tags, clear, tag, tagComing, alert });
+  const { framedBy } = document.documentElement.dataset;
+  // Where the code does not come, the page around this one hears nothing.
+  const framing =
+    framedBy && parent !== window
+      ? import('./frame-messages').then(
+          ({ exchangeMessages }) =>
+            exchangeMessages(
+              JSON.parse(framedBy) as string[],
+              {
+                tag: (photo, name) => tag(photo, name || say('unnamedPhoto')),
+                ticket: () => asked,
+              },
+              window,
+            ),
+          () => undefined,
+        )
+      : undefined;
   watchPageTransfers((list) => load.transfers(list, 'page'));
   // The sample in the document is tagged at once, so that visitors see what the page does.
   const [firstSample] = samples;

@@ -161,7 +161,7 @@ export class WorkerClient {
 }
 
 /** Starts a worker; one of another origin by a script of this one that imports it. */
-function moduleWorker(script: string): Worker {
+export function moduleWorker(script: string): Worker {
   if (new URL(script).origin === self.location.origin) {
     return new Worker(script, { type: 'module' });
   }

@@ -48,6 +48,29 @@ export function centralCrop(
   };
 }
 
+/** Where a crop lies in the room that it has, from 0, left or top, to 1 on both axes. */
+export interface CropPlace {
+  readonly x: number;
+  readonly y: number;
+}
+
+/** Returns the crop at a place of the visitor's; without one, the centred crop. */
+export function cropAt(
+  width: number,
+  height: number,
+  input: Pick<InputSpec, 'crop_fraction' | 'height' | 'width'>,
+  place: CropPlace | undefined,
+): Box {
+  const crop = centralCrop(width, height, input);
+  return place
+    ? {
+        ...crop,
+        x: Math.round((width - crop.width) * place.x),
+        y: Math.round((height - crop.height) * place.y),
+      }
+    : crop;
+}
+
 /** Returns the size at which a crop's pixels are read: its own unless it is too large. */
 export function readingSize(crop: Box): { readonly width: number; readonly height: number } {
   const longer = Math.max(crop.width, crop.height);

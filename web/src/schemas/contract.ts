@@ -2,6 +2,17 @@
 
 import { check, isList, isNumber, isObject, isText, isWhole, nullable, object } from './checks';
 
+/** The features, which tell photos apart: the input of the last dense layer. */
+export interface ContractFeatures {
+  readonly node: string;
+  readonly width: number;
+}
+/** Checks a {@link ContractFeatures}. */
+export const checkContractFeatures = object<ContractFeatures>({
+  node: check((value) => isText(value) && value !== '', 'a text'),
+  width: check((value) => isWhole(value) && value >= 1, 'a whole number from 1'),
+});
+
 /** Which model it is and where its files are. */
 export interface ContractModel {
   readonly name: string;
@@ -52,6 +63,7 @@ export interface ContractOutput {
   readonly threshold: number;
   readonly labels: readonly string[];
   readonly none_of_these: ContractNoneOfThese | null;
+  readonly features: ContractFeatures | null;
 }
 /** Checks a {@link ContractOutput}. */
 export const checkContractOutput = object<ContractOutput>({
@@ -73,6 +85,7 @@ export const checkContractOutput = object<ContractOutput>({
     'a list of at least 1, each a text',
   ),
   none_of_these: nullable(checkContractNoneOfThese),
+  features: nullable(checkContractFeatures),
 });
 
 /**

@@ -12,17 +12,17 @@ export const checkPacked = object<Packed>({
 });
 
 /** The one schema number of Packing that this page understands. */
-export const PACKING_SCHEMA = 2;
+export const PACKING_SCHEMA = 3;
 /** What `packing` of a `model.json` says. */
 export interface Packing {
-  readonly schema: 2;
-  readonly encoding: 'gzip';
+  readonly schema: 3;
+  readonly encoding: 'gzip-without-header';
   readonly scales: readonly number[];
 }
 /** Checks a {@link Packing}. */
 export const checkPacking = object<Packing>({
-  schema: check((value) => value === 2, '2'),
-  encoding: check((value) => value === 'gzip', '"gzip"'),
+  schema: check((value) => value === 3, '3'),
+  encoding: check((value) => value === 'gzip-without-header', '"gzip-without-header"'),
   scales: check(
     (value) =>
       isList(value) &&

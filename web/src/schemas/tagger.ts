@@ -48,6 +48,19 @@ export const checkTaggerModel = object<TaggerModel>({
   ),
 });
 
+/** What a page needs to teach the model its own tags. */
+export interface TaggerTeaching {
+  readonly width: number;
+  readonly module: TaggerFile;
+  readonly solver: TaggerFile;
+}
+/** Checks a {@link TaggerTeaching}. */
+export const checkTaggerTeaching = object<TaggerTeaching>({
+  width: check((value) => isWhole(value) && value >= 1, 'a whole number from 1'),
+  module: checkTaggerFile,
+  solver: checkTaggerFile,
+});
+
 /** The one schema number of TaggerManifest that this page understands. */
 export const TAGGER_MANIFEST_SCHEMA = 1;
 /** The whole file. */
@@ -61,6 +74,7 @@ export interface TaggerManifest {
   readonly worker: readonly TaggerFile[];
   readonly simd: TaggerFile;
   readonly plain: TaggerFile;
+  readonly teaching: TaggerTeaching | null;
 }
 /** Checks a {@link TaggerManifest}. */
 export const checkTaggerManifest = object<TaggerManifest>({
@@ -73,4 +87,5 @@ export const checkTaggerManifest = object<TaggerManifest>({
   worker: list(checkTaggerFile),
   simd: checkTaggerFile,
   plain: checkTaggerFile,
+  teaching: nullable(checkTaggerTeaching),
 });

@@ -22,7 +22,7 @@ import { TaggerError } from './tagger-error';
 
 export { TaggerError };
 
-export const version = '1.0';
+export const version = '1.1';
 
 const MANIFEST = 'tagger.json';
 const BACKEND_WORDS: readonly Backend[] = ['auto', ...GPU_BACKENDS, 'wasm', 'cpu'];
@@ -38,7 +38,10 @@ export async function load(
   speak(english);
   const folder = folderOf(site, document.baseURI);
   const kept = new KeptFiles(folder);
-  const { model, drop, files, code } = namedSite(await manifestOf(folder, signal), folder);
+  const { model, drop, files, code, teaching } = namedSite(
+    await manifestOf(folder, signal),
+    folder,
+  );
   const named = code.digests.files;
   const preference: BackendPreference =
     backend === 'auto'
@@ -72,7 +75,7 @@ export async function load(
               const { name, source, licence, sha256, task } = model;
               const bytes = files.weightBytes;
               const info = { name, source, licence, sha256, task, labels, bytes, drop };
-              tagger = new LoadedTagger(session, info);
+              tagger = new LoadedTagger(session, info, teaching);
               signal?.removeEventListener('abort', end);
               resolve(tagger);
             }

@@ -1,11 +1,13 @@
 /** A loaded model, as other pages use it: a session without a page of its own. */
 
-import type { Tagging as WorkerTagging } from '../messages';
+import type { TagChoice, Tagging as WorkerTagging } from '../messages';
 import type { BackgroundAnswer } from '../page/requests';
 import { refusalSentence } from '../page/sentences';
 import type { Session } from '../page/session';
+import { moduleWorker } from '../page/worker-client';
 import { photoOf } from './photo-of';
 import type {
+  EmbedOptions,
   StreamOptions,
   Tag,
   Tagger,
@@ -14,7 +16,11 @@ import type {
   TaggerPhoto,
   TagOptions,
 } from './tagger';
+import type { TeachingFiles } from './site-manifest';
 import { TaggerError } from './tagger-error';
+import type { Teaching } from './teaching';
+
+type TeachingModule = typeof import('./teaching');
 
 /** Tags photos by a session. */
 export class LoadedTagger implements Tagger {
@@ -24,9 +30,14 @@ export class LoadedTagger implements Tagger {
   /** Ends all that waits, when the model fails. */
   #failing = new AbortController();
 
-  constructor(session: Session, info: TaggerInfo) {
+  readonly #files: TeachingFiles | null;
+  #teaching: Promise<Teaching> | undefined;
+
+  /** @param files - With which it is taught; null where it cannot be. */
+  constructor(session: Session, info: TaggerInfo, files: TeachingFiles | null = null) {
     this.#session = session;
     this.info = info;
+    this.#files = files;
   }
 
   /** Rejects what waits, because the model cannot run; the next photo starts it again. */
@@ -37,11 +48,31 @@ export class LoadedTagger implements Tagger {
   }
 
   async tag(given: TaggerPhoto, options: TagOptions = {}): Promise<Tagging> {
-    const { top, threshold, crop, signal } = checked(options);
+    const { top, threshold } = checked(options);
     const choice = {
       ...(top !== undefined && { top }),
       ...(threshold !== undefined && { threshold }),
     };
+    return resultOf(await this.#asked(given, options, choice));
+  }
+
+  async embed(given: TaggerPhoto, options: EmbedOptions = {}): Promise<Float32Array> {
+    const { features } = await this.#asked(given, options, { top: 1, features: true });
+    if (!features) {
+      throw new TaggerError(
+        'model',
+        'This model has no single last layer whose input could be its features, so it can tag but not embed; build the site from another model.',
+      );
+    }
+    return features;
+  }
+
+  /** Returns what the worker says of a photo. */
+  async #asked(
+    given: TaggerPhoto,
+    { crop, signal }: EmbedOptions,
+    choice: TagChoice,
+  ): Promise<WorkerTagging> {
     for (;;) {
       const ending = anyOf([
         this.#closing.signal,
@@ -61,6 +92,79 @@ export class LoadedTagger implements Tagger {
       } finally {
         ending.forget();
       }
+    }
+  }
+
+  async teach(label: string, photo: TaggerPhoto, options: EmbedOptions = {}): Promise<void> {
+    if (label.trim() === '') {
+      throw new RangeError('label is empty; give the name of what the photo shows.');
+    }
+    const teaching = await this.#taught();
+    await teaching.teach(label.trim(), await this.embed(photo, options));
+  }
+
+  async forget(label?: string): Promise<void> {
+    await (await this.#taught()).forget(label);
+  }
+
+  async export(): Promise<Blob> {
+    const file = await (await this.#taught()).export();
+    if (!file) {
+      throw new TaggerError('model', 'Nothing has been taught that could be exported.');
+    }
+    return file;
+  }
+
+  async import(file: Blob): Promise<void> {
+    const teaching = await this.#taught();
+    try {
+      await teaching.import(file);
+    } catch (error) {
+      throw new TaggerError(
+        'model',
+        `The taught tags cannot be imported: ${(error as Error).message}.`,
+        { cause: error },
+      );
+    }
+  }
+
+  #taught(): Promise<Teaching> {
+    this.#closing.signal.throwIfAborted();
+    this.#teaching ??= this.#startTeaching().catch((error: unknown) => {
+      this.#teaching = undefined;
+      throw error;
+    });
+    return this.#teaching;
+  }
+
+  async #startTeaching(): Promise<Teaching> {
+    if (!this.#files) {
+      throw new TaggerError(
+        'model',
+        'This site was built without --teach, so its model cannot be taught; build it with --teach.',
+      );
+    }
+    const { module, solver, width } = this.#files;
+    try {
+      // An import checks no digest; what was fetched here is in the browser's cache.
+      await Promise.all(
+        [module, solver].map(async ({ url, integrity }) =>
+          (await fetch(url, { integrity })).blob(),
+        ),
+      );
+      const { Teaching } = (await import(/* @vite-ignore */ module.url)) as TeachingModule;
+      const { name, sha256 } = this.info;
+      const teaching = new Teaching(this.#session, { name, sha256, width }, () =>
+        moduleWorker(solver.url),
+      );
+      this.#closing.signal.addEventListener('abort', () => teaching.end());
+      return teaching;
+    } catch (error) {
+      throw new TaggerError(
+        'model',
+        'The code that teaches cannot be loaded; check the network, and build and deploy the site again.',
+        { cause: error },
+      );
     }
   }
 
@@ -96,10 +200,10 @@ export class LoadedTagger implements Tagger {
   async #result(
     answer: Exclude<BackgroundAnswer, { kind: 'lost' }>,
     given: TaggerPhoto,
-  ): Promise<Tagging> {
+  ): Promise<WorkerTagging> {
     switch (answer.kind) {
       case 'tagged':
-        return resultOf(answer.tagging);
+        return answer.tagging;
       case 'refused': {
         const file = given instanceof Blob ? given : new Blob();
         throw new TaggerError('photo', await refusalSentence(file, answer.refusal));

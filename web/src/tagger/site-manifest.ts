@@ -17,6 +17,14 @@ export interface NamedSite {
   readonly drop: TaggerManifest['drop'];
   readonly files: ModelFiles;
   readonly code: WorkerCode;
+  readonly teaching: TeachingFiles | null;
+}
+
+/** The files with which a page teaches the model; addresses are absolute. */
+export interface TeachingFiles {
+  readonly width: number;
+  readonly module: TaggerFile;
+  readonly solver: TaggerFile;
 }
 
 /** Returns the address of a site's folder, which ends with a slash. */
@@ -65,15 +73,22 @@ export function namedSite(json: unknown, folder: string): NamedSite {
     worker,
     simd,
     plain,
+    teaching,
     weight_bytes: weightBytes,
   } = manifest;
   const absolute = (file: TaggerFile): string => new URL(file.url, folder).href;
   const sealed = (files: readonly TaggerFile[]): Map<string, string> =>
     new Map(files.map((file) => [absolute(file), file.integrity]));
   const [script] = sealed(worker).keys();
+  const located = (file: TaggerFile): TaggerFile => ({ ...file, url: absolute(file) });
   return {
     model,
     drop,
+    teaching: teaching && {
+      width: teaching.width,
+      module: located(teaching.module),
+      solver: located(teaching.solver),
+    },
     files: {
       contract: absolute(contract),
       weights: weights.map(absolute),

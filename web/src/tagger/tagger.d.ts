@@ -45,6 +45,9 @@ export interface TagOptions {
   readonly signal?: AbortSignal;
 }
 
+/** How to embed. */
+export type EmbedOptions = Pick<TagOptions, 'crop' | 'signal'>;
+
 /** One label with its score. */
 export interface Tag {
   readonly label: string;
@@ -114,6 +117,15 @@ export interface Tagger {
    */
   tag(photo: TaggerPhoto, options?: TagOptions): Promise<Tagging>;
   /**
+   * Returns a photo's features: the input of the model's last dense layer.
+   *
+   * Photos of similar things have features of similar direction, also of things that are none of the
+   * labels: compare them by cosine.
+   *
+   * Rejects as {@link tag} does, and with the code `model` where the model has no such layer.
+   */
+  embed(photo: TaggerPhoto, options?: EmbedOptions): Promise<Float32Array>;
+  /**
    * Tags a video's pictures for as long as it runs: the newest when the one before has its tags.
    *
    * @returns what stops it.
@@ -123,6 +135,19 @@ export interface Tagger {
     onTags: (tagging: Tagging) => void,
     options?: StreamOptions,
   ): () => void;
+  /**
+   * Teaches the model that a photo shows what a label of your own says. From the first one on all
+   * photos get your labels in place of the model's. What is taught is in memory only: {@link export} it.
+   *
+   * Rejects as {@link embed} does, and with the code `model` where the site was built without `--teach`.
+   */
+  teach(label: string, photo: TaggerPhoto, options?: EmbedOptions): Promise<void>;
+  /** Forgets a label of your own with its photos, or all of them; without any the model's are back. */
+  forget(label?: string): Promise<void>;
+  /** Returns what was taught as a zip, for {@link import} and `toolchain build --head`. */
+  export(): Promise<Blob>;
+  /** Adds what a page of the same model has exported. */
+  import(file: Blob): Promise<void>;
   /** Ends the model's worker and frees its memory. What waits for tags is rejected. */
   close(): void;
 }

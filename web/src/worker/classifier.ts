@@ -77,14 +77,16 @@ export class Classifier {
   /**
    * Returns what comes of one input, NHWC without the batch.
    *
+   * @param withFeatures - Whether the features are wanted where no rule needs them.
    * @throws if the backend computes no longer.
    */
-  async run(input: Float32Array): Promise<Answer> {
+  async run(input: Float32Array, withFeatures = false): Promise<Answer> {
     await use(this.backend);
     const fed = this.#fed(input);
     let found: readonly Tensor[] = [];
     try {
-      found = this.#graph.run(fed, this.#feature);
+      const { features: row } = this.#contract.output;
+      found = this.#graph.run(fed, this.#feature ?? (withFeatures ? row?.node : undefined));
       const [output, features] = found;
       return {
         outputs: await valuesOf(output as Tensor),

@@ -1,7 +1,14 @@
-/** Decompresses files that the build stored as gzip streams, while they come in. */
+/**
+ * Decompresses files that the build stored as gzip streams without a header, while they come in.
+ *
+ * With one, some hosts would take them for files to be sent with a Content-Encoding.
+ */
 
 import { detailOf, FailureError } from './failure-error';
 import { type ByteStream, forEachPiece } from './incoming-files';
+
+/** RFC 1952: deflate, no flags, no time, best compression, unknown system. */
+const HEADER = Uint8Array.of(0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 2, 0xff);
 
 /**
  * Calls back with the bytes of one gzip stream that is spread over some files.
@@ -16,6 +23,8 @@ export async function gunzip(
 ): Promise<void> {
   const { readable, writable } = await gunzipper();
   const writer = writable.getWriter();
+  // The reader below gets its error.
+  writer.write(HEADER).catch(() => undefined);
   // The reader below gets the error too.
   const writing = forEachPiece(streams, (piece) => writer.write(piece)).then(
     () => writer.close(),

@@ -2,7 +2,7 @@
 
 import type { InputSpec } from '../contract';
 import type { Photo } from '../messages';
-import { type Box, centralCrop, type PhotoView } from '../photo/crop';
+import { type Box, cropAt, type PhotoView } from '../photo/crop';
 import { assertTrue, cropRows, type PixelRows } from '../photo/read-crop';
 import { ofFrameRows } from './frame-rows';
 import { resize } from './resize';
@@ -124,7 +124,8 @@ export async function preparedPhoto(photo: Photo, input: InputSpec): Promise<Pre
   const picture = isFrame ? photo.frame : await decoded(photo.file);
   try {
     const { width, height } = sizeOf(picture);
-    const view = { width, height, crop: centralCrop(width, height, input) };
+    const place = isFrame ? undefined : photo.place;
+    const view = { width, height, crop: cropAt(width, height, input, place) };
     const values = await inputOf(picture, view.crop, input);
     const preprocessMs = performance.now() - begin;
     const side = isFrame ? undefined : photo.thumbnailSide;

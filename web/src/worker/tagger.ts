@@ -73,7 +73,9 @@ export class Tagger {
   async tag(photo: PreparedPhoto, choice?: TagChoice): Promise<Tagging> {
     const first = this.#firstResult;
     this.#firstResult = null;
-    const { answer, inferenceMs } = first?.photo === photo ? first : await this.#timed(photo);
+    const wanted = choice?.features === true;
+    const isDone = first?.photo === photo && !(wanted && !first.answer.features);
+    const { answer, inferenceMs } = isDone ? first : await this.#timed(photo, wanted);
     const { outputs, features } = answer;
     const cosine = this.#cosineOf && features && this.#cosineOf(features);
     const { input, view, preprocessMs } = photo;
@@ -82,6 +84,7 @@ export class Tagger {
     return {
       tags: tagsOf(outputs, this.#files.contract.output, cosine, choice),
       cosine,
+      ...(wanted && features && { features }),
       view,
       preprocessMs,
       inferenceMs,
@@ -91,16 +94,16 @@ export class Tagger {
     };
   }
 
-  async #timed({ input }: PreparedPhoto): Promise<Run> {
+  async #timed({ input }: PreparedPhoto, withFeatures: boolean): Promise<Run> {
     const begin = performance.now();
-    const answer = await this.#run(input);
+    const answer = await this.#run(input, withFeatures);
     return { answer, inferenceMs: performance.now() - begin };
   }
 
-  async #run(input: Float32Array): Promise<Answer> {
+  async #run(input: Float32Array, withFeatures: boolean): Promise<Answer> {
     const active = this.#active;
     try {
-      return await active.run(input);
+      return await active.run(input, withFeatures);
     } catch (error) {
       if (active === this.#first) {
         throw error;
@@ -113,7 +116,7 @@ export class Tagger {
         detail: detailOf(error),
       } as const;
       this.settle(reason, this.#first);
-      return this.#first.run(input);
+      return this.#first.run(input, withFeatures);
     }
   }
 }

@@ -10,6 +10,8 @@ import { CameraError, cameraStream, otherCamera } from './camera-stream';
 import { FramePace } from './frame-pace';
 import { Frames } from './frames';
 
+export { cameraStream };
+
 interface Run {
   readonly stream: MediaStream;
   readonly video: HTMLVideoElement;
