@@ -72,7 +72,8 @@ def _edited(edits: list[tuple[str, int, int, int]]) -> bytes:
 
 def _edit(made: LiteFile, kind: str, place: int, other: int, odd: int) -> None:
     operator = made.operators[place % len(made.operators)]
-    if kind == "option" and (names := sorted(vars(operator.builtinOptions or object))):
+    names = sorted(getattr(operator.builtinOptions, "__dict__", {}))
+    if kind == "option" and names:
         setattr(operator.builtinOptions, names[other % len(names)], odd)
     elif kind == "operator":
         operator.opcodeIndex = other % len(made.codes)
