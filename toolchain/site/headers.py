@@ -12,7 +12,7 @@ import re
 from pathlib import PurePosixPath
 from typing import Final
 
-from toolchain.records.site_files import COMPONENT
+from toolchain.records.site_files import COMPONENT, TEACHING_MODULE
 from toolchain.site.origins import NOBODY, Origins
 
 HASHED: Final = r"(?:\.[0-9a-f]{16}|-[A-Za-z0-9_-]{8})\.[A-Za-z0-9]+$"
@@ -20,7 +20,7 @@ HASHED: Final = r"(?:\.[0-9a-f]{16}|-[A-Za-z0-9_-]{8})\.[A-Za-z0-9]+$"
 (toolchain) or 8 characters of base 64 (Vite). Python, PCRE (nginx) and RE2 (Caddy) all read it
 alike."""
 
-SHARED: Final = rf"{HASHED}|(?:^|/)(?:{'|'.join(map(re.escape, COMPONENT))})$"
+SHARED: Final = rf"{HASHED}|(?:^|/)(?:{'|'.join(map(re.escape, (*COMPONENT, TEACHING_MODULE)))})$"
 """A regular expression for the files that pages of other origins load: those of the component, and
 those that `tagger.json` names, which bear a hash. Python, PCRE and RE2 read it alike."""
 

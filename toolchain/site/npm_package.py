@@ -106,6 +106,9 @@ def write(site: Path, folder: Path, named: NpmName, models: Sequence[TfjsModel])
         (site / component.MANIFEST).read_bytes()
     )
     model_files = [manifest.contract, *manifest.weights]
+    if manifest.teaching is not None:
+        # Its worker is among the files of the runtime.
+        model_files.append(manifest.teaching.module)
     for path in [component.MANIFEST, *(file.url for file in model_files)]:
         copy(site / path, folder / MODEL / path)
     # The worker imports backends by their names when it tries them.
