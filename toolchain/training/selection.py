@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from toolchain.errors import BadInputError
+from toolchain.records.training import SAME_SIZE
 from toolchain.training import cross_validation, logistic
 
 if TYPE_CHECKING:
@@ -29,9 +30,6 @@ _REST = 9_000
 _PAIRS = 4  # the deepest taps, each of which is also tried side by side with earlier ones. Chosen
 # Of fits to compare by: on the flowers of docs/train.md the same photos are right as with 1e-5.
 _TOLERANCE = 3e-4
-_SAME_SIZE = (
-    1.02  # between sizes that count as the same; two depths cost 0.1 % more than one. Chosen
-)
 _MOST = 4000  # photos to compare by; more change the choice less than a point. Chosen
 
 
@@ -198,7 +196,7 @@ def choose(compared: Sequence[Compared], *, max_drop: float, max_bytes: int | No
         )
     best = max(each.accuracy for each in allowed)
     near = [each for each in allowed if each.accuracy >= best - max_drop / 100 - 1e-9]
-    alike = [each for each in near if each.expected_bytes <= _SAME_SIZE * near[0].expected_bytes]
+    alike = [each for each in near if each.expected_bytes <= SAME_SIZE * near[0].expected_bytes]
     return min(alike, key=lambda each: each.loss)
 
 
