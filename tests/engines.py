@@ -18,21 +18,13 @@ from typing import TYPE_CHECKING, Any
 
 from tests.browser import FLAGS, chromium_path
 from tests.watchdog import HANG_S, until
+from toolchain.measurement.engines import QUIET_FIREFOX
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 ENGINES = ("chromium", "firefox", "webkit")
 _NEEDS = {"firefox": ("firefox-esr",), "webkit": ("WebKitWebDriver", "Xvfb")}
-QUIET_FIREFOX = {
-    "browser.aboutwelcome.enabled": False,
-    "browser.shell.checkDefaultBrowser": False,
-    "browser.startup.homepage_override.mstone": "ignore",
-    "datareporting.policy.dataSubmissionEnabled": False,
-    "network.captive-portal-service.enabled": False,
-    "network.connectivity-service.enabled": False,
-}
-"""Preferences with which Firefox asks nobody for anything but the page."""
 WEBKIT_IN_CONTAINERS = {"WEBKIT_DISABLE_SANDBOX_THIS_IS_DANGEROUS": "1"}
 """Containers do not allow a sandbox inside them."""
 

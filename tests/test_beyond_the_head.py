@@ -151,7 +151,7 @@ def weights_of(model: Path) -> int:
     return total
 
 
-@pytest.mark.parametrize("max_bytes", [None, 10_600])
+@pytest.mark.parametrize("max_bytes", [None, 1_900])
 def test_pruning_keeps_to_what_was_asked_for(
     max_bytes: int | None,
     options: TrainOptions,
@@ -159,6 +159,8 @@ def test_pruning_keeps_to_what_was_asked_for(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    # Of this small network the files' other content would be nearly all.
+    monkeypatch.setattr(selection, "_REST", 900)
     # No cut is as good as what is pruned, so that it depends on the bytes alone.
     monkeypatch.setattr(channel_pruning, "rival", lambda *_: None)
     asked = replace(options, prune=True, depth=6, max_drop=100.0)

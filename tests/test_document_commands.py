@@ -21,7 +21,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests import command_line, host_services, tfjs_exports, tiny_models
+from tests import command_line, host_services, tfjs_exports, tflite_files, tiny_models
 from tests import mirror as hub
 from tests.browser import toolchain_serve
 from tests.conftest import shared_cache
@@ -191,6 +191,7 @@ def fill(folder: Path, archive: bytes) -> None:
     tfjs_exports.write_layers(folder / "pets", layers_model)
     tfjs_exports.teachable(folder / "converted_tfjs", layers_model, "tfjs")
     shutil.make_archive(str(folder / "converted_tfjs"), "zip", folder / "converted_tfjs")
+    (folder / "flowers.tflite").write_bytes(tflite_files.small().to_bytes())
     (folder / "labels.txt").write_text("\n".join(tiny_models.names()), "utf-8")
     for document, name in FILES_OF_EXAMPLES.items():
         (folder / name).write_text(example(document), "utf-8")

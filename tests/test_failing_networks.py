@@ -204,4 +204,4 @@ def test_of_a_long_error_the_line_that_says_it_is_taken() -> None:
     )
     assert faults.first_line(error) == "indices[0] = 7 is not in [0, 3)"
     assert faults.first_line(ValueError("")) == "ValueError"
-    assert len(faults.first_line(ValueError("x" * 999))) == 301
+    assert len(faults.first_line(ValueError("x" * 999))) == 300

@@ -16,9 +16,11 @@ from toolchain.errors import BadInputError
 from toolchain.formats import frozen_graph
 from toolchain.formats.format import NOTHING_NAMED, Named
 from toolchain.graph import classifier
+from toolchain.pipeline.pull import pull
 from toolchain.progress import Silent
 from toolchain.records.card import Declared
 from toolchain.sources import local, operations
+from toolchain.sources.request import Request
 
 if TYPE_CHECKING:
     from toolchain.cache.store import Store
@@ -116,6 +118,29 @@ def test_a_graph_that_decodes_files_is_cut_where_the_user_says(
     expected = run(graph_def, "small:0", "logits:0", images)
     called = classifier.call(found.loaded, found.signature, images)
     np.testing.assert_allclose(called, expected, atol=1e-4)
+
+
+def test_names_may_be_those_of_tensors(tmp_path: Path, store: Store) -> None:
+    path = written(tmp_path / "mine.pb", graph_of(plain))
+    found = read(path, store, Named(input="photo:0", output="logits:0"))
+    assert (found.signature.input, found.signature.output) == ("photo", "logits")
+
+
+def test_pulling_takes_the_names_too_and_lists_those_that_there_are(
+    tmp_path: Path, store: Store
+) -> None:
+    path = written(tmp_path / "mine.pb", graph_of(decoding))
+    named = Named(input="small", output="logits")
+    request = Request(str(path), lockfile=tmp_path / "lock.json", named=named)
+    assert pull(request, store=store).path.is_dir()
+    model = tiny_models.saved_model(tmp_path / "saved")
+    for wrong, said in (
+        (Named(signature="x"), "no signature x; it has serving_default; name one with --signature"),
+        (Named(input="x"), "no input x; it has image; name one with --input"),
+        (Named(output="x"), "no output x; it has scores; name one with --output"),
+    ):
+        with pytest.raises(BadInputError, match=f"saved has {said}"):
+            pull(Request(str(model), named=wrong), store=store)
 
 
 def test_what_the_user_names_is_another_model_in_the_cache(tmp_path: Path, store: Store) -> None:

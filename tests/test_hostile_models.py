@@ -331,7 +331,6 @@ class Touching:
         *((name, "torch.onnx.export(model.eval()") for name in ("m.bin", "m.mlmodel")),
         ("m.caffemodel", "give the .onnx file"),
         ("m.pdmodel", "with paddle2onnx"),
-        ("m.tflite", "the SavedModel folder or the .onnx file"),
     ],
 )
 def test_files_of_other_tools_are_refused_with_the_way_out(

@@ -129,6 +129,16 @@ def test_a_keras_file_has_the_labels_of_the_repository(
     assert found.declared.labels == tuple(f"tag {n}" for n in range(5))
 
 
+def test_a_tflite_file_is_taken_where_there_is_no_other_model(
+    mirror: Mirror, fetch: Callable[..., Any]
+) -> None:
+    from tests.tflite_files import small
+
+    holds(mirror, {"m.tflite": small().to_bytes(), "config.json": SETTINGS})
+    assert fetch().declared.labels == tuple(f"tag {n}" for n in range(5))
+    assert sent("m.tflite") in mirror.requests
+
+
 @pytest.mark.parametrize(
     ("files", "said"),
     [
@@ -136,7 +146,7 @@ def test_a_keras_file_has_the_labels_of_the_repository(
             {"model.safetensors": b"x", "config.json": b"{}"},
             "optimum-cli export onnx --model owner/",
         ),
-        ({"README.md": b"x"}, "holds no TF.js model, Keras file, SavedModel or ONNX file"),
+        ({"README.md": b"x"}, "holds no TF.js model, Keras file, SavedModel, ONNX or"),
         ({"../model.onnx": b"x"}, "holds no TF.js model"),
         ({"saved_model.pb": b"x", "variables/../../x": b"x"}, "outside its folder"),
     ],

@@ -174,13 +174,12 @@ def test_a_tail_learns_what_a_layer_alone_cannot(maps: Array) -> None:
     lesson = tail_fitting.Lesson(np.repeat(maps[:, None], 8, axis=1), targets, 4)
     start = (np.zeros((WIDTH, 2)), np.zeros(2))
     used = np.arange(30)
-    runs = [
-        list(tail_fitting.fit(part, start, lesson, used, task="single-label", seed=0))
-        for _ in range(2)
-    ]
+    fitter = tail_fitting.Fitter(part, "single-label")
+    # The second begins where the first did.
+    runs = [list(fitter.fit(start, lesson, used, seed=0)) for _ in range(2)]
 
     def loss(fitted: tail_fitting.Fitted) -> float:
-        rows = tail_fitting.features(part, fitted.weights, maps[used])
+        rows = fitter.features(fitted.weights, maps[used])
         outputs = rows @ fitted.kernel + fitted.bias
         shifted = outputs - outputs.max(axis=1, keepdims=True)
         return float(
@@ -197,7 +196,7 @@ def test_a_tail_learns_what_a_layer_alone_cannot(maps: Array) -> None:
     changed = tails.with_constants(graph_def, runs[0][-1].weights)
     np.testing.assert_allclose(
         given(changed, source, target, maps).mean(axis=(1, 2)),
-        tail_fitting.features(part, runs[0][-1].weights, maps),
+        fitter.features(runs[0][-1].weights, maps),
         atol=1e-4,
     )
 

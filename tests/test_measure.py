@@ -17,6 +17,7 @@ from toolchain import cli, throttling, units
 from toolchain.errors import BadInputError, MissingToolError, ToolchainError
 from toolchain.measurement import browser as browsers
 from toolchain.measurement.local_host import serving
+from toolchain.measurement.memory import resident_memory
 from toolchain.measurement.stage import MeasureOptions, run_once
 from toolchain.measurement.summary import figures, p90, path_of, spread
 from toolchain.measurement.visit import Transfer, Visit
@@ -203,16 +204,32 @@ def test_a_service_worker_is_throttled_and_its_script_is_counted(
     assert came["worker.js"].body_bytes == len(script)
 
 
+def test_a_cameras_frames_leave_nothing_in_memory(built: Path) -> None:
+    frames = 120
+    with serving(built, "toolchain") as served:
+        found = resident_memory(served.url, None, timeout=HANG_S, photos=2, frames=frames)
+    assert found.photos == 2
+    assert found.frames >= frames
+    assert found.loaded_bytes > 50_000_000
+    # Chromium keeps the colours of every frame that is drawn, 1.2 MB each. The camera's code and
+    # its video take some 30 MB once.
+    assert found.frames_bytes is not None
+    assert found.frames_bytes - found.photos_bytes < frames * 600_000
+
+
 def test_a_page_of_somebody_else_is_measured_and_nothing_is_written(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     with serving(folder, "plain") as served:
-        words = ["measure", served.url, "--network", "none", "--runs", "1", "--json"]
+        words = ["measure", served.url, "--network", "none", "--runs", "1", "--json", "--memory"]
         monkeypatch.setattr(sys, "argv", ["toolchain", *words])
         with pytest.raises(SystemExit) as left:
             cli.main()
     assert not left.value.code
     record = visit_figures.Measurement.model_validate(json.loads(capfd.readouterr().out))
+    assert record.resident is not None
+    assert record.resident.photos == 100
+    assert (record.resident.frames, record.resident.frames_bytes) == (0, None)
     assert record.host is None
     assert record.inference_ms == spread([11.5])  # the first tag is not among the twenty
     assert record.inference_p90_ms == spread([19.1])

@@ -35,14 +35,15 @@ pytestmark = pytest.mark.xdist_group("page")
 
 ONE, TWO, OTHER = "https://one.example", "http://two.example:8080", "https://one.example.evil"
 ALLOWED, EXPOSED = "access-control-allow-origin", "access-control-expose-headers"
-SHARED = ("tagger.js", "tagger.json", "model/shard.0123456789abcdef.bin", SCRIPT)
+SHARED = ("tagger.js", "tagger-teach.js", "tagger.json", "model/shard.0123456789abcdef.bin", SCRIPT)
 EMBED = (Path(__file__).parents[1] / "docs" / "embed.md").read_text("utf-8")
+MODULES = {"tagger.js": "export {};", "tagger-teach.js": "export {};", "tagger.json": "{}"}
 SEVERAL = Origins(cors=(ONE, TWO), frame_ancestors=(ONE,))
 
 
 def a_site(folder: Path, origins: Origins) -> Path:
     """Write a site without a model, which says who may use it."""
-    for path, text in (FILES | {"tagger.js": "export {};", "tagger.json": "{}"}).items():
+    for path, text in (FILES | MODULES).items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text(text, "utf-8")
     (folder / "report.json").write_text("{}", "utf-8")

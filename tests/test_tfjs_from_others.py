@@ -236,6 +236,18 @@ def test_labels_that_a_busy_host_does_not_send_are_not_left_out(
     assert fetch(address, store, tmp_path).declared.labels == tuple("abcde")
 
 
+def test_weights_lie_beside_the_redirected_address_if_not_beside_the_given_one(
+    host: Mirror, store: Store, tmp_path: Path
+) -> None:
+    address = host.serve("/latest/model.json", hub.redirect("/v2/model.json"))
+    host.serve("/v2/model.json", Reply(json.dumps(tfjs_models.layers_model()).encode()))
+    host.serve("/v2/weights.bin", Reply(WEIGHTS))
+    assert fetch(address, store, tmp_path).path.is_dir()
+    assert host.requests[:4] == [
+        *("/latest/model.json", "/v2/model.json", "/latest/weights.bin", "/v2/weights.bin")
+    ]
+
+
 def test_a_page_in_place_of_labels_is_ignored(host: Mirror, store: Store, tmp_path: Path) -> None:
     address = host.serve("/n/model.json", Reply(json.dumps(tfjs_models.layers_model()).encode()))
     host.serve("/n/weights.bin", Reply(WEIGHTS))

@@ -6,7 +6,6 @@ import re
 import shutil
 from dataclasses import replace
 from typing import TYPE_CHECKING
-from xml.etree import ElementTree as ET
 
 import pytest
 from PIL import Image
@@ -18,15 +17,14 @@ from toolchain.pipeline.build import build
 from toolchain.pipeline.build_options import BuildOptions
 from toolchain.records import build_report, training
 from toolchain.records.card import Declared
-from toolchain.report import page, report_files, thumbnails, training_chapter, training_charts
+from toolchain.report import page, report_files, thumbnails, training_chapter
 from toolchain.sources import trained
 from toolchain.sources.request import Request
 from toolchain.sources.trained import TrainedModel
 from toolchain.tfjs.convert import Stored
-from toolchain.units import size
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
     from pathlib import Path
 
     from playwright.sync_api import Browser, Page
@@ -288,64 +286,14 @@ def test_a_photo_that_is_gone_leaves_its_place(tab: Page, tmp_path: Path) -> Non
     assert (box["width"], box["height"]) == (64, 64)
 
 
-def test_the_front_is_what_no_candidate_beats() -> None:
-    found = training_charts.front(RECORDS["flowers"].candidates)
-    sizes = [one.expected_bytes for one in found]
-    right = [one.accuracy.value for one in found]
-    assert sizes == sorted(sizes)
-    assert right == sorted(right)
-    assert len(found) == 5  # the whole network is larger than block 11 and no better
-    for one in RECORDS["flowers"].candidates:
-        beaten = any(
-            other.expected_bytes <= one.expected_bytes and other.accuracy.value > one.accuracy.value
-            for other in found
-        )
-        assert (one in found) != beaten
-
-
 def test_the_choice_is_explained_where_the_explanation_holds() -> None:
     record = RECORDS["flowers"]
-    assert "has the fewest bytes among those" in page.render(report_of(record))
+    assert "is of the smallest size among those" in page.render(report_of(record))
     asked = tuple(
         one.model_copy(update={"chosen": place == 0}) for place, one in enumerate(record.candidates)
     )
     html = page.render(report_of(record.model_copy(update={"candidates": asked})))
-    assert "has the fewest bytes among those" not in html
-
-
-def test_dots_are_where_their_figures_say() -> None:
-    record = RECORDS["flowers"]
-    chart = training_charts.candidates(record)
-    assert chart is not None
-    for drawing in (chart.wide, chart.narrow):
-        found = dots(drawing)
-        assert len(found) == len(record.candidates)
-        places = [found[tooltip(one)] for one in record.candidates]
-        bytes_ = [one.expected_bytes for one in record.candidates]
-        assert [x for x, _ in places] == pytest.approx(on_a_line(bytes_, [x for x, _ in places]))
-        right = [-one.accuracy.value for one in record.candidates]
-        assert [y for _, y in places] == pytest.approx(on_a_line(right, [y for _, y in places]))
-
-
-def dots(drawing: str) -> dict[str, tuple[float, float]]:
-    """Return the places of a chart's dots by their tooltips."""
-    return {
-        (dot.findtext(f"{SVG}title") or ""): (float(dot.get("cx", 0)), float(dot.get("cy", 0)))
-        for group in ET.fromstring(drawing).iter(f"{SVG}g")  # noqa: S314 - it is our own
-        if group.get("class") in ("series best", "series beaten")
-        for dot in group.iter(f"{SVG}circle")
-    }
-
-
-def on_a_line(values: Sequence[float], places: list[float]) -> list[float]:
-    """Return where values belong, if the least and the greatest are in their places."""
-    scale = (max(places) - min(places)) / (max(values) - min(values))
-    return [min(places) + scale * (each - min(values)) for each in values]
-
-
-def tooltip(one: training.Candidate) -> str:
-    right = training_charts.percent(one.accuracy.value)
-    return f"{one.base}, {one.depth}: {size(one.expected_bytes)}, {right}"
+    assert "is of the smallest size among those" not in html
 
 
 def test_a_record_and_its_report_are_read_as_they_were_written(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from toolchain.training import (
     groups,
     logistic,
     photo_set,
+    selection,
     temperature,
 )
 
@@ -264,3 +265,26 @@ def test_out_of_fold_outputs_do_not_know_their_photo(task: Task) -> None:
     )[0]
     right = cross_validation.right(found.outputs, truth, task=task)
     assert right.mean() < 0.7
+
+
+def test_of_cuts_of_one_size_the_one_with_the_least_loss_is_taken() -> None:
+    def compared(taps: tuple[int, ...], size: int, hits: int, loss: float) -> selection.Compared:
+        return selection.Compared(
+            cut=selection.Cut(0, taps),
+            found=cross_validation.OutOfFold(np.zeros((100, 2)), 1.0),
+            loss=loss,
+            right=np.arange(100) < hits,
+            parameters=2 * size,
+            expected_bytes=size,
+            width=8,
+        )
+
+    small = compared((1,), 1000, 80, 0.9)
+    alone = compared((4,), 3000, 90, 0.5)
+    beside = compared((1, 4), 3010, 89, 0.4)
+    large = compared((6,), 5000, 90, 0.1)
+    every = [small, alone, beside, large]
+    assert selection.choose(every, max_drop=1.0, max_bytes=None) is beside
+    assert selection.choose(every, max_drop=0.5, max_bytes=None) is alone
+    assert selection.choose(every, max_drop=20.0, max_bytes=None) is small
+    assert selection.choose(every, max_drop=1.0, max_bytes=2000) is small

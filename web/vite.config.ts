@@ -88,7 +88,13 @@ export default defineConfig(async ({ command, mode }): Promise<ViteUserConfig> =
       rolldownOptions: {
         input: { page: 'src/page/main.ts' },
         // By their names they are counted with the page (toolchain/report/schema.py).
-        output: { ...names, chunkFileNames: 'assets/page-[name]-[hash].js' },
+        output: {
+          ...names,
+          chunkFileNames: 'assets/page-[name]-[hash].js',
+          // What the entry shares with features would else be files of half a kilobyte, each of
+          // which takes one of the six requests that browsers send at once over HTTP/1.1.
+          codeSplitting: { groups: [{ name: 'main', tags: ['$initial'] }] },
+        },
       },
     },
   };

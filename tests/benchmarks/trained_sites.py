@@ -78,7 +78,9 @@ def built(options: TrainOptions, test: Path, store: Store, scratch: Path) -> Bui
     """
     model, site = scratch / "photos.model", scratch / "site"
     train(options, model, store=store)
-    weights = QuantizeSettings("auto", max_bytes=options.max_bytes)
+    # A limit of bytes may cost more than the usual point.
+    max_drop = 1.0 if options.max_bytes is None else 2.0
+    weights = QuantizeSettings("auto", max_drop=max_drop, max_bytes=options.max_bytes)
     report = build(BuildOptions(Request(str(model)), site, weights), store=store)
     visits = measure(MeasureOptions(str(site), LINKS["none"], runs=1))
     judged = evaluate(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from hypothesis import strategies as st
 
-from tests.fuzz import damage, onnx_graphs
+from tests.fuzz import damage, lite_graphs, onnx_graphs
 from tests.fuzz.archive_readers import zip_of
 from tests.fuzz.reader import Reader, Strategy, in_file
 from tests.fuzz.saved_models import field, graph, node
@@ -23,6 +23,9 @@ from toolchain.formats import (
     onnx_file,
     onnx_model,
     tfjs_files,
+    tflite_call,
+    tflite_file,
+    tflite_metadata,
 )
 from toolchain.formats.format import Named
 from toolchain.sources import operations, saved_model, torch_checkpoint
@@ -239,6 +242,28 @@ def _read_onnx(path: Path) -> None:
     onnx_file.weights(path)
 
 
+def _lite_files() -> Strategy:
+    from tests.tflite_files import metadata, small
+
+    told = metadata([127.5], [127.5])
+    labels = zip_of({"labels.txt": b"a\nb\nc\nd\ne"}, zipfile.ZIP_STORED)
+    whole = small(metadata=told).to_bytes() + labels
+    integers = small(kind="INT8", scale=0.1, zero_point=3, metadata=told).to_bytes()
+    return damage.bytes_like(whole, integers)
+
+
+def _read_lite(path: Path) -> None:
+    """Read the structure, the weights, and what the file tells; nothing of the graph runs."""
+    graph = tflite_file.parsed(path)
+    try:
+        for tensor in graph.tensors:
+            if tensor.bytes is not None:
+                tflite_call.numbers_of(tensor)
+        tflite_metadata.declared(path, graph, 0, next(iter(graph.outputs.values())))
+    except tflite_file.UnsupportedError:
+        pass
+
+
 READERS: dict[str, Reader] = {
     "model-settings": Reader(
         lambda: damage.json_like(_SETTINGS), in_file("config.json", exported_settings.beside)
@@ -257,6 +282,8 @@ READERS: dict[str, Reader] = {
     ),
     "tfjs-script": Reader(_tfjs_scripts, in_file("model.min.js", _look_at_tfjs_script)),
     "frozen-graph": Reader(_frozen_graphs, in_file("mine.pb", _read_frozen_graph)),
+    "tflite": Reader(_lite_files, in_file("m.tflite", _read_lite)),
+    "tflite-graph": Reader(lite_graphs.contents, in_file("m.tflite", lite_graphs.read)),
     "torch": Reader(_checkpoints, in_file("model.pth", torch_checkpoint.read)),
 }
 if importlib.util.find_spec("onnx"):

@@ -52,6 +52,8 @@ DISTRIBUTIONS = {
     "tensorflow_hub": ("tensorflow-hub",),
     "tensorflowjs": ("tensorflowjs", *_TENSORFLOW),
     "tf_keras": _TENSORFLOW,
+    "threadpoolctl": ("threadpoolctl",),
+    "tomli_w": ("tomli-w",),
 }
 """The packages whose versions a fingerprint covers, by the name of the imported module.
 

@@ -8,7 +8,7 @@ from toolchain.cli.tables import new_table, standard_output
 from toolchain.units import size
 
 if TYPE_CHECKING:
-    from toolchain.records.visit_figures import Measurement, Spread
+    from toolchain.records.visit_figures import Cost, EngineVisits, Measurement, Spread
     from toolchain.throttling import Link
 
 
@@ -16,10 +16,9 @@ def print_measurement(found: Measurement) -> None:
     """Print the figures of visits: medians, and for the first tag also the least and greatest."""
     # The table just fits into a terminal of 80 columns.
     console = standard_output()
-    served = {"toolchain": "toolchain serve", "plain": "a plain host", None: "its own host"}
     console.print(
         f"{found.runs} runs on {found.ran_on} in {found.browser}, {_network(found.network)}, "
-        f"served by {served[found.host]}",
+        f"served by {_SERVED[found.host]}",
         soft_wrap=True,
     )
     table = new_table("", "first visit", "second visit", numbers=2)
@@ -56,6 +55,77 @@ def print_measurement(found: Measurement) -> None:
         f"and WebAssembly{tensors}.",
         soft_wrap=True,
     )
+    if resident := found.resident:
+        after = f"{size(resident.photos_bytes)} after {resident.photos} photos"
+        if resident.frames_bytes is not None:
+            after += f", {size(resident.frames_bytes)} after {resident.frames:,} frames of a camera"
+        console.print(
+            f"Resident memory of its process: {size(resident.loaded_bytes)} loaded, {after}.",
+            soft_wrap=True,
+        )
+    if found.cost is not None:
+        print_cost(found.cost)
+
+
+def print_engine_visits(found: EngineVisits) -> None:
+    """Print the figures of visits in a browser other than Chromium."""
+    console = standard_output()
+    console.print(
+        f"{found.runs} runs on {found.ran_on} in {found.browser}, not throttled, "
+        f"served by {_SERVED[found.host]}",
+        soft_wrap=True,
+    )
+    table = new_table("", "first visit", "second visit", numbers=2)
+    if found.first_bytes is not None and found.repeat_bytes is not None:
+        table.add_row("bytes of bodies", size(found.first_bytes), size(found.repeat_bytes))
+    table.add_row(
+        "first tag", _spread_ms(found.first_tag_ms), _spread_ms(found.repeat_first_tag_ms)
+    )
+    console.print(table)
+    if found.inference_ms:
+        console.print(f"Steady inference: {_spread_ms(found.inference_ms)}.", soft_wrap=True)
+
+
+_SERVED = {"toolchain": "toolchain serve", "plain": "a plain host", None: "its own host"}
+
+_WATTS_A_CORE = {
+    "a laptop": (15 / 10, "Intel's base power of a Core i7-1365U, 15 W for 10 cores"),
+    "any processor": (12.0, "the default of Green Algorithms, Lannelongue et al. 2021"),
+}
+"""Published figures by which energy is estimated from CPU time, and where they are from."""
+
+
+def print_cost(cost: Cost) -> None:
+    """Print the CPU time of tags, and what energy that is on some devices by published figures."""
+    console = standard_output()
+    more = "" if cost.tag_cpu_s is None else f", {_seconds(cost.tag_cpu_s)} for each further photo"
+    console.print(
+        f"CPU time of all the browser's processes: {_seconds(cost.first_tag_cpu_s)} until the "
+        f"first tag{more}.",
+        soft_wrap=True,
+    )
+    if cost.tag_package_j is not None:
+        console.print(
+            f"Energy of this machine's processor: {cost.tag_package_j.median:.2f} J a photo, with "
+            "all else that ran on it (RAPL).",
+            soft_wrap=True,
+        )
+    if cost.tag_cpu_s is not None:
+        for device, (watts, source) in _WATTS_A_CORE.items():
+            console.print(
+                f"Estimated for {device}: {watts * cost.tag_cpu_s.median:.2g} J a photo, at "
+                f"{watts:g} W for a busy core ({source}).",
+                soft_wrap=True,
+            )
+        console.print(
+            "The estimates assume that the device computes as fast as this one, and leave out "
+            "memory, screen, network and graphics.",
+            soft_wrap=True,
+        )
+
+
+def _seconds(spread: Spread) -> str:
+    return f"{spread.median:.3g} s ({spread.low:.3g} … {spread.high:.3g})"
 
 
 def _network(network: Link) -> str:

@@ -20,8 +20,8 @@ Model = Annotated[
         "--model",
         "-m",
         help="Catalogue name, TF Hub URL, Kaggle handle, hf:owner/name of Hugging Face, "
-        "keras:Name, SavedModel folder, .tar.gz or .zip, Keras file, TF.js model.json, ONNX file, "
-        "frozen graph, or `embedded`.",
+        "keras:Name, SavedModel folder, .tar.gz or .zip, Keras file, TF.js model.json, ONNX or "
+        "TFLite file, frozen graph, or `embedded`.",
     ),
 ]
 Preview = Annotated[

@@ -6,7 +6,16 @@ from typing import Annotated
 
 import typer
 
-from toolchain.cli.model_options import Fetching, Said, Sha256, UpdatePin
+from toolchain.cli.model_options import (
+    Fetching,
+    InputName,
+    InputSize,
+    OutputName,
+    Said,
+    Sha256,
+    SignatureName,
+    UpdatePin,
+)
 from toolchain.cli.shared import grouped
 
 
@@ -20,6 +29,10 @@ def pull(
     ],
     sha256: Sha256 = None,
     update_pin: UpdatePin = False,
+    signature: SignatureName = None,
+    input: InputName = None,  # noqa: A002 - the option's name
+    output: OutputName = None,
+    input_size: InputSize = None,
     *,
     fetching: Fetching,
 ) -> None:
@@ -28,7 +41,8 @@ def pull(
     from toolchain.pipeline import pull as pipeline
     from toolchain.text import printable
 
-    request = fetching.ask(model, sha256=sha256, update_pin=update_pin)
+    said = Said(signature=signature, input=input, output=output, input_size=input_size)
+    request = fetching.ask(model, sha256=sha256, update_pin=update_pin, said=said)
     fetched = pipeline.pull(request, progress=Terminal())
     typer.echo(f"model   {printable(fetched.declared.name or model)}")
     typer.echo(f"source  {printable(fetched.source)}")

@@ -11,9 +11,12 @@ from toolchain.cli.model_options import (
     ChannelOrder,
     CropFraction,
     Fetching,
+    InputName,
     InputSize,
     Mean,
+    OutputName,
     Said,
+    SignatureName,
     Std,
     ValueRange,
 )
@@ -105,6 +108,9 @@ def train(
     channels: ChannelOrder = None,
     crop_fraction: CropFraction = None,
     input_size: InputSize = None,
+    signature: SignatureName = None,
+    input: InputName = None,  # noqa: A002 - the option's name
+    output: OutputName = None,
     *,
     fetching: Fetching,
 ) -> None:
@@ -125,10 +131,13 @@ def train(
         channels=channels,
         crop_fraction=crop_fraction,
         input_size=input_size,
+        signature=signature,
+        input=input,
+        output=output,
     )
     options = TrainOptions(
         photos=photos,
-        bases=tuple(fetching.ask(each) for each in _bases(base, student, teacher)),
+        bases=tuple(fetching.ask(each, said=said) for each in _bases(base, student, teacher)),
         declared=said.declared().model_copy(update={"name": name}),
         test=test,
         none=none,

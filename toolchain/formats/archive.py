@@ -79,6 +79,37 @@ def extract(archive: Path, folder: Path, *, shown: str | None = None) -> None:
         raise BadInputError(f"{name} is not unpacked: {fault}")
 
 
+def member(archive: Path, name: str, *, most: int) -> bytes | None:
+    """Return the content of a file in a zip, which may be appended to another file.
+
+    Args:
+        archive: The file that holds the zip.
+        name: The name in the zip.
+        most: The most bytes that the content may have.
+
+    Returns:
+        The content; None if there is no zip, or no such name in it.
+
+    Raises:
+        BadInputError: The zip is damaged or hostile, or the content is too large.
+    """
+    try:
+        if not zipfile.is_zipfile(archive):
+            return None
+        with zipfile.ZipFile(archive) as packed:
+            if fault := zip_fault(packed, archive.stat().st_size):
+                raise BadInputError(f"the zip inside {archive} is not unpacked: {fault}")
+            if name not in packed.namelist():
+                return None
+            with packed.open(name) as file:
+                content = file.read(most + 1)
+    except _FAULTS as error:
+        raise BadInputError(f"the zip inside {archive} is damaged; get the file again") from error
+    if len(content) > most:
+        raise BadInputError(f"{name!r} in the zip inside {archive} has more than {most:,} bytes")
+    return content
+
+
 def fair_size(packed: int) -> int:
     """Return how many bytes an archive of `packed` bytes may unpack to."""
     return min(MAX_BYTES, packed * _MAX_RATIO + _ALWAYS_FINE)

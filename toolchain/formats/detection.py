@@ -13,6 +13,7 @@ from toolchain.formats import (
     onnx_model,
     teachable_machine,
     tfjs_model,
+    tflite_model,
 )
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 FORMATS: tuple[Format, ...] = (
     teachable_machine.FORMAT,
+    tflite_model.FORMAT,
     keras_file.FORMAT,
     onnx_model.FORMAT,
     frozen_graph.FORMAT,

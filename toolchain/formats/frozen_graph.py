@@ -184,8 +184,10 @@ def _outputs(path: Path, nodes: dict[str, Any], wanted: str | None) -> tuple[str
         node.name for node in nodes.values() if node.name not in read and node.op not in _NO_RESULTS
     ]
     if not ends or len(ends) > _SHOWN:
+        listed = ", ".join(brief(name) for name in (ends or [*nodes])[-_SHOWN:])
         raise BadInputError(
-            f"{path} has {len(ends)} operations that may be its scores; name one with --output"
+            f"{path} has {len(ends)} operations that may be its scores; name one with --output, "
+            f"such as {listed}"
         )
     return tuple(f"{name}:0" for name in ends)
 
@@ -226,7 +228,7 @@ def _write(graph_def: Any, source: Any, outputs: tuple[str, ...], folder: Path) 
     for name in outputs:
         info = TensorInfo(name=name, dtype=tf.float32.as_datatype_enum)
         info.tensor_shape.unknown_rank = True
-        given[_node_name(name)] = info
+        given[name.removesuffix(":0")] = info
     constant_graph.write(graph_def, {source.name: taken}, given, folder)
 
 

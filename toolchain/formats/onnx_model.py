@@ -14,11 +14,10 @@ import numpy as np
 from toolchain import tf as tensorflow
 from toolchain.errors import BadInputError
 from toolchain.formats import (
-    constant_graph,
     exported_settings,
-    onnx_batch,
     onnx_file,
     onnx_operators,
+    open_batch,
 )
 from toolchain.formats.format import NOTHING_NAMED, Format, Named
 from toolchain.formats.onnx_file import EXPORT
@@ -255,28 +254,8 @@ def _write(model: Any, path: Path, saved_model: Path, declared: Declared, named:
 
     traced = tf.function(serve, autograph=False).get_concrete_function(image).graph
     results = dict(zip(outputs, traced.outputs, strict=True))
-    names = [each.name for each in traced.outputs]
-    single = traced.as_graph_def()
-    graph_def = onnx_batch.opened(single, traced.inputs[0], names)
-    is_open = graph_def is not single
-    constant_graph.write(
-        graph_def,
-        {photo.name: _info(traced.inputs[0], is_open=is_open)},
-        {name: _info(tensor, is_open=is_open) for name, tensor in results.items()},
-        saved_model,
-    )
+    open_batch.write(traced, photo.name, results, saved_model)
     return {int(each.shape[1]) for each in traced.outputs if each.shape.rank == 2}  # noqa: PLR2004
-
-
-def _info(tensor: Any, *, is_open: bool) -> Any:
-    """Return how a signature describes a tensor; `is_open` tells whether it takes any batch."""
-    from tensorflow.core.protobuf.meta_graph_pb2 import TensorInfo
-
-    info = TensorInfo(name=tensor.name, dtype=tensor.dtype.as_datatype_enum)
-    info.tensor_shape.CopyFrom(tensor.shape.as_proto())
-    if tensor.shape.rank and is_open:
-        info.tensor_shape.dim[0].size = -1
-    return info
 
 
 def _read_by(node: Any) -> list[str]:

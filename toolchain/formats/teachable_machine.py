@@ -1,4 +1,4 @@
-"""Reads what Teachable Machine exports: TF.js, Keras or a SavedModel, each with its labels.
+"""Reads what Teachable Machine exports: TF.js, Keras, a SavedModel or TFLite, each with labels.
 
 Its library cuts the largest centred square out of a photo and scales it to the model's size. It
 divides the pixels by 127 and subtracts 1, so that 255 becomes 1.0079 (`capture` in
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from toolchain.errors import BadInputError
-from toolchain.formats import keras_file, tfjs_files, tfjs_model
+from toolchain.formats import keras_file, tfjs_files, tfjs_model, tflite_model
 from toolchain.formats.format import NOTHING_NAMED, Format, Named
 from toolchain.labels import reading as label_file
 from toolchain.records.card import Declared, first_fault
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _METADATA, _LABELS = "metadata.json", "labels.txt"
 _KERAS, _SAVED_MODEL = "keras_model.h5", "model.savedmodel"
+_FLOAT_LITE, _INTEGER_LITE = "model_unquant.tflite", "model.tflite"
 _MAX_METADATA = 16 << 20  # bytes; chosen
 _PREPROCESSING = Declared(value_range=(-1.0, 1.0), crop_fraction=1.0)
 _IN_TFJS = Declared(value_range=(-1.0, 255 / 127 - 1), crop_fraction=1.0)
@@ -38,10 +39,11 @@ def export(
     """Write an export of Teachable Machine as a SavedModel.
 
     Args:
-        path: The folder of the export, or the `keras_model.h5` or `model.json` in it.
+        path: The folder of the export, or the `keras_model.h5`, `model.json`,
+            `model_unquant.tflite` or `model.tflite` in it.
         saved_model: The folder to write; it must not exist.
         trusted: Whether a file may run code of its author.
-        named: The input and output of a TF.js graph that the user names.
+        named: The input and output of a TF.js graph or TFLite file that the user names.
 
     Returns:
         The labels, the size if the export tells it, the pixel range and the crop.
@@ -55,11 +57,26 @@ def export(
         tfjs_model.export(folder, saved_model, trusted=trusted, named=named)
         return declared
     found = label_file.read(folder / _LABELS)
-    if (folder / _KERAS).is_file():
+    told = _PREPROCESSING
+    if lite := _lite(path):
+        own = tflite_model.export(lite, saved_model, trusted=trusted, named=named)
+        # Others call their files `model.tflite` too; its integers tell its range, if it has some.
+        told = own.over(told if lite.name == _FLOAT_LITE else Declared(crop_fraction=1.0))
+    elif (folder / _KERAS).is_file():
         keras_file.export(folder / _KERAS, saved_model, trusted=trusted)
     else:
         shutil.copytree(folder / _SAVED_MODEL, saved_model)
-    return Declared(labels=found.names, label_notes=found.notes or None).over(_PREPROCESSING)
+    return Declared(labels=found.names, label_notes=found.notes or None).over(told)
+
+
+def _lite(path: Path) -> Path | None:
+    """Return the TFLite file of an export; None if it is of another kind."""
+    if path.is_file():
+        return path if path.name in (_FLOAT_LITE, _INTEGER_LITE) else None
+    if (path / _KERAS).is_file() or (path / _SAVED_MODEL).is_dir():
+        return None
+    files = (path / name for name in (_FLOAT_LITE, _INTEGER_LITE))
+    return next((each for each in files if each.is_file()), None)
 
 
 def _declared_in(path: Path) -> Declared:
@@ -107,9 +124,12 @@ def _is_one(path: Path) -> bool:
     has_labels = (folder / _LABELS).is_file()
     if _is_tfjs(path):
         return True
+    if not has_labels:
+        return False
     if path.is_file():
-        return path.name == _KERAS and has_labels
-    return has_labels and ((folder / _KERAS).is_file() or (folder / _SAVED_MODEL).is_dir())
+        return path.name == _KERAS or _lite(path) is not None
+    has_model = (folder / _KERAS).is_file() or (folder / _SAVED_MODEL).is_dir()
+    return has_model or _lite(folder) is not None
 
 
 def is_metadata(path: Path) -> bool:
@@ -147,6 +167,8 @@ def foreign_code(path: Path) -> str | None:
     """
     if _is_tfjs(path):
         return tfjs_model.foreign_code(path)
+    if _lite(path):
+        return None
     file = path / _KERAS if path.is_dir() else path
     return keras_file.foreign_code(file) if file.is_file() else None
 

@@ -38,10 +38,6 @@ _REASONS: dict[tuple[str, ...], tuple[str, str]] = {
         "is a part of a Paddle model, so it is not read",
         "convert the model to ONNX with paddle2onnx, and give the .onnx file",
     ),
-    (".tflite",): (
-        "is a TFLite model, so it is not read",
-        "give what it was made from: the Keras file, the SavedModel folder or the .onnx file",
-    ),
 }
 """By the ends of the files' names."""
 

@@ -72,13 +72,48 @@ def read(
             "Keras' `model.export(path)`"
         )
     if (wanted := declared.signature) is not None:
-        if wanted not in signatures:
-            raise BadInputError(
-                f"{name} has no signature {wanted}; it has {_listed(signatures)}; "
-                "name one with --signature"
-            )
-        return _check(name, wanted, signatures[wanted], declared), loaded
+        return _check(name, wanted, _named(name, signatures, wanted), declared), loaded
     return _only(name, signatures, declared), loaded
+
+
+def require(path: Path, name: str, declared: Declared) -> None:
+    """Check that a SavedModel has the signature, the input and the output that are named.
+
+    Args:
+        path: The SavedModel's folder.
+        name: How messages name the model.
+        declared: The names.
+
+    Raises:
+        BadInputError: It cannot be loaded, or has no part of one of the names.
+    """
+    signatures = dict(load(path, name).signatures)
+    if (key := declared.signature) is not None:
+        signatures = {key: _named(name, signatures, key)}
+    sides: tuple[tuple[str, str | None, Any], ...] = (
+        ("input", declared.input, lambda each: each.structured_input_signature[1]),
+        ("output", declared.output, lambda each: each.structured_outputs),
+    )
+    for side, wanted, of in sides:
+        names = {each for function in signatures.values() for each in of(function)}
+        if wanted is not None and _known(wanted, names) not in names:
+            raise BadInputError(
+                f"{name} has no {side} {wanted}; it has {_listed(names)}; name one with --{side}"
+            )
+
+
+def _named(model: str, signatures: dict[str, Any], wanted: str) -> Any:
+    """Return the signature of a name.
+
+    Raises:
+        BadInputError: There is none.
+    """
+    if wanted not in signatures:
+        raise BadInputError(
+            f"{model} has no signature {wanted}; it has {_listed(signatures)}; "
+            "name one with --signature"
+        )
+    return signatures[wanted]
 
 
 def load(path: Path, name: str) -> Any:
@@ -144,7 +179,7 @@ def _check(model: str, key: str, function: Any, declared: Declared) -> Signature
     inputs: dict[str, Any] = function.structured_input_signature[1]
     outputs: dict[str, Any] = function.structured_outputs
     what = f"{model}, signature {key}"
-    name, sides = _input(what, inputs, declared.input)
+    name, sides = _input(what, inputs, _known(declared.input, inputs))
     output, note = _output(what, outputs, declared)
     row = outputs[output].shape
     found = Signature(
@@ -205,7 +240,7 @@ def _input(what: str, inputs: dict[str, Any], wanted: str | None) -> tuple[str, 
 
 def _output(what: str, outputs: dict[str, Any], declared: Declared) -> tuple[str, str | None]:
     """Return the output with the scores, and a sentence on why it is that one of several."""
-    if (wanted := declared.output) is not None:
+    if (wanted := _known(declared.output, outputs)) is not None:
         if wanted not in outputs:
             raise BadInputError(
                 f"{what}, has no output {wanted}; it has {_listed(outputs)}; name one with --output"
@@ -241,6 +276,14 @@ def _output(what: str, outputs: dict[str, Any], declared: Declared) -> tuple[str
         f"its output {name} is taken as the scores, {because} of {_listed(outputs)}; --output "
         "names another"
     )
+
+
+def _known(wanted: str | None, names: Any) -> str | None:
+    """Return a name that the user gives; TensorFlow's `Mul:0` is the first result of `Mul`."""
+    if wanted is None or wanted in names:
+        return wanted
+    first = wanted.removesuffix(":0")
+    return first if first in names else wanted
 
 
 def _width(scores: Any) -> int | None:

@@ -73,8 +73,8 @@ def find(named: Path | None) -> Path:
 
 
 @contextmanager
-def started(chromium: Path | None) -> Iterator[Browser]:
-    """Run a headless Chromium.
+def started(chromium: Path | None, *more: str) -> Iterator[Browser]:
+    """Run a headless Chromium; `more` are flags besides the usual ones.
 
     Raises:
         MissingToolError: Playwright or Chromium is not installed.
@@ -89,7 +89,8 @@ def started(chromium: Path | None) -> Iterator[Browser]:
         ) from error
     path = find(chromium)
     # Run by root, Chromium refuses to start with its sandbox.
-    flags = ("--no-sandbox", *QUIET) if getattr(os, "geteuid", lambda: 1)() == 0 else QUIET
+    root = ("--no-sandbox",) if getattr(os, "geteuid", lambda: 1)() == 0 else ()
+    flags = (*root, *QUIET, *more)
     with sync_playwright() as playwright:
         try:
             browser = playwright.chromium.launch(executable_path=path, args=list(flags))

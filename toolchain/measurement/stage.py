@@ -11,13 +11,15 @@ from urllib.parse import urlsplit, urlunsplit
 
 from toolchain.errors import ToolchainError
 from toolchain.measurement import browser as browsers
+from toolchain.measurement.energy import Meter
 from toolchain.measurement.local_host import Served, serving
+from toolchain.measurement.memory import resident_memory
 from toolchain.measurement.summary import figures, p90, path_of, spread
 from toolchain.measurement.visit import Visit, from_host, visit
 from toolchain.records import visit_figures
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from playwright.sync_api import Browser
 
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
 Backend = Literal["auto", "wasm", "webgl", "webgpu", "cpu"]
 BACKENDS: tuple[Backend, ...] = ("auto", "wasm", "webgl", "webgpu", "cpu")
+BROWSERS: tuple[Literal["chromium", "firefox", "webkit"], ...] = ("chromium", "firefox", "webkit")
 HOSTS: tuple[visit_figures.Host, ...] = ("toolchain", "plain")
 
 TAGS = 20
@@ -47,6 +50,10 @@ class MeasureOptions:
     timeout: float = 300.0
     """Seconds to wait for a visit's first tag."""
     chromium: Path | None = None
+    memory: bool = False
+    """Whether to measure the resident memory too, in a visit of its own; that takes minutes."""
+    energy: bool = False
+    """Whether to read the browser's CPU time too, and the processor's energy."""
 
     @property
     def is_address(self) -> bool:
@@ -83,6 +90,7 @@ def run_once(
     *,
     tags: int = TAGS,
     timeout: float = 300.0,
+    meter: Meter | None = None,
 ) -> Run:
     """Visit a page as a new visitor, and then again as the same visitor.
 
@@ -94,7 +102,7 @@ def run_once(
         visits = []
         for more in (tags, 0):
             begun = len(served.answers)
-            seen = visit(context, served.url, network, tags=more, timeout=timeout)
+            seen = visit(context, served.url, network, tags=more, timeout=timeout, meter=meter)
             visits.append(_with_all_served(seen, served, begun))
         return Run(*visits)
     finally:
@@ -126,6 +134,7 @@ def summarise(
         heap_bytes=round(statistics.median(visit.heap_bytes for visit in firsts)),
         buffer_bytes=round(statistics.median(visit.buffer_bytes for visit in firsts)),
         tensors=firsts[-1].tensors,
+        cost=_cost(firsts) if options.energy else None,
     )
 
 
@@ -148,16 +157,39 @@ def _measured(
     if options.backend != "auto":
         served = replace(served, url=with_backend(served.url, options.backend))
     runs = []
+    # Before the other Chromium: one Playwright cannot start within another.
+    resident = (
+        resident_memory(served.url, options.chromium, timeout=options.timeout)
+        if options.memory
+        else None
+    )
     with (
         browsers.started(options.chromium) as browser,
         progress.track("Visiting", options.runs, "visits") as tracker,
     ):
+        meter = Meter(browser) if options.energy else None
         for _ in range(options.runs):
-            run = run_once(browser, served, options.network, timeout=options.timeout)
+            run = run_once(browser, served, options.network, timeout=options.timeout, meter=meter)
             _check_backend(run.first, options)
             runs.append(run)
             tracker.advance(1)
-        return summarise(runs, served, options, host, f"Chromium {browser.version}")
+        found = summarise(runs, served, options, host, f"Chromium {browser.version}")
+        return found.model_copy(update={"resident": resident})
+
+
+def _cost(firsts: Sequence[Visit]) -> visit_figures.Cost | None:
+    def over(values: Iterable[float | None]) -> visit_figures.Spread | None:
+        known = [value for value in values if value is not None]
+        return spread(known) if known else None
+
+    until_first = over(visit.first_tag_cpu_s for visit in firsts)
+    if until_first is None:
+        return None
+    return visit_figures.Cost(
+        first_tag_cpu_s=until_first,
+        tag_cpu_s=over(visit.tag_cpu_s for visit in firsts),
+        tag_package_j=over(visit.tag_package_j for visit in firsts),
+    )
 
 
 def _check_backend(seen: Visit, options: MeasureOptions) -> None:

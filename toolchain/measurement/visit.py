@@ -12,6 +12,7 @@ from toolchain.measurement.devtools import DevTools
 if TYPE_CHECKING:
     from playwright.sync_api import BrowserContext, Page
 
+    from toolchain.measurement.energy import Meter, Reading
     from toolchain.throttling import Link
 
 # A second after a page has loaded, the browser checks for a new service worker. The visit lasts
@@ -53,9 +54,23 @@ class Visit:
     tensors: int | None
     full_tag_ms: float | None = None
     """Time until the first tag of the full model, if a preview's tag came before it."""
+    first_tag_cpu_s: float | None = None
+    """CPU seconds of the browser until the first tag; None if there was no meter."""
+    tag_cpu_s: float | None = None
+    """The same for each photo after it."""
+    tag_package_j: float | None = None
+    """Joules of the processor for each of these; None if they cannot be read."""
 
 
-def visit(context: BrowserContext, url: str, network: Link, *, tags: int, timeout: float) -> Visit:
+def visit(
+    context: BrowserContext,
+    url: str,
+    network: Link,
+    *,
+    tags: int,
+    timeout: float,
+    meter: Meter | None = None,
+) -> Visit:
     """Open a page, wait for its first tag, and tag its first sample a few more times.
 
     Args:
@@ -64,6 +79,7 @@ def visit(context: BrowserContext, url: str, network: Link, *, tags: int, timeou
         network: The network to throttle to.
         tags: How many photos to tag after the first.
         timeout: Seconds to wait for the first tag, and again until the network is idle.
+        meter: Reads what it costs.
 
     Raises:
         ToolchainError: The page cannot be opened, failed, or showed no tag in time.
@@ -75,9 +91,13 @@ def visit(context: BrowserContext, url: str, network: Link, *, tags: int, timeou
     try:
         devtools = DevTools(page, network)
         page.add_init_script(probes.WATCH)
+        readings = [meter.read()] if meter else []
         first_tag_ms, full_tag_ms = _first_tags(page, url, timeout)
+        readings += [meter.read()] if meter else []
         _settle(page)
+        readings += [meter.read()] if meter else []
         inference = page.evaluate(probes.TAG_AGAIN, tags) if tags else []
+        readings += [meter.read()] if meter else []
         heap, buffers = devtools.heap()
         facts = page.evaluate(probes.FACTS)
         return Visit(
@@ -91,6 +111,7 @@ def visit(context: BrowserContext, url: str, network: Link, *, tags: int, timeou
             buffer_bytes=buffers,
             tensors=None if facts["tensors"] is None else int(facts["tensors"]),
             full_tag_ms=full_tag_ms,
+            **_cost(readings, len(inference)),
         )
     except Error as error:
         raise ToolchainError(
@@ -98,6 +119,19 @@ def visit(context: BrowserContext, url: str, network: Link, *, tags: int, timeou
         ) from error
     finally:
         page.close()
+
+
+def _cost(readings: list[Reading], tags: int) -> dict[str, float | None]:
+    """Return what a visit cost, of readings at its four marks."""
+    if not readings:
+        return {}
+    begun, first, settled, ended = readings
+    joules = ended.joules(settled)
+    return {
+        "first_tag_cpu_s": first.cpu_s(begun),
+        "tag_cpu_s": ended.cpu_s(settled) / tags if tags else None,
+        "tag_package_j": joules / tags if tags and joules is not None else None,
+    }
 
 
 def from_host(path: str, body_bytes: int) -> Transfer:

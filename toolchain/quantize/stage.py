@@ -138,10 +138,19 @@ def _of_one_photo(source: TfjsModel, name: str) -> Iterator[None]:
 def _compress(
     source: TfjsModel, options: QuantizeSettings, folder: Path, progress: Progress
 ) -> _Result:
+    from threadpoolctl import threadpool_limits
+
     from toolchain.quantize import unchanged
 
     name = source.converted.card.provenance.name
-    with tensorflow.quiet(), _of_one_photo(source, name), faults.of_model(name):
+    with (
+        tensorflow.quiet(),
+        _of_one_photo(source, name),
+        faults.of_model(name),
+        # Several threads wait for each other in a loop: on a busy machine with two processors they
+        # took 2.3 times the CPU of one, and they add up in another order on another machine.
+        threadpool_limits(1, user_api="blas"),
+    ):
         prepared = planning.prepare(source, options, progress)
         chosen, verdict = _choose(prepared, options, progress)
         plan = _by_all_photos(prepared, chosen, progress)

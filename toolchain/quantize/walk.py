@@ -100,7 +100,7 @@ class Walk:
 
 
 def _size(value: Any) -> int:
-    return int(value.dtype.size) * int(np.prod(value.shape, dtype=np.int64))
+    return int(value.dtype.size) * int(value.shape.num_elements())
 
 
 def _operation(node: Any, tf: Any) -> Callable[[list[Any]], list[Any]]:

@@ -53,6 +53,31 @@ class VisitFigures(Part):
     """0 if no visit had such a task."""
 
 
+class ResidentMemory(Part):
+    """Physical memory of the page's process, all of it: code, images, buffers and WebAssembly."""
+
+    loaded_bytes: int
+    """When the first photo has been tagged and the network is idle."""
+    photos: int
+    """How many photos were tagged then; 0 if the page has no sample photos."""
+    photos_bytes: int
+    frames: int
+    """How many frames of a camera were tagged after them; 0 if the page uses no camera."""
+    frames_bytes: int | None
+
+
+class Cost(Part):
+    """What tagging costs the processor, over the runs."""
+
+    first_tag_cpu_s: Spread
+    """CPU seconds of all the browser's processes from navigation to the first tag."""
+    tag_cpu_s: Spread | None
+    """The same for each photo after that; None if the page has no sample photos."""
+    tag_package_j: Spread | None
+    """Joules for each of these, of the whole processor with all that runs on it, by RAPL; None if
+    the machine does not tell."""
+
+
 Host = Literal["toolchain", "plain"]
 
 
@@ -83,3 +108,29 @@ class Measurement(Part):
     """Size of their array buffers and WebAssembly memories, median."""
     tensors: int | None
     """Number of live tensors after a tag, as the page reports it."""
+    resident: ResidentMemory | None = None
+    """None if it was not measured."""
+    cost: Cost | None = None
+    """None if it was not asked for."""
+
+
+class EngineVisits(Part):
+    """Visits in a browser other than Chromium, without throttling; times are in milliseconds."""
+
+    browser: str
+    host: Host | None
+    """As in :class:`Measurement`."""
+    backend: str
+    """The backend that was asked for."""
+    ran_on: str
+    """The backend that ran, as the page reports it."""
+    runs: int
+    first_tag_ms: Spread
+    """Of visits with empty caches, from navigation until the full model's first tag."""
+    repeat_first_tag_ms: Spread
+    """Of second visits with the same browser."""
+    first_bytes: int | None
+    """Bodies of the host's answers, median; None if another host served the site."""
+    repeat_bytes: int | None
+    inference_ms: Spread | None
+    """Over the runs' medians, for photos after the first; None if the page has no sample photos."""

@@ -10,6 +10,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from toolchain.records.training import SAME_SIZE
 from toolchain.report import training_charts
 
 if TYPE_CHECKING:
@@ -118,8 +119,8 @@ class Chapter:
     """Those that no other one beats in both bytes and accuracy, and the chosen one."""
     chosen: Candidate | None
     is_smallest: bool
-    """Whether it has the fewest bytes within the points below the best that are allowed. One that
-    was asked for by `--depth` or `--max-bytes` may be another."""
+    """Whether it is of the smallest size within the points below the best that are allowed. One
+    that was asked for by `--depth` or `--max-bytes` may be another."""
     suspects: tuple[Suspect, ...]
     duplicates: tuple[Duplicates, ...]
     charts: Mapping[str, Chart | None]
@@ -150,7 +151,7 @@ def chapter(report: Report) -> Chapter | None:
         candidates=numbered,
         best=tuple(each for each in numbered if each.candidate in best or each.candidate.chosen),
         chosen=chosen,
-        is_smallest=chosen is not None and chosen == _smallest_allowed(training),
+        is_smallest=chosen is not None and _is_smallest(chosen, training),
         suspects=training.suspects[:_SUSPECTS],
         duplicates=shown_duplicates(training),
         charts={
@@ -161,11 +162,12 @@ def chapter(report: Report) -> Chapter | None:
     )
 
 
-def _smallest_allowed(training: Training) -> Candidate:
-    """Return the candidate of the fewest bytes within the points that are allowed."""
+def _is_smallest(chosen: Candidate, training: Training) -> bool:
+    """Tell whether no candidate within the points that are allowed is of a smaller size."""
     least = training_charts.allowed(training) - _ROUNDING
-    within = (one for one in training.candidates if 100 * one.accuracy.value >= least)
-    return min(within, key=lambda one: one.expected_bytes)
+    within = [one for one in training.candidates if 100 * one.accuracy.value >= least]
+    most = SAME_SIZE * min(one.expected_bytes for one in within)
+    return chosen in within and chosen.expected_bytes <= most
 
 
 def shown_photos(training: Training) -> tuple[tuple[str, ...], tuple[str, ...]]:

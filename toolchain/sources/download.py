@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _TAR, _TAR_AT = b"ustar", 257  # the mark of an uncompressed tar, and its offset
 
 Fault = Callable[["Path"], str | None]
-Get = Callable[..., None]
+Get = Callable[..., str]
 """`http_client.download` for one attempt; the caller adds the address, the file and options."""
 
 

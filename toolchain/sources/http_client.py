@@ -10,6 +10,7 @@ import threading
 import time
 import urllib.parse
 from collections import deque
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from toolchain.formats.archive import MAX_BYTES
@@ -52,8 +53,8 @@ def download(
     if_refused: str = retries.CHECK_HANDLE,
     expect: Callable[[bytes], None] | None = None,
     limit: int = MAX_BYTES,
-) -> None:
-    """Download the content at an http(s) address to a file.
+) -> str:
+    """Download the content at an http(s) address to a file, and return where it came from.
 
     If an earlier call for the same file was cut off and the host can send a part of the same
     content, only the rest is fetched. The content's ETag is kept beside the file for that.
@@ -69,6 +70,9 @@ def download(
         if_refused: The remedy if the server asks for credentials.
         expect: Checks the first bytes; raises an `AttemptError` if they are of the wrong kind.
         limit: The most bytes to accept.
+
+    Returns:
+        The address after all redirects.
 
     Raises:
         AttemptError: The content did not come, or not completely.
@@ -100,6 +104,7 @@ def download(
                 file.write(piece)
                 tracker.advance(len(piece))
     kept.unlink(missing_ok=True)
+    return response.url
 
 
 def _begin(response: Response, asked: int, etag: str) -> int:
@@ -148,7 +153,7 @@ def _opened(
         if response.raw.status >= http.HTTPStatus.MULTIPLE_CHOICES:
             wait = response.raw.headers.get("Retry-After")
             raise retries.status_error(response.raw.status, wait, if_refused=if_refused)
-        yield response
+        yield replace(response, url=asked)
     finally:
         response.raw.close()
 

@@ -48,6 +48,8 @@ class Response:
     """The first `HEAD_BYTES` bytes of the body, or all of a shorter body; empty for a redirect or
     an error status."""
     policy: NetworkPolicy
+    url: str = ""
+    """The address that was asked, after all redirects."""
 
     @property
     def length(self) -> int | None:

@@ -42,6 +42,8 @@ _HUB = "https://huggingface.co"
 _ANSWER_BYTES = 16 << 20  # the most bytes of the list of files; chosen
 _SHOWN = 8  # models that a message lists, at most
 _FILES = (*keras_file.SUFFIXES, *onnx_model.SUFFIXES)
+_MADE_FROM_THOSE = (".tflite",)
+"""Taken where there is no other model, because its numbers may be rounded already."""
 _WEIGHTS_ALONE = "tf_model.h5"
 """How the library transformers names weights without a network."""
 _TORCH = (".safetensors", ".bin", ".pt", ".pth", ".ckpt")
@@ -239,6 +241,8 @@ def _is_safe(name: str) -> bool:
 def _chosen(files: Mapping[str, _File], wanted: str | None, handle: str) -> str:
     """Return the path of the one model of a repository, or of the one that the user names."""
     models = sorted(name for name in files if _is_safe(name) and _is_model(name))
+    others = sorted(name for name in files if _is_safe(name) and name.endswith(_MADE_FROM_THOSE))
+    models = [wanted] if wanted in others else models or others
     if wanted:
         # A folder is a usual name of a SavedModel or a TF.js model.
         inside = (wanted, f"{wanted}/{GRAPH}", f"{wanted}/{tfjs_files.NAME}")
@@ -258,8 +262,8 @@ def _chosen(files: Mapping[str, _File], wanted: str | None, handle: str) -> str:
             "--task image-classification exported`, then give --model exported/model.onnx"
         )
     raise BadInputError(
-        f"{base} holds no TF.js model, Keras file, SavedModel or ONNX file; choose a repository "
-        "that does"
+        f"{base} holds no TF.js model, Keras file, SavedModel, ONNX or TFLite file; choose a "
+        "repository that does"
     )
 
 
@@ -323,4 +327,5 @@ def _get(
 
 def _model_in(folder: Path) -> Path:
     """Return the model of a downloaded folder: a file, or the folder itself."""
-    return next((each for each in sorted(folder.iterdir()) if each.name.endswith(_FILES)), folder)
+    ends = (*_FILES, *_MADE_FROM_THOSE)
+    return next((each for each in sorted(folder.iterdir()) if each.name.endswith(ends)), folder)

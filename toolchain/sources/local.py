@@ -159,6 +159,8 @@ def _expect_model(path: Path) -> None:
             f"there is no model at {path}; "
             + (near or "give the path of a SavedModel or Keras file")
         )
+    if detection.of(path):  # by its content, whatever its name
+        return
     unread.refuse(path)
     if path.is_dir():
         return

@@ -225,7 +225,12 @@ def _ask(handle: Handle, request: Request, store: Store, progress: Progress) -> 
         return keras_applications.fetch(name, store=store, policy=policy, progress=progress)
     if handle.kind is Kind.TFJS:
         return tfjs_address.fetch(
-            name, store=store, policy=policy, progress=progress, trusted=request.trust
+            name,
+            store=store,
+            policy=policy,
+            progress=progress,
+            named=request.named,
+            trusted=request.trust,
         )
     if handle.kind is Kind.HF:
         return hugging_face.fetch(

@@ -1,7 +1,8 @@
 """TF.js models at an http(s) address of their `model.json`, as a deployed page loads them.
 
 The weight files lie beside it. Their addresses are formed as TF.js forms them (`tfjs-core`,
-`src/io/http.ts`): relative to the address that was given, with its query.
+`src/io/http.ts`): relative to the address that was given, with its query. If there is none and
+`model.json` was redirected, they are relative to where it came from.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from toolchain.errors import BadInputError
 from toolchain.formats import teachable_machine, tfjs_files
+from toolchain.formats.format import NOTHING_NAMED, Named
 from toolchain.records.card import Declared
 from toolchain.sources import download, local
 from toolchain.sources.retries import AttemptError
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 _METADATA = "metadata.json"
 """Beside the models that Teachable Machine hosts; it holds their labels."""
 _MAX_METADATA = 16 << 20  # bytes; chosen
+_MISSING = (403, 404, 410)  # the statuses of hosts that have no such file; buckets say 403
 
 
 def recognises(address: str) -> bool:
@@ -40,7 +43,13 @@ def recognises(address: str) -> bool:
 
 
 def fetch(
-    address: str, *, store: Store, policy: NetworkPolicy, progress: Progress, trusted: bool = False
+    address: str,
+    *,
+    store: Store,
+    policy: NetworkPolicy,
+    progress: Progress,
+    named: Named = NOTHING_NAMED,
+    trusted: bool = False,
 ) -> Fetched:
     """Return the model at an address as a SavedModel, downloaded unless a whole copy is cached.
 
@@ -49,6 +58,7 @@ def fetch(
         store: The cache.
         policy: Time limits and retries.
         progress: Told of the download.
+        named: The input and output of a graph model that the user names.
         trusted: Whether the model may run code of its author.
 
     Raises:
@@ -61,7 +71,7 @@ def fetch(
         folder = scratch / "model"
         folder.mkdir(exist_ok=True)
         place = folder / tfjs_files.NAME
-        get(address, place, limit=tfjs_files.MAX_TOPOLOGY)
+        came_from = get(address, place, limit=tfjs_files.MAX_TOPOLOGY)
         try:
             groups = tfjs_files.sizes(place)
         except BadInputError as error:
@@ -70,16 +80,16 @@ def fetch(
             left = size
             for name in names:
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
-                get(_beside(address, name), folder / name, limit=left)
+                _get_beside((address, came_from), name, folder / name, get, left)
                 left -= (folder / name).stat().st_size
-        _get_metadata(_beside(address, _METADATA), folder / _METADATA, get)
+        _get_metadata((address, came_from), folder / _METADATA, get)
         return folder
 
     folder = download.through_store(
         "tfjs", address, attempt, store=store, policy=policy, progress=progress
     )
     try:
-        found = local.fetch(folder, store=store, progress=progress, trusted=trusted)
+        found = local.fetch(folder, store=store, progress=progress, trusted=trusted, named=named)
     except BadInputError as error:
         raise BadInputError(
             str(error).replace(str(folder / tfjs_files.NAME), address).replace(str(folder), address)
@@ -92,10 +102,21 @@ def fetch(
     return replace(found, source=address, declared=Declared(name=name).over(found.declared))
 
 
-def _get_metadata(address: str, path: Path, get: Get) -> None:
+def _get_beside(places: tuple[str, str], name: str, path: Path, get: Get, limit: int) -> None:
+    """Fetch a file beside `model.json`: by the address that was given, or by the redirected one."""
+    asked, came_from = places
+    try:
+        get(_beside(asked, name), path, limit=limit)
+    except AttemptError as error:
+        if came_from == asked or error.status not in _MISSING:
+            raise
+        get(_beside(came_from, name), path, limit=limit)
+
+
+def _get_metadata(places: tuple[str, str], path: Path, get: Get) -> None:
     """Fetch Teachable Machine's labels; most hosts have none, or send a page for any address."""
     try:
-        get(address, path, limit=_MAX_METADATA)
+        _get_beside(places, _METADATA, path, get, _MAX_METADATA)
     except AttemptError as error:
         if error.transient:  # without its labels, the model would be kept as another one
             raise

@@ -232,7 +232,10 @@ def _teacher(
     progress: Progress,
 ) -> Teacher:
     """Learn a layer on the most accurate cut of a network that teaches."""
-    base = backbone.read(request, options.declared, store=store, progress=progress)
+    # The parts that the user names are those of the bases.
+    names = {"signature": None, "input": None, "output": None}
+    told = options.declared.model_copy(update=names)
+    base = backbone.read(request, told, store=store, progress=progress)
     photos = prepared.photos
     (rows,), _ = features.extract(
         photos.photos, (base,), options.extraction, store=store, progress=progress

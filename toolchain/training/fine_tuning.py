@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import tempfile
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -188,23 +189,27 @@ def learn(job: Job) -> list[Way]:
     """Learn from one fold's photos; return what was learned after each pass."""
     use_one_thread()
     with tensorflow.quiet():
-        tf = tensorflow.load()
-        graph_def = tf.compat.v1.GraphDef.FromString((job.folder / _GRAPH).read_bytes())
-        part = tails.find(graph_def, job.source, job.targets)
+        fitter = _fitter(job.folder, job.source, job.targets, job.task)
         maps = np.load(job.folder / _MAPS, mmap_mode="r")
         targets = np.load(job.folder / f"{job.fold}.{_TARGETS}", mmap_mode="r")
         lesson = tail_fitting.Lesson(maps, targets, job.weak)
         found = []
-        for fitted in tail_fitting.fit(
-            part, job.start, lesson, job.used, task=job.task, seed=job.seed
-        ):
-            rows = tail_fitting.features(part, fitted.weights, maps[:, 0])
+        for fitted in fitter.fit(job.start, lesson, job.used, seed=job.seed):
+            rows = fitter.features(fitted.weights, maps[:, 0])
             weights = fitted.weights if job.fold < 0 else {}
             anew = layer_on(rows, job.widths, job.truth, job.used, job.strength, task=job.task)
             for kernel, bias in ((fitted.kernel, fitted.bias), anew):
                 outputs = rows.astype(np.float64) @ kernel + bias
                 found.append(Way(rows, outputs, kernel, bias, weights))
     return found
+
+
+@lru_cache(maxsize=1)
+def _fitter(folder: Path, source: str, targets: tuple[str, ...], task: Task) -> tail_fitting.Fitter:
+    """Return what learns the blocks of a folder; a process uses it for all its folds."""
+    tf = tensorflow.load()
+    graph_def = tf.compat.v1.GraphDef.FromString((folder / _GRAPH).read_bytes())
+    return tail_fitting.Fitter(tails.find(graph_def, source, targets), task)
 
 
 def _finished(

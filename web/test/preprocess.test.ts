@@ -2,7 +2,12 @@ import { describe, expect, it } from 'vitest';
 
 import { modelInput } from '../src/worker/preprocess';
 
-const pixels = { width: 1, height: 1, data: Uint8ClampedArray.of(0, 51, 255, 255) };
+const pixels = {
+  width: 1,
+  height: 1,
+  stride: 4,
+  from: () => Uint8ClampedArray.of(0, 51, 255, 255),
+};
 const plain = {
   width: 1,
   height: 1,

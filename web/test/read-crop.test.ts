@@ -1,6 +1,10 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 
-import type { DrawingContext, readCrop as ReadCrop } from '../src/photo/read-crop';
+import type {
+  cropRows as CropRows,
+  DrawingContext,
+  readCrop as ReadCrop,
+} from '../src/photo/read-crop';
 
 type Alter = (value: number, place: number) => number;
 
@@ -27,13 +31,14 @@ function canvas(alter: Alter, width: number): DrawingContext {
 
 const crop = { x: 0, y: 0, width: 4, height: 1 };
 let readCrop: typeof ReadCrop;
+let cropRows: typeof CropRows;
 let read: (alter: Alter) => ImageData;
 let canvases = 0;
 
 beforeEach(async () => {
   // What it knows of the browser is of one visit.
   vi.resetModules();
-  ({ readCrop } = await import('../src/photo/read-crop'));
+  ({ cropRows, readCrop } = await import('../src/photo/read-crop'));
   canvases = 0;
   read = (alter) =>
     readCrop({} as ImageBitmap, crop, (width) => {
@@ -66,5 +71,50 @@ describe('readCrop', () => {
     const tried = canvases;
     read((value) => value);
     expect(canvases).toBe(tried + 1);
+  });
+});
+
+describe('cropRows', () => {
+  /** A canvas that says which boxes of the photo are drawn on it. */
+  function rowsOf(width: number, height: number, isWhole?: boolean) {
+    const drawn: number[][] = [];
+    const sizes: number[][] = [];
+    const rows = cropRows(
+      {} as ImageBitmap,
+      { x: 7, y: 5, width, height },
+      (canvasWidth, canvasHeight) => {
+        sizes.push([canvasWidth, canvasHeight]);
+        return {
+          ...canvas((value) => value, canvasWidth),
+          fillRect: () => undefined,
+          drawImage: (_photo: unknown, ...box: number[]) => drawn.push(box),
+          getImageData: (_x: number, _y: number, columns: number, count: number) => ({
+            data: new Uint8ClampedArray(columns * count * 4),
+          }),
+        } as unknown as DrawingContext;
+      },
+      isWhole,
+    );
+    return { rows, drawn, sizes };
+  }
+
+  beforeEach(() => {
+    read((value) => value);
+  });
+
+  it('reads what is large in parts of a megabyte, each at its own place', () => {
+    const { rows, drawn, sizes } = rowsOf(2048, 300);
+    expect(sizes).toEqual([[2048, 128]]);
+    expect([0, 128, 256].map((row) => rows.from(row).length / 2048 / 4)).toEqual([128, 128, 44]);
+    expect(drawn).toEqual([
+      [7, 5, 2048, 128, 0, 0, 2048, 128],
+      [7, 133, 2048, 128, 0, 0, 2048, 128],
+      [7, 261, 2048, 44, 0, 0, 2048, 44],
+    ]);
+  });
+
+  it('reads all at once what is small or is a video', () => {
+    expect(rowsOf(420, 420).rows.from(0)).toHaveLength(420 * 420 * 4);
+    expect(rowsOf(2048, 300, true).rows.from(0)).toHaveLength(2048 * 300 * 4);
   });
 });

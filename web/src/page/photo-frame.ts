@@ -94,7 +94,8 @@ export class PhotoFrame {
 
   /** Scrolls to the photo, with the tag at its foot, where it is out of sight. */
   bringIntoView(): void {
-    this.#frame.scrollIntoView({ block: 'nearest' });
+    // With the next frame, whose layout is made anyway; now it would be one more.
+    requestAnimationFrame(() => this.#frame.scrollIntoView({ block: 'nearest' }));
   }
 
   /** Shows no photo. */

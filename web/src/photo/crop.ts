@@ -18,8 +18,9 @@ export interface PhotoView {
 }
 
 /**
- * Crops larger than this on their longer side are drawn down to it first, so that the
- * pixels of a photo of 50 megapixels never lie in memory one by one.
+ * Where the page has to hand all pixels of a crop to a worker that cannot read them itself, crops
+ * larger than this on their longer side are drawn down to it first, so that the pixels of a photo
+ * of 50 megapixels never lie in memory one by one.
  */
 export const LONGEST_EXACT_SIDE = 2048;
 

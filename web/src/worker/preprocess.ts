@@ -2,21 +2,14 @@
 
 import type { InputSpec } from '../contract';
 import type { Photo } from '../messages';
-import { cropAt, type PhotoView } from '../photo/crop';
-import { readCrop } from '../photo/read-crop';
-import { resize, type RgbaPixels } from './resize';
+import { type Box, cropAt, type PhotoView } from '../photo/crop';
+import { assertTrue, cropRows, type PixelRows } from '../photo/read-crop';
+import { ofFrameRows } from './frame-rows';
+import { resize } from './resize';
 
 /** The file is no picture that this browser reads. */
 export class NotAPictureError extends Error {
   override readonly name = 'NotAPictureError';
-}
-
-/** The pixels that the model sees, and where in the photo they were. */
-export interface CroppedPhoto {
-  readonly pixels: RgbaPixels;
-  readonly view: PhotoView;
-  /** Where one was asked for. */
-  readonly thumbnail?: ImageBitmap;
 }
 
 /** Says whether this worker can decode a photo itself; Safari learnt it with 16.4. */
@@ -27,36 +20,50 @@ export function canDecode(photo: Photo): boolean {
   return typeof OffscreenCanvas !== 'undefined' && typeof createImageBitmap !== 'undefined';
 }
 
-/**
- * Decodes and crops a photo, unless the page already has.
- *
- * @throws {@link NotAPictureError} if it cannot be decoded.
- */
-export async function croppedPhoto(photo: Photo, input: InputSpec): Promise<CroppedPhoto> {
-  if (photo.kind === 'pixels') {
-    return photo;
+/** What every JPEG begins with: the marker SOI and that of the next segment (ITU-T T.81). */
+const JPEG = [0xff, 0xd8, 0xff];
+
+let drawing: OffscreenCanvasRenderingContext2D | null = null;
+
+/** Returns a context of that size, the last one if it fits: a camera's frames all do. */
+function context(width: number, height: number): OffscreenCanvasRenderingContext2D | null {
+  const { canvas } = drawing ?? {};
+  if (canvas?.width !== width || canvas.height !== height) {
+    drawing = new OffscreenCanvas(width, height).getContext('2d', { willReadFrequently: true });
   }
-  const bitmap = photo.kind === 'frame' ? photo.frame : await decoded(photo.file);
-  try {
-    const { width, height } = sizeOf(bitmap);
-    const place = photo.kind === 'file' ? photo.place : undefined;
-    const view = { width, height, crop: cropAt(width, height, input, place) };
-    const pixels = readCrop(bitmap, view.crop, (canvasWidth, canvasHeight) =>
-      new OffscreenCanvas(canvasWidth, canvasHeight).getContext('2d', { willReadFrequently: true }),
-    );
-    const side = photo.kind === 'file' ? photo.thumbnailSide : undefined;
-    return side
-      ? { pixels, view, thumbnail: await thumbnail(bitmap, view, side) }
-      : { pixels, view };
-  } finally {
-    bitmap.close();
-  }
+  return drawing;
 }
 
-function sizeOf(picture: ImageBitmap | VideoFrame): { width: number; height: number } {
-  return 'displayWidth' in picture
+function sizeOf(picture: ImageBitmap | VideoFrame | ImageData): { width: number; height: number } {
+  return isVideo(picture)
     ? { width: picture.displayWidth, height: picture.displayHeight }
-    : picture;
+    : { width: picture.width, height: picture.height };
+}
+
+function isVideo(picture: ImageBitmap | VideoFrame | ImageData): picture is VideoFrame {
+  return 'displayWidth' in picture;
+}
+
+function rowsOf({ data, width, height }: ImageData): PixelRows {
+  const stride = width * 4;
+  return { width, height, stride, from: (row) => data.subarray(row * stride) };
+}
+
+/** Returns the model's input for a crop; a video's frames hide nothing and are not drawn. */
+async function inputOf(
+  picture: ImageBitmap | VideoFrame,
+  crop: Box,
+  input: InputSpec,
+): Promise<Float32Array> {
+  const scaled = (rows: PixelRows): Float32Array => modelInput(rows, input);
+  if (!isVideo(picture)) {
+    return scaled(cropRows(picture, crop, context));
+  }
+  // A visitor whose browser alters the pixels of a canvas wants no page to read any.
+  assertTrue(context);
+  return (
+    (await ofFrameRows(picture, crop, scaled)) ?? scaled(cropRows(picture, crop, context, true))
+  );
 }
 
 async function decoded(file: Blob): Promise<ImageBitmap> {
@@ -64,11 +71,19 @@ async function decoded(file: Blob): Promise<ImageBitmap> {
     return await createImageBitmap(file, {
       imageOrientation: 'from-image',
       colorSpaceConversion: 'default',
-      premultiplyAlpha: 'none',
+      // Over white the colours of what is half transparent would be off by a rounding. A JPEG
+      // hides nothing, and Chromium takes half as long again for this.
+      premultiplyAlpha: (await isJpeg(file)) ? 'default' : 'none',
     });
   } catch (error) {
     throw new NotAPictureError('not a picture', { cause: error });
   }
+}
+
+/** Says whether a file is a JPEG, by what it begins with; its name may say anything. */
+async function isJpeg(file: Blob): Promise<boolean> {
+  const begin = new Uint8Array(await file.slice(0, JPEG.length).arrayBuffer());
+  return JPEG.every((value, place) => begin[place] === value);
 }
 
 /** Made here, of what is decoded already: a photo of 50 megapixels takes 200 MB for that. */
@@ -94,31 +109,44 @@ export interface PreparedPhoto {
 }
 
 /**
- * Makes a photo ready for the model.
+ * Makes a photo ready for the model: decodes it, unless the page already has, crops and scales it.
  *
  * @throws {@link NotAPictureError} if it cannot be decoded.
  */
 export async function preparedPhoto(photo: Photo, input: InputSpec): Promise<PreparedPhoto> {
   const begin = performance.now();
-  const { pixels, view, thumbnail = null } = await croppedPhoto(photo, input);
-  const values = modelInput(pixels, input);
-  return { input: values, view, thumbnail, preprocessMs: performance.now() - begin };
+  if (photo.kind === 'pixels') {
+    const { pixels, view } = photo;
+    const values = modelInput(rowsOf(pixels), input);
+    return { input: values, view, thumbnail: null, preprocessMs: performance.now() - begin };
+  }
+  const isFrame = photo.kind === 'frame';
+  const picture = isFrame ? photo.frame : await decoded(photo.file);
+  try {
+    const { width, height } = sizeOf(picture);
+    const place = isFrame ? undefined : photo.place;
+    const view = { width, height, crop: cropAt(width, height, input, place) };
+    const values = await inputOf(picture, view.crop, input);
+    const preprocessMs = performance.now() - begin;
+    const side = isFrame ? undefined : photo.thumbnailSide;
+    const small = side ? await thumbnail(picture, view, side) : null;
+    return { input: values, view, thumbnail: small, preprocessMs };
+  } finally {
+    picture.close();
+  }
 }
 
 /** Returns a crop's pixels at the model's size, in the values and the order it wants, HWC. */
-export function modelInput(pixels: RgbaPixels, input: InputSpec): Float32Array {
+export function modelInput(pixels: PixelRows, input: InputSpec): Float32Array {
   const [low, high] = input.value_range;
   const { mean, std, channels } = input;
-  const values = resize(pixels, input.width, input.height);
-  for (let place = 0; place < values.length; place++) {
-    const colour = place % 3;
-    const value = low + ((values[place] ?? 0) * (high - low)) / 255;
-    values[place] = (value - (mean[colour] ?? 0)) / (std[colour] ?? 1);
-  }
-  if (channels === 'bgr') {
-    for (let red = 0; red < values.length; red += 3) {
-      [values[red], values[red + 2]] = [values[red + 2] ?? 0, values[red] ?? 0];
-    }
-  }
-  return values;
+  const scales = [0, 1, 2].map((colour) => {
+    const deviation = std[colour] ?? 1;
+    return {
+      place: channels === 'bgr' ? 2 - colour : colour,
+      factor: (high - low) / 255 / deviation,
+      offset: (low - (mean[colour] ?? 0)) / deviation,
+    };
+  });
+  return resize(pixels, input.width, input.height, scales);
 }

@@ -43,3 +43,11 @@ export function fileButton(
   label.append(input, text);
   return label;
 }
+
+/** Makes a check box of an input, with its text beside it. */
+export function checkbox(input: HTMLInputElement, text: string): HTMLLabelElement {
+  input.type = 'checkbox';
+  const label = made('label', 'teach-choice');
+  label.append(input, ` ${text}`);
+  return label;
+}

@@ -6,9 +6,10 @@ import solverUrl from '../../teach/solver.ts?worker&url';
 import type { Session } from '../session';
 import { type Judgement, judgementOf } from './judgement';
 import { changeBy, save } from './hand-over';
+import { KeepChoice } from './keep-choice';
 import { type CardEvents, LessonCard } from './lesson-card';
 import { type Change, Lessons, type OwnTag } from './lessons';
-import { button, fileButton, made } from './make';
+import { button, checkbox, fileButton, made } from './make';
 import { retagged } from './own-tags';
 import { PhotoQueue } from './photo-queue';
 import { SolverClient } from './solver-client';
@@ -35,7 +36,7 @@ export class TeachPanel {
   readonly #lessons = new Lessons();
   readonly #model: TaughtModel;
   readonly #store: TaughtStore;
-  readonly #choiceKey: string;
+  readonly #choice: KeepChoice;
   readonly #cards = new Map<number, LessonCard>();
   readonly #list = made('ul', 'lessons');
   readonly #said = made('p', 'hint');
@@ -65,7 +66,7 @@ export class TeachPanel {
     this.#session = session;
     this.#model = { name: modelName, sha256: modelSha256, width: Number(width) };
     this.#store = new TaughtStore(modelSha256);
-    this.#choiceKey = `toolchain teach photos ${modelSha256}`;
+    this.#choice = new KeepChoice(modelSha256);
     this.#solver = new SolverClient(
       () => new Worker(new URL(solverUrl, import.meta.url), { type: 'module' }),
       (learned) => this.#hear(learned),
@@ -125,7 +126,7 @@ export class TeachPanel {
 
     this.#use.checked = true;
     this.#use.addEventListener('change', () => this.#tagByHead());
-    this.#keeps.checked = this.#keepsPhotos();
+    this.#keeps.checked = this.#choice.read();
     this.#keeps.addEventListener('change', () => this.#keepOrNot());
     const controls = made('div', 'give');
     const take = fileButton(tell('import'), '.zip,application/zip', false, ([file]) => {
@@ -138,12 +139,12 @@ export class TeachPanel {
       form,
       this.#alert,
       this.#said,
-      choice(this.#use, tell('use')),
+      checkbox(this.#use, tell('use')),
       this.#few,
       this.#judgement,
       this.#suspects.element,
       this.#list,
-      choice(this.#keeps, tell('keepPhotos')),
+      checkbox(this.#keeps, tell('keepPhotos')),
       controls,
     );
   }
@@ -293,19 +294,10 @@ export class TeachPanel {
     }
   }
 
-  #keepsPhotos(): boolean {
-    try {
-      return localStorage.getItem(this.#choiceKey) === 'yes';
-    } catch {
-      return false;
-    }
-  }
-
   /** Keeps the photos that are there, or forgets them. */
   #keepOrNot(): void {
-    const { checked } = this.#keeps;
     try {
-      localStorage.setItem(this.#choiceKey, checked ? 'yes' : 'no');
+      this.#choice.write(this.#keeps.checked);
     } catch (error) {
       this.#notStored(error);
     }
@@ -393,11 +385,4 @@ export class TeachPanel {
 
 function nameOf(error: unknown): string {
   return error instanceof Error || error instanceof DOMException ? error.name : String(error);
-}
-
-function choice(input: HTMLInputElement, text: string): HTMLLabelElement {
-  input.type = 'checkbox';
-  const label = made('label', 'teach-choice');
-  label.append(input, ` ${text}`);
-  return label;
 }

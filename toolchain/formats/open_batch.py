@@ -13,11 +13,49 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from toolchain import tf as tensorflow
+from toolchain.formats import constant_graph
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
 
 _SAME = 1e-3  # of the largest number; a mixed batch differs by much more than rounding does
+
+
+def write(traced: Any, photo: str, outputs: Mapping[str, Any], folder: Path) -> Any:
+    """Write a graph that was traced for one photo as a SavedModel, for any number if that is right.
+
+    Args:
+        traced: The `FuncGraph`, whose only input takes the photo.
+        photo: What the signature calls the input.
+        outputs: The tensors of the graph that it gives, by the names in the signature.
+        folder: The folder to write; it must not exist.
+
+    Returns:
+        The `GraphDef` that was written.
+    """
+    single = traced.as_graph_def()
+    (image,) = traced.inputs
+    graph_def = opened(single, image, [each.name for each in outputs.values()])
+    is_open = graph_def is not single
+    constant_graph.write(
+        graph_def,
+        {photo: _described(image, is_open=is_open)},
+        {name: _described(tensor, is_open=is_open) for name, tensor in outputs.items()},
+        folder,
+    )
+    return graph_def
+
+
+def _described(tensor: Any, *, is_open: bool) -> Any:
+    """Return how a signature describes a tensor; `is_open` tells whether it takes any batch."""
+    from tensorflow.core.protobuf.meta_graph_pb2 import TensorInfo
+
+    info = TensorInfo(name=tensor.name, dtype=tensor.dtype.as_datatype_enum)
+    info.tensor_shape.CopyFrom(tensor.shape.as_proto())
+    if tensor.shape.rank and is_open:
+        info.tensor_shape.dim[0].size = -1
+    return info
 
 
 def opened(graph_def: Any, image: Any, outputs: Iterable[str]) -> Any:
@@ -46,8 +84,8 @@ def opened(graph_def: Any, image: Any, outputs: Iterable[str]) -> Any:
     )
     names = list(outputs)
     try:
-        alone = [_answers(graph_def, image.name, names, photo[None]) for photo in pair]
-        together = _answers(made, image.name, names, pair)
+        alone = [answers(graph_def, image.name, names, photo[None]) for photo in pair]
+        together = answers(made, image.name, names, pair)
     except (tf.errors.OpError, ValueError, TypeError):
         return graph_def
     for one, other, both in zip(*alone, together, strict=True):
@@ -61,7 +99,15 @@ def opened(graph_def: Any, image: Any, outputs: Iterable[str]) -> Any:
     return made
 
 
-def _answers(graph_def: Any, image: str, outputs: list[str], photos: Any) -> list[Any]:
+def answers(graph_def: Any, image: str, outputs: list[str], photos: Any) -> list[Any]:
+    """Run a graph, and return the values of some of its tensors.
+
+    Args:
+        graph_def: The `GraphDef`.
+        image: The name of the tensor that takes the photos.
+        outputs: The names of the tensors to return.
+        photos: The photos.
+    """
     tf = tensorflow.load()
 
     def take_in() -> None:
