@@ -89,6 +89,19 @@ def test_a_file_that_is_no_zip_is_refused(tmp_path: Path) -> None:
             taught_tags.read(tmp_path / name)
 
 
+def test_a_zip_whose_compressed_content_is_damaged_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "taught.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as packed:
+        packed.writestr("tags.json", taught()["tags.json"])
+        start = packed.infolist()[0].header_offset
+    content = bytearray(path.read_bytes())
+    first = start + 30 + len("tags.json")  # behind the entry's header
+    content[first : first + 4] = b"\xff" * 4
+    path.write_bytes(content)
+    with pytest.raises(BadInputError, match="holds no taught tags that can be read"):
+        taught_tags.read(path)
+
+
 def test_tags_of_another_model_are_refused(tmp_path: Path) -> None:
     path = written(tmp_path / "taught.zip", taught())
     store = Store(tmp_path / "cache")

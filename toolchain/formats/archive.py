@@ -37,10 +37,11 @@ _ALWAYS_FINE = 64 << 20  # bytes, for any archive: an untrained network may be a
 _SPARED = 256 << 20  # bytes of the disk to leave free
 _MAX_READ = 1 << 20  # bytes in one read; tarfile reads a whole extended header in one
 _CHUNK = 1 << 18
-_FAULTS = (
+FAULTS = (
     *(tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error, lzma.LZMAError, ValueError),
     *(OSError, NotImplementedError, RuntimeError, IndexError, OverflowError, MemoryError),
 )
+"""What the libraries raise for damaged and hostile archives."""
 COMPRESSIONS: dict[bytes, Callable[[IO[bytes]], Any]] = {
     b"\x1f\x8b": gzip.open,
     b"BZh": bz2.open,
@@ -71,7 +72,7 @@ def extract(archive: Path, folder: Path, *, shown: str | None = None) -> None:
                 fault = _extract_zip(packed, archive, folder)
         else:
             fault = _extract_tar(archive, folder)
-    except _FAULTS as error:
+    except FAULTS as error:
         # An OSError names a file in the target folder, which the user does not know.
         reason = error.strerror if isinstance(error, OSError) and error.strerror else error
         raise BadInputError(f"{name} cannot be unpacked as a {kind}: {reason}") from error
@@ -103,7 +104,7 @@ def member(archive: Path, name: str, *, most: int) -> bytes | None:
                 return None
             with packed.open(name) as file:
                 content = file.read(most + 1)
-    except _FAULTS as error:
+    except FAULTS as error:
         raise BadInputError(f"the zip inside {archive} is damaged; get the file again") from error
     if len(content) > most:
         raise BadInputError(f"{name!r} in the zip inside {archive} has more than {most:,} bytes")

@@ -27,9 +27,6 @@ if TYPE_CHECKING:
 _LIST, _LAYER = "tags.json", "layer.bin"
 _MOST_TAGS = 1000
 _MOST_LISTED = 64 << 20  # bytes of the list; ten thousand photos take one
-_FAULTS = (zipfile.BadZipFile, OSError, EOFError, NotImplementedError, RuntimeError, ValueError)
-
-_Name = Annotated[str, Field(min_length=1, max_length=200)]
 
 
 class _Part(BaseModel):
@@ -105,7 +102,7 @@ def read(path: Path) -> TaughtTags:
         reason = str(error.args[0])
     except RecursionError:
         reason = f"{_LIST} is nested too deeply"
-    except (*_FAULTS, TypeError) as error:
+    except (*archive.FAULTS, TypeError) as error:
         reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
     else:
         weights = layer[: listed.width * len(listed.tags)].reshape(len(listed.tags), -1)
