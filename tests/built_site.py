@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tests import tiny_models
 from toolchain.pipeline.build import build
@@ -13,8 +13,11 @@ from toolchain.progress import Silent
 from toolchain.records import build_report
 from toolchain.records.card import Declared
 from toolchain.sources.request import Request
+from toolchain.tfjs import execute
+from toolchain.tfjs.convert import Stored
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from toolchain.cache.store import Store
@@ -53,6 +56,18 @@ def built_site(model: Path, folder: Path, store: Store) -> Site:
         declared=Declared(labels=tiny_models.names(), value_range=(0.0, 1.0)),
     )
     return Site(options, labels, build(options, store=store, progress=Silent()))
+
+
+def network_of(model: Path, folder: Path, store: Store) -> Callable[[Any], Any]:
+    """Build a site of a file with five labels, float32, and return what runs its network."""
+    options = BuildOptions(
+        request=Request(model=str(model), lockfile=folder / "toolchain.lock.json"),
+        out=folder / "site",
+        declared=Declared(labels=tiny_models.names(5), value_range=(-1.0, 1.0)),
+        weights=Stored("none"),
+    )
+    report = build(options, store=store, progress=Silent())
+    return execute.load(options.out / "model", report.artifacts.model_json)
 
 
 def contents(folder: Path) -> dict[str, bytes]:

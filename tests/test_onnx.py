@@ -8,18 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from tests import tiny_models
+from tests import built_site
 from toolchain import tf as tensorflow
 from toolchain.errors import BadInputError
 from toolchain.formats import exported_settings, onnx_model
-from toolchain.pipeline.build import build
-from toolchain.pipeline.build_options import BuildOptions
 from toolchain.progress import Silent
-from toolchain.records.card import Declared
 from toolchain.sources import local
-from toolchain.sources.request import Request
-from toolchain.tfjs import execute
-from toolchain.tfjs.convert import Stored
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -254,14 +248,7 @@ def test_a_site_from_onnx_gives_the_scores_of_onnxruntime(
     onnxruntime = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
     path = tmp_path / "m.onnx"
     onnx.save(network(kind), path)
-    options = BuildOptions(
-        request=Request(model=str(path), lockfile=tmp_path / "toolchain.lock.json"),
-        out=tmp_path / "site",
-        declared=Declared(labels=tiny_models.names(5), value_range=(-1.0, 1.0)),
-        weights=Stored("none"),
-    )
-    report = build(options, store=store, progress=Silent())
-    run = execute.load(tmp_path / "site" / "model", report.artifacts.model_json)
+    run = built_site.network_of(path, tmp_path, store)
     image = np.random.default_rng(2).uniform(-1, 1, (1, SIDE, SIDE, 3)).astype(np.float32)
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     (expected,) = session.run(None, {"image": image.transpose(0, 3, 1, 2)})

@@ -10,20 +10,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from tests import tiny_models
+from tests import built_site, tiny_models
 from tests.tflite_files import LiteFile, metadata, small
 from toolchain import tf as tensorflow
 from toolchain.errors import BadInputError
 from toolchain.formats import tflite_file, tflite_model
 from toolchain.formats.format import Named
-from toolchain.pipeline.build import build
-from toolchain.pipeline.build_options import BuildOptions
 from toolchain.progress import Silent
-from toolchain.records.card import Declared
 from toolchain.sources import local
-from toolchain.sources.request import Request
-from toolchain.tfjs import execute
-from toolchain.tfjs.convert import Stored
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -142,14 +136,7 @@ def test_a_site_from_a_tflite_file_gives_the_interpreters_scores(
     tmp_path: Path, store: Store
 ) -> None:
     path = written(tmp_path / "m.tflite", small())
-    options = BuildOptions(
-        request=Request(model=str(path), lockfile=tmp_path / "toolchain.lock.json"),
-        out=tmp_path / "site",
-        declared=Declared(labels=tiny_models.names(5), value_range=(-1.0, 1.0)),
-        weights=Stored("none"),
-    )
-    report = build(options, store=store, progress=Silent())
-    run = execute.load(tmp_path / "site" / "model", report.artifacts.model_json)
+    run = built_site.network_of(path, tmp_path, store)
     image = np.random.default_rng(2).uniform(-1, 1, (2, 8, 8, 3)).astype(np.float32)
     expected = interpreted(path, image)
     assert np.ptp(expected) > 0.1

@@ -26,6 +26,7 @@ _ODD_VALUES: tuple[Any, ...] = (
 
 _place = st.integers(0, 2**16)
 _Edit = tuple[str, int, int, bytes]
+GraphEdit = tuple[str, int, int, int]
 _edits = st.lists(
     st.tuples(
         st.sampled_from(["put", "insert", "cut", "flip", "again", "end"]),
@@ -55,6 +56,13 @@ def _edited(whole: bytes, edits: Sequence[_Edit]) -> bytes:
         elif kind == "end" and count % 8 == 0:  # not more often: little is left to read
             del made[at:]
     return bytes(made)
+
+
+def graph_edits(kinds: Sequence[str], odd: Sequence[int]) -> st.SearchStrategy[list[GraphEdit]]:
+    """Return a strategy for changes of a graph: their kind, two places, and an odd number."""
+    place = st.integers(0, 1 << 16)
+    edit = st.tuples(st.sampled_from(kinds), place, place, st.sampled_from(odd))
+    return st.lists(edit, min_size=1, max_size=4)
 
 
 def bytes_like(*wholes: bytes) -> st.SearchStrategy[bytes]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from hypothesis import strategies as st
 
+from tests.fuzz import damage
 from toolchain import tf as tensorflow
 from toolchain.formats import tflite_file, tflite_network
+from toolchain.formats.format import UnsupportedError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,21 +19,12 @@ if TYPE_CHECKING:
 
 _ODD = (0, 1, -1, 2, 3, 7, 33, 1 << 12, 1 << 20, (1 << 31) - 1, -(1 << 31))
 _KINDS = ("option", "operator", "input", "shape", "number", "cut", "again", "type")
-_edits = st.lists(
-    st.tuples(
-        st.sampled_from(_KINDS),
-        st.integers(0, 1 << 16),
-        st.integers(0, 1 << 16),
-        st.sampled_from(_ODD),
-    ),
-    min_size=1,
-    max_size=4,
-)
+_edits = damage.graph_edits(_KINDS, _ODD)
 
 
 def contents() -> Strategy:
     """Return a strategy for files whose operators, options, inputs and numbers are changed."""
-    return st.builds(_edited, _edits)
+    return _edits.map(_edited)
 
 
 def _whole() -> LiteFile:
@@ -111,7 +103,7 @@ def read(path: Path) -> None:
         with tensorflow.quiet(), tf.__internal__.FuncGraph("fuzzed").as_default():
             network = tflite_network.Network(graph, list(graph.outputs.values()))
             network.compute(0, tf.compat.v1.placeholder(tf.float32, (1, 8, 8, 3)))
-    except (tflite_file.UnsupportedError, tf.errors.OpError, *_FAULTS):
+    except (UnsupportedError, tf.errors.OpError, *_FAULTS):
         return
 
 

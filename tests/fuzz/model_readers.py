@@ -27,7 +27,7 @@ from toolchain.formats import (
     tflite_file,
     tflite_metadata,
 )
-from toolchain.formats.format import Named
+from toolchain.formats.format import Named, UnsupportedError
 from toolchain.sources import operations, saved_model, torch_checkpoint
 
 if TYPE_CHECKING:
@@ -260,7 +260,7 @@ def _read_lite(path: Path) -> None:
             if tensor.bytes is not None:
                 tflite_call.numbers_of(tensor)
         tflite_metadata.declared(path, graph, 0, next(iter(graph.outputs.values())))
-    except tflite_file.UnsupportedError:
+    except UnsupportedError:
         pass
 
 

@@ -6,8 +6,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from hypothesis import strategies as st
 
+from tests.fuzz import damage
 from toolchain.formats import onnx_model
 from toolchain.formats.onnx_operators import OPERATORS
 
@@ -18,16 +18,7 @@ if TYPE_CHECKING:
 
 _ODD = (0, 1, -1, 2, 3, 7, 1 << 12, 1 << 20, 1 << 31, 1 << 40, -(1 << 62))
 _KINDS = ("attribute", "operator", "input", "output", "size", "number", "cut", "again", "image")
-_edits = st.lists(
-    st.tuples(
-        st.sampled_from(_KINDS),
-        st.integers(0, 1 << 16),
-        st.integers(0, 1 << 16),
-        st.sampled_from(_ODD),
-    ),
-    min_size=1,
-    max_size=4,
-)
+_edits = damage.graph_edits(_KINDS, _ODD)
 
 
 @lru_cache

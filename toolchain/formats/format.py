@@ -11,6 +11,13 @@ if TYPE_CHECKING:
 
     from toolchain.records.card import Declared
 
+MOST_NUMBERS = 1 << 26
+"""The most numbers of one tensor. Chosen: 256 MiB, far above any layer of a small classifier."""
+
+
+class UnsupportedError(Exception):
+    """A file has something that is not read; the text is one clause."""
+
 
 @dataclass(frozen=True)
 class Named:

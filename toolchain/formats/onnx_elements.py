@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from toolchain import tf as tensorflow
+from toolchain.formats.format import UnsupportedError
 from toolchain.formats.onnx_value import (
     Attributes,
     Inputs,
-    UnsupportedError,
     Value,
     check_size,
     integers,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from toolchain.errors import BadInputError
-from toolchain.formats.onnx_value import UnsupportedError
+from toolchain.formats.format import UnsupportedError
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from toolchain import tf as tensorflow
+from toolchain.formats.format import UnsupportedError
 from toolchain.formats.onnx_elements import OPERATORS as _ELEMENTS
 from toolchain.formats.onnx_elements import squared
 from toolchain.formats.onnx_shapes import taken, transposed
 from toolchain.formats.onnx_value import (
     Attributes,
     Inputs,
-    UnsupportedError,
     Value,
     check_size,
     integers,

@@ -19,10 +19,15 @@ from toolchain.formats import (
     onnx_operators,
     open_batch,
 )
-from toolchain.formats.format import NOTHING_NAMED, Format, Named
+from toolchain.formats.format import NOTHING_NAMED, Format, Named, UnsupportedError
 from toolchain.formats.onnx_file import EXPORT
 from toolchain.formats.onnx_layers import QuantisedError
-from toolchain.formats.onnx_value import CHANNELS_LAST, UnsupportedError, Value, check_size, plain
+from toolchain.formats.onnx_value import (
+    CHANNELS_LAST,
+    Value,
+    check_size,
+    plain,
+)
 from toolchain.labels import imagenet
 from toolchain.records.card import MAX_SIDE
 from toolchain.text import brief, printable

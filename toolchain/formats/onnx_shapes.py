@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from toolchain import tf as tensorflow
+from toolchain.formats.format import UnsupportedError
 from toolchain.formats.onnx_elements import aligned
 from toolchain.formats.onnx_value import (
     Attributes,
     Inputs,
-    UnsupportedError,
     Value,
     check_size,
     integers,

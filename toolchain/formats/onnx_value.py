@@ -14,18 +14,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from toolchain import tf as tensorflow
+from toolchain.formats.format import MOST_NUMBERS, UnsupportedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 CHANNELS_LAST = (0, 2, 3, 1)
 """How the axes of ONNX' images are stored."""
-MOST_NUMBERS = 1 << 26
-"""The most numbers of one tensor. Chosen: 256 MiB, far above any layer of a small classifier."""
-
-
-class UnsupportedError(Exception):
-    """The graph has something that is not translated; the text is one clause."""
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from toolchain import tf as tensorflow
-from toolchain.formats.tflite_file import KINDS, MOST_NUMBERS, UnsupportedError, shown
+from toolchain.formats.format import MOST_NUMBERS, UnsupportedError
+from toolchain.formats.tflite_file import KINDS
+from toolchain.text import brief
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -146,7 +148,7 @@ def limits_of(tensor: Tensor) -> tuple[float, float, float] | None:
         return None
     scale, point = tensor.steps.along(0)
     if np.ndim(scale):
-        raise UnsupportedError(f"the result {shown(tensor.name)} with a scale for each channel")
+        raise UnsupportedError(f"the result {brief(tensor.name)} with a scale for each channel")
     least, greatest = COARSE[tensor.kind]
     return float(scale * (least - point)), float(scale * (greatest - point)), float(scale)
 

@@ -14,8 +14,8 @@ import numpy as np
 
 from toolchain.errors import BadInputError
 from toolchain.formats import open_batch, tflite_call, tflite_interpreter
-from toolchain.formats.tflite_file import KINDS, WAY_OUT, shown
-from toolchain.text import printable
+from toolchain.formats.tflite_file import KINDS, WAY_OUT
+from toolchain.text import brief, printable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -118,7 +118,7 @@ def _compare_layer(path: Path, call: Call, result: Tensor, made: Any, expected: 
     else:
         how = f"the shape {list(made.shape)} for {list(expected.shape)}"
     raise BadInputError(
-        f"{path} is not read, because its operator {call.step.kind} ({shown(result.name)}) has "
+        f"{path} is not read, because its operator {call.step.kind} ({brief(result.name)}) has "
         f"here {how}, compared with TFLite's interpreter; {WAY_OUT}"
     )
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from toolchain import tf as tensorflow
-from toolchain.formats.tflite_file import KINDS, UnsupportedError
+from toolchain.formats.format import UnsupportedError
+from toolchain.formats.tflite_file import KINDS
 
 if TYPE_CHECKING:
     from toolchain.formats.tflite_call import Call, Operator

@@ -17,15 +17,14 @@ import numpy as np
 
 from toolchain import tf as tensorflow
 from toolchain.errors import BadInputError
-from toolchain.text import printable
+from toolchain.formats.format import MOST_NUMBERS, UnsupportedError
+from toolchain.text import brief
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 WAY_OUT = "give what it was made from: the Keras file, the SavedModel folder or the .onnx file"
 """What a refusal advises."""
-MOST_NUMBERS = 1 << 26
-"""The most numbers of one tensor. Chosen: 256 MiB, far above any layer of a small classifier."""
 KINDS = {
     "FLOAT32": "<f4",
     "FLOAT16": "<f2",
@@ -51,12 +50,7 @@ _FAULTS = (
     *(struct.error, LookupError, ValueError, TypeError, AttributeError, ArithmeticError),
     *(AssertionError, MemoryError),
 )
-_LONGEST = 80  # characters of a name in a message; a file may hold any name
 _SKIPPED = ("AsNumpy", "Length", "IsNone")
-
-
-class UnsupportedError(Exception):
-    """The file has something that is not read; the text is one clause."""
 
 
 @dataclass(frozen=True)
@@ -160,12 +154,6 @@ def parsed(path: Path) -> LiteGraph:
         raise BadInputError(f"{path} holds {error}, which is not read; {WAY_OUT}") from error
     except _FAULTS as error:
         raise BadInputError(f"{path} is a damaged TFLite file; get it again") from error
-
-
-def shown(name: str) -> str:
-    """Return a name from a file for a message."""
-    whole = printable(name)
-    return whole if len(whole) <= _LONGEST else f"{whole[: _LONGEST - 1]}…"
 
 
 def _schema() -> Any:
@@ -279,7 +267,7 @@ def _code(code: Any) -> str:
     name = _names("BuiltinOperator").get(number, f"number {number}")
     if name == "CUSTOM":
         own = (code.CustomCode() or b"").decode("utf-8", "replace")
-        return f"CUSTOM {shown(own)}"
+        return f"CUSTOM {brief(own)}"
     return name
 
 
@@ -315,13 +303,13 @@ def _tensor(model: Any, graph: Any, at: int) -> Tensor:
     name = (found.Name() or b"").decode("utf-8", "replace")
     kind = _names("TensorType").get(found.Type(), f"number {found.Type()}")
     if found.Sparsity() is not None:
-        raise UnsupportedError(f"the sparse tensor {shown(name)}")
+        raise UnsupportedError(f"the sparse tensor {brief(name)}")
     if found.IsVariable():
-        raise UnsupportedError(f"the variable {shown(name)}")
+        raise UnsupportedError(f"the variable {brief(name)}")
     shape, open_shape = found.ShapeAsNumpy(), found.ShapeSignatureAsNumpy()
     shape = () if isinstance(shape, int) else tuple(shape[: _MAX_RANK + 1].tolist())
     if len(shape) > _MAX_RANK or any(side < 0 for side in shape) or prod(shape) > MOST_NUMBERS:
-        raise UnsupportedError(f"the tensor {shown(name)} of the shape {list(shape)}")
+        raise UnsupportedError(f"the tensor {brief(name)} of the shape {list(shape)}")
     if isinstance(open_shape, int) or not len(open_shape):
         is_open = (False,) * len(shape)
     else:
@@ -331,7 +319,7 @@ def _tensor(model: Any, graph: Any, at: int) -> Tensor:
     content = _buffer(model, found.Buffer())
     if content is not None:
         if kind not in KINDS:
-            raise UnsupportedError(f"the tensor {shown(name)} of the kind {kind}")
+            raise UnsupportedError(f"the tensor {brief(name)} of the kind {kind}")
         if len(content) != prod(shape) * np.dtype(KINDS[kind]).itemsize:
             raise ValueError("a tensor of another length than its shape")
     return Tensor(at, name, kind, shape, is_open, _steps(found, kind, shape), content)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from toolchain import tf as tensorflow
-from toolchain.formats.tflite_file import UnsupportedError
+from toolchain.formats.format import UnsupportedError
 from toolchain.formats.tflite_shapes import reshaped
 
 if TYPE_CHECKING:

@@ -11,18 +11,19 @@ from typing import TYPE_CHECKING, Any
 from toolchain import tf as tensorflow
 from toolchain.errors import BadInputError
 from toolchain.formats import open_batch, tflite_check, tflite_file, tflite_metadata
-from toolchain.formats.format import NOTHING_NAMED, Format, Named
-from toolchain.formats.tflite_file import WAY_OUT, UnsupportedError, shown
+from toolchain.formats.format import NOTHING_NAMED, Format, Named, UnsupportedError
+from toolchain.formats.tflite_file import WAY_OUT
 from toolchain.formats.tflite_network import Network
 from toolchain.labels import imagenet
 from toolchain.records.card import MAX_SIDE, Declared
-from toolchain.text import printable
+from toolchain.text import brief, printable
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from toolchain.formats.tflite_file import LiteGraph, Tensor
 
+SUFFIXES = (".tflite",)
 _RANK = len("nhwc")
 _COLOURS = (3, 1)
 _SHOWN = 12  # names in a message
@@ -113,7 +114,7 @@ def _outputs(path: Path, graph: LiteGraph, named: Named) -> dict[str, int]:
     ]
     if not found:
         raise BadInputError(
-            f"{path} has no output {shown(named.output)}; name one with --output, such as "
+            f"{path} has no output {brief(named.output)}; name one with --output, such as "
             f"{_listed(graph.outputs)}"
         )
     return {named.output: found[0]}
@@ -128,7 +129,7 @@ def _photo(path: Path, graph: LiteGraph, network: Network, named: Named) -> tupl
     needed = {name: at for name, at in graph.inputs.items() if at in network.read}
     if named.input is not None and named.input not in graph.inputs:
         raise BadInputError(
-            f"{path} has no input {shown(named.input)}; name one with --input, such as "
+            f"{path} has no input {brief(named.input)}; name one with --input, such as "
             f"{_listed(graph.inputs)}"
         )
     if len(needed) != 1:
@@ -139,8 +140,8 @@ def _photo(path: Path, graph: LiteGraph, network: Network, named: Named) -> tupl
     ((name, at),) = needed.items()
     if named.input not in (None, name):
         raise BadInputError(
-            f"{path} has the input {shown(named.input or '')}, but its scores depend on "
-            f"{shown(name)}; name that with --input, or other scores with --output"
+            f"{path} has the input {brief(named.input or '')}, but its scores depend on "
+            f"{brief(name)}; name that with --input, or other scores with --output"
         )
     return name, graph.tensors[at]
 
@@ -155,7 +156,7 @@ def _shape(path: Path, photo: Tensor, named: Named) -> tuple[int, ...]:
     last = of_images and photo.shape[3] in _COLOURS
     if not of_images or not (last or photo.shape[1] in _COLOURS) or not _is_read(photo):
         raise BadInputError(
-            f"{path} has an input {shown(photo.name)} of {photo.kind} {list(photo.shape)}, and not "
+            f"{path} has an input {brief(photo.name)} of {photo.kind} {list(photo.shape)}, and not "
             f"an image of floats or bytes [1, height, width, 3]; {WAY_OUT}"
         )
     shape = list(photo.shape)
@@ -177,14 +178,14 @@ def _is_read(photo: Tensor) -> bool:
 
 
 def _listed(names: dict[str, int]) -> str:
-    return ", ".join(shown(name) for name in list(names)[:_SHOWN]) or "none"
+    return ", ".join(brief(name) for name in list(names)[:_SHOWN]) or "none"
 
 
 FORMAT = Format(
     named="TFLite files",
-    suffixes=(".tflite",),
+    suffixes=SUFFIXES,
     recognises=lambda path: (
-        path.is_file() and (path.name.endswith(".tflite") or tflite_file.is_one(path))
+        path.is_file() and (path.name.endswith(SUFFIXES) or tflite_file.is_one(path))
     ),
     read=export,
 )

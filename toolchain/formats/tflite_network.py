@@ -8,8 +8,9 @@ import numpy as np
 
 from toolchain import tf as tensorflow
 from toolchain.formats import tflite_call, tflite_operators
+from toolchain.formats.format import UnsupportedError
 from toolchain.formats.tflite_call import Call
-from toolchain.formats.tflite_file import UnsupportedError, shown
+from toolchain.text import brief
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -120,7 +121,7 @@ class Network:
             return values[tensor.index]
         if tensor.bytes is None:
             raise UnsupportedError(
-                f"the operator {step.kind} before its input {shown(tensor.name)} is computed"
+                f"the operator {step.kind} before its input {brief(tensor.name)} is computed"
             )
         if tensor.index not in self._constants:
             self._known += tflite_call.check_size(tensor.shape)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from toolchain import tf as tensorflow
-from toolchain.formats.tflite_file import UnsupportedError
+from toolchain.formats.format import UnsupportedError
 
 if TYPE_CHECKING:
     from toolchain.formats.tflite_call import Call, Operator

@@ -6,14 +6,14 @@ import os
 import shutil
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from toolchain.errors import MissingToolError, ToolchainError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, CDPSession
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 _FEATURES_OFF = (
@@ -70,6 +70,16 @@ def find(named: Path | None) -> Path:
             "package, or name one with --chromium"
         )
     return Path(found)
+
+
+def processes(session: CDPSession) -> list[dict[str, Any]]:
+    """Return what DevTools tells of a browser's processes: `id`, `type` and `cpuTime` of each.
+
+    Args:
+        session: Of the whole browser.
+    """
+    told: list[dict[str, Any]] = session.send("SystemInfo.getProcessInfo")["processInfo"]
+    return told
 
 
 @contextmanager

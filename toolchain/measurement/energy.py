@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from toolchain.errors import ToolchainError
+from toolchain.measurement.browser import processes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -63,15 +64,13 @@ class Meter:
         from playwright.sync_api import Error
 
         try:
-            processes: list[dict[str, Any]] = self._session.send("SystemInfo.getProcessInfo")[
-                "processInfo"
-            ]
+            told = processes(self._session)
         except Error as error:
             raise ToolchainError(
                 "this Chromium does not tell the CPU time of its processes; measure without "
                 "--energy, or name another with --chromium"
             ) from error
-        cpu = {int(process["id"]): float(process["cpuTime"]) for process in processes}
+        cpu = {int(process["id"]): float(process["cpuTime"]) for process in told}
         return Reading(cpu, packages(self._rapl))
 
 

@@ -13,16 +13,14 @@ from typing import TYPE_CHECKING, Any
 from toolchain.errors import BadInputError, ToolchainError
 from toolchain.measurement import engines, probes
 from toolchain.measurement.local_host import Served, serving
-from toolchain.measurement.stage import TAGS, with_backend
+from toolchain.measurement.stage import TAGS, check_backend, with_backend
 from toolchain.measurement.summary import spread
+from toolchain.measurement.visit import SETTLED_MS
 from toolchain.records.visit_figures import EngineVisits
 
 if TYPE_CHECKING:
     from toolchain.measurement.stage import MeasureOptions
     from toolchain.progress import Progress
-
-_SETTLED_MS = 1500
-"""As long as a visit in Chromium lasts after its service worker is there."""
 
 _FIRST_TAG = """
 await new Promise((resolve, reject) => {
@@ -49,7 +47,7 @@ return {
 _REST = f"""
 await ({probes.SERVICE_WORKER})();
 const found = await ({probes.TAG_AGAIN})(TIMES);
-await new Promise((resolve) => setTimeout(resolve, {_SETTLED_MS}));
+await new Promise((resolve) => setTimeout(resolve, {SETTLED_MS}));
 return found;
 """
 
@@ -90,11 +88,7 @@ def measure(
                 name = page.name
             tracker.advance(1)
     ran_on = str(runs[-1][0]["backend"])
-    if options.backend not in ("auto", ran_on):
-        raise ToolchainError(
-            f"the page ran on {ran_on} instead of {options.backend}; measure that, or --backend "
-            "auto"
-        )
+    check_backend(ran_on, options)
     steady = [first["again"] for first, _ in runs if first["again"]]
 
     def bytes_of(place: int) -> int | None:

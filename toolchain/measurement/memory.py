@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from toolchain.errors import ToolchainError
 from toolchain.measurement import browser as browsers
 from toolchain.measurement import probes
+from toolchain.measurement.visit import SETTLED_MS
 from toolchain.records.visit_figures import ResidentMemory
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ PHOTOS, FRAMES = 100, 1000
 FAKE_CAMERA = "--use-fake-device-for-media-stream"
 """The flag of Chromium for a camera that shows a drawing."""
 
-_SETTLED_MS = 1500
 _STEP_MS = 100
 
 
@@ -58,7 +58,7 @@ def resident_memory(
             page.goto(url)
             page.wait_for_selector("#tags li")
             page.wait_for_load_state("networkidle")
-            page.wait_for_timeout(_SETTLED_MS)
+            page.wait_for_timeout(SETTLED_MS)
             loaded = _largest_renderer(browser)
             tagged = len(page.evaluate(probes.TAG_AGAIN, photos))
             after_photos = _largest_renderer(browser)
@@ -95,10 +95,9 @@ def _tag_frames(page: Page, frames: int, timeout: float) -> int:
 
 def _largest_renderer(browser: Browser) -> int:
     """Return the resident bytes of the page's process; a browser keeps empty ones in reserve."""
-    told = browser.new_browser_cdp_session().send("SystemInfo.getProcessInfo")
     return max(
         _resident_bytes(process["id"])
-        for process in told["processInfo"]
+        for process in browsers.processes(browser.new_browser_cdp_session())
         if process["type"] == "renderer"
     )
 

@@ -170,7 +170,7 @@ def _measured(
         meter = Meter(browser) if options.energy else None
         for _ in range(options.runs):
             run = run_once(browser, served, options.network, timeout=options.timeout, meter=meter)
-            _check_backend(run.first, options)
+            check_backend(run.first.backend, options)
             runs.append(run)
             tracker.advance(1)
         found = summarise(runs, served, options, host, f"Chromium {browser.version}")
@@ -192,10 +192,15 @@ def _cost(firsts: Sequence[Visit]) -> visit_figures.Cost | None:
     )
 
 
-def _check_backend(seen: Visit, options: MeasureOptions) -> None:
-    if options.backend not in ("auto", seen.backend):
+def check_backend(ran_on: str | None, options: MeasureOptions) -> None:
+    """Check that a page ran on the backend that was asked for.
+
+    Raises:
+        ToolchainError: It ran on another one.
+    """
+    if options.backend not in ("auto", ran_on):
         raise ToolchainError(
-            f"the page ran on {seen.backend or 'a backend that it does not name'} instead of "
+            f"the page ran on {ran_on or 'a backend that it does not name'} instead of "
             f"{options.backend}; measure that, or --backend auto"
         )
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 # A second after a page has loaded, the browser checks for a new service worker. The visit lasts
 # until then.
-_SETTLED_MS = 1500
+SETTLED_MS = 1500
 _HEADER_BYTES = 300
 """The size that Resource Timing assumes for the headers of an answer."""
 
@@ -160,7 +160,7 @@ def _settle(page: Page) -> None:
     """Wait until the visit no longer uses the network."""
     page.wait_for_load_state("networkidle")
     page.evaluate(probes.SERVICE_WORKER)
-    page.wait_for_timeout(_SETTLED_MS)
+    page.wait_for_timeout(SETTLED_MS)
 
 
 def _transfers(page: Page, origin: float) -> tuple[Transfer, ...]:

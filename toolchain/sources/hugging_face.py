@@ -18,7 +18,13 @@ from typing import TYPE_CHECKING, Any
 
 from toolchain import digest
 from toolchain.errors import BadInputError
-from toolchain.formats import exported_settings, keras_file, onnx_model, tfjs_files
+from toolchain.formats import (
+    exported_settings,
+    keras_file,
+    onnx_model,
+    tfjs_files,
+    tflite_model,
+)
 from toolchain.formats.archive import MAX_BYTES
 from toolchain.records.card import Declared
 from toolchain.sources import download, local
@@ -42,7 +48,7 @@ _HUB = "https://huggingface.co"
 _ANSWER_BYTES = 16 << 20  # the most bytes of the list of files; chosen
 _SHOWN = 8  # models that a message lists, at most
 _FILES = (*keras_file.SUFFIXES, *onnx_model.SUFFIXES)
-_MADE_FROM_THOSE = (".tflite",)
+_MADE_FROM_THOSE = tflite_model.SUFFIXES
 """Taken where there is no other model, because its numbers may be rounded already."""
 _WEIGHTS_ALONE = "tf_model.h5"
 """How the library transformers names weights without a network."""

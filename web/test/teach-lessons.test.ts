@@ -4,7 +4,8 @@ import { teach as english } from '../../templates/strings/en.json';
 import type { Tagging } from '../src/messages';
 import { judgementOf } from '../src/page/teach/judgement';
 import { Lessons, type TaughtPhoto } from '../src/page/teach/lessons';
-import { nearestCosine, outputsOf, retagged } from '../src/page/teach/own-tags';
+import { outputsOf, retagged } from '../src/page/teach/own-tags';
+import { nearness } from '../src/teach/nearness';
 import { SolverClient, type SolverWorker } from '../src/page/teach/solver-client';
 import { speakOfTeaching, tell } from '../src/page/teach/words';
 import type { Learned, LearnOrder } from '../src/teach/learn';
@@ -115,8 +116,8 @@ describe('own tags', () => {
 
   it("replace the model's", () => {
     expect([...outputsOf(head, Float32Array.of(1, 2))]).toEqual([1.5, 2]);
-    expect(nearestCosine(head.rule, Float32Array.of(3, 4))).toBeCloseTo(0.8);
-    expect(nearestCosine(head.rule, Float32Array.of(0, 0))).toBe(0);
+    expect(nearness(head.rule, Float32Array.of(3, 4))).toBeCloseTo(0.8);
+    expect(nearness(head.rule, Float32Array.of(0, 0))).toBe(0);
     const tag = retagged(head, ['rose', 'tulip']);
     const found = tag(given(0, 3));
     expect(found.tags.map(({ label }) => label)).toEqual(['tulip', 'rose']);

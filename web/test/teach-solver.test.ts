@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { nearness } from '../src/teach/centres';
+import { nearness } from '../src/teach/nearness';
 import type { TaughtHead } from '../src/teach/head';
 import type { LearnOrder } from '../src/teach/learn';
 import { Teacher } from '../src/teach/teacher';

@@ -92,9 +92,9 @@ export class Teaching {
   }
 
   async #learn(isFinal = false): Promise<void> {
-    this.#learning = this.#lessons.tags.filter(({ id }) => this.#lessons.of(id).length > 0);
-    const places = new Map(this.#learning.map(({ id }, place) => [id, place]));
-    if (places.size === 0) {
+    const { tags, photos } = this.#lessons.learnable();
+    this.#learning = tags;
+    if (tags.length === 0) {
       this.#solver.end();
       this.#head = null;
       this.#session.retag(null);
@@ -104,11 +104,7 @@ export class Teaching {
     const learned = new Promise<void>((resolve, reject) => {
       this.#waiting.push({ isFinal, resolve, reject });
     });
-    const lessons = this.#lessons.photos.flatMap(({ id, tag, features }) => {
-      const place = places.get(tag);
-      return place === undefined ? [] : [{ id, tag: place, features }];
-    });
-    this.#solver.learn(lessons, places.size);
+    this.#solver.learn(photos, tags.length);
     await learned;
   }
 

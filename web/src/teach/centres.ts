@@ -5,7 +5,8 @@
  */
 
 import type { TaughtRule } from './head';
-import { addTo, cholesky, dot, solveLower, solveUpper, zeros } from './vectors';
+import { nearness } from './nearness';
+import { addTo, cholesky, solveLower, solveUpper, zeros } from './vectors';
 
 /** Share of the visitor's own photos that stay above the threshold. */
 const KEPT = 0.95;
@@ -97,19 +98,6 @@ export function centresOf(
     );
   });
   return { coordinates: Uint16Array.from(places), centres };
-}
-
-/** Returns the cosine of a photo to the nearest centre. */
-export function nearness({ coordinates, centres }: Centres, features: Float32Array): number {
-  const count = coordinates.length;
-  const chosen = Float64Array.from(coordinates, (place) => features[place]);
-  const length = Math.sqrt(dot(chosen, chosen)) || 1;
-  let most = -1;
-  for (let start = 0; start < centres.length; start += count) {
-    const centre = Float64Array.from(centres.subarray(start, start + count));
-    most = Math.max(most, dot(chosen, centre) / length / (Math.sqrt(dot(centre, centre)) || 1));
-  }
-  return most;
 }
 
 /** Returns the number that a share of the numbers is below; null of none. */

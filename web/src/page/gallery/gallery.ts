@@ -4,10 +4,10 @@ import { element } from '../elements';
 import { say } from '../language';
 import type { PhotoPlace } from '../photo-place';
 import { discard } from '../requests';
+import { saveFile } from '../save-file';
 import { refusalSentence } from '../sentences';
 import { GalleryCell, THUMBNAIL_SIDE } from './gallery-cell';
 import { csvOf, jsonOf, type ModelRecord } from './gallery-export';
-import { download } from './save-file';
 
 /** The section with the grid; the files wait here, and one at a time is decoded. */
 export class Gallery {
@@ -28,10 +28,10 @@ export class Gallery {
     this.#place = place;
     this.#pause.addEventListener('click', () => (this.#run ? this.#stop() : void this.#tagAll()));
     element('#gallery-csv', HTMLButtonElement).addEventListener('click', () =>
-      download('tags.csv', 'text/csv;charset=utf-8', csvOf(this.#model, this.#records)),
+      saveFile('tags.csv', fileOf('text/csv;charset=utf-8', csvOf(this.#model, this.#records))),
     );
     element('#gallery-json', HTMLButtonElement).addEventListener('click', () =>
-      download('tags.json', 'application/json', jsonOf(this.#model, this.#records)),
+      saveFile('tags.json', fileOf('application/json', jsonOf(this.#model, this.#records))),
     );
     element('#gallery-clear', HTMLButtonElement).addEventListener('click', () => this.#clear());
   }
@@ -144,4 +144,8 @@ export class Gallery {
     this.#pause.hidden = this.#next >= total;
     this.#section.dataset['gallery'] = this.#run ? 'tagging' : 'still';
   }
+}
+
+function fileOf(type: string, text: string): Blob {
+  return new Blob([text], { type });
 }

@@ -1,4 +1,4 @@
-/** Takes tags out of the page as a file, and in from one. */
+/** Takes tags from a file into the page. */
 
 import type { Change, Lessons, OwnTag, TaughtPhoto } from './lessons';
 import type { TaughtFile } from './taught-file';
@@ -22,15 +22,4 @@ export function changeBy({ tags, photos }: TaughtFile, lessons: Lessons): Change
     thumbnail: photo.photo,
   }));
   return { putTags, putPhotos };
-}
-
-/** Lets the browser save a file. */
-export function save(name: string, file: Blob): void {
-  const url = URL.createObjectURL(file);
-  const link = document.createElement('a');
-  link.href = url;
-  link.download = name;
-  link.click();
-  // The browser begins to read it after the click has returned.
-  setTimeout(() => URL.revokeObjectURL(url), 60_000);
 }

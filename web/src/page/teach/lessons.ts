@@ -20,6 +20,14 @@ export interface TaughtPhoto {
   readonly photo: Blob | null;
 }
 
+/** A photo to learn from. */
+export interface Lesson {
+  readonly id: number;
+  /** Its tag's place among the tags. */
+  readonly tag: number;
+  readonly features: Float32Array;
+}
+
 /** What is to be different. */
 export interface Change {
   readonly putTags?: readonly OwnTag[];
@@ -56,6 +64,21 @@ export class Lessons {
   /** Returns the photos of a tag. */
   of(tag: number): readonly TaughtPhoto[] {
     return this.photos.filter((photo) => photo.tag === tag);
+  }
+
+  /** Returns the tags that have photos, and these photos, each with its tag's place among them. */
+  learnable(): { readonly tags: readonly OwnTag[]; readonly photos: readonly Lesson[] } {
+    const { photos } = this;
+    const used = new Set(photos.map(({ tag }) => tag));
+    const tags = this.tags.filter(({ id }) => used.has(id));
+    const places = new Map(tags.map(({ id }, place) => [id, place]));
+    return {
+      tags,
+      photos: photos.flatMap(({ id, tag, features }) => {
+        const place = places.get(tag);
+        return place === undefined ? [] : [{ id, tag: place, features }];
+      }),
+    };
   }
 
   /** Returns the tag of a name, whatever its case. */

@@ -1,6 +1,7 @@
 /** Tags photos by what the visitor has taught, from the features that the model gives. */
 
-import type { TaughtHead, TaughtRule } from '../../teach/head';
+import { nearness } from '../../teach/nearness';
+import type { TaughtHead } from '../../teach/head';
 import type { Tagging } from '../../messages';
 import { tagsOf } from '../../worker/ranking';
 
@@ -14,22 +15,6 @@ export function outputsOf({ weights, biases }: TaughtHead, features: Float32Arra
     }
     return sum;
   });
-}
-
-/** Returns the cosine of a photo to the nearest tag's centre. */
-export function nearestCosine(
-  { coordinates, centres }: TaughtRule,
-  features: Float32Array,
-): number {
-  const chosen = Array.from(coordinates, (place) => features[place] ?? Number.NaN);
-  const length = Math.hypot(...chosen) || 1;
-  let most = -Infinity;
-  for (let start = 0; start < centres.length; start += chosen.length) {
-    const centre = centres.subarray(start, start + chosen.length);
-    const product = chosen.reduce((sum, value, at) => sum + value * (centre[at] as number), 0);
-    most = Math.max(most, product / length / (Math.hypot(...centre) || 1));
-  }
-  return most;
 }
 
 /** Returns what gives a photo the visitor's tags in place of the model's. */
@@ -55,7 +40,7 @@ export function retagged(head: TaughtHead, labels: readonly string[]): (given: T
     if (!features) {
       return given;
     }
-    const cosine = rule && nearestCosine(rule, features);
+    const cosine = rule && nearness(rule, features);
     return { ...given, cosine, tags: tagsOf(outputsOf(head, features), spec, cosine) };
   };
 }

@@ -1,14 +1,7 @@
 /** The page's end of the worker that learns. */
 
 import type { Learned, LearnOrder } from '../../teach/learn';
-
-/** A photo to learn from. */
-export interface Lesson {
-  readonly id: number;
-  /** Its tag's place among the tags. */
-  readonly tag: number;
-  readonly features: Float32Array;
-}
+import type { Lesson } from './lessons';
 
 /** What {@link SolverClient} needs of a worker. */
 export type SolverWorker = Pick<Worker, 'postMessage' | 'terminate'> & {

@@ -3,9 +3,10 @@
 import type { Learned } from '../../teach/learn';
 import type { TaughtHead } from '../../teach/head';
 import solverUrl from '../../teach/solver.ts?worker&url';
+import { saveFile } from '../save-file';
 import type { Session } from '../session';
 import { type Judgement, judgementOf } from './judgement';
-import { changeBy, save } from './hand-over';
+import { changeBy } from './hand-over';
 import { KeepChoice } from './keep-choice';
 import { type CardEvents, LessonCard } from './lesson-card';
 import { type Change, Lessons, type OwnTag } from './lessons';
@@ -233,20 +234,16 @@ export class TeachPanel {
   /** Learns from all photos; tags without photos do not take part. */
   #learn(): void {
     this.#export.disabled = true;
-    this.#learning = this.#lessons.tags.filter(({ id }) => this.#lessons.of(id).length > 0);
-    const places = new Map(this.#learning.map(({ id }, place) => [id, place]));
-    if (places.size === 0) {
+    const { tags, photos } = this.#lessons.learnable();
+    this.#learning = tags;
+    if (tags.length === 0) {
       this.#solver.end();
       this.#head = null;
       this.#judge(null);
       this.#tagByHead();
       return;
     }
-    const lessons = this.#lessons.photos.flatMap(({ id, tag, features }) => {
-      const place = places.get(tag);
-      return place === undefined ? [] : [{ id, tag: place, features }];
-    });
-    this.#solver.learn(lessons, places.size);
+    this.#solver.learn(photos, tags.length);
   }
 
   #hear({ head, judged, isFinal }: Learned): void {
@@ -339,7 +336,7 @@ export class TeachPanel {
       const { photos } = this.#lessons;
       const withPhotos = this.#keeps.checked;
       const file = taughtFile(this.#model, this.#learning, photos, this.#head, withPhotos);
-      save('taught.zip', await file);
+      saveFile('taught.zip', await file);
     }
   }
 
