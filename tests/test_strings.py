@@ -77,7 +77,7 @@ def test_what_is_filled_in_is_no_placeholder() -> None:
 def test_the_template_shows_every_text_of_its_group_and_has_none_of_its_own() -> None:
     template = "".join(
         (web_bundle.templates_dir() / name).read_text("utf-8")
-        for name in ("index.html.j2", "404.html.j2")
+        for name in ("index.html.j2", "load.html.j2", "404.html.j2")
     )
     shown = set(re.findall(r"\btext\.(\w+)", template))
     # The title and the description may come from the configuration.

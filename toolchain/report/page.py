@@ -35,7 +35,7 @@ def render(report: Report) -> str:
         MissingToolError: The page's runtime, which has the style sheet, is not built.
     """
     chapter = training_chapter.chapter(report)
-    style = _style(["report.css", *(["training.css"] if chapter else [])])
+    style = _style(["report.css", "charts.css", *(["training.css"] if chapter else [])])
     plan = report.plan if report.plan and report.plan.tensors else None
     measured = _ordered(report.measurements)
     beside = alternatives(report)

@@ -34,7 +34,7 @@ def rendered(template: str, context: Mapping[str, object]) -> str:
     """
     import jinja2
 
-    environment = _environment(jinja2.FileSystemLoader(web_bundle.templates_dir()))
+    environment = _environment(web_bundle.templates_dir())
     try:
         return environment.get_template(template).render(context)
     except jinja2.TemplateSyntaxError as error:
@@ -59,7 +59,7 @@ def rendered_page(folder: Path, context: Mapping[str, object], assets: Assets, s
         TemplateError: The template has a fault, asks for a missing file, or makes a page
             without an element that the page's code needs.
     """
-    environment = _environment_of(folder)
+    environment = _environment(folder)
     environment.globals["asset"] = assets.url
     try:
         html = environment.get_template(PAGE).render(context)
@@ -87,7 +87,7 @@ def check(folder: Path) -> None:
             f"the template {folder} {what}; put one there that begins with "
             f'{{% extends "{OWN}/{PAGE}" %}}'
         )
-    environment = _environment_of(folder)
+    environment = _environment(folder)
     for path in sorted(folder.rglob("*.j2")):
         name = path.relative_to(folder).as_posix()
         try:
@@ -96,11 +96,13 @@ def check(folder: Path) -> None:
             raise _fault(error, folder) from error
 
 
-def _environment(loader: jinja2.BaseLoader) -> jinja2.Environment:
+def _environment(folder: Path) -> jinja2.Environment:
+    """Return the environment of a folder's templates, which may name toolchain's own."""
     import jinja2
 
+    own = jinja2.PrefixLoader({OWN: jinja2.FileSystemLoader(web_bundle.templates_dir())})
     environment = jinja2.Environment(
-        loader=loader,
+        loader=jinja2.ChoiceLoader([own, jinja2.FileSystemLoader(folder)]),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
@@ -108,13 +110,6 @@ def _environment(loader: jinja2.BaseLoader) -> jinja2.Environment:
     )
     environment.filters["filled"] = strings.filled
     return environment
-
-
-def _environment_of(folder: Path) -> jinja2.Environment:
-    import jinja2
-
-    own = jinja2.PrefixLoader({OWN: jinja2.FileSystemLoader(web_bundle.templates_dir())})
-    return _environment(jinja2.ChoiceLoader([own, jinja2.FileSystemLoader(folder)]))
 
 
 def _fault(error: Exception, folder: Path) -> TemplateError:
