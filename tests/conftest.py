@@ -13,7 +13,7 @@ import pytest
 from filelock import FileLock
 from hypothesis import HealthCheck, settings
 
-from tests import light
+from tests import light, one_thread
 from toolchain import tf as tensorflow
 from toolchain.cache.store import Store
 from toolchain.sources.request import Request
@@ -57,6 +57,11 @@ def pytest_configure(config: pytest.Config) -> None:
     """Hold the mark `light` to the truth where light tests run alone: in `make check`."""
     if config.option.markexpr == "light":
         light.guard()
+
+
+def pytest_report_header() -> str:
+    """Say what `tests/one_thread.py` has set."""
+    return f"one thread each: {', '.join(one_thread.VARIABLES)}"
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -50,6 +50,8 @@ STARTERS = {"multiprocessing", "subprocess"}
 PROGRAMS = {"caddy", "nginx", "run-driver", "serve", "sshd", "toolchain"}
 """Words that the guard looks for in commands; `run-driver` starts Playwright."""
 OURS = ("tests", "toolchain")
+_PLAIN = (str, bytes, int, float, type(None))
+"""What most values are; they hold nothing."""
 
 
 def mark(items: Iterable[pytest.Item]) -> None:
@@ -177,7 +179,7 @@ def _functions(value: Any, depth: int = 4) -> Iterator[FunctionType]:
         function = value if hypothesis is None else hypothesis.inner_test
         if _is_ours(function.__module__):
             yield function
-    elif depth:
+    elif depth and not isinstance(value, _PLAIN):
         for part in _parts(value):
             yield from _functions(part, depth - 1)
 

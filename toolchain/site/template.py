@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import traceback
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,7 +35,7 @@ def rendered(template: str, context: Mapping[str, object]) -> str:
     """
     import jinja2
 
-    environment = _environment(web_bundle.templates_dir())
+    environment = _own_environment(web_bundle.templates_dir())
     try:
         return environment.get_template(template).render(context)
     except jinja2.TemplateSyntaxError as error:
@@ -94,6 +95,12 @@ def check(folder: Path) -> None:
             environment.get_template(name)
         except Exception as error:
             raise _fault(error, folder) from error
+
+
+@cache
+def _own_environment(folder: Path) -> jinja2.Environment:
+    """Return the environment of toolchain's own templates, which keeps them compiled."""
+    return _environment(folder)
 
 
 def _environment(folder: Path) -> jinja2.Environment:

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from toolchain import tf as tensorflow
 from toolchain.errors import BadInputError
+from toolchain.graph import running
 from toolchain.graph.features import rows
 from toolchain.tfjs import features
 from toolchain.tfjs_graph.topology import unfused, with_values
@@ -81,18 +81,12 @@ def _function(
     folder: Path, model: dict[str, Any], *more: str
 ) -> Callable[[Array], tuple[Array, ...]]:
     """Return a model as a function to its output and to the outputs of `more` nodes."""
-    tf = tensorflow.load()
     graph_def = with_values(unfused(model), decode_weights(folder, model))
     (source,) = (entry["name"] for entry in model["signature"]["inputs"].values())
     (target,) = (entry["name"] for entry in model["signature"]["outputs"].values())
-
-    def imported() -> None:
-        tf.import_graph_def(graph_def, name="")
-
-    wrapped = tf.compat.v1.wrap_function(imported, [])
-    _refuse_groups(wrapped.graph)
-    pruned = wrapped.prune(_tensor(source), [_tensor(each) for each in (target, *more)])
-    return lambda images: tuple(each.numpy() for each in pruned(tf.constant(images)))
+    graph = running.imported(graph_def)
+    _refuse_groups(graph)
+    return running.function_in(graph, source, (target, *more))
 
 
 def _refuse_groups(graph: Any) -> None:
@@ -138,7 +132,3 @@ def in_turn(
     with_features = load_with_features(folder, model_json, str(folder))
     outputs, seen = zip(*(with_features(image[None]) for image in images), strict=True)
     return np.concatenate(outputs), rule.cosines(np.concatenate(seen))
-
-
-def _tensor(name: str) -> str:
-    return name if ":" in name else f"{name}:0"
