@@ -70,7 +70,12 @@ test: ## Run all checks and tests, in a real Chromium too.
 	@$(MAKE) --no-print-directory --jobs=2 test-python test-web lint
 
 check: ## Run in a minute what needs no TensorFlow, browser or server.
-	@$(MAKE) --no-print-directory --jobs=2 test-light test-web lint
+	@$(MAKE) --no-print-directory --jobs=2 .make/web test-light lint-python
+
+# The page's tests and linters, if anything that they read is newer than their last success.
+.make/web: .make/node LICENSE $(WEB_SOURCES)
+	@$(MAKE) --no-print-directory test-web lint-web
+	@touch $@
 
 test-python: .make/venv web/dist/runtime.json chromium servers
 	$(BIN)/pytest -n 2 --dist loadgroup
