@@ -212,12 +212,20 @@ def fill(folder: Path, archive: bytes) -> None:
 
 
 def write_taught(path: Path, model: str) -> None:
-    """Write what a page of the model of `sure_model` exports."""
+    """Write what a page of the model of `sure_model` exports, with photos."""
+    photos = [
+        {"tag": place // 6, "name": f"{place}.jpg", "file": f"photos/{place}.jpg"}
+        for place in range(12)
+    ]
     listed = taught_readers.listed(
-        model={"name": "sure", "sha256": model}, width=8, none_of_these=None
+        model={"name": "sure", "sha256": model}, width=8, none_of_these=None, photos=photos
     )
     layer = np.arange(18, dtype="<f4").tobytes()
     files = {"tags.json": json.dumps(listed).encode(), "layer.bin": layer}
+    draw_photos(path.parent / "taught", 12, np.random.default_rng(2))
+    for each in (path.parent / "taught").iterdir():
+        files[f"photos/{each.name}"] = each.read_bytes()
+    shutil.rmtree(path.parent / "taught")
     path.write_bytes(archive_readers.zip_of(files, zipfile.ZIP_STORED))
 
 

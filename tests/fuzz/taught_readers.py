@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zipfile
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from hypothesis import strategies as st
@@ -13,7 +13,10 @@ from tests.fuzz import damage
 from tests.fuzz.archive_readers import zip_of
 from tests.fuzz.reader import Reader, Strategy, in_file
 from toolchain.records import none_of_these
-from toolchain.training import taught_tags
+from toolchain.training import taught_photos, taught_tags
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def listed(**changes: Any) -> dict[str, Any]:
@@ -45,6 +48,28 @@ def _zips() -> Strategy:
     return st.one_of(inside, damage.bytes_like(whole))
 
 
+def _with_photos() -> Strategy:
+    """Return a strategy for such zips with two photos of each tag, whose list is damaged."""
+    photos = [
+        {"tag": place % 2, "name": f"{place} a.jpg", "file": f"photos/{place}.jpg"}
+        for place in range(4)
+    ]
+    contents = {str(photo["file"]): b"a picture" for photo in photos}
+    return st.builds(
+        lambda content: zip_of(files_of(content) | contents, zipfile.ZIP_STORED),
+        damage.json_like(listed(photos=photos)),
+    )
+
+
+def _unpack(path: Path) -> None:
+    out = path.with_name("photos")
+    out.mkdir()
+    taught_photos.unpack(path, out)
+    inside = [each for each in path.parent.rglob("*") if each.is_file() and each != path]
+    assert all(len(each.relative_to(out).parts) == 2 for each in inside)
+
+
 READERS: dict[str, Reader] = {
+    "taught-photos": Reader(_with_photos, in_file("taught.zip", _unpack)),
     "taught-tags": Reader(_zips, in_file("taught.zip", taught_tags.read)),
 }

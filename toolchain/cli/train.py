@@ -32,8 +32,16 @@ _TASKS: dict[str, Task] = {"single": "single-label", "multi": "multi-label"}
 @grouped
 def train(
     photos: Annotated[
-        Path, typer.Argument(help="A folder with one folder of photos for each tag.")
-    ],
+        Path | None, typer.Argument(help="A folder with one folder of photos for each tag.")
+    ] = None,
+    taught: Annotated[
+        Path | None,
+        typer.Option(
+            "--from",
+            help="A file with taught tags and their photos, as a page exports it; instead of "
+            "PHOTOS.",
+        ),
+    ] = None,
     out: Annotated[Path, typer.Option(help="The folder to write the model to.")] = Path(
         "photos.model"
     ),
@@ -136,7 +144,7 @@ def train(
         output=output,
     )
     options = TrainOptions(
-        photos=photos,
+        photos=_photos(photos, taught),
         bases=tuple(fetching.ask(each, said=said) for each in _bases(base, student, teacher)),
         declared=said.declared().model_copy(update={"name": name}),
         test=test,
@@ -159,6 +167,22 @@ def train(
         typer.echo(record.to_json(), nl=False)
     elif not quiet:
         training_tables.show(record, out)
+
+
+def _photos(photos: Path | None, taught: Path | None) -> Path:
+    from toolchain.errors import BadInputError
+
+    if (photos is None) == (taught is None):
+        raise BadInputError(
+            "PHOTOS and --from both say what to learn from; leave one of them out"
+            if photos
+            else "there are no photos to learn from; name their folder, or --from a page's file"
+        )
+    if taught is not None and not taught.is_file():
+        raise BadInputError(
+            f"there is no file {taught}; give --from the file that a page has exported"
+        )
+    return photos or taught or Path()
 
 
 def _bases(base: list[str] | None, student: str | None, teacher: str | None) -> list[str]:

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,16 +18,16 @@ from toolchain.progress import SILENT, Progress
 from toolchain.records import training
 from toolchain.site import publish
 from toolchain.sources import trained
-from toolchain.training import export, stage
+from toolchain.training import export, stage, taught_photos
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from toolchain.records.training import Training
     from toolchain.training.conclusion import Trained
     from toolchain.training.options import TrainOptions
 
 _MOST_JUDGED = 20_000_000  # outputs out of fold that are kept, for photos × tags; 40 MB as float16
+_PHOTOS = "photos"
+"""Folder in the model of the photos that came out of a page's file."""
 
 
 def train(
@@ -52,15 +56,29 @@ def train(
         ToolchainError: A base network cannot be fetched, or the workers failed.
     """
     publish.prepare(out, training.FILE)
+    if options.photos.is_file():
+        with tempfile.TemporaryDirectory(prefix="toolchain-taught-") as unpacked:
+            if warning := taught_photos.unpack(options.photos, Path(unpacked)):
+                progress.warn(warning)
+            return _train(replace(options, photos=Path(unpacked)), out, store, progress, keep=True)
     if out.resolve().is_relative_to(options.photos.resolve()):
         raise BadInputError(
             f"{out} lies within the photos {options.photos}; choose a folder beside them with --out"
         )
+    return _train(options, out, store, progress, keep=False)
+
+
+def _train(
+    options: TrainOptions, out: Path, store: Store | None, progress: Progress, *, keep: bool
+) -> Training:
+    """Learn from a folder, and write the model; `keep` puts a copy of the photos into it."""
     found = stage.run(options, store=store or Store.default(), progress=progress)
     with publish.staged(out, progress, mark=training.FILE) as folder:
         with tensorflow.quiet():
             export.write(found.features, found.layer, found.record.task, folder / trained.MODEL)
-        photos = {"photos": _reference(options.photos, out)}
+        photos = {"photos": _PHOTOS if keep else _reference(options.photos, out)}
+        if keep:
+            shutil.copytree(options.photos, folder / _PHOTOS)
         if options.test is not None:
             photos["test"] = _reference(options.test, out)
         export.write_declarations(found.declared, photos, folder)

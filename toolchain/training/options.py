@@ -21,7 +21,8 @@ class TrainOptions:
     """What to learn, from which photos, and how."""
 
     photos: Path
-    """A folder with one folder of photos for each tag."""
+    """A folder with one folder of photos for each tag, or a file with taught tags and their photos,
+    as a page exports it."""
     bases: tuple[Request, ...] = field(default_factory=lambda: (Request("embedded"),))
     declared: Declared = field(default_factory=Declared)
     """What the user says of the bases, and the trained model's name."""

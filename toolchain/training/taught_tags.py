@@ -58,6 +58,18 @@ class _List(_Part):
 
 
 @dataclass(frozen=True)
+class TaughtPhoto:
+    """A photo that the visitor has taught with."""
+
+    tag: int
+    """The place of its tag in `tags`."""
+    name: str
+    """As the visitor's file was called; it may hold anything."""
+    file: str | None
+    """Its entry in the zip; None if the visitor did not keep the photos."""
+
+
+@dataclass(frozen=True)
 class TaughtTags:
     """What a visitor has taught."""
 
@@ -73,7 +85,7 @@ class TaughtTags:
     """float32 `[tags]`."""
     rule: NoneOfThese | None
     """None if no tag has two photos."""
-    photos: int
+    photos: tuple[TaughtPhoto, ...]
 
     @property
     def width(self) -> int:
@@ -114,7 +126,7 @@ def read(path: Path) -> TaughtTags:
             kernel=np.ascontiguousarray(weights.T, np.float32),
             bias=layer[listed.width * len(listed.tags) :].astype(np.float32),
             rule=listed.none_of_these,
-            photos=len(listed.photos),
+            photos=tuple(TaughtPhoto(each.tag, each.name, each.file) for each in listed.photos),
         )
     raise BadInputError(
         f"{path} holds no taught tags that can be read ({reason}); give the file as a page "
@@ -139,6 +151,8 @@ def _check(listed: _List, layer: Array, numbers: int) -> None:
         raise ValueError(f"{_LAYER} holds what is not a number")
     if len(set(listed.tags)) != len(listed.tags):
         raise ValueError("two tags have the same name")
+    if any(photo.tag >= len(listed.tags) for photo in listed.photos):
+        raise ValueError("a photo has a tag that is not listed")
     rule = listed.none_of_these
     if rule is not None and (rule.labels != len(listed.tags) or rule.indices[-1] >= listed.width):
         raise ValueError("none_of_these is of other tags or features")
