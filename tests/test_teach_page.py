@@ -13,6 +13,7 @@ from PIL import Image
 from tests import axe, none_model
 from tests.browser import toolchain_serve
 from tests.page_driver import LOADED, open_page
+from tests.watchdog import until
 from toolchain.errors import BadInputError
 from toolchain.graph import preprocess
 from toolchain.pipeline.build import build
@@ -66,6 +67,11 @@ def site(colours: TfjsModel, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder.mkdir()
     render(colours, folder, page=TEACH)
     return folder
+
+
+@pytest.fixture(scope="module")
+def browser_flags() -> tuple[str, ...]:
+    return ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
 
 
 @pytest.fixture(scope="module")
@@ -154,6 +160,22 @@ def mend_a_mistake(page: Page, tmp_path: Path) -> None:
     page.wait_for_selector("#teach .lesson[data-tag=Wiese][data-photos='4']")
 
 
+def merge(page: Page, tmp_path: Path) -> None:
+    """Merge a tag into another, undo that, and remove it."""
+    add_tag(page, "Doppelt")
+    teach(page, "Doppelt", photos(tmp_path, "red", 15, 1), 1)
+    card = "#teach .lesson[data-tag=Doppelt]"
+    page.click(f"{card} summary")
+    page.select_option(f"{card} select", "Kirsche")
+    page.click(f"{card} button >> text=Merge")
+    page.wait_for_selector("#teach .lesson[data-tag=Kirsche][data-photos='5']")
+    assert page.locator(card).count() == 0
+    page.click("#teach button >> text=Undo")
+    page.wait_for_selector(f"{card}[data-photos='1']")
+    page.click(f"{card} button >> text=Remove tag")
+    page.wait_for_selector(card, state="detached")
+
+
 def teach_a_third(page: Page, tmp_path: Path) -> None:
     """Add a tag and rename it."""
     add_tag(page, "Himmel")
@@ -216,6 +238,7 @@ def test_tags_are_taught_kept_through_a_crash_and_forgotten(
     page.context.on("request", lambda request: sent.append(f"{request.method} {request.url}"))
     ready(page, url)
     assert shown(page, photos(tmp_path, "red", 50, 1)[0]) == ("red", False)
+    assert page.is_hidden("#teach .teach-choice >> nth=0"), "there are no tags to tag with"
 
     add_tag(page, "Kirsche")
     add_tag(page, "Wiese")
@@ -231,6 +254,7 @@ def test_tags_are_taught_kept_through_a_crash_and_forgotten(
     page.check("#teach .teach-choice input >> nth=0")
 
     mend_a_mistake(page, tmp_path)
+    merge(page, tmp_path)
     teach_a_third(page, tmp_path)
 
     # Nothing has left the page: it asked for the site's own files, and sent nothing.
@@ -285,6 +309,30 @@ def test_a_browser_that_stores_nothing_says_so_and_still_learns(
     learned(page)
     assert shown(page, photos(tmp_path, "red", 60, 1)[0]) == ("Kirsche", False)
     assert shown(page, photos(tmp_path, "blue", 60, 1)[0])[1]
+
+
+def test_the_camera_gives_pictures_while_held_and_after_a_countdown(page: Page, url: str) -> None:
+    page.context.grant_permissions(["camera"])
+    ready(page, url)
+    add_tag(page, "Kamera")
+    card = page.locator("#teach .lesson[data-tag=Kamera]")
+
+    def count() -> int:
+        return int(card.get_attribute("data-photos") or 0)
+
+    def rest() -> None:
+        page.wait_for_timeout(50)
+
+    card.locator("button >> text=Hold").hover()
+    page.mouse.down()
+    until(lambda: count() >= 2, "it takes pictures", rest=rest)
+    page.mouse.up()
+    page.click("#teach button >> text=In 3 seconds")
+    page.wait_for_selector("#teach button:text('2…')")
+    taken = count()
+    page.wait_for_selector("#teach button:text('In 3 seconds')")
+    until(lambda: count() == taken + 10, "it takes ten pictures", rest=rest)
+    assert page.is_visible("#teach video")
 
 
 def test_on_a_narrow_screen_nothing_is_cut_off(page: Page, url: str, tmp_path: Path) -> None:

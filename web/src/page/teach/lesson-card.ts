@@ -22,6 +22,8 @@ export class LessonCard {
   readonly #name = made('input', 'lesson-name');
   readonly #count = made('p', 'hint');
   readonly #photos = made('ul', 'lesson-photos');
+  readonly #merge = made('details', 'lesson-merge');
+  readonly #others = made('select', 'lesson-others');
   readonly #camera: HeldCamera;
   readonly #shown = new Map<number, { readonly item: HTMLLIElement; readonly address: string }>();
   #tag: OwnTag;
@@ -45,13 +47,30 @@ export class LessonCard {
       events.files(this.#tag.id, given),
     );
     const controls = made('div', 'give');
-    controls.append(files, this.#camera.button, remove);
-    this.item.append(this.#name, this.#count, controls, this.#camera.video, this.#photos);
+    controls.append(files, this.#camera.button, this.#camera.countdown, remove);
+    const merge = made('div', 'give');
+    merge.append(
+      this.#others,
+      button(tell('merge'), () => events.rename(this.#tag, this.#others.value)),
+    );
+    this.#merge.append(made('summary', '', tell('mergeInto')), merge);
+    this.item.append(
+      this.#name,
+      this.#count,
+      controls,
+      this.#camera.video,
+      this.#photos,
+      this.#merge,
+    );
     this.#listenForDrops();
   }
 
-  /** Shows the tag with its photos. */
-  show(tag: OwnTag, photos: readonly TaughtPhoto[]): void {
+  /**
+   * Shows the tag with its photos.
+   *
+   * @param others - The names of the other tags, which it can be merged into.
+   */
+  show(tag: OwnTag, photos: readonly TaughtPhoto[], others: readonly string[]): void {
     this.#tag = tag;
     this.#name.value = tag.name;
     this.#name.setAttribute('aria-label', tell('nameOf', { tag: tag.name }));
@@ -59,6 +78,9 @@ export class LessonCard {
     this.item.dataset['tag'] = tag.name;
     this.item.dataset['photos'] = String(photos.length);
     this.#count.textContent = tell('photoCount', { count: photos.length });
+    this.#merge.hidden = others.length === 0;
+    this.#others.setAttribute('aria-label', tell('mergeOf', { tag: tag.name }));
+    this.#others.replaceChildren(...others.map((name) => new Option(name, name)));
     const ids = new Set(photos.map(({ id }) => id));
     for (const [id, { item, address }] of this.#shown) {
       if (!ids.has(id)) {
@@ -77,7 +99,7 @@ export class LessonCard {
   /** Frees what it holds. */
   end(): void {
     this.#camera.stop();
-    this.show(this.#tag, []);
+    this.show(this.#tag, [], []);
     this.item.remove();
   }
 

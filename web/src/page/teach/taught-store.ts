@@ -16,6 +16,7 @@ export interface Kept {
 export class TaughtStore {
   readonly #model: string;
   #opened: Promise<IDBDatabase> | undefined;
+  #hasAsked = false;
 
   /** @param model - The model's digest. */
   constructor(model: string) {
@@ -46,6 +47,11 @@ export class TaughtStore {
       photos?.put({ ...photo, ...pictures, model: this.#model });
     });
     await ended(transaction);
+    if (putPhotos?.length && !this.#hasAsked) {
+      this.#hasAsked = true;
+      // Otherwise the browser may remove it where the disk gets full. Some ask the visitor.
+      void navigator.storage?.persist?.();
+    }
   }
 
   /** Removes everything of this model. */

@@ -45,6 +45,7 @@ export class TeachPanel {
   readonly #few = made('p', 'hint', tell('few'));
   readonly #judgement = made('p', 'teach-judgement');
   readonly #use = made('input');
+  readonly #useLabel = checkbox(this.#use, tell('use'));
   readonly #keeps = made('input');
   readonly #undo = button(tell('undo'), () => this.#takeBack());
   readonly #export = button(tell('export'), () => void this.#save());
@@ -140,7 +141,7 @@ export class TeachPanel {
       form,
       this.#alert,
       this.#said,
-      checkbox(this.#use, tell('use')),
+      this.#useLabel,
       this.#few,
       this.#judgement,
       this.#suspects.element,
@@ -212,12 +213,14 @@ export class TeachPanel {
         this.#cards.set(tag.id, card);
         this.#list.append(card.item);
       }
-      card.show(tag, this.#lessons.of(tag.id));
+      const others = tags.flatMap(({ id, name }) => (id === tag.id ? [] : [name]));
+      card.show(tag, this.#lessons.of(tag.id), others);
     }
     this.#undo.disabled = !this.#lessons.canUndo;
     this.#forget.disabled = tags.length === 0;
     this.#few.hidden = !tags.some(({ id }) => this.#lessons.of(id).length < FEW);
     this.#list.hidden = tags.length === 0;
+    this.#useLabel.hidden = tags.length === 0;
   }
 
   get #events(): CardEvents {
@@ -234,6 +237,7 @@ export class TeachPanel {
   /** Learns from all photos; tags without photos do not take part. */
   #learn(): void {
     this.#export.disabled = true;
+    this.#list.dataset['learned'] = 'no';
     const { tags, photos } = this.#lessons.learnable();
     this.#learning = tags;
     if (tags.length === 0) {
