@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests import engine_driver, engines
-from tests.browser import sample_png
+from tests import engine_driver, engines, none_model, teach_site
+from tests.browser import sample_png, toolchain_serve
 from tests.faulty_host import Fault, faulty
 from tests.page_driver import SAME_PIXELS, assert_same
 from tests.watchdog import HANG_S
+from toolchain.site.render import render
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from tests.engine_driver import Engine
     from tests.page_driver import Tags
+    from toolchain.cache.store import Store
 
 pytestmark = pytest.mark.xdist_group("engines")
 
@@ -171,3 +173,64 @@ def test_a_connection_that_breaks_is_mended(
     if request.node.callspec.params["engine"] == "firefox":
         parts = [each.headers["range"] for each in asked[1:]]
         assert all(int(part.removeprefix("bytes=").rstrip("-")) > 0 for part in parts)
+
+
+@pytest.fixture(scope="module")
+def teach_url(session_store: Store, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Return the address of a site that visitors may teach."""
+    folder = tmp_path_factory.mktemp("teach")
+    model = none_model.write(folder, with_rule=False)
+    (folder / "site").mkdir()
+    render(teach_site.converted(model, session_store), folder / "site", page=teach_site.TEACH)
+    with toolchain_serve(folder / "site") as address:
+        yield address
+
+
+TEACHING = f"""{UNTIL}
+const lessons = () => document.querySelector('#teach .lessons');
+const photos = (tag) =>
+  document.querySelector(`#teach .lesson[data-tag='${{tag}}']`)?.dataset.photos;
+await until(() => document.querySelector('#teach')?.dataset.teach === 'ready');
+"""
+
+
+def taught_tag(engine: Engine, photo: Path) -> str:
+    cleared(engine)
+    engine.choose("#file", photo)
+    return str(
+        engine.run(f"{TAGGED.removesuffix('return tags();')} return items()[0].dataset.label")
+    )
+
+
+def test_tags_are_taught_and_are_there_again(
+    engine: Engine, teach_url: str, tmp_path: Path
+) -> None:
+    own = {"Kirsche": "red", "Wiese": "green"}
+    engine.open(teach_url)
+    for tag, colour in own.items():
+        engine.run(
+            f"""{TEACHING}
+            const form = document.querySelector('#teach .teach-new');
+            form.querySelector('input').value = '{tag}';
+            form.requestSubmit();
+            await until(() => photos('{tag}') === '0');
+            return null;"""
+        )
+        given = teach_site.photos(tmp_path, colour)
+        engine.choose(f"#teach .lesson[data-tag='{tag}'] input[type=file]", *given)
+        engine.run(
+            f"""{TEACHING}
+            await until(() => photos('{tag}') === '{len(given)}');
+            await until(() => lessons().dataset.learned === 'final');
+            await until(() => lessons().dataset.stored === 'yes');
+            return null;"""
+        )
+    red, green = (teach_site.photos(tmp_path, colour, 60, 1)[0] for colour in own.values())
+    assert taught_tag(engine, red) == "Kirsche"
+    engine.open(teach_url)
+    engine.run(
+        f"""{TEACHING}
+        await until(() => lessons().dataset.learned === 'final');
+        return null;"""
+    )
+    assert [taught_tag(engine, photo) for photo in (red, green)] == list(own)

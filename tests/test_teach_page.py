@@ -6,24 +6,21 @@ import os
 import signal
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pytest
-from PIL import Image
 
-from tests import axe, none_model
+from tests import axe, none_model, teach_site
 from tests.browser import toolchain_serve
 from tests.page_driver import LOADED, open_page
+from tests.teach_site import PHOTOS, photos
 from tests.watchdog import until
 from toolchain.errors import BadInputError
 from toolchain.graph import preprocess
 from toolchain.pipeline.build import build
 from toolchain.pipeline.build_options import BuildOptions
 from toolchain.progress import Silent
-from toolchain.site.configuration import PageOptions
 from toolchain.site.render import render
-from toolchain.sources import resolve
 from toolchain.sources.request import Request
-from toolchain.tfjs import execute, stage
+from toolchain.tfjs import execute
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,9 +33,6 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.xdist_group("teach")
 
-TEACH = PageOptions(teach=True)
-PHOTOS = 4  # of each colour
-
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -49,15 +43,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def colours(source: Path, session_store: Store) -> TfjsModel:
     """Return it for a site."""
-    request = Request(str(source), lockfile=source.with_name("toolchain.lock.json"))
-    fetched = resolve.fetch(request, store=session_store, progress=Silent())
-    return stage.run(
-        fetched,
-        quantization="float16",
-        shard_bytes=4 << 20,
-        store=session_store,
-        progress=Silent(),
-    )
+    return teach_site.converted(source, session_store)
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +51,7 @@ def site(colours: TfjsModel, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a site that visitors may teach."""
     folder = tmp_path_factory.mktemp("teach-site") / "site"
     folder.mkdir()
-    render(colours, folder, page=TEACH)
+    render(colours, folder, page=teach_site.TEACH)
     return folder
 
 
@@ -78,19 +64,6 @@ def browser_flags() -> tuple[str, ...]:
 def url(site: Path) -> Iterator[str]:
     with toolchain_serve(site) as address:
         yield address
-
-
-def photos(folder: Path, colour: str, first: int = 0, count: int = PHOTOS) -> list[Path]:
-    """Write photos of a colour: those to learn from in several shades, from 50 on in one."""
-    made = []
-    for seed in range(first, first + count):
-        path = folder / colour / f"{colour} {seed}.png"
-        path.parent.mkdir(exist_ok=True)
-        shade = np.random.default_rng(seed).integers(-30, 31, 3) if seed < 50 else 0
-        pixels = (np.array(none_model.COLOURS[colour]) + shade).clip(0, 255).astype(np.uint8)
-        Image.fromarray(np.full((32, 32, 3), pixels)).save(path)
-        made.append(path)
-    return made
 
 
 def ready(page: Page, url: str) -> None:
@@ -360,7 +333,7 @@ def test_a_model_without_features_cannot_be_taught(
 ) -> None:
     monkeypatch.setattr("toolchain.tfjs.features.row_in", lambda *_: None)
     with pytest.raises(BadInputError, match=r"cannot learn further tags.*leave --teach out"):
-        render(colours, tmp_path, page=TEACH)
+        render(colours, tmp_path, page=teach_site.TEACH)
 
 
 TAUGHT = """async ([site, photos]) => {
