@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
+from typing import TYPE_CHECKING
 
 import pytest
 
 from toolchain import executors
 from toolchain.errors import BadInputError, MissingToolError, ToolchainError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 posix = pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs POSIX signals")
 
@@ -57,6 +62,23 @@ def test_an_engine_that_cannot_be_used_is_one_sentence(
         executors.executor_for(1, workers=workers, engine=engine),
     ):
         pass
+
+
+@posix
+def test_a_script_that_each_process_starts_anew_is_told_of_it(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(
+        "from toolchain import executors\n"
+        "with executors.executor_for(1, workers=2, engine=None) as executor:\n"
+        "    list(executor.map(abs, [1, 2]))\n",
+        "utf-8",
+    )
+    ran = subprocess.run([sys.executable, script], capture_output=True, text=True, check=False)
+    assert ran.returncode != 0
+    assert ran.stderr.splitlines()[-1].endswith(
+        "perhaps because memory ran out, or a script does not call this below "
+        '`if __name__ == "__main__":`; run the same command with --workers 1'
+    )
 
 
 @posix

@@ -10,6 +10,7 @@ import logging
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from concurrent.futures import (
     Executor,
@@ -20,6 +21,7 @@ from concurrent.futures import (
 )
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from toolchain.errors import BadInputError, MissingToolError, ToolchainError
@@ -130,7 +132,7 @@ def _processes(count: int) -> Iterator[Executor]:
         yield pool
     except BrokenProcessPool as error:
         raise ToolchainError(
-            "a worker process was killed, perhaps because memory ran out; "
+            f"a worker process was killed, perhaps because {_perhaps()}; "
             "run the same command with --workers 1"
         ) from error
     except BaseException:
@@ -142,6 +144,13 @@ def _processes(count: int) -> Iterator[Executor]:
         raise
     finally:
         pool.shutdown()
+
+
+def _perhaps() -> str:
+    """Return why a process may have ended; a new one imports the script that called this."""
+    if Path(sys.argv[0]).stem in ("toolchain", "__main__"):
+        return "memory ran out"
+    return 'memory ran out, or a script does not call this below `if __name__ == "__main__":`'
 
 
 @contextmanager
