@@ -65,7 +65,7 @@ build-web: .make/venv web/dist/runtime.json ## Build a site into OUT from MODEL,
 serve: .make/venv ## Serve OUT on 127.0.0.1:PORT.
 	@$(BIN)/toolchain serve "$(OUT)" --port "$(PORT)"
 
-# The Python tests wait for browsers and servers a seventh of the time; the rest runs meanwhile.
+# Linters and the page's tests run beside the Python tests, which wait for browsers and servers.
 test: ## Run all checks and tests, in a real Chromium too.
 	@$(MAKE) --no-print-directory --jobs=2 test-python test-web lint
 
@@ -77,8 +77,9 @@ check: ## Run in a minute what needs no TensorFlow, browser or server.
 	@$(MAKE) --no-print-directory test-web lint-web
 	@touch $@
 
+# Of three workers on two cores one always waits: two took 21 minutes for 1,440 CPU-seconds.
 test-python: .make/venv web/dist/runtime.json chromium servers
-	$(BIN)/pytest -n 2 --dist loadgroup
+	$(BIN)/pytest -n 3 --dist loadgroup
 
 # What tests/light.py marks.
 test-light: .make/venv web/dist/runtime.json

@@ -34,7 +34,7 @@ import numpy as np
 run = execute.load(Path(sys.argv[2]), "model.json")
 import tensorflow_hub
 assert tensorflow_hub.resolve and not any("tensorflowjs" in name for name in sys.modules)
-print(run(np.zeros((1, 8, 8, 3), np.float32)).shape)
+print(run(np.zeros((1, 32, 32, 3), np.float32)).shape)
 """
     command = [sys.executable, "-c", script, str(model), str(tmp_path / "converted")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 # Lines that TensorFlow writes around the line that tells what happened.
 _AROUND = re.compile(
-    r"Graph execution error|Detected at node|Detected unsupported|<stack traces|File "
+    r"Graph execution error|Detected at node|Detected unsupported|Node: '|<stack traces|File "
 )
 _PLACES = re.compile(r"\{\{[^}]*\}\}|\[\[.*\]\]|\[Op:[^\]]*\]( name: *)?")
 _MAX_LINE = 300  # characters; TensorFlow may quote whole tensors
