@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests import engine_driver, engines, none_model, teach_site
+from tests import axe, engine_driver, engines, none_model, teach_site
 from tests.browser import sample_png, toolchain_serve
 from tests.faulty_host import Fault, faulty
 from tests.page_driver import SAME_PIXELS, assert_same
@@ -98,6 +98,21 @@ def test_tags_are_those_of_python_whatever_way_a_photo_comes(
     )
     assert len(cells) == 2
     assert "palace" in cells[1]
+
+
+def test_axe_finds_nothing(engine: Engine, url: str, tmp_path: Path) -> None:
+    engine.open(url)
+    tagged(engine)
+    engine.choose("#file", sample_png("cat", tmp_path), sample_png("palace", tmp_path))
+    engine.run(
+        f"""{UNTIL}
+        await until(() => document.querySelectorAll('.cell[data-cell=tagged]').length === 2);
+        // A summary that fades in has half a colour.
+        await Promise.all(document.getAnimations().map((each) => each.finished.catch(() => {{}})));
+        document.querySelector('#waterfall').open = true;
+        return null;"""
+    )
+    assert axe.faults_in(engine) == []
 
 
 def test_a_second_visit_asks_for_nothing_and_needs_no_network(
