@@ -77,7 +77,7 @@ check: ## Run in a minute what needs no TensorFlow, browser or server.
 	@$(MAKE) --no-print-directory test-web lint-web
 	@touch $@
 
-# Of three workers on two cores one always waits: two took 21 minutes for 1,440 CPU-seconds.
+# Of three workers on two cores one mostly waits: two took 21 minutes and three 18, with as much CPU.
 test-python: .make/venv web/dist/runtime.json chromium servers
 	$(BIN)/pytest -n 3 --dist loadgroup
 
